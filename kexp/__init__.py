@@ -1,0 +1,58 @@
+"""Keras 3 experiments that just work: recipes, runs that are recorded, exports that are checked.
+
+The public names are fetched when they are first used, because importing TensorFlow takes seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kexp import data as data
+    from kexp import models as models
+    from kexp import recipes as recipes
+    from kexp.errors import InputError as InputError
+    from kexp.export import load_exported as load_exported
+    from kexp.ranges import Activation as Activation
+    from kexp.ranges import AtLeast as AtLeast
+    from kexp.ranges import Between as Between
+    from kexp.ranges import Normalization as Normalization
+    from kexp.run.fit import fit as fit
+    from kexp.run.recipe import recipe as recipe
+    from kexp.run.result import Result as Result
+    from kexp.run.result import load as load
+    from kexp.train.options import TrainOptions as TrainOptions
+    from kexp.train.options import Unpack as Unpack
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Activation": "kexp.ranges",
+    "AtLeast": "kexp.ranges",
+    "Between": "kexp.ranges",
+    "InputError": "kexp.errors",
+    "Normalization": "kexp.ranges",
+    "Result": "kexp.run.result",
+    "TrainOptions": "kexp.train.options",
+    "Unpack": "kexp.train.options",
+    "fit": "kexp.run.fit",
+    "load": "kexp.run.result",
+    "load_exported": "kexp.export",
+    "recipe": "kexp.run.recipe",
+}
+_PACKAGES = ("data", "models", "recipes")
+
+__all__ = [*_HOMES, *_PACKAGES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"kexp.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kexp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

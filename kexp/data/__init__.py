@@ -1,0 +1,8 @@
+"""Data sets: `kexp.data.load` makes one immutable `Data` from any source."""
+
+from kexp.data.catalog import check_source, names
+from kexp.data.load import load
+from kexp.data.spec import Column, Data, Spec, Split
+from kexp.data.tfds import prepare
+
+__all__ = ["Column", "Data", "Spec", "Split", "check_source", "load", "names", "prepare"]

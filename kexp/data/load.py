@@ -1,0 +1,183 @@
+"""The way in: any source becomes one immutable `Data`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexp.data import arrays, splits, tables, targets, tf_data
+from kexp.data.catalog import Place, find
+from kexp.data.embedded import read_embedded
+from kexp.data.files import read_idx_folder, read_npz
+from kexp.data.images import Size, read_folder, resize
+from kexp.data.spec import Data, Kind, Source, Spec, Task
+from kexp.data.tfds import read_tfds
+from kexp.errors import InputError
+
+
+def load(
+    source: Any,
+    *,
+    target: str | None = None,
+    task: Task | None = None,
+    validation: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    image_size: Size | None = None,
+) -> Data:
+    """Load a data set from any source into memory, checked and split.
+
+    A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
+    (digits, breast_cancer, wine, iris, diabetes, fashion_mnist_small), then as a path, then among what
+    tensorflow-datasets has prepared (`kexp.data.prepare` downloads). A path is an .npz, .csv, .csv.gz
+    or .parquet file, a folder of IDX files, or a folder of class folders of images, with or without
+    train, validation and test folders around them.
+
+    Args:
+        source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
+            y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
+            elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
+        target: Column to predict; tables need it, nothing else takes it.
+        task: "classification" or "regression"; default: floats are quantities, everything else
+            classes, and in a table whole numbers are classes if there are at most 20 different ones.
+        validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
+            unused if the source has a validation part. 0: train on all of it.
+        test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
+            has a test part. 0: no test part. The seed has no influence on it.
+        seed: Seed of the validation part, 0 or more; default 0.
+        image_size: (height, width) in pixels that images are resized to; default: as they are.
+
+    Returns:
+        Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
+        other arrays float32, or tables by column; targets (samples,) int32 or (samples, outputs)
+        float32; every array read-only.
+
+    Raises:
+        InputError: For anything that cannot be used as given, saying what and what to do.
+
+    Example:
+        >>> data = load("digits")
+        >>> data.spec.kind, data.spec.input_shape, data.spec.outputs
+        ('image', (8, 8, 1), 10)
+        >>> len(data.train), len(data.validation), len(data.test)
+        (1295, 143, 359)
+    """
+    _require_arguments(task, validation, test, seed, image_size)
+    read = _read(source, target, task, image_size)
+    kind, inputs = _inputs(read, image_size)
+    labels = {part: y for part, (_, y) in read.parts.items()}
+    task, encoded, class_names = targets.encode(read.name, labels, task, read.class_names)
+    spec = _spec(read, kind, task, inputs["train"], encoded["train"], class_names)
+    parts: splits.Parts = {part: (inputs[part], encoded[part]) for part in inputs}
+    fingerprint = splits.fingerprint(parts, spec.to_json())
+    if validation == 0:
+        parts = splits.join_validation(parts)
+    if task == "classification":
+        indices = {part: y for part, (_, y) in parts.items()}
+        targets.require_classes_in_training(read.name, indices, class_names)
+    drawn = splits.draw(read.name, parts, spec, validation=validation, test=test, seed=seed)
+    return Data(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+
+
+def _spec(
+    read: Source, kind: Kind, task: Task, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
+) -> Spec:
+    table = kind == "table"
+    return Spec(
+        kind=kind,
+        input_shape=(len(read.columns),) if table else inputs.shape[1:],
+        dtype="mixed" if table else str(inputs.dtype),
+        task=task,
+        outputs=len(class_names) if task == "classification" else encoded.shape[1],
+        class_names=class_names,
+        columns=read.columns,
+        target=read.target,
+    )
+
+
+def _require_arguments(
+    task: object, validation: object, test: object, seed: object, image_size: object
+) -> None:
+    for argument, share in (("validation", validation), ("test", test)):
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+            raise InputError(
+                f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
+            )
+    if task not in (None, "classification", "regression"):
+        raise InputError(
+            f"task={task!r}: expected 'classification' or 'regression'; pass one or leave it out."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
+    if image_size is not None and not _is_size(image_size):
+        raise InputError(
+            f"image_size={image_size!r}: expected two whole numbers of pixels; pass (height, width)."
+        )
+
+
+def _is_size(value: object) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(isinstance(pixels, int) and pixels > 0 for pixels in value)
+    )
+
+
+def _read(source: Any, target: str | None, task: Task | None, image_size: Size | None) -> Source:
+    place = find(source) if isinstance(source, str | Path) else None
+    pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
+    if pandas is not None and isinstance(source, pandas.DataFrame):
+        return tables.from_frame(source, "DataFrame", target, task)
+    if place and place.form == "csv":
+        return tables.from_frame(tables.read_csv(place.path), place.name, target, task)
+    if place and place.form == "parquet":
+        return tables.from_frame(tables.read_parquet(place.path), place.name, target, task)
+    if target is not None:
+        raise InputError(
+            f"target={target!r}: only a CSV, Parquet or DataFrame has columns to choose; leave target out."
+        )
+    return _read_place(place, image_size) if place else _read_memory(source)
+
+
+def _read_place(place: Place, image_size: Size | None) -> Source:
+    if place.form == "embedded":
+        return read_embedded(place.name)
+    if place.form == "npz":
+        return read_npz(place.path, place.name)
+    if place.form == "idx":
+        return read_idx_folder(place.path, place.name)
+    reader = read_tfds if place.form == "tfds" else read_folder
+    return reader(place.path, place.name, image_size)
+
+
+def _read_memory(source: Any) -> Source:
+    if isinstance(source, Mapping):
+        return arrays.from_mapping(source)
+    if isinstance(source, tuple | list):
+        return arrays.from_pairs(source)
+    if tf_data.is_dataset(source):
+        return tf_data.from_dataset(source)
+    raise InputError(
+        f"data: expected a name, a path, (x, y), a mapping, a DataFrame or a tf.data.Dataset, received "
+        f"{type(source).__name__}; pass (x, y) if it is an array."
+    )
+
+
+def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
+    kind: Kind
+    if read.columns:
+        kind, inputs = "table", {part: x for part, (x, _) in read.parts.items()}
+    else:
+        kind, inputs = arrays.inputs_of(read.name, read.parts)
+    if image_size is None:
+        return kind, inputs
+    if kind != "image":
+        raise InputError(
+            f"image_size={image_size!r}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
+        )
+    fits = inputs["train"].shape[1:3] == tuple(image_size)
+    return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}

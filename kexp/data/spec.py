@@ -1,0 +1,121 @@
+"""What a data set is: immutable arrays in one to three parts, and a description of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Inputs = np.ndarray | Mapping[str, np.ndarray]
+Kind = Literal["image", "series", "table", "array"]
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input column of a table: numbers (missing: NaN) or categories (missing: empty string)."""
+
+    name: str
+    kind: Literal["number", "category"]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What goes into a model for this data, and what comes out.
+
+    Attributes:
+        kind: "image", "series" or "table"; "array" for anything else.
+        input_shape: Shape of one sample, without the batch axis: (height, width, channels),
+            (steps, channels), (columns,) or whatever the array has.
+        dtype: NumPy name of the input type, "uint8" or "float32"; "mixed" for a table.
+        task: What the targets are.
+        outputs: Number of classes, or number of regression targets.
+        class_names: Names in the order of the class indices; empty for regression.
+        columns: The columns of a table, in order; empty for everything else.
+        target: Name of the target column of a table, else "target".
+    """
+
+    kind: Kind
+    input_shape: tuple[int, ...]
+    dtype: str
+    task: Task
+    outputs: int
+    class_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    target: str = "target"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that JSON can hold.
+
+        Example:
+            >>> spec = Spec("array", (3,), "float32", "regression", 1)
+            >>> Spec.from_json(spec.to_json()) == spec
+            True
+        """
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Spec:
+        """The description that `to_json` wrote, after JSON made lists of its tuples."""
+        tuples = {name: tuple(content[name]) for name in ("input_shape", "class_names")}
+        columns = tuple(Column(**column) for column in content["columns"])
+        return cls(**{**content, **tuples, "columns": columns})
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set, its arrays read-only.
+
+    Attributes:
+        inputs: (samples, ...) uint8 or float32, or for a table a mapping from column name to a
+            vector of (samples,): float32 for numbers, str objects for categories.
+        targets: (samples,) int32 class indices, or (samples, outputs) float32.
+    """
+
+    inputs: Inputs
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set ready to train on.
+
+    Attributes:
+        name: Where it is from, for people.
+        train: What weights are fitted to.
+        validation: What choices are made on; None when all of it is trained on.
+        test: What is looked at once, at the end; None when there is no such part.
+        spec: Shapes, types, task and names.
+        fingerprint: SHA-256 of the whole content, the same whatever the split.
+    """
+
+    name: str
+    train: Split
+    validation: Split | None
+    test: Split | None
+    spec: Spec
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was read, before types are settled, labels become indices and parts are drawn.
+
+    Attributes:
+        name: Where it is from, for people.
+        parts: Inputs and targets by part: "train", and "validation" and "test" where the source has them.
+        class_names: Names that integer labels stand for, when the source knows them.
+        columns: The columns of a table; empty for everything else.
+        target: Name of the target column of a table, else "target".
+    """
+
+    name: str
+    parts: Mapping[str, tuple[Any, Any]]
+    class_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    target: str = "target"

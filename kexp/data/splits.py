@@ -1,0 +1,170 @@
+"""Drawing the parts of a data set, and the fingerprint of what they are drawn from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from kexp.data.spec import Inputs, Spec, Split
+from kexp.errors import InputError
+
+Parts = dict[str, tuple[Inputs, np.ndarray]]
+
+TEST_SEED = 0  # fixed: whatever seed a run takes, no search ever looks at a test sample
+
+
+def fingerprint(parts: Mapping[str, tuple[Inputs, np.ndarray]], *described: object) -> str:
+    """SHA-256 of the content of a data set, the same in every process and however it will be split.
+
+    Args:
+        parts: Inputs and targets by part, as the source has them; validation counts as training.
+        described: What else belongs to the content, as plain values: class names, columns and the like.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> x, y = np.zeros((2, 3), np.float32), np.array([0, 1], np.int32)
+        >>> fingerprint({"train": (x, y)}, ("cat", "dog"))[:8]
+        '2d998633'
+    """
+    digest = hashlib.sha256(repr(described).encode())
+    for group in (("train", "validation"), ("test",)):
+        pairs = [parts[part] for part in group if part in parts]
+        for arrays in zip(*map(_arrays, pairs), strict=True):
+            samples = sum(len(array) for array in arrays)
+            digest.update(f"{group[0]} {samples} {arrays[0].shape[1:]} {arrays[0].dtype}".encode())
+            for array in arrays:
+                _update(digest, array)
+    return digest.hexdigest()
+
+
+def _arrays(pair: tuple[Inputs, np.ndarray]) -> list[np.ndarray]:
+    inputs, targets = pair
+    return [*(inputs.values() if isinstance(inputs, Mapping) else [inputs]), targets]
+
+
+def _update(digest: hashlib._Hash, array: np.ndarray) -> None:
+    if array.dtype.kind != "O":
+        digest.update(np.ascontiguousarray(array).data)
+        return
+    for text in array:  # its length first, so that "ab" + "c" is not "a" + "bc"
+        encoded = text.encode()
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+
+
+def join_validation(parts: Parts) -> Parts:
+    """Add the validation part of a source to its training part."""
+    if "validation" not in parts:
+        return parts
+    first, second = _arrays(parts["train"]), _arrays(parts["validation"])
+    *inputs, targets = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
+    train = parts["train"][0]
+    joined = dict(zip(train, inputs, strict=True)) if isinstance(train, Mapping) else inputs[0]
+    return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
+
+
+def draw(
+    name: str, parts: Parts, spec: Spec, *, validation: float, test: float, seed: int
+) -> dict[str, Split]:
+    """Draw the parts that the source does not have, and make all of them read-only.
+
+    Args:
+        name: Name of the data, for messages.
+        parts: Inputs and encoded targets by part.
+        spec: Task, and class names for messages; classification is drawn class by class.
+        validation: Fraction of the training part to validate on; 0 for none.
+        test: Fraction of the whole to test on; 0 for none.
+        seed: Seed of the validation part; the test part is always the same.
+
+    Returns:
+        The splits by part, without those that are not wanted.
+
+    Raises:
+        InputError: When there are too few samples, or too few of some class.
+    """
+    inputs, targets = parts["train"]
+    wanted = [
+        part
+        for part, share in (("test", test), ("validation", validation))
+        if share > 0 and part not in parts
+    ]
+    strata = targets if spec.task == "classification" else np.zeros(len(targets), np.int32)
+    _require_enough(name, strata, spec.class_names or ("samples",), ["train", *wanted])
+    rows = {"train": np.arange(len(targets))}
+    for part in wanted:
+        # The test part leaves room for a validation part even if none is wanted: it is always the same.
+        share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
+        kept, held = hold_out(strata[rows["train"]], share, part_seed, keep)
+        rows["train"], rows[part] = rows["train"][kept], rows["train"][held]
+    splits = {
+        part: _split(*_take(inputs, targets, index if wanted else None)) for part, index in rows.items()
+    }
+    own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - rows.keys()
+    return splits | {part: _split(*parts[part]) for part in sorted(own)}
+
+
+def hold_out(strata: np.ndarray, fraction: float, seed: int, keep: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the rows of each class in proportion, at least one of them on either side.
+
+    scikit-learn's stratified split may leave a rare class out of a part; this one cannot.
+
+    Args:
+        strata: (samples,) class of each row, every class with 2 rows or more.
+        fraction: Share to hold out, above 0 and below 1.
+        seed: Seed of the draw, 0 or more.
+        keep: Rows of each class that stay where there are enough, whatever the fraction; default 1.
+
+    Returns:
+        The rows that are kept and those held out, both ascending.
+
+    Example:
+        >>> kept, held = hold_out(np.array([0, 0, 0, 0, 1, 1]), fraction=0.25, seed=0)
+        >>> kept.tolist(), held.tolist()
+        ([0, 1, 3, 4], [2, 5])
+    """
+    rng = np.random.default_rng(seed)
+    kept, held = [], []
+    for rows in _rows_by_class(strata):
+        count = min(max(round(fraction * len(rows)), 1), max(len(rows) - keep, 1))
+        shuffled = rng.permutation(rows)
+        held.append(shuffled[:count])
+        kept.append(shuffled[count:])
+    return np.sort(np.concatenate(kept)), np.sort(np.concatenate(held))
+
+
+def _rows_by_class(strata: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(strata, kind="stable")
+    _, starts = np.unique(strata[order], return_index=True)
+    return np.split(order, starts[1:])
+
+
+def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: Sequence[str]) -> None:
+    classes, counts = np.unique(strata, return_counts=True)
+    rarest = int(counts.argmin())
+    if counts[rarest] >= len(parts):
+        return
+    label = names[classes[rarest]]
+    what = f"{counts[rarest]} of class {label!r}" if len(classes) > 1 else f"{counts[rarest]} in all"
+    raise InputError(
+        f"data {name!r}: too few samples ({what}; {len(strata)} samples, {len(classes)} classes), expected "
+        f"one of each at least for {', '.join(parts)}; add samples, drop that class, pass validation=0 or "
+        f"test=0, or task='regression' if the targets are quantities."
+    )
+
+
+def _take(inputs: Inputs, targets: np.ndarray, rows: np.ndarray | None) -> tuple[Inputs, np.ndarray]:
+    if rows is None:  # all of it: no copy
+        return inputs, targets
+    if isinstance(inputs, Mapping):
+        return {column: values[rows] for column, values in inputs.items()}, targets[rows]
+    return inputs[rows], targets[rows]
+
+
+def _split(inputs: Inputs, targets: np.ndarray) -> Split:
+    for array in _arrays((inputs, targets)):
+        array.setflags(write=False)
+    return Split(MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs, targets)

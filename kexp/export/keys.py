@@ -1,0 +1,57 @@
+"""Signature keys: the names under which a SavedModel takes the columns of a table."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+# What TensorFlow can neither take as the name of a signature's argument nor as that of a graph node
+# has to be changed: tried with TensorFlow 2.21, where also "self" and two names that differ in case
+# only make the save fail.
+_VALID = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_RESERVED = frozenset({"self"})
+
+ARRAY_KEY = "inputs"  # of everything that is not a table
+
+
+def signature_keys(columns: Iterable[str]) -> dict[str, str]:
+    """Return the signature key of every column: its own name where that is a valid key.
+
+    Args:
+        columns: Distinct column names, with any characters.
+
+    Example:
+        >>> signature_keys(["age", "age (years)", "age/years", "class", "1st", "日本"])
+        {'age': 'age', 'age (years)': 'age_years', 'age/years': 'age_years_2', 'class': 'class_',
+         '1st': 'column_1st', '日本': 'column'}
+    """
+    columns = list(columns)
+    keys: dict[str, str] = {}
+    taken: set[str] = set()
+    # Valid names first, so that none of them has to give way to one made up.
+    for column in sorted(columns, key=lambda name: not _is_valid(name)):
+        keys[column] = _unused(column if _is_valid(column) else _sanitised(column), taken)
+        taken.add(keys[column].lower())
+    return {column: keys[column] for column in columns}
+
+
+def _is_valid(name: str) -> bool:
+    return _VALID.fullmatch(name) is not None and not keyword.iskeyword(name) and name not in _RESERVED
+
+
+def _sanitised(name: str) -> str:
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    key = re.sub(r"[^A-Za-z0-9]+", "_", ascii_only).strip("_")
+    if not key or key[0].isdigit():
+        key = f"column_{key}".rstrip("_")
+    return key if _is_valid(key) else f"{key}_"
+
+
+def _unused(key: str, taken: set[str]) -> str:
+    candidate, count = key, 1
+    while candidate.lower() in taken:
+        count += 1
+        candidate = f"{key}_{count}"
+    return candidate

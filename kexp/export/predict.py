@@ -1,0 +1,142 @@
+"""Predictions from an export: TensorFlow alone, no Keras."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexp.data.inputs import as_inputs, read_inputs
+from kexp.data.spec import Inputs, Spec
+from kexp.errors import InputError
+from kexp.export.keys import ARRAY_KEY
+from kexp.export.manifest import Manifest
+from kexp.run.predictions import Predictions
+
+_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """An exported model, ready to predict.
+
+    Attributes:
+        directory: The folder of the version that was loaded.
+        spec: The data it was made for: shapes, columns, class names.
+        provenance: What was recorded at its export: metrics, config, versions.
+    """
+
+    directory: Path
+    spec: Spec
+    provenance: dict[str, Any]
+    _keys: dict[str, str] = field(repr=False)
+    _saved_model: Any = field(repr=False)
+
+    def predict(self, inputs: Any) -> Predictions:
+        """Return the model's answers for raw inputs.
+
+        Args:
+            inputs: What `kexp.data.inputs.as_inputs` takes: an array with or without batch axis; for
+                tables a DataFrame or a mapping of columns.
+
+        Raises:
+            InputError: The inputs are not what the model was made for.
+        """
+        samples = by_key(as_inputs(inputs, self.spec), self._keys)
+        count = len(next(iter(samples.values())))
+        parts = [
+            self._predict_batch({key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
+            for start in range(0, count, _BATCH_SIZE)
+        ]
+        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        if "values" in outputs:
+            return Predictions(values=outputs["values"])
+        labels = np.array([label.decode() for label in outputs["label"]], dtype=object)
+        return Predictions(labels, outputs["probabilities"])
+
+    def _predict_batch(self, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        serve = self._saved_model.signatures["serving_default"]
+        outputs = serve(**{key: tf.constant(values) for key, values in samples.items()})
+        return {name: output.numpy() for name, output in outputs.items()}
+
+
+def load_exported(directory: str | os.PathLike[str]) -> Exported:
+    """Load what `export_saved_model` wrote, with TensorFlow alone.
+
+    Args:
+        directory: The export, of whose versions the highest is taken, or the folder of one version.
+
+    Raises:
+        InputError: There is no export of kexp's. This comes before TensorFlow is imported.
+
+    Example:
+        >>> load_exported("no/such/folder")
+        Traceback (most recent call last):
+        kexp.errors.InputError: directory must be the folder of an exported model, but no/such/folder ...
+    """
+    folder = _version_folder(Path(directory).expanduser())
+    return _load(folder, Manifest.read(folder))
+
+
+def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
+    """Return an exported model's answers for an image, table or array in a file.
+
+    Args:
+        directory: As `load_exported` takes it.
+        path: .png, .jpg, .csv, .csv.gz, .parquet or .npy, whichever the model can take.
+
+    Raises:
+        InputError: There is no export, or the file cannot be read as what the model was made for.
+            This comes before TensorFlow is imported.
+    """
+    folder = _version_folder(Path(directory).expanduser())
+    manifest = Manifest.read(folder)
+    inputs = read_inputs(path, manifest.spec)
+    return _load(folder, manifest).predict(inputs)
+
+
+def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
+    """Return the inputs under the keys of the signature.
+
+    Example:
+        >>> by_key({"age (years)": np.array([3.0])}, {"age (years)": "age_years"})
+        {'age_years': array([3.])}
+    """
+    if isinstance(inputs, np.ndarray):
+        return {ARRAY_KEY: inputs}
+    return {keys[column]: values for column, values in inputs.items()}
+
+
+def _load(folder: Path, manifest: Manifest) -> Exported:
+    import tensorflow as tf
+
+    try:
+        saved_model = tf.saved_model.load(str(folder))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        raise InputError(f"{folder} cannot be loaded ({reason}); export the model again.") from error
+    return Exported(folder, manifest.spec, manifest.provenance, manifest.keys, saved_model)
+
+
+def _version_folder(directory: Path) -> Path:
+    if not directory.is_dir():
+        raise InputError(
+            f"directory must be the folder of an exported model, but {directory} "
+            f"{'is a file' if directory.exists() else 'does not exist'}; give the folder that export made."
+        )
+    if (directory / "saved_model.pb").is_file():
+        return directory
+    versions = [
+        path for path in directory.iterdir() if path.name.isdecimal() and (path / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        raise InputError(
+            f"directory must be the folder of an exported model, but {directory} holds no saved_model.pb, "
+            "nor does a folder 1 in it; give the folder that export made."
+        )
+    return max(versions, key=lambda path: int(path.name))

@@ -1,0 +1,16 @@
+"""Builders: functions that return uncompiled Keras models, one file per family.
+
+Every public function of every file here is `kexp.models.NAME`; a new file needs no entry in a list.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+__all__: list[str] = []
+for _module in pkgutil.iter_modules(__path__):
+    _builders = importlib.import_module(f"{__name__}.{_module.name}")
+    # A builder may take the place of the module of its name: `kexp.models.mlp(...)` is a call.
+    globals().update({_name: getattr(_builders, _name) for _name in _builders.__all__})
+    __all__ += _builders.__all__  # noqa: PLE0605

@@ -1,0 +1,78 @@
+"""Preprocessing that travels with the model: fitted on training data, made of Keras layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kexp.data import Column
+
+__all__ = ["tabular_preprocessing"]
+
+_MOST_CATEGORIES = 256
+
+
+def tabular_preprocessing(columns: Mapping[str, np.ndarray], kinds: Sequence[Column]) -> keras.Model:
+    """Build a model from the named columns of a table to one vector of features.
+
+    Numbers are shifted and scaled to mean 0 and deviation 1; a missing one becomes 0, the mean, with
+    a flag of its own when the training data had any. Categories become one-hot; the missing one and
+    those never seen in training have places of their own, and of more than 256 the rarest share it.
+
+    Args:
+        columns: The training inputs by name, (samples,) each; nothing else may be given, or the
+            statistics of other data would leak into the model.
+        kinds: The columns to use, in order.
+
+    Returns:
+        A model from a mapping of (batch,) tensors to (batch, features) float32.
+
+    Example:
+        >>> age = np.array([20.0, np.nan, 40.0], "float32")
+        >>> town = np.array(["Ulm", "Jena", ""], object)
+        >>> kinds = [Column("age", "number"), Column("town", "category")]
+        >>> tabular_preprocessing({"age": age, "town": town}, kinds).output_shape
+        (None, 6)
+    """
+    inputs = {
+        column.name: keras.Input((), dtype="float32" if column.kind == "number" else "string", name=column.name)
+        for column in kinds
+    }
+    numbers = [column.name for column in kinds if column.kind == "number"]
+    features = []
+    if numbers:
+        stacked = ops.stack([inputs[name] for name in numbers], axis=-1)  # (batch, numbers)
+        features += _numbers(stacked, np.stack([columns[name] for name in numbers], axis=-1))
+    for column in kinds:
+        if column.kind == "category":
+            features.append(_category(inputs[column.name], columns[column.name]))
+    joined = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
+    return keras.Model(inputs, joined, name="preprocessing")
+
+
+def _numbers(stacked: Any, values: np.ndarray) -> list[Any]:
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0.0).sum(axis=0, dtype="float64") / count
+    variance = np.where(known, values - mean, 0.0).__pow__(2).sum(axis=0) / count
+    # A constant column has no scale of its own; it becomes 0.
+    variance = np.where(variance > 0, variance, 1.0)
+    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance)(stacked)
+    missing = ops.isnan(stacked)
+    features = [ops.where(missing, 0.0, normalized)]
+    flagged = np.flatnonzero(~known.all(axis=0))
+    if flagged.size:
+        flags = ops.take(ops.cast(missing, "float32"), flagged.tolist(), axis=-1)
+        features.append(flags)
+    return features
+
+
+def _category(column: Any, values: np.ndarray) -> Any:
+    seen, counts = np.unique(values.astype(str), return_counts=True)
+    kept = sorted(seen[np.argsort(-counts, kind="stable")][:_MOST_CATEGORIES].tolist())
+    lookup = layers.StringLookup(vocabulary=kept, num_oov_indices=1, output_mode="int")
+    return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)

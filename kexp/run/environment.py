@@ -1,0 +1,76 @@
+"""What a run was run with: versions, code, hardware and data, as env.json records them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from typing import Any
+
+import psutil
+
+from kexp.data import Data
+
+_PACKAGES = ("kexp", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-tpu", "numpy", "keras-tuner")
+_LONGEST_DIFF = 1_000_000  # characters
+
+
+def describe_environment(data: Data, seed: int) -> dict[str, Any]:
+    """Return what somebody needs to run the same thing again.
+
+    Args:
+        data: The data set of the run.
+        seed: The seed of the run.
+
+    Returns:
+        JSON types: versions, git commit and uncommitted diff of the working folder (None outside a
+        repository), hardware, the data's name and fingerprint, the seed.
+    """
+    return {
+        "versions": {"python": platform.python_version(), **_versions()},
+        "git": _git_state(),
+        "hardware": _hardware(),
+        "data": {"name": data.name, "fingerprint": data.fingerprint},
+        "seed": seed,
+    }
+
+
+def _versions() -> dict[str, str]:
+    installed = {}
+    for package in _PACKAGES:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def _git_state() -> dict[str, str] | None:
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    diff = _git("diff", "HEAD") or ""
+    return {"commit": commit.strip(), "diff": diff[:_LONGEST_DIFF]}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=20, check=True, errors="replace"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def _hardware() -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+    }

@@ -1,0 +1,162 @@
+"""A recipe: a plain function whose signature is its configuration, command line and search space."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from kexp.data import check_source
+from kexp.errors import InputError
+from kexp.ranges import check_value, nearest
+from kexp.run.folder import RunFolder
+from kexp.run.result import Result, load
+from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, annotations, complete
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a recipe: what `fit` records and another call can repeat."""
+
+    recipe: str
+    arguments: dict[str, Any]
+
+    def config(self) -> dict[str, Any]:
+        """Return what decides the result, as written to config.json."""
+        deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
+        return {"format": 1, "recipe": self.recipe, "arguments": deciding}
+
+
+_current: ContextVar[Call | None] = ContextVar("current recipe call", default=None)
+
+
+def current_call() -> Call | None:
+    """Return the recipe call that is under way, or None outside of one."""
+    return _current.get()
+
+
+def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Make a function a recipe: its signature gains every training option, and its calls are checked.
+
+    A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
+    which it hands to `kexp.fit`. Its calls are bound and validated before TensorFlow is imported, and
+    the seed is set before its body runs.
+
+    Args:
+        **defaults: The recipe's own defaults of the training options.
+
+    Returns:
+        A decorator.
+
+    Raises:
+        InputError: From a call, when an argument is unknown or does not fit.
+
+    Example:
+        >>> @recipe(epochs=5)
+        ... def nothing(data: str = "digits", **train: Unpack[TrainOptions]) -> Result: ...
+        >>> inspect.signature(nothing).parameters["epochs"].default
+        5
+        >>> nothing(epoch=3)
+        Traceback (most recent call last):
+        ...
+        kexp.errors.InputError: nothing has no argument epoch (did you mean 'epochs'?).
+    """
+    own_defaults = complete({**DEFAULTS, **defaults})
+
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
+        signature = _flat_signature(function, own_defaults)
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Result:
+            arguments = bind(call, *args, **kwargs)
+            return _run(function, Call(function.__name__, arguments))
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        call.is_recipe = True  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def bind(function: Callable[..., Result], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return all arguments of a recipe call, checked, with the defaults filled in.
+
+    Raises:
+        InputError: An argument is unknown, missing, of the wrong type or out of its range, or the
+            data source does not exist.
+    """
+    signature = inspect.signature(function)
+    for name in kwargs:
+        if name not in signature.parameters:
+            hint = nearest(name, signature.parameters)
+            raise InputError(f"{function.__name__} has no argument {name}{hint}.")
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise InputError(f"{function.__name__}: {error}.") from None
+    bound.apply_defaults()
+    parameters = signature.parameters
+    checked = {
+        name: check_value(name, value, parameters[name].annotation)
+        for name, value in bound.arguments.items()
+    }
+    complete({name: checked[name] for name in annotations()})
+    if "data" in checked:
+        check_source(checked["data"])
+    return checked
+
+
+def _flat_signature(function: Callable[..., Result], defaults: TrainOptions) -> inspect.Signature:
+    types = get_type_hints(function, include_extras=True)
+    own = [
+        parameter.replace(annotation=types[name])
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind)  # type: ignore[literal-required]
+        for name, kind in annotations().items()
+    ]
+    return inspect.Signature([*own, *options], return_annotation=types.get("return"))
+
+
+def _run(function: Callable[..., Result], call: Call) -> Result:
+    folder = RunFolder.choose(call.arguments["run_dir"], call.recipe, call.config())
+    if folder.finished():
+        if not call.arguments["quiet"]:
+            print(f"{folder.path} is finished; its recorded result is returned.")
+        return load(folder.path)
+    require_tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(call.arguments["seed"])
+    arguments = {**call.arguments, "run_dir": str(folder.path)}
+    with _under_way(call):
+        return function(**arguments)
+
+
+@contextmanager
+def _under_way(call: Call) -> Iterator[None]:
+    token = _current.set(call)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def require_tensorflow() -> None:
+    """Say how to install TensorFlow if it is not there.
+
+    Raises:
+        InputError: No TensorFlow is installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise InputError(
+            "kexp needs TensorFlow, which is not installed: pip install 'kexp[cpu]', or "
+            "'kexp[cuda]' for NVIDIA GPUs, or 'kexp[tpu]' for TPUs."
+        )

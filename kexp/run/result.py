@@ -1,0 +1,168 @@
+"""What a finished run gives back: figures, history, the model, and what can be done with them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.atomic import read_json
+from kexp.data import Data, Spec, load as load_data
+from kexp.data.inputs import as_inputs
+from kexp.errors import InputError
+from kexp.run.predictions import Predictions
+from kexp.run.samples import load_samples
+
+if TYPE_CHECKING:
+    import keras
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run, as its folder records it.
+
+    Attributes:
+        run_dir: The run folder.
+        metrics: Final figures by name: of the chosen weights on training data without a prefix, on
+            validation data with `val_`, on test data with `test_`.
+        history: Figures of every epoch, by name.
+        spec: What goes into the model and comes out.
+
+    Example:
+        >>> result = load(run_dir)
+        >>> sorted(result.metrics)
+        ['accuracy', 'loss', 'test_accuracy', 'test_loss', 'val_accuracy', 'val_loss']
+        >>> images = np.zeros((2, 8, 8), "uint8")
+        >>> result.predict(images).probabilities.shape
+        (2, 10)
+    """
+
+    run_dir: Path
+    metrics: dict[str, float]
+    history: dict[str, list[float]]
+    spec: Spec
+    from_logits: bool
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained model, raw inputs in; outputs (batch, spec.outputs)."""
+        import keras
+
+        return keras.models.load_model(self.run_dir / "model.keras")
+
+    def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
+        """Return labels and probabilities, or values, for raw inputs.
+
+        Args:
+            inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, or
+                an array as the model was trained on.
+            batch_size: Samples per call of the model, default 256.
+
+        Raises:
+            InputError: The inputs are not what the model was trained on.
+        """
+        outputs = raw_outputs(self.model, as_inputs(inputs, self.spec), batch_size)
+        return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
+
+    def evaluate(self, data: Data | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
+        """Return loss and metrics on the test part of a data set, or all of it when it has none.
+
+        Args:
+            data: A `Data`, or anything `kexp.data.load` takes without further arguments.
+            batch_size: Samples per call, default 256.
+
+        Raises:
+            InputError: The data does not fit the model.
+        """
+        chosen = data if isinstance(data, Data) else load_data(data, validation=0.0)
+        if chosen.spec.outputs != self.spec.outputs or chosen.spec.task != self.spec.task:
+            raise InputError(
+                f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
+                f"received {chosen.spec.task} with {chosen.spec.outputs}."
+            )
+        from kexp.train.engine_tensorflow import Evaluation
+        from kexp.train.objectives import supervised
+
+        objective = supervised(self.spec, self.model)
+        return Evaluation(self.model, objective, chosen.test or chosen.train).measure(batch_size)
+
+    def plot(self) -> Figure:
+        """Return the learning curves as a matplotlib figure."""
+        from kexp.run.curves import draw_curves
+
+        return draw_curves(self.history)
+
+    def export(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write a SavedModel and prove in a fresh process that it computes what was trained.
+
+        Args:
+            directory: New folder; the model goes into `directory/1/`.
+            overwrite: Replace an earlier export there, default False.
+
+        Returns:
+            The folder of the SavedModel.
+
+        Raises:
+            InputError: The folder exists or cannot be written.
+            ExportError: The exported model answers differently; nothing is left behind.
+        """
+        # Export stands above the run in the order of imports, so it is fetched when asked for.
+        from kexp.export import export_saved_model
+
+        samples = load_samples(self.run_dir / "samples.npz", self.spec)
+        return export_saved_model(
+            self.model,
+            self.spec,
+            directory,
+            samples=samples,
+            expected=self.predict(samples),
+            provenance=self.provenance(),
+            from_probabilities=not self.from_logits,
+            overwrite=overwrite,
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where the model is from: config, environment and metrics."""
+        files = {name: read_json(self.run_dir / f"{name}.json") for name in ("config", "env")}
+        return {**files, "metrics": self.metrics}
+
+
+def raw_outputs(model: keras.Model, inputs: Any, batch_size: int) -> np.ndarray:
+    """Return the model's outputs for (samples, ...) inputs, batch by batch, in order."""
+    import tensorflow as tf
+
+    tensors = tf.nest.map_structure(tf.constant, dict(inputs) if not isinstance(inputs, np.ndarray) else inputs)
+    samples = tf.nest.flatten(tensors)[0].shape[0]
+    parts = [
+        np.asarray(model(tf.nest.map_structure(lambda array: array[first : first + batch_size], tensors), training=False))
+        for first in range(0, samples, batch_size)
+    ]
+    return np.concatenate(parts)
+
+
+def load(run_dir: str | os.PathLike[str]) -> Result:
+    """Return the result of a finished run from its folder.
+
+    Args:
+        run_dir: The run folder.
+
+    Raises:
+        InputError: There is no finished run in it.
+    """
+    path = Path(run_dir).expanduser()
+    if not (path / "result.json").is_file():
+        state = "an unfinished run" if (path / "config.json").is_file() else "no run"
+        raise InputError(f"run_dir must be the folder of a finished run; {path} holds {state}.")
+    recorded = read_json(path / "result.json")
+    return Result(
+        run_dir=path,
+        metrics=recorded["metrics"],
+        history=recorded["history"],
+        spec=Spec.from_json(recorded["spec"]),
+        from_logits=recorded["from_logits"],
+    )

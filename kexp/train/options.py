@@ -1,0 +1,144 @@
+"""The training options: declared once here, flat on every recipe and on `kexp.fit`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
+
+from kexp.errors import InputError
+from kexp.ranges import AtLeast, Between, check_value, nearest
+
+if sys.version_info >= (3, 12):
+    from typing import Unpack
+else:
+    from typing_extensions import Unpack
+
+OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+ScheduleName = Literal["constant", "cosine", "linear", "one_cycle"]
+
+
+class TrainOptions(TypedDict, total=False):
+    """How a model is trained.
+
+    Attributes:
+        epochs: Passes over the training data.
+        batch_size: Samples per step.
+        learning_rate: Step size of the optimizer; the peak of a schedule.
+        optimizer: A Keras optimizer; momentum and nesterov are sgd with momentum 0.9.
+        weight_decay: Decoupled decay of the weights per step, times the learning rate; not applied
+            to biases, normalisation and embeddings. None is the optimizer's own: 0.004 for adamw,
+            none for the others.
+        schedule: Course of the learning rate over the whole run.
+        warmup: Fraction of the run in which the learning rate rises linearly to its peak.
+        clip_norm: Largest global norm of the gradient; None for no clipping.
+        label_smoothing: Share of a label spread evenly over all classes.
+        validation: Fraction of the training data held out to choose on; 0 trains on all of it.
+        early_stop: Stop after so many epochs without a better validation figure; 0 never stops.
+        seed: Governs weights, order, dropout and the validation split.
+        checkpoint_every: How often the state is saved: "10 steps", "1 epoch" or "5 minutes".
+        run_dir: Folder of the run; None makes one under runs/. An unfinished run in it is continued.
+        fast_dev_run: Try the whole path on three batches of each part, for one epoch.
+        quiet: Print nothing.
+    """
+
+    epochs: Annotated[int, AtLeast(1)]
+    batch_size: Annotated[int, AtLeast(1)]
+    learning_rate: Annotated[float, Between(1e-7, 10.0, log=True)]
+    optimizer: OptimizerName
+    weight_decay: Annotated[float, Between(0.0, 1.0)] | None
+    schedule: ScheduleName
+    warmup: Annotated[float, Between(0.0, 0.9)]
+    clip_norm: Annotated[float, Between(1e-6, 1e6)] | None
+    label_smoothing: Annotated[float, Between(0.0, 0.5)]
+    validation: Annotated[float, Between(0.0, 0.9)]
+    early_stop: Annotated[int, AtLeast(0)]
+    seed: Annotated[int, Between(0, 2**31 - 1)]
+    checkpoint_every: str
+    run_dir: str | None
+    fast_dev_run: bool
+    quiet: bool
+
+
+DEFAULTS: TrainOptions = {
+    "epochs": 10,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "optimizer": "adam",
+    "weight_decay": None,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "clip_norm": None,
+    "label_smoothing": 0.0,
+    "validation": 0.1,
+    "early_stop": 0,
+    "seed": 0,
+    "checkpoint_every": "1 epoch",
+    "run_dir": None,
+    "fast_dev_run": False,
+    "quiet": False,
+}
+
+# Where a run is written and what it prints say nothing about what it computes.
+OUTPUT_ONLY = ("run_dir", "quiet")
+
+
+def annotations() -> dict[str, Any]:
+    """Return the type of every training option, ranges included."""
+    return get_type_hints(TrainOptions, include_extras=True)
+
+
+def complete(options: dict[str, Any]) -> TrainOptions:
+    """Check training options and fill in the defaults of those that are absent.
+
+    Args:
+        options: Any of the keys of `TrainOptions`.
+
+    Returns:
+        All of the options, each of its type and in its range.
+
+    Raises:
+        InputError: A name is unknown, or a value does not fit; the sentence names it.
+
+    Example:
+        >>> complete({"epochs": 3})["epochs"]
+        3
+        >>> complete({"epoch": 3})
+        Traceback (most recent call last):
+        ...
+        kexp.errors.InputError: epoch is not a training option (did you mean 'epochs'?).
+    """
+    types = annotations()
+    for name in options:
+        if name not in types:
+            raise InputError(f"{name} is not a training option{nearest(name, types)}.")
+    checked = {name: check_value(name, value, types[name]) for name, value in options.items()}
+    if "checkpoint_every" in checked:
+        parse_interval(checked["checkpoint_every"])
+    return TrainOptions(**{**DEFAULTS, **checked})  # type: ignore[typeddict-item]
+
+
+def parse_interval(text: str) -> tuple[float, str]:
+    """Split "10 steps", "1 epoch" or "5 minutes" into a number and "steps", "epochs" or "minutes".
+
+    Raises:
+        InputError: It is none of these forms.
+
+    Example:
+        >>> parse_interval("1 epoch")
+        (1.0, 'epochs')
+    """
+    number, _, unit = text.strip().partition(" ")
+    unit = unit if unit.endswith("s") else unit + "s"
+    try:
+        amount = float(number)
+    except ValueError:
+        amount = 0.0
+    whole = amount.is_integer() or unit == "minutes"
+    if not amount > 0 or unit not in ("steps", "epochs", "minutes") or not whole:
+        raise InputError(
+            f'checkpoint_every must read like "10 steps", "1 epoch" or "5 minutes"; received {text!r}.'
+        )
+    return amount, unit
+
+
+__all__ = ["DEFAULTS", "OUTPUT_ONLY", "TrainOptions", "Unpack", "annotations", "complete", "parse_interval"]

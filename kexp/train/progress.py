@@ -1,0 +1,57 @@
+"""What a run shows while it trains: a bar with an estimate on a terminal, and one line per epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Prints one line per epoch and, on a terminal, a bar with the time that is left.
+
+    Args:
+        epochs: Epochs of the run.
+        steps: Steps of one epoch.
+    """
+
+    def __init__(self, epochs: int, steps: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self.steps = steps
+        self._console = Console(highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+        self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+        self._task = self._bar.add_task("", total=epochs * steps)
+        self._epoch = 0
+        self._started_s = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch = epoch
+        self._started_s = time.perf_counter()
+        if self._console.is_terminal:
+            self._bar.start()
+            self.show_steps(0)
+
+    def show_steps(self, steps: int) -> None:
+        """Move the bar to so many steps of the epoch."""
+        label = f"epoch {self._epoch + 1}/{self.epochs}"
+        self._bar.update(self._task, completed=self._epoch * self.steps + steps, description=label)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in sorted((logs or {}).items(), key=_place))
+        seconds = time.perf_counter() - self._started_s
+        self._console.print(f"epoch {epoch + 1}/{self.epochs}  {figures}  ({seconds:.1f} s)")
+
+    def close(self) -> None:
+        """Take the bar away, also when the run is interrupted."""
+        self._bar.stop()
+
+
+def _place(figure: tuple[str, float]) -> tuple[bool, bool, str]:
+    """Sort the loss before the metrics, and training before validation."""
+    name = figure[0]
+    return name.startswith("val_"), not name.endswith("loss"), name

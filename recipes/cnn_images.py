@@ -1,0 +1,47 @@
+"""A convolutional network classifies images."""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=15, batch_size=64, optimizer="adam", learning_rate=2e-3, schedule="cosine")
+def cnn_images(
+    data: str = "digits",
+    *,
+    size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
+    filters: Annotated[tuple[int, ...], Between(8, 256, log=True)] = (16, 32, 64),
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "batch",
+    padding: Literal["same", "valid"] = "same",
+    head: Literal["flatten", "average"] = "average",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify images with a plain convnet or a residual network.
+
+    Args:
+        data: Name or path of an image data set.
+        size: A plain convnet, or a residual network of so many layers.
+        filters: Filters of each stage of the plain convnet.
+        activation: After each convolution.
+        normalization: After each convolution, before the activation.
+        padding: Of the plain convnet's convolutions.
+        head: What the plain convnet's last layer sees: all positions, or their average.
+        dropout: Share of the last layer's inputs dropped.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"])
+    shape, outputs = dataset.spec.input_shape, dataset.spec.outputs
+    common = {
+        "activation": activation,
+        "normalization": normalization,
+        "dropout": dropout,
+        "dtype": dataset.spec.dtype,
+    }
+    if size == "plain":
+        model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
+    else:
+        model = kexp.models.resnet(shape, outputs, depth=int(size.removeprefix("resnet")), **common)
+    return kexp.fit(model, dataset, **train)

@@ -1,0 +1,39 @@
+"""A multi-layer perceptron classifies images."""
+
+from typing import Annotated
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=5, batch_size=64, optimizer="adam", learning_rate=1e-3)
+def mlp_images(
+    data: str = "digits",
+    *,
+    hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "none",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify images with a multi-layer perceptron.
+
+    Args:
+        data: Name or path of an image data set.
+        hidden: Units of each hidden layer.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        dropout: Share of units dropped after each hidden layer.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"])
+    model = kexp.models.mlp(
+        dataset.spec.input_shape,
+        dataset.spec.outputs,
+        hidden=hidden,
+        activation=activation,
+        normalization=normalization,
+        dropout=dropout,
+        dtype=dataset.spec.dtype,
+    )
+    return kexp.fit(model, dataset, **train)

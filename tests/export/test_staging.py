@@ -1,0 +1,129 @@
+"""A folder that is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kexp.errors import InputError
+from kexp.export.staging import staged
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_export(directory: Path, text: str = "model") -> None:
+    (directory / "1" / "assets.extra").mkdir(parents=True)
+    (directory / "1" / "saved_model.pb").write_text(text)
+    (directory / "1" / "assets.extra" / "kexp.json").write_text("{}")
+
+
+def test_the_folder_appears_when_the_body_is_done(tmp_path):
+    with staged(tmp_path / "a" / "b" / "served") as folder:
+        (folder / "file").write_text("whole")
+        assert names(tmp_path / "a" / "b") == [folder.name]
+    assert names(tmp_path / "a" / "b") == ["served"]
+    assert (tmp_path / "a" / "b" / "served" / "file").read_text() == "whole"
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "served").mkdir()
+    with staged(tmp_path / "served") as folder:
+        (folder / "file").touch()
+    assert names(tmp_path) == ["served"]
+    assert names(tmp_path / "served") == ["file"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_nothing_not_even_the_parents_that_were_made(tmp_path, error):
+    def write_half() -> None:
+        with staged(tmp_path / "a" / "b" / "served") as folder:
+            (folder / "file").touch()
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert names(tmp_path) == []
+
+
+def test_a_kill_leaves_no_directory_and_the_next_export_clears_what_was_left(tmp_path):
+    script = (
+        "import os, pathlib, signal, sys\n"
+        "from kexp.export.staging import staged\n"
+        "with staged(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'saved_model.pb').write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "served")], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    assert [name.startswith(".served.partial-") for name in names(tmp_path)] == [True]
+    with staged(tmp_path / "served"):
+        assert len(names(tmp_path)) == 1
+    assert names(tmp_path) == ["served"]
+
+
+def test_another_export_under_way_is_left_alone(tmp_path):
+    with staged(tmp_path / "served") as slow:
+        with staged(tmp_path / "served.2"), staged(tmp_path / "other"):
+            assert slow.is_dir()
+        assert slow.is_dir()
+    assert names(tmp_path) == ["other", "served", "served.2"]
+
+
+def test_of_two_exports_to_one_place_the_second_to_finish_is_refused(tmp_path):
+    def race() -> None:
+        with staged(tmp_path / "served") as slow:
+            (slow / "file").write_text("slow")
+            with staged(tmp_path / "served") as fast:
+                (fast / "file").write_text("fast")
+
+    with pytest.raises(InputError, match="holds files"):
+        race()
+    assert names(tmp_path) == ["served"]
+    assert (tmp_path / "served" / "file").read_text() == "fast"
+
+
+def test_an_export_is_replaced_and_a_failed_one_keeps_it(tmp_path):
+    write_export(tmp_path / "served", "old")
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "served", overwrite=True):
+        raise ZeroDivisionError
+    assert (tmp_path / "served" / "1" / "saved_model.pb").read_text() == "old"
+    with staged(tmp_path / "served", overwrite=True) as folder:
+        write_export(folder, "new")
+    assert (tmp_path / "served" / "1" / "saved_model.pb").read_text() == "new"
+    assert names(tmp_path) == ["served"]
+
+
+@pytest.mark.parametrize("extra", ["notes.txt", "1/notes.txt", "2/saved_model.pb"])
+def test_an_export_with_files_of_the_users_is_not_replaced(tmp_path, extra):
+    write_export(tmp_path / "served")
+    (tmp_path / "served" / extra).parent.mkdir(exist_ok=True)
+    (tmp_path / "served" / extra).write_text("mine")
+    with pytest.raises(InputError, match="holds other files"), staged(tmp_path / "served", overwrite=True):
+        pass
+    assert (tmp_path / "served" / extra).read_text() == "mine"
+
+
+def test_a_file_and_a_link_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    for name in ("file", "link"):
+        with (
+            pytest.raises(InputError, match="received the file or link"),
+            staged(tmp_path / name, overwrite=True),
+        ):
+            pass
+    with (
+        pytest.raises(InputError, match="must be where this user may write"),
+        staged(tmp_path / "file" / "a"),
+    ):
+        pass
+    assert names(tmp_path) == ["empty", "file", "link"]

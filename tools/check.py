@@ -1,0 +1,18 @@
+"""Every check of this repository: lint, types and tests, in an environment that it makes itself."""
+
+import sys
+
+from environment import prepared, run
+
+
+def main() -> None:
+    """Make the environment and run the checks; arguments go on to pytest."""
+    programs = prepared("dev")
+    run(programs / "ruff", "check", ".")
+    run(programs / "ruff", "format", "--check", ".")
+    run(programs / "mypy")
+    run(programs / "pytest", *sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

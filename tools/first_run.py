@@ -1,0 +1,22 @@
+"""The main job, from a fresh clone: train on the embedded digits, export, and say what to try next."""
+
+from environment import prepared, run
+
+RUN, SERVED = "runs/first", "served/digits"
+
+
+def main() -> None:
+    """Make the environment, train, export and predict."""
+    kexp = prepared("cpu") / "kexp"
+    run(kexp, "run", "mlp_images", "--data", "digits", "--epochs", "40", "--run-dir", RUN)
+    run(kexp, "export", RUN, SERVED, "--overwrite")
+    print(
+        f"\nThe exported model is in {SERVED}, the run with its curves in {RUN}. Next:\n"
+        f"  {kexp} list\n"
+        f"  {kexp} run cnn_images --data fashion_mnist_small --epochs 5\n"
+        f"  {kexp} run mlp_tabular --data breast_cancer"
+    )
+
+
+if __name__ == "__main__":
+    main()
