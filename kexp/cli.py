@@ -122,12 +122,12 @@ def predict(directory: str, inputs: str) -> None:
         inputs: An image, a CSV or Parquet file with the columns of the training data, or a .npy array.
     """
     from kexp.data.inputs import read_inputs
-    from kexp.export.predict import exported_spec, load_exported
+    from kexp.export import load_exported
 
-    spec = exported_spec(directory)
-    samples = read_inputs(inputs, spec)
+    exported = load_exported(directory)
+    samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
-    load_exported(directory).predict(samples).to_frame(spec).to_csv(sys.stdout, index=False)
+    exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)
 
 
 def prepare(name: str, *, data_dir: str | None = None) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 import types
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from kexp.errors import InputError
+from kexp.errors import InputError, nearest
 
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "swish"]
 Normalization = Literal["none", "batch", "layer"]
@@ -49,12 +47,6 @@ class AtLeast:
 
     def holds(self, number: float) -> bool:
         return number >= self.low
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the known name closest to `name`, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def check_value(name: str, value: Any, annotation: Any) -> Any:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +11,7 @@ from typing import Literal
 from kexp.data.embedded import EMBEDDED
 from kexp.data.files import idx_files
 from kexp.data.images import class_folders, has_images
-from kexp.errors import InputError
+from kexp.errors import InputError, nearest
 
 Form = Literal["embedded", "npz", "idx", "images", "csv", "parquet", "tfds"]
 
@@ -105,17 +103,6 @@ def _listed(name: str) -> Form | None:
     except InputError:  # several configurations to choose from, which loading it will say
         return "tfds"
     return place.form if place else None
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant, in brackets for the middle of a sentence, or nothing.
-
-    Example:
-        >>> nearest("specis", ["species", "island"])
-        " (did you mean 'species'?)"
-    """
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.65)
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
 
 
 def data_dir() -> Path | None:

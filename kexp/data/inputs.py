@@ -12,7 +12,7 @@ import numpy as np
 
 from kexp.data.images import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.spec import Column, Inputs, Spec
-from kexp.data.tables import read_parquet
+from kexp.data.tables import read_csv, read_parquet
 from kexp.errors import InputError
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -77,7 +77,8 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
     if path.suffix.lower() in IMAGE_SUFFIXES and spec.kind == "image":
         return _named(path, _read_image(path, spec), spec)
     if name.endswith(TABLE_SUFFIXES) and spec.kind == "table":
-        frame = read_parquet(path) if name.endswith(".parquet") else _read_csv(path, spec)
+        text = [column.name for column in spec.columns if column.kind == "category"]
+        frame = read_parquet(path) if name.endswith(".parquet") else read_csv(path, text)
         return _named(path, frame, spec)
     raise InputError(
         f"path {path} must be {_wanted_files(spec)} for a model of this kind of data ({spec.kind})."
@@ -147,20 +148,6 @@ def _wrong_size(path: Path, size: tuple[int, int], spec: Spec) -> InputError:
         f"file {path}: expected an image of {width} x {height} pixels (width x height), "
         f"received {size[0]} x {size[1]}; resize it as the training images were."
     )
-
-
-def _read_csv(path: Path, spec: Spec) -> Any:
-    import pandas as pd
-
-    # Left to itself pandas would turn the category "007" of a short file into the number 7.
-    text = {column.name: str for column in spec.columns if column.kind == "category"}
-    try:
-        return pd.read_csv(path, dtype=text, index_col=False, low_memory=False)
-    except (OSError, ValueError, EOFError) as error:  # pandas's errors are among these
-        raise InputError(
-            f"file {path}: cannot be read as comma-separated UTF-8 ({str(error).strip().rstrip('.')}); "
-            "mend or convert it."
-        ) from None
 
 
 def _numeric(raw: Any) -> np.ndarray:

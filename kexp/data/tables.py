@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kexp.data.catalog import nearest
 from kexp.data.spec import Column, Source, Task
-from kexp.errors import InputError
+from kexp.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +36,13 @@ OBJECTS: dict[str, Kind] = {
 }
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, text: Sequence[str] = ()) -> pd.DataFrame:
     """Read a comma-separated file with a header, .gz or not; text stays text.
+
+    Args:
+        path: The file.
+        text: Columns that are text whatever they look like: left to itself, pandas turns the category
+            "007" into the number 7 where a file holds nothing else.
 
     Raises:
         InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8.
@@ -49,7 +53,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
-            return pd.read_csv(path, index_col=False, low_memory=False)
+            return pd.read_csv(path, index_col=False, low_memory=False, dtype=dict.fromkeys(text, str))
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(
             f"file {path}: cannot be read as comma-separated UTF-8 ({str(error).strip().rstrip('.')}); mend "

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from kexp.data.arrays import PARTS
-from kexp.data.catalog import TFDS_NAME, nearest, prepared_folder, tfds_dir
+from kexp.data.catalog import TFDS_NAME, prepared_folder, tfds_dir
 from kexp.data.images import Size, resize
 from kexp.data.spec import Source
 from kexp.data.tf_data import decode
-from kexp.errors import InputError
+from kexp.errors import InputError, nearest
 
 CONNECT_TIMEOUT_S = 10
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,16 @@ class Exported:
     spec: Spec
     provenance: dict[str, Any]
     _keys: dict[str, str] = field(repr=False)
-    _saved_model: Any = field(repr=False)
+
+    @cached_property
+    def _saved_model(self) -> Any:
+        import tensorflow as tf
+
+        try:
+            return tf.saved_model.load(str(self.directory))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = next(iter(str(error).strip().splitlines()), "no reason given")
+            raise InputError(f"{self.directory} cannot be loaded ({reason}); export the model again.") from error
 
     def predict(self, inputs: Any) -> Predictions:
         """Return the model's answers for raw inputs.
@@ -43,7 +53,7 @@ class Exported:
                 tables a DataFrame or a mapping of columns.
 
         Raises:
-            InputError: The inputs are not what the model was made for.
+            InputError: The inputs are not what the model was made for, or the export is damaged.
         """
         samples = by_key(as_inputs(inputs, self.spec), self._keys)
         count = len(next(iter(samples.values())))
@@ -66,13 +76,13 @@ class Exported:
 
 
 def load_exported(directory: str | os.PathLike[str]) -> Exported:
-    """Load what `export_saved_model` wrote, with TensorFlow alone.
+    """Open what `export_saved_model` wrote; TensorFlow, without Keras, loads it at the first prediction.
 
     Args:
         directory: The export, of whose versions the highest is taken, or the folder of one version.
 
     Raises:
-        InputError: There is no export of kexp's. This comes before TensorFlow is imported.
+        InputError: There is no export of kexp's.
 
     Example:
         >>> load_exported("no/such/folder")
@@ -80,7 +90,8 @@ def load_exported(directory: str | os.PathLike[str]) -> Exported:
         kexp.errors.InputError: directory must be the folder of an exported model, but no/such/folder ...
     """
     folder = _version_folder(Path(directory).expanduser())
-    return _load(folder, Manifest.read(folder))
+    manifest = Manifest.read(folder)
+    return Exported(folder, manifest.spec, manifest.provenance, manifest.keys)
 
 
 def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
@@ -94,10 +105,8 @@ def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]
         InputError: There is no export, or the file cannot be read as what the model was made for.
             This comes before TensorFlow is imported.
     """
-    folder = _version_folder(Path(directory).expanduser())
-    manifest = Manifest.read(folder)
-    inputs = read_inputs(path, manifest.spec)
-    return _load(folder, manifest).predict(inputs)
+    exported = load_exported(directory)
+    return exported.predict(read_inputs(path, exported.spec))
 
 
 def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
@@ -110,17 +119,6 @@ def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
     if isinstance(inputs, np.ndarray):
         return {ARRAY_KEY: inputs}
     return {keys[column]: values for column, values in inputs.items()}
-
-
-def _load(folder: Path, manifest: Manifest) -> Exported:
-    import tensorflow as tf
-
-    try:
-        saved_model = tf.saved_model.load(str(folder))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = next(iter(str(error).strip().splitlines()), "no reason given")
-        raise InputError(f"{folder} cannot be loaded ({reason}); export the model again.") from error
-    return Exported(folder, manifest.spec, manifest.provenance, manifest.keys, saved_model)
 
 
 def _version_folder(directory: Path) -> Path:

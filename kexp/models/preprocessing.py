@@ -14,6 +14,7 @@ from kexp.data import Column
 __all__ = ["tabular_preprocessing"]
 
 _MOST_CATEGORIES = 256
+_UNSEEN = "(never seen in training)"  # Keras's own "[UNK]" may well stand in a table
 
 
 def tabular_preprocessing(columns: Mapping[str, np.ndarray], kinds: Sequence[Column]) -> keras.Model:
@@ -74,5 +75,5 @@ def _numbers(stacked: Any, values: np.ndarray) -> list[Any]:
 def _category(column: Any, values: np.ndarray) -> Any:
     seen, counts = np.unique(values.astype(str), return_counts=True)
     kept = sorted(seen[np.argsort(-counts, kind="stable")][:_MOST_CATEGORIES].tolist())
-    lookup = layers.StringLookup(vocabulary=kept, num_oov_indices=1, output_mode="int")
+    lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
     return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)

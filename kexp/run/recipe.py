@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from kexp.data import check_source
-from kexp.errors import InputError
-from kexp.ranges import check_value, nearest
+from kexp.errors import InputError, nearest
+from kexp.ranges import check_value
 from kexp.run.folder import RunFolder
 from kexp.run.result import Result, load
 from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, annotations, complete

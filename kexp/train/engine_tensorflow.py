@@ -39,7 +39,7 @@ class TensorFlowEngine:
 
     def run(self, indices: np.ndarray) -> None:
         """Take one step for each row of `indices`, (steps, batch) positions in the training data."""
-        self._train_steps(tf.constant(indices, tf.int32))
+        self._train_steps(indices)
 
     def measured(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
@@ -55,14 +55,15 @@ class TensorFlowEngine:
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
-        return {name: np.array(variable) for name, variable in self._variables().items()}
+        # A copy: the array that TensorFlow hands out may be the variable's own memory.
+        return {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
         for name, variable in self._variables().items():
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
-            variable.assign(saved.view(np.array(variable).dtype) if saved.dtype.kind == "V" else saved)
+            variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
 
     def _variables(self) -> dict[str, Any]:
         groups = {
@@ -101,7 +102,7 @@ class Evaluation:
         full, tail = batches(np.arange(self._samples, dtype=np.int32), batch_size)
         for rows in (full, tail[None]):
             if rows.size:
-                self._steps(tf.constant(rows))
+                self._steps(rows)
         figures = self._measures.read()
         self._measures.reset()
         return figures
@@ -151,20 +152,15 @@ def _on_device(split: Split) -> tuple[Any, tf.Tensor]:
 
 
 def _compiled(step: Any, arrays: tuple[Any, tf.Tensor]) -> Any:
-    """Return a function of (steps, batch) indices that calls `step` on each row's samples."""
+    """Return a function of (steps, batch) indices that calls `step` on each row's samples.
 
-    @tf.function(reduce_retracing=False)
+    The batch axis stays open, so that the uneven last batch needs no trace of its own, which would
+    cost more time than a short run takes.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(indices: tf.Tensor) -> None:
         for number in tf.range(tf.shape(indices)[0]):
             step(*tf.nest.map_structure(lambda array: tf.gather(array, indices[number]), arrays))
 
-    compiled: dict[int, Any] = {}
-
-    def run_with_static_batch(indices: tf.Tensor) -> None:
-        # One trace for each batch size, whatever the number of steps.
-        batch_size = indices.shape[1]
-        if batch_size not in compiled:
-            compiled[batch_size] = run.get_concrete_function(tf.TensorSpec([None, batch_size], tf.int32))
-        compiled[batch_size](indices)
-
-    return run_with_static_batch
+    return run

@@ -159,7 +159,7 @@ class Loop:
         if position.best_value is None or sign * value > sign * position.best_value:
             position.best_epoch, position.best_value = position.epoch + 1, value
             position.waited_epochs = 0
-            self.best_weights = [np.array(weight) for weight in self.engine.model.get_weights()]
+            self.best_weights = [np.copy(weight) for weight in self.engine.model.get_weights()]
         else:
             position.waited_epochs += 1
 

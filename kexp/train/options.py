@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, Between, check_value, nearest
+from kexp.errors import InputError, nearest
+from kexp.ranges import AtLeast, Between, check_value
 
 if sys.version_info >= (3, 12):
     from typing import Unpack

@@ -139,7 +139,7 @@ def test_columns_that_are_constant_or_wholly_missing_are_kept():
     ],
 )
 def test_columns_that_are_neither_numbers_nor_categories_are_named(values, message):
-    with pytest.raises(InputError, match=f"column 'c', {message}|column 'c'.*{message}"):
+    with pytest.raises(InputError, match=f"column 'c', .*{message}"):
         column(values)
 
 

@@ -148,7 +148,6 @@ class Weights(tfds.core.GeneratorBasedBuilder):
             yield number, {"sizes": [number, 1.0], "weight": number / 2}
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_supervised_pairs_of_any_name_are_read(tmp_path, monkeypatch):
     Weights(data_dir=tmp_path).download_and_prepare()
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
@@ -170,6 +169,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path):
 
 
 def test_without_a_network_prepare_says_so_at_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nobody listens: refused, as if unplugged
+    for name in ("HTTPS_PROXY", "https_proxy"):  # nobody listens there: refused, as if unplugged
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(InputError, match=r"no connection to storage.googleapis.com"):
         prepare("mnist", tmp_path)

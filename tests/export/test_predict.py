@@ -128,7 +128,7 @@ def test_a_damaged_saved_model_is_refused(digits, tmp_path):
     directory = copied(digits, tmp_path)
     (directory / "1" / "saved_model.pb").write_bytes(b"\x00\x01\x02")
     with pytest.raises(InputError, match="cannot be loaded"):
-        load_exported(directory)
+        load_exported(directory).predict(digits.samples)
 
 
 def test_files_are_checked_before_tensorflow_is_imported(digits, tmp_path):

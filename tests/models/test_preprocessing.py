@@ -1,0 +1,65 @@
+"""Preprocessing is fitted on training data and answers for anything that comes later."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kexp
+from kexp.data import Column
+
+KINDS = (Column("age (years)", "number"), Column("size", "number"), Column("town", "category"))
+TRAINING = {
+    "age (years)": np.array([20, 30, 40, np.nan], "float32"),
+    "size": np.array([5, 5, 5, 5], "float32"),
+    "town": np.array(["Ulm", "Ulm", "Jena", ""], object),
+}
+
+
+def features(model, **columns):
+    return np.asarray(model({name: tf.constant(values) for name, values in columns.items()}))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return kexp.models.tabular_preprocessing(TRAINING, KINDS)
+
+
+def test_numbers_get_mean_zero_and_deviation_one_of_the_known_values(model):
+    vectors = features(model, **TRAINING)
+    assert vectors[:3, 0] == pytest.approx([-np.sqrt(1.5), 0.0, np.sqrt(1.5)], abs=1e-5)
+
+
+def test_a_missing_number_becomes_the_mean_and_raises_its_flag(model):
+    vectors = features(model, **TRAINING)
+    assert vectors[3, 0] == 0.0
+    assert vectors[:, 2].tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_a_constant_column_becomes_zero(model):
+    assert features(model, **TRAINING)[:, 1].tolist() == [0.0] * 4
+
+
+def test_a_category_never_seen_has_a_place_of_its_own_and_so_has_the_missing_one(model):
+    towns = ["Ulm", "Jena", "", "Atlantis", "Ys"]
+    columns = {"age (years)": np.zeros(5, "float32"), "size": np.zeros(5, "float32"), "town": towns}
+    one_hot = features(model, **columns)[:, 3:]
+    assert one_hot.shape == (5, 4)
+    assert (one_hot.sum(axis=1) == 1).all()
+    assert len({tuple(row) for row in one_hot[:4]}) == 4
+    assert one_hot[3].tolist() == one_hot[4].tolist()
+
+
+def test_of_very_many_categories_the_rarest_share_a_place():
+    names = np.array([f"id {number}" for number in range(300)] + ["id 299"] * 5, object)
+    model = kexp.models.tabular_preprocessing({"id": names}, [Column("id", "category")])
+    vectors = features(model, id=names)
+    assert vectors.shape == (305, 257)
+    assert vectors[299, 0] == 0.0  # frequent, so it is not among the unknown
+    assert vectors[:299, 0].sum() == 299 - 255
+
+
+def test_it_survives_saving_and_loading_in_plain_keras(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(features(loaded, **TRAINING), features(model, **TRAINING))

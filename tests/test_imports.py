@@ -1,0 +1,62 @@
+"""Imports point one way, and the fast commands stay fast because nothing heavy is imported for them."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = [{"errors", "ranges", "atomic"}, {"data"}, {"models"}, {"train"}, {"run"}, {"export"}, {"cli"}]
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+SOURCES = sorted((ROOT / "kexp").rglob("*.py"))
+
+
+def imported_packages(source: Path, *, deferred: bool) -> set[str]:
+    """Return the parts of kexp that a file imports: on top, or also inside functions."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if deferred else iter(tree.body)
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {module.split(".")[1] for module in modules if module.startswith("kexp.")}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_stands_below_it(source):
+    home = source.relative_to(ROOT / "kexp").with_suffix("").parts[0]
+    if home in HEIGHT:
+        above = {name for name in imported_packages(source, deferred=False) if HEIGHT[name] > HEIGHT[home]}
+        assert not above
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_names_a_recipe(source):
+    names = {path.stem for path in (ROOT / "recipes").glob("*.py")}
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert not names & used
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import kexp.cli", "import kexp.recipes", "import kexp.data", "import kexp.export", "import kexp.run.recipe"],
+)
+def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):
+    heavy = "{'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {statement}; print(sorted({heavy}))"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_public_name_is_found_and_a_misspelt_one_is_an_attribute_error():
+    import kexp
+
+    assert all(getattr(kexp, name) is not None for name in kexp.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'fitt'"):
+        _ = kexp.fitt
