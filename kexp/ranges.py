@@ -83,7 +83,7 @@ def describe(annotation: Any) -> str:
     """Return an annotation in words, as the error messages and the help show it.
 
     Example:
-        >>> describe(Annotated[float, Between(0, 0.5)] | None)
+        >>> describe(Annotated[float, Between(0.0, 0.5)] | None)
         'a number, from 0 to 0.5, or None'
     """
     origin = get_origin(annotation)
@@ -105,8 +105,8 @@ def ranges_of(annotation: Any) -> list[Between | AtLeast]:
     """Return the ranges on an annotation, also those inside a union.
 
     Example:
-        >>> ranges_of(Annotated[float, Between(0, 0.5)] | None)
-        [Between(low=0, high=0.5, log=False)]
+        >>> ranges_of(Annotated[float, Between(0.0, 0.5)] | None)
+        [Between(low=0.0, high=0.5, log=False)]
     """
     own = [part for part in getattr(annotation, "__metadata__", ()) if isinstance(part, (Between, AtLeast))]
     parts = get_args(annotation)

@@ -1,4 +1,4 @@
-"""What several tests need: a small table, a run folder, and the environment of a command."""
+"""What tests and the examples in docstrings share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,15 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "digits"
     recipes.mlp_images(data="digits", epochs=2, run_dir=str(run_dir), quiet=True)
     return run_dir
+
+
+@pytest.fixture(autouse=True)
+def examples(request: pytest.FixtureRequest) -> None:
+    """Give a docstring example a finished run and a folder that does not exist yet."""
+    if not isinstance(request.node, pytest.DoctestItem):
+        return
+    names: dict[str, Any] = request.getfixturevalue("doctest_namespace")
+    source = request.node.dtest.docstring or ""  # type: ignore[union-attr]
+    if "run_dir" in source and "new_dir" not in source:
+        names["run_dir"] = request.getfixturevalue("digits_run")
+    names["new_dir"] = str(Path(request.getfixturevalue("tmp_path")) / "new")
