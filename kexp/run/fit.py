@@ -24,7 +24,7 @@ from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
 from kexp.train.engine_tensorflow import Evaluation, TensorFlowEngine
 from kexp.train.loop import Loop
-from kexp.train.objectives import Objective, supervised
+from kexp.train.objectives import Objective, gives_logits, supervised
 from kexp.train.optimizers import optimizer_for
 from kexp.train.options import TrainOptions, Unpack, complete
 
@@ -82,8 +82,10 @@ def fit(
     environment = describe_environment(data, options["seed"])
     folder.check_same_data(environment)
     ready = data if preprocessing is None else _preprocessed(data, preprocessing)
+    from_logits = gives_logits(_first_outputs(model, ready), data.spec)
+    smoothing = options["label_smoothing"]
     objective = supervised(
-        data.spec, model, loss=loss, metrics=metrics, label_smoothing=options["label_smoothing"]
+        data.spec, from_logits=from_logits, loss=loss, metrics=metrics, label_smoothing=smoothing
     )
     steps = options["epochs"] * -(-len(data.train) // options["batch_size"])
     # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
@@ -160,38 +162,36 @@ def _raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.M
 
 
 def _preprocessed(data: Data, preprocessing: keras.Model) -> Data:
-    def apply(split: Split | None) -> Split | None:
-        if split is None:
-            return None
+    def apply(split: Split) -> Split:
         return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
 
-    train = apply(data.train)
-    assert train is not None
-    return replace(data, train=train, validation=apply(data.validation), test=apply(data.test))
+    return replace(
+        data,
+        train=apply(data.train),
+        validation=data.validation and apply(data.validation),
+        test=data.test and apply(data.test),
+    )
 
 
 def _shortened(data: Data, options: TrainOptions) -> tuple[Data, TrainOptions]:
     samples = _FAST_DEV_BATCHES * options["batch_size"]
-
-    def shorten(split: Split | None) -> Split | None:
-        if split is None:
-            return None
-        inputs = split.inputs
-        if isinstance(inputs, np.ndarray):
-            return Split(inputs[:samples], split.targets[:samples])
-        return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
-
-    train = shorten(data.train)
-    assert train is not None
-    shortened = replace(data, train=train, validation=shorten(data.validation), test=shorten(data.test))
+    shortened = replace(
+        data,
+        train=_head(data.train, samples),
+        validation=data.validation and _head(data.validation, samples),
+        test=data.test and _head(data.test, samples),
+    )
     return shortened, {**options, "epochs": 1}
 
 
+def _head(split: Split, samples: int) -> Split:
+    inputs = split.inputs
+    if isinstance(inputs, np.ndarray):
+        return Split(inputs[:samples], split.targets[:samples])
+    return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
+
+
 def _check(model: keras.Model, data: Data, options: TrainOptions) -> None:
-    if not model.built:
-        raise InputError(
-            f"model {model.name} must be built before it is trained; call it once on a batch of inputs."
-        )
     if type(model).train_step is not keras.Model.train_step:
         raise InputError(
             f"model {model.name} overrides train_step, which kexp's own step would not call; "
@@ -202,6 +202,26 @@ def _check(model: keras.Model, data: Data, options: TrainOptions) -> None:
             f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "
             f"received {options['batch_size']}."
         )
+
+
+def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
+    """Return what the model gives for a few samples, which also builds it if it is not built."""
+    try:
+        outputs = raw_outputs(model, _head(data.train, 8).inputs, 8)
+    except (ValueError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
+            f"{data.spec.dtype} each: {reason}."
+        ) from error
+    if outputs.shape[1:] != (data.spec.outputs,):
+        wanted = "classes" if data.spec.task == "classification" else "targets"
+        raise InputError(
+            f"model {model.name} must give outputs of shape (batch, {data.spec.outputs}) for the data's "
+            f"{data.spec.outputs} {wanted}; received (batch, {', '.join(map(str, outputs.shape[1:]))}), "
+            "so change its last layer."
+        )
+    return outputs
 
 
 def _check_space(engine: TensorFlowEngine, run_dir: Path) -> None:

@@ -88,7 +88,7 @@ class Result:
         from kexp.train.engine_tensorflow import Evaluation
         from kexp.train.objectives import supervised
 
-        objective = supervised(self.spec, self.model)
+        objective = supervised(self.spec, from_logits=self.from_logits)
         return Evaluation(self.model, objective, chosen.test or chosen.train).measure(batch_size)
 
     def plot(self) -> Figure:

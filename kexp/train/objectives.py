@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kexp.data import Spec
@@ -64,8 +65,8 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
 def supervised(
     spec: Spec,
-    model: keras.Model,
     *,
+    from_logits: bool = True,
     loss: keras.losses.Loss | str | None = None,
     metrics: Sequence[keras.metrics.Metric] | None = None,
     label_smoothing: float = 0.0,
@@ -74,19 +75,17 @@ def supervised(
 
     Args:
         spec: What the data is.
-        model: The model, built; outputs (batch, spec.outputs).
+        from_logits: Whether a classifier gives logits (default) or probabilities.
         loss: A Keras loss in place of the task's own.
         metrics: Keras metrics in place of the task's own.
         label_smoothing: Share of a label spread over all classes, default 0; classification only.
 
     Raises:
-        InputError: The model's outputs do not fit the data, or a metric is not a Keras metric.
+        InputError: A metric is not a Keras metric.
     """
-    _check_outputs(model, spec)
     for metric in metrics or ():
         if not isinstance(metric, keras.metrics.Metric):
             raise InputError(f"metrics must be Keras metric objects such as keras.metrics.AUC(); received {metric!r}.")
-    from_logits = not _ends_in_probabilities(model)
     if spec.task == "classification":
         own = _classification(from_logits, label_smoothing)
     else:
@@ -115,19 +114,17 @@ def _regression() -> Objective:
     return Objective(keras.losses.MeanSquaredError(), metrics, "val_loss", "min", False)
 
 
-def _check_outputs(model: keras.Model, spec: Spec) -> None:
-    received = model.output_shape
-    if received != (None, spec.outputs):
-        wanted = f"{spec.outputs} classes" if spec.task == "classification" else f"{spec.outputs} targets"
-        raise InputError(
-            f"model must give outputs of shape (batch, {spec.outputs}) for the data's {wanted}; "
-            f"received {received}, so change its last layer."
-        )
+def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:
+    """Return whether a classifier's outputs are logits: probabilities are positive and sum to one.
 
+    Args:
+        outputs: (samples, classes) of a model that may be untrained.
+        spec: What the data is; outputs for regression count as logits, which is to say as they are.
 
-def _ends_in_probabilities(model: keras.Model) -> bool:
-    last = model.layers[-1]
-    if isinstance(last, keras.Model):
-        return _ends_in_probabilities(last)
-    activation = getattr(last, "activation", None)
-    return isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax
+    Example:
+        >>> spec = Spec("array", (4,), "float32", "classification", 2)
+        >>> gives_logits(np.array([[0.4, 0.6]]), spec), gives_logits(np.array([[0.4, 0.7]]), spec)
+        (False, True)
+    """
+    sums_to_one = np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3) and bool((outputs >= 0).all())
+    return spec.task != "classification" or not sums_to_one
