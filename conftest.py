@@ -21,7 +21,9 @@ def run_kexp() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "kexp.cli", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, **options)  # type: ignore[call-overload]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=240, **options
+        )  # type: ignore[call-overload]
 
     return run
 

@@ -42,11 +42,14 @@ _HOMES = {
     "recipe": "kexp.run.recipe",
 }
 _PACKAGES = ("data", "models", "recipes")
+_NEED_TENSORFLOW = ("fit", "models")
 
-__all__ = [*_HOMES, *_PACKAGES]  # noqa: PLE0604
+__all__ = [*_HOMES, *_PACKAGES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _NEED_TENSORFLOW:
+        importlib.import_module("kexp.backend").require_tensorflow()
     if name in _PACKAGES:
         return importlib.import_module(f"kexp.{name}")
     if name in _HOMES:

@@ -12,6 +12,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from kexp import __version__
+from kexp.backend import require_tensorflow
 from kexp.errors import InputError
 
 _MISTAKE = 2
@@ -25,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        _app(arguments).__call__(arguments, exit_on_error=False, print_error=False)
+        app = _app(arguments)
+        app(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _say(_sentence(error))
     except InputError as error:
         return _say(str(error))
     except KeyboardInterrupt:
-        print("\nkexp: interrupted.", file=sys.stderr)
+        print("kexp: interrupted; the same line goes on from the last checkpoint.", file=sys.stderr)
         return _INTERRUPTED
     return 0
 
@@ -52,6 +54,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         help="Train, record and export Keras models with one line.",
         version=f"kexp {__version__}",
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), consume_multiple=True),
     )
     for command in (list_, export, predict):
@@ -196,8 +199,6 @@ def start_tensorflow() -> None:
     Raises:
         InputError: TensorFlow is not installed.
     """
-    from kexp.run.recipe import require_tensorflow
-
     require_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Ranges and choices on an argument's type: one line validates it, documents it and spans its search space."""
+"""Ranges and choices on an argument's type: one line validates, documents and spans the search space."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def cnn_images(
         dropout: Share of the last layer's inputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"])
+    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("image",))
     shape, outputs = dataset.spec.input_shape, dataset.spec.outputs
     common = {
         "activation": activation,

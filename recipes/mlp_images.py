@@ -26,7 +26,9 @@ def mlp_images(
         dropout: Share of units dropped after each hidden layer.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"])
+    dataset = kexp.data.load(
+        data, validation=train["validation"], seed=train["seed"], kinds=("image", "array")
+    )
     model = kexp.models.mlp(
         dataset.spec.input_shape,
         dataset.spec.outputs,

@@ -6,7 +6,9 @@ import kexp
 from kexp import Between, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=60, batch_size=32, optimizer="adamw", learning_rate=2e-3, schedule="cosine", validation=0.15)
+@kexp.recipe(
+    epochs=60, batch_size=32, optimizer="adamw", learning_rate=2e-3, schedule="cosine", validation=0.15
+)
 def mlp_tabular(
     data: str = "breast_cancer",
     *,
@@ -31,7 +33,12 @@ def mlp_tabular(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, target=target, task=task, validation=train["validation"], seed=train["seed"]
+        data,
+        target=target,
+        task=task,
+        validation=train["validation"],
+        seed=train["seed"],
+        kinds=("table", "array"),
     )
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
     targets, regression = dataset.train.targets, dataset.spec.task == "regression"

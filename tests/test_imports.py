@@ -1,14 +1,29 @@
 """Imports point one way, and the fast commands stay fast because nothing heavy is imported for them."""
 
 import ast
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = [{"errors", "ranges", "atomic"}, {"data"}, {"models"}, {"train"}, {"run"}, {"export"}, {"cli"}]
+LAYERS = [
+    {"errors", "ranges", "atomic", "backend"},
+    {"data"},
+    {"models"},
+    {"train"},
+    {"run"},
+    {"export"},
+    {"cli"},
+]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 SOURCES = sorted((ROOT / "kexp").rglob("*.py"))
 
@@ -34,13 +49,21 @@ def test_no_file_names_a_recipe(source):
     names = {path.stem for path in (ROOT / "recipes").glob("*.py")}
     tree = ast.parse(source.read_text(encoding="utf-8"))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    used |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    used |= {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     assert not names & used
 
 
 @pytest.mark.parametrize(
     "statement",
-    ["import kexp.cli", "import kexp.recipes", "import kexp.data", "import kexp.export", "import kexp.run.recipe"],
+    [
+        "import kexp.cli",
+        "import kexp.recipes",
+        "import kexp.data",
+        "import kexp.export",
+        "import kexp.run.recipe",
+    ],
 )
 def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):
     heavy = "{'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'PIL'} & set(sys.modules)"
@@ -52,6 +75,23 @@ def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    homes = metadata.packages_distributions()
+    for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for top in {module.partition(".")[0] for module in modules} - {
+                "kexp",
+                "tensorflow",
+                "environment",
+            }:
+                if top not in sys.stdlib_module_names:
+                    assert {name.lower().replace("_", "-") for name in homes[top]} & declared, (source, top)
 
 
 def test_a_public_name_is_found_and_a_misspelt_one_is_an_attribute_error():

@@ -11,7 +11,8 @@ def main() -> None:
     run(programs / "ruff", "check", ".")
     run(programs / "ruff", "format", "--check", ".")
     run(programs / "mypy")
-    run(programs / "pytest", *sys.argv[1:])
+    # Two processes share the work by file; a test's fixtures are then made once.
+    run(programs / "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.data.images import SUFFIXES as IMAGE_SUFFIXES
-from kexp.data.spec import Column, Inputs, Spec
+from kexp.data.spec import Column, Inputs, Spec, column_name
 from kexp.data.tables import read_csv, read_parquet
 from kexp.errors import InputError
 
@@ -231,13 +231,13 @@ def _columns(raw: Any, spec: Spec) -> dict[str, np.ndarray]:
 
 def _by_name(raw: Any) -> dict[str, Any]:
     if isinstance(raw, Mapping):
-        return {str(name): values for name, values in raw.items()}
+        return {column_name(name): values for name, values in raw.items()}
     if not hasattr(raw, "iloc") or not hasattr(raw, "columns"):
         raise InputError(
             f"inputs must be a pandas DataFrame or a mapping from column name to values, received "
             f"{_described(raw)}; name the columns."
         )
-    return {str(name): raw.iloc[:, position] for position, name in enumerate(raw.columns)}
+    return {column_name(name): raw.iloc[:, position] for position, name in enumerate(raw.columns)}
 
 
 def _column(column: Column, values: Any) -> np.ndarray:

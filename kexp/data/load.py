@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -28,6 +28,7 @@ def load(
     test: float = 0.2,
     seed: int = 0,
     image_size: Size | None = None,
+    kinds: Sequence[Kind] = get_args(Kind),
 ) -> Data:
     """Load a data set from any source into memory, checked and split.
 
@@ -50,6 +51,7 @@ def load(
             has a test part. 0: no test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
+        kinds: What the caller can use of "image", "series", "table" and "array"; default: all of them.
 
     Returns:
         Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
@@ -69,6 +71,11 @@ def load(
     _require_arguments(task, validation, test, seed, image_size)
     read = _read(source, target, task, image_size)
     kind, inputs = _inputs(read, image_size)
+    if kind not in kinds:
+        raise InputError(
+            f"data {read.name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
+            "give other data or take a recipe for this kind."
+        )
     labels = {part: y for part, (_, y) in read.parts.items()}
     task, encoded, class_names = targets.encode(read.name, labels, task, read.class_names)
     spec = _spec(read, kind, task, inputs["train"], encoded["train"], class_names)

@@ -13,6 +13,16 @@ Kind = Literal["image", "series", "table", "array"]
 Task = Literal["classification", "regression"]
 
 
+def column_name(name: object) -> str:
+    """Return a column's name as models can carry it: Keras allows no "/" in the name of an input.
+
+    Example:
+        >>> column_name("km/h")
+        'km∕h'
+    """
+    return str(name).replace("/", "\N{DIVISION SLASH}")
+
+
 @dataclass(frozen=True)
 class Column:
     """One input column of a table: numbers (missing: NaN) or categories (missing: empty string)."""

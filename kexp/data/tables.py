@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from kexp.data.spec import Column, Source, Task
+from kexp.data.spec import Column, Source, Task, column_name
 from kexp.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def from_frame(frame: pd.DataFrame, name: str, target: str | None, task: Task | 
         >>> from_frame(frame, "patients", target="ill", task=None).columns
         (Column(name='age', kind='number'), Column(name='town', kind='category'))
     """
-    names = [str(column) for column in frame.columns]
+    names = [column_name(column) for column in frame.columns]
     _require_unique(name, names)
     position = _position(name, names, target)
     if not len(frame):
@@ -145,6 +145,7 @@ def _position(name: str, names: Sequence[str], target: str | None) -> int:
     columns = ", ".join(map(repr, names[:30])) + (", …" if len(names) > 30 else "")
     if target is None:
         raise InputError(f"data {name!r}: a table needs target=, the column to predict; it has {columns}.")
+    target = column_name(target)
     if target not in names:
         hint = "; columns are expected to be separated by commas" if len(names) == 1 else ""
         raise InputError(

@@ -43,7 +43,9 @@ class Exported:
             return tf.saved_model.load(str(self.directory))
         except (OSError, ValueError, tf.errors.OpError) as error:
             reason = next(iter(str(error).strip().splitlines()), "no reason given")
-            raise InputError(f"{self.directory} cannot be loaded ({reason}); export the model again.") from error
+            raise InputError(
+                f"{self.directory} cannot be loaded ({reason}); export the model again."
+            ) from error
 
     def predict(self, inputs: Any) -> Predictions:
         """Return the model's answers for raw inputs.

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
 
 __all__: list[str] = []
 for _module in pkgutil.iter_modules(__path__):
     _builders = importlib.import_module(f"{__name__}.{_module.name}")
     # A builder may take the place of the module of its name: `kexp.models.mlp(...)` is a call.
     globals().update({_name: getattr(_builders, _name) for _name in _builders.__all__})
-    __all__ += _builders.__all__  # noqa: PLE0605
+    __all__ += _builders.__all__

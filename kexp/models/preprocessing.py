@@ -17,20 +17,23 @@ _MOST_CATEGORIES = 256
 _UNSEEN = "(never seen in training)"  # Keras's own "[UNK]" may well stand in a table
 
 
-def tabular_preprocessing(columns: Mapping[str, np.ndarray], kinds: Sequence[Column]) -> keras.Model:
-    """Build a model from the named columns of a table to one vector of features.
+def tabular_preprocessing(
+    columns: Mapping[str, np.ndarray] | np.ndarray, kinds: Sequence[Column]
+) -> keras.Model:
+    """Build a model from the columns of a table to one vector of features.
 
     Numbers are shifted and scaled to mean 0 and deviation 1; a missing one becomes 0, the mean, with
     a flag of its own when the training data had any. Categories become one-hot; the missing one and
     those never seen in training have places of their own, and of more than 256 the rarest share it.
 
     Args:
-        columns: The training inputs by name, (samples,) each; nothing else may be given, or the
-            statistics of other data would leak into the model.
-        kinds: The columns to use, in order.
+        columns: The training inputs by name, (samples,) each, or (samples, columns) of numbers;
+            nothing else may be given, or the statistics of other data would leak into the model.
+        kinds: The named columns to use, in order.
 
     Returns:
-        A model from a mapping of (batch,) tensors to (batch, features) float32.
+        A model from a mapping of (batch,) tensors, or from (batch, columns), to (batch, features)
+        float32.
 
     Example:
         >>> age = np.array([20.0, np.nan, 40.0], "float32")
@@ -39,8 +42,13 @@ def tabular_preprocessing(columns: Mapping[str, np.ndarray], kinds: Sequence[Col
         >>> tabular_preprocessing({"age": age, "town": town}, kinds).output_shape
         (None, 6)
     """
+    if isinstance(columns, np.ndarray):
+        vector = keras.Input(columns.shape[1:], dtype="float32")
+        return keras.Model(vector, _joined(_numbers(vector, columns)), name="preprocessing")
     inputs = {
-        column.name: keras.Input((), dtype="float32" if column.kind == "number" else "string", name=column.name)
+        column.name: keras.Input(
+            (), dtype="float32" if column.kind == "number" else "string", name=column.name
+        )
         for column in kinds
     }
     numbers = [column.name for column in kinds if column.kind == "number"]
@@ -51,8 +59,11 @@ def tabular_preprocessing(columns: Mapping[str, np.ndarray], kinds: Sequence[Col
     for column in kinds:
         if column.kind == "category":
             features.append(_category(inputs[column.name], columns[column.name]))
-    joined = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
-    return keras.Model(inputs, joined, name="preprocessing")
+    return keras.Model(inputs, _joined(features), name="preprocessing")
+
+
+def _joined(features: Sequence[Any]) -> Any:
+    return ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
 
 
 def _numbers(stacked: Any, values: np.ndarray) -> list[Any]:

@@ -15,4 +15,4 @@ for _module in pkgutil.iter_modules(__path__):
     # The function takes the place of its module, so that `recipes.mlp_images(...)` is a call.
     globals()[_module.name] = getattr(importlib.import_module(f"{__name__}.{_module.name}"), _module.name)
 
-__all__ = sorted(name for name, value in globals().items() if getattr(value, "is_recipe", False))  # noqa: PLE0605
+__all__ = sorted(name for name, value in globals().items() if getattr(value, "is_recipe", False))

@@ -20,6 +20,7 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
         ['loss']
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     names = [name for name in history if not name.startswith("val_")]
     figure = Figure(figsize=(4.5 * len(names), 3.4), layout="constrained")
@@ -30,7 +31,7 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
                 epochs = range(1, len(history[key]) + 1)
                 axes.plot(epochs, history[key], marker="o", markersize=3, label=label)
         axes.set(title=name.replace("_", " "), xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure

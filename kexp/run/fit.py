@@ -94,7 +94,9 @@ def fit(
     _check_space(engine, folder.path)
     with _full_disk_explained(folder.path):
         folder.create(environment)
-        loop = Loop(engine, len(ready.train), options, folder.path / "checkpoints", callbacks, folder.append_metrics)
+        loop = Loop(
+            engine, len(ready.train), options, folder.path / "checkpoints", callbacks, folder.append_metrics
+        )
         loop.restore()
         folder.rewrite_metrics(loop.position.history)
         loop.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from kexp.backend import require_tensorflow
 from kexp.data import check_source
 from kexp.errors import InputError, nearest
 from kexp.ranges import check_value
 from kexp.run.folder import RunFolder
 from kexp.run.result import Result, load
-from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, annotations, complete
+from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,9 @@ def bind(function: Callable[..., Result], *args: Any, **kwargs: Any) -> dict[str
     bound.apply_defaults()
     parameters = signature.parameters
     checked = {
-        name: check_value(name, value, parameters[name].annotation)
-        for name, value in bound.arguments.items()
+        name: check_value(name, value, parameters[name].annotation) for name, value in bound.arguments.items()
     }
-    complete({name: checked[name] for name in annotations()})
+    complete({name: checked[name] for name in option_types()})
     if "data" in checked:
         check_source(checked["data"])
     return checked
@@ -120,7 +119,7 @@ def _flat_signature(function: Callable[..., Result], defaults: TrainOptions) -> 
     ]
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind)  # type: ignore[literal-required]
-        for name, kind in annotations().items()
+        for name, kind in option_types().items()
     ]
     return inspect.Signature([*own, *options], return_annotation=types.get("return"))
 
@@ -147,16 +146,3 @@ def _under_way(call: Call) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def require_tensorflow() -> None:
-    """Say how to install TensorFlow if it is not there.
-
-    Raises:
-        InputError: No TensorFlow is installed.
-    """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise InputError(
-            "kexp needs TensorFlow, which is not installed: pip install 'kexp[cpu]', or "
-            "'kexp[cuda]' for NVIDIA GPUs, or 'kexp[tpu]' for TPUs."
-        )

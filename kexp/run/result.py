@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.atomic import read_json
-from kexp.data import Data, Spec, load as load_data
+from kexp.data import Data, Spec
+from kexp.data import load as load_data
 from kexp.data.inputs import as_inputs
 from kexp.errors import InputError
 from kexp.run.predictions import Predictions
@@ -136,13 +137,13 @@ def raw_outputs(model: keras.Model, inputs: Any, batch_size: int) -> np.ndarray:
     """Return the model's outputs for (samples, ...) inputs, batch by batch, in order."""
     import tensorflow as tf
 
-    tensors = tf.nest.map_structure(tf.constant, dict(inputs) if not isinstance(inputs, np.ndarray) else inputs)
-    samples = tf.nest.flatten(tensors)[0].shape[0]
-    parts = [
-        np.asarray(model(tf.nest.map_structure(lambda array: array[first : first + batch_size], tensors), training=False))
-        for first in range(0, samples, batch_size)
-    ]
-    return np.concatenate(parts)
+    tensors = (
+        tf.constant(inputs)
+        if isinstance(inputs, np.ndarray)
+        else {name: tf.constant(column) for name, column in inputs.items()}
+    )
+    batches = tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
+    return np.concatenate([np.asarray(model(batch, training=False)) for batch in batches])
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

@@ -16,7 +16,9 @@ COUNT = 64
 def save_samples(path: Path, data: Data) -> None:
     """Write the first samples of the test part, or of the training part when there is none, to `path`."""
     inputs = (data.test or data.train).inputs
-    columns = [inputs] if isinstance(inputs, np.ndarray) else [inputs[name.name] for name in data.spec.columns]
+    columns = (
+        [inputs] if isinstance(inputs, np.ndarray) else [inputs[name.name] for name in data.spec.columns]
+    )
     first = {
         # Strings are stored with their length: objects would have to be unpickled.
         f"column_{number}": column[:COUNT].astype(str) if column.dtype == object else column[:COUNT]

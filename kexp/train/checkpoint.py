@@ -55,7 +55,9 @@ def load_latest(directory: Path) -> Checkpoint | None:
         try:
             return _load(manifest)
         except (OSError, ValueError, KeyError) as error:
-            warnings.warn(f"Checkpoint {manifest.stem} is damaged ({error}); using the one before.", stacklevel=2)
+            warnings.warn(
+                f"Checkpoint {manifest.stem} is damaged ({error}); using the one before.", stacklevel=2
+            )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -138,7 +139,9 @@ class Measures:
 
     def read(self) -> dict[str, float]:
         # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
-        return {metric.name: float(str(np.float32(metric.result()))) for metric in (self._loss, *self._metrics)}
+        return {
+            metric.name: float(str(np.float32(metric.result()))) for metric in (self._loss, *self._metrics)
+        }
 
     def reset(self) -> None:
         for metric in (self._loss, *self._metrics):
@@ -161,6 +164,7 @@ def _compiled(step: Any, arrays: tuple[Any, tf.Tensor]) -> Any:
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
     def run(indices: tf.Tensor) -> None:
         for number in tf.range(tf.shape(indices)[0]):
-            step(*tf.nest.map_structure(lambda array: tf.gather(array, indices[number]), arrays))
+            rows = indices[number]
+            step(*tf.nest.map_structure(partial(tf.gather, indices=rows), arrays))
 
     return run

@@ -85,11 +85,11 @@ def supervised(
     """
     for metric in metrics or ():
         if not isinstance(metric, keras.metrics.Metric):
-            raise InputError(f"metrics must be Keras metric objects such as keras.metrics.AUC(); received {metric!r}.")
-    if spec.task == "classification":
-        own = _classification(from_logits, label_smoothing)
-    else:
-        own = _regression()
+            raise InputError(
+                f"metrics must be Keras metric objects such as keras.metrics.AUC(); received {metric!r}."
+            )
+    classification = spec.task == "classification"
+    own = _classification(from_logits, label_smoothing) if classification else _regression()
     if loss is None and metrics is None:
         return own
     return Objective(

@@ -82,7 +82,7 @@ DEFAULTS: TrainOptions = {
 OUTPUT_ONLY = ("run_dir", "quiet")
 
 
-def annotations() -> dict[str, Any]:
+def option_types() -> dict[str, Any]:
     """Return the type of every training option, ranges included."""
     return get_type_hints(TrainOptions, include_extras=True)
 
@@ -107,7 +107,7 @@ def complete(options: dict[str, Any]) -> TrainOptions:
         ...
         kexp.errors.InputError: epoch is not a training option (did you mean 'epochs'?).
     """
-    types = annotations()
+    types = option_types()
     for name in options:
         if name not in types:
             raise InputError(f"{name} is not a training option{nearest(name, types)}.")
@@ -141,4 +141,4 @@ def parse_interval(text: str) -> tuple[float, str]:
     return amount, unit
 
 
-__all__ = ["DEFAULTS", "OUTPUT_ONLY", "TrainOptions", "Unpack", "annotations", "complete", "parse_interval"]
+__all__ = ["DEFAULTS", "OUTPUT_ONLY", "TrainOptions", "Unpack", "complete", "option_types", "parse_interval"]

@@ -188,7 +188,9 @@ def test_damaged_tables_are_refused(tmp_path):
     (tmp_path / "torn.csv.gz").write_bytes(b"\x1f\x8b\x08 torn")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 torn")
     for name in ("empty.csv", "latin.csv", "torn.csv.gz", "torn.parquet"):
-        with pytest.raises(InputError, match=f"file .*{name}: (cannot be read|expected a line of column names)"):
+        with pytest.raises(
+            InputError, match=f"file .*{name}: (cannot be read|expected a line of column names)"
+        ):
             read_inputs(tmp_path / name, TABLE)
 
 

@@ -121,12 +121,20 @@ class OwnStep(keras.Sequential):
             {"metrics": ["accuracy"]},
             "metrics must be Keras metric objects",
         ),
-        (lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"), {"epochs": 0}, "epochs must be a whole number"),
-        (lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"), {"epoch": 1}, "epoch is not a training option"),
+        (
+            lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),
+            {"epochs": 0},
+            "epochs must be a whole number",
+        ),
+        (
+            lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),
+            {"epoch": 1},
+            "epoch is not a training option",
+        ),
         (
             lambda: kexp.models.mlp((4, 4, 1), 10, dtype="uint8"),
             {},
-            r"model mlp cannot take the inputs of digits, \(8, 8, 1\) uint8 each: .* expected shape=\(None, 4, 4",
+            r"cannot take the inputs of digits, \(8, 8, 1\) uint8 each: .* expected shape=\(None, 4, 4",
         ),
     ],
 )

@@ -16,7 +16,15 @@ TINY = {"data": "digits", "epochs": 1, "quiet": True}
 
 def test_a_finished_run_has_every_file(digits_run):
     names = {path.name for path in digits_run.iterdir()}
-    files = {"config.json", "env.json", "metrics.jsonl", "model.keras", "result.json", "curves.png", "samples.npz"}
+    files = {
+        "config.json",
+        "env.json",
+        "metrics.jsonl",
+        "model.keras",
+        "result.json",
+        "curves.png",
+        "samples.npz",
+    }
     assert names == files | {"checkpoints"}
     environment = json.loads((digits_run / "env.json").read_text())
     assert environment["versions"].keys() >= {"python", "keras", "numpy"}
@@ -80,18 +88,24 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
 def test_a_file_in_the_place_of_the_folder_or_of_its_parent_is_named(tmp_path):
     (tmp_path / "file").write_text("mine")
     for run_dir in ("file", "file/run"):
-        with pytest.raises(InputError, match="run_dir must be a folder; .*file is a file"):
+        with pytest.raises(InputError, match=r"run_dir must be a folder; .*file is a file"):
             recipes.mlp_images(**TINY, run_dir=str(tmp_path / run_dir))
 
 
 def test_other_data_under_the_same_name_is_not_trained_on_in_an_unfinished_run(tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("size,kind\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(60)))
-    arguments = {"data": str(table), "target": "kind", "epochs": 1, "quiet": True, "run_dir": str(tmp_path / "run")}
+    arguments = {
+        "data": str(table),
+        "target": "kind",
+        "epochs": 1,
+        "quiet": True,
+        "run_dir": str(tmp_path / "run"),
+    }
     recipes.mlp_tabular(**arguments)
     (tmp_path / "run" / "result.json").unlink()
     table.write_text(table.read_text().replace("59,b", "59,a"))
-    with pytest.raises(InputError, match="holds an unfinished run on other data than .*table"):
+    with pytest.raises(InputError, match=r"holds an unfinished run on other data than .*table"):
         recipes.mlp_tabular(**arguments)
 
 
@@ -139,10 +153,10 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_which_goes_on_when_there_i
     continued = recipes.mlp_images(**arguments, run_dir=str(small_disk / "run"))
     alone = recipes.mlp_images(**arguments, run_dir=str(tmp_path / "alone"))
     assert continued.metrics == alone.metrics
-    assert not [path for path in (small_disk / "run").rglob(".*")]
+    assert not list((small_disk / "run").rglob(".*"))
 
 
 def test_a_read_only_place_is_refused(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(InputError, match="run_dir must be a folder that can be written to; .* is read-only"):
+    with pytest.raises(InputError, match=r"run_dir must be a folder that can be written to; .* is read-only"):
         recipes.mlp_images(**TINY, run_dir=str(small_disk / "run"))

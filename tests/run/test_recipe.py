@@ -11,14 +11,14 @@ import pytest
 import kexp
 from kexp import TrainOptions, Unpack, recipes
 from kexp.errors import InputError
-from kexp.train.options import annotations
+from kexp.train.options import option_types
 
 
 def test_every_recipe_shows_each_training_option_on_its_own_signature():
     assert {"cnn_images", "mlp_images", "mlp_tabular"} <= set(recipes.__all__)
     for name in recipes.__all__:
         parameters = inspect.signature(getattr(recipes, name)).parameters
-        assert set(annotations()) < set(parameters)
+        assert set(option_types()) < set(parameters)
         assert all(parameter.default is not parameter.empty for parameter in parameters.values())
 
 
@@ -70,7 +70,19 @@ def test_checking_a_call_does_not_import_tensorflow():
 
 def test_the_command_line_and_python_record_the_same_config(run_kexp, tmp_path):
     recipes.mlp_images(hidden=(32, 16), epochs=1, seed=5, run_dir=str(tmp_path / "python"), quiet=True)
-    line = "run mlp_images --hidden 32 16 --epochs 1 --seed 5 --quiet --run-dir".split()
+    line = [
+        "run",
+        "mlp_images",
+        "--hidden",
+        "32",
+        "16",
+        "--epochs",
+        "1",
+        "--seed",
+        "5",
+        "--quiet",
+        "--run-dir",
+    ]
     done = run_kexp(*line, tmp_path / "line")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     configs = [(tmp_path / name / "config.json").read_bytes() for name in ("python", "line")]
@@ -81,7 +93,9 @@ def test_the_command_line_and_python_record_the_same_config(run_kexp, tmp_path):
 
 def test_the_recorded_arguments_are_enough_to_call_the_recipe_again(digits_run, tmp_path):
     config = json.loads((digits_run / "config.json").read_text())
-    again = getattr(recipes, config["recipe"])(**config["arguments"], run_dir=str(tmp_path / "run"), quiet=True)
+    again = getattr(recipes, config["recipe"])(
+        **config["arguments"], run_dir=str(tmp_path / "run"), quiet=True
+    )
     assert again.metrics == kexp.load(digits_run).metrics
 
 
@@ -97,3 +111,23 @@ def test_a_recipe_of_ones_own_is_a_plain_function_with_the_training_options(tmp_
     result = linear(run_dir=str(tmp_path / "run"), quiet=True)
     assert len(result.history["loss"]) == 2
     assert json.loads((tmp_path / "run" / "config.json").read_text())["recipe"] == "linear"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("cnn_images", "iris", "data 'iris' is of kind 'table', expected 'image'; give other data"),
+        ("mlp_tabular", "digits", "data 'digits' is of kind 'image', expected 'table' or 'array'"),
+    ],
+)
+def test_data_of_another_kind_than_the_recipes_is_refused(name, data, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        getattr(recipes, name)(data, run_dir=str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_backend_than_tensorflow_is_refused_in_one_sentence(run_kexp, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    done = run_kexp("run", "mlp_images", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "kexp: KERAS_BACKEND must be tensorflow for kexp; received 'jax', so unset it.\n"

@@ -42,9 +42,7 @@ def test_a_loaded_result_answers_as_the_fresh_one(images, tmp_path):
     fresh = recipes.mlp_images(epochs=2, run_dir=str(tmp_path / "run"), quiet=True)
     loaded = kexp.load(tmp_path / "run")
     assert (loaded.metrics, loaded.history, loaded.spec) == (fresh.metrics, fresh.history, fresh.spec)
-    np.testing.assert_array_equal(
-        loaded.predict(images).probabilities, fresh.predict(images).probabilities
-    )
+    np.testing.assert_array_equal(loaded.predict(images).probabilities, fresh.predict(images).probabilities)
 
 
 def test_metrics_and_history_are_plain_floats(digits_run):
@@ -122,8 +120,39 @@ def test_regression_gives_values_in_the_units_of_the_target(tmp_path):
     assert rmse < data.test.targets.std()
 
 
-@pytest.mark.parametrize(("prepare", "words"), [(lambda path: None, "no run"), (lambda path: path.mkdir(), "no run")])
+@pytest.mark.parametrize(
+    ("prepare", "words"), [(lambda path: None, "no run"), (lambda path: path.mkdir(), "no run")]
+)
 def test_a_folder_without_a_finished_run_is_named(tmp_path, prepare, words):
     prepare(tmp_path / "run")
     with pytest.raises(InputError, match=f"must be the folder of a finished run; .*run holds {words}"):
         kexp.load(tmp_path / "run")
+
+
+def test_columns_may_have_any_name_a_csv_can_hold(tmp_path):
+    random = np.random.default_rng(0)
+    odd = ["km/h", "size (m²)", "class", "1st", "naïve / naïve", " padded ", "[UNK]"]
+    table = pd.DataFrame({name: random.normal(size=80).round(3) for name in odd})
+    table["a/b"] = random.choice(["[UNK]", "x/y", ""], 80)
+    table["kind"] = np.where(table["km/h"] > 0, "fast", "slow")
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    result = recipes.mlp_tabular(
+        str(tmp_path / "odd.csv"), target="kind", epochs=2, quiet=True, run_dir=str(tmp_path / "run")
+    )
+    result.export(tmp_path / "served")
+    frame = pd.read_csv(tmp_path / "odd.csv")
+    answer = kexp.load_exported(tmp_path / "served").predict(frame)
+    np.testing.assert_allclose(answer.probabilities, result.predict(frame).probabilities, atol=1e-5)
+
+
+def test_a_table_of_plain_numbers_in_an_npz_file_works(tmp_path):
+    random = np.random.default_rng(0)
+    inputs = random.normal(3, 5, (200, 4))
+    arrays = {"x_train": inputs[:150], "x_test": inputs[150:]}
+    targets = (inputs[:, 0] > 3).astype(int)
+    np.savez(tmp_path / "numbers.npz", **arrays, y_train=targets[:150], y_test=targets[150:])
+    result = recipes.mlp_tabular(
+        str(tmp_path / "numbers.npz"), learning_rate=0.02, quiet=True, run_dir=str(tmp_path / "run")
+    )
+    assert result.metrics["test_accuracy"] > 0.8
+    result.export(tmp_path / "served")

@@ -7,7 +7,9 @@ from kexp.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 
 
 def checkpoint(number):
-    return Checkpoint({"model/0": np.full((3, 2), number, "float32")}, {"epoch": number, "history": [{"loss": 0.5}]})
+    return Checkpoint(
+        {"model/0": np.full((3, 2), number, "float32")}, {"epoch": number, "history": [{"loss": 0.5}]}
+    )
 
 
 @pytest.fixture

@@ -75,8 +75,7 @@ def test_weights_and_loss_equal_those_of_a_hand_written_loop(tmp_path):
             optimizer.apply(gradients, model.trainable_weights)
             losses += [float(loss)] * len(rows)  # the last batch is smaller and counts for less
         epoch_losses.append(np.mean(losses))
-    trained = [w for w in result.model.trainable_weights]
-    for one, other in zip(trained, model.trainable_weights, strict=True):
+    for one, other in zip(result.model.trainable_weights, model.trainable_weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
     assert result.history["loss"] == pytest.approx(epoch_losses, abs=1e-5)
 
@@ -140,7 +139,11 @@ def test_a_keras_callback_sees_every_batch_and_epoch_and_can_stop_the_run(iris, 
             self.model.stop_training = epoch == 1
 
     result = train(iris, tmp_path / "run", callbacks=[Watch()])
-    epoch = [(0, ["accuracy", "loss"]), (1, ["accuracy", "loss"]), ["accuracy", "loss", "val_accuracy", "val_loss"]]
+    epoch = [
+        (0, ["accuracy", "loss"]),
+        (1, ["accuracy", "loss"]),
+        ["accuracy", "loss", "val_accuracy", "val_loss"],
+    ]
     assert seen == epoch * 2
     assert len(result.history["loss"]) == 2
 
@@ -150,9 +153,7 @@ def test_keras_own_early_stopping_and_learning_rate_scheduler_work(iris, tmp_pat
     callbacks = [
         keras.callbacks.EarlyStopping("val_loss", min_delta=1e9, patience=2),
         keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2),
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: rates.append(logs["learning_rate"])
-        ),
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rates.append(logs["learning_rate"])),
     ]
     train(iris, tmp_path / "run", callbacks=callbacks, epochs=10)
     assert rates == pytest.approx([0.025, 0.0125, 0.00625])
@@ -185,9 +186,11 @@ def test_weight_decay_shrinks_kernels_and_leaves_biases_alone(iris, tmp_path):
 
 
 def test_gradients_are_clipped_by_their_global_norm(iris, tmp_path):
-    preprocessing, untrained = build(iris)
+    _, untrained = build(iris)
     before = [np.array(weight) for weight in untrained.get_weights()]
     limit, rate, steps = 1e-3, 1.0, 2
     result = train(iris, tmp_path / "run", epochs=1, optimizer="sgd", learning_rate=rate, clip_norm=limit)
-    moved = np.sqrt(sum(np.square(a - b).sum() for a, b in zip(result.model.trainable_weights, before, strict=True)))
+    moved = np.sqrt(
+        sum(np.square(a - b).sum() for a, b in zip(result.model.trainable_weights, before, strict=True))
+    )
     assert 0 < moved <= limit * rate * steps * 1.0001

@@ -1,0 +1,52 @@
+"""Every recipe that there is runs tiny, learns, records everything and exports what it computes."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kexp
+from kexp import recipes
+from kexp.run.samples import load_samples
+
+
+@pytest.mark.parametrize("name", recipes.__all__)
+def test_a_recipe_learns_records_and_exports(name, tmp_path):
+    recipe = getattr(recipes, name)
+    options = {"epochs": 3, "quiet": True, "run_dir": str(tmp_path / "run")}
+    result = recipe(**options)
+    assert result.history["loss"][-1] < result.history["loss"][0]
+    assert all(np.isfinite(value) for value in result.metrics.values())
+    assert any(figure.startswith("test_") for figure in result.metrics)
+    result.export(tmp_path / "served")
+    samples = load_samples(result.run_dir / "samples.npz", result.spec)
+    answers = kexp.load_exported(tmp_path / "served").predict(samples).to_frame(result.spec)
+    expected = result.predict(samples).to_frame(result.spec)
+    assert len(answers) == len(expected) == 64
+    np.testing.assert_allclose(
+        answers.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_residual_network_runs_on_the_embedded_fashion_images(tmp_path):
+    result = recipes.cnn_images(
+        "fashion_mnist_small",
+        size="resnet20",
+        fast_dev_run=True,
+        batch_size=16,
+        quiet=True,
+        run_dir=str(tmp_path / "run"),
+    )
+    assert result.model.name == "resnet20"
+    assert result.spec.class_names[0] == "T-shirt/top"
+
+
+@pytest.mark.parametrize("name", recipes.__all__)
+def test_a_recipe_is_short_and_says_where_it_is_from(name):
+    path = Path(inspect.getfile(inspect.unwrap(getattr(recipes, name))))
+    header = path.read_text(encoding="utf-8").partition('"""\n\n')[0]
+    for part in ("Source:", "Command:", "Time:", "Score:"):
+        assert part in header
+    code = inspect.getsource(inspect.unwrap(getattr(recipes, name)))
+    assert code.count("\n") <= 60

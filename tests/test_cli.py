@@ -1,0 +1,192 @@
+"""The command line answers in plain sentences, with exit code 0 or 2, and quickly."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import kexp
+from kexp.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def served(digits_run, tmp_path_factory):
+    return kexp.load(digits_run).export(tmp_path_factory.mktemp("served") / "digits")
+
+
+def assert_mistake(done, *words):
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("kexp: ")
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_list_names_recipes_and_data(run_kexp):
+    done = run_kexp("list")
+    assert done.returncode == 0
+    for word in ("cnn_images", "mlp_images", "mlp_tabular", "digits", "breast_cancer", "fashion_mnist_small"):
+        assert word in done.stdout
+
+
+def test_help_shows_the_ranges_and_defaults_of_a_recipe(run_kexp):
+    assert "Commands" in run_kexp("--help").stdout
+    text = " ".join(run_kexp("run", "mlp_images", "--help").stdout.replace("│", " ").split())
+    assert (
+        "--dropout FLOAT Share of units dropped after each hidden layer. [from 0 to 0.5] [default: 0.2]"
+        in text
+    )
+    assert "--validation FLOAT" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "no_such_recipe"], ["no_such_recipe", "mlp_images"]),
+        (["run", "mlp_images", "--epoch", "3"], ["--epoch", "Did you mean --epochs?"]),
+        (["run", "mlp_images", "--epochs", "three"], ["--epochs", "three"]),
+        (["run", "mlp_images", "--epochs", "0"], ["epochs must be a whole number, 1 or more; received 0"]),
+        (
+            ["run", "mlp_images", "--dropout", "1.5"],
+            ["dropout must be a number, from 0 to 0.5; received 1.5"],
+        ),
+        (["run", "mlp_images", "--data", "missing.csv"], ["missing.csv", "no such data set or path"]),
+        (["run", "mlp_images", "--optimizer", "adm"], ["--optimizer", "adm"]),
+        (["no_such_command"], ["no_such_command"]),
+        (["export", "nowhere", "served"], ["must be the folder of a finished run", "nowhere"]),
+        (["predict", "nowhere", "image.png"], ["must be the folder of an exported model", "nowhere"]),
+    ],
+)
+def test_a_mistake_is_answered_in_one_sentence_with_exit_code_2(run_kexp, tmp_path, arguments, words):
+    assert_mistake(run_kexp(*arguments, cwd=tmp_path), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_without_a_model_take_a_fraction_of_the_time_tensorflow_takes_to_import(run_kexp, tmp_path):
+    def seconds(call):
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+
+    tensorflow = seconds(lambda: subprocess.run([sys.executable, "-c", "import tensorflow"], check=True))
+    for arguments in (["list"], ["--help"], ["run", "mlp_images", "--dropout", "1.5"]):
+        answer = min(
+            seconds(lambda arguments=arguments: run_kexp(*arguments, cwd=tmp_path)) for _ in range(3)
+        )
+        assert answer < tensorflow / 3
+
+
+def test_a_run_prints_a_line_per_epoch_then_its_figures_and_folder_and_nothing_else(run_kexp, tmp_path):
+    done = run_kexp("run", "mlp_images", "--epochs", "2", "--run-dir", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if line]
+    assert [line.split()[1] for line in lines[:2]] == ["1/2", "2/2"]
+    figures = dict(line.split() for line in lines[2:-1])
+    recorded = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
+    assert float(figures["test_accuracy"]) == pytest.approx(recorded["test_accuracy"], abs=1e-4)
+    assert str(tmp_path / "run") in lines[-1]
+    again = run_kexp("run", "mlp_images", "--epochs", "2", "--run-dir", tmp_path / "run")
+    assert again.returncode == 0
+    assert "is finished" in again.stdout
+
+
+def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result(tmp_path):
+    line = [
+        sys.executable,
+        "-m",
+        "kexp.cli",
+        "run",
+        "cnn_images",
+        "--epochs",
+        "6",
+        "--checkpoint-every",
+        "7 steps",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([*line, "--run-dir", str(tmp_path / "alone"), "--quiet"], env=environment, check=True)
+    cut = [*line, "--run-dir", str(tmp_path / "cut"), "--quiet"]
+    process = subprocess.Popen(cut, env=environment)
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "cut").glob("checkpoints/*.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "cut" / "result.json").exists()
+    subprocess.run(cut, env=environment, check=True)
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("alone", "cut")]
+    assert {**results[0], "seconds": 0} == {**results[1], "seconds": 0}
+    models = [kexp.load(tmp_path / name).model.get_weights() for name in ("alone", "cut")]
+    for one, other in zip(*models, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_run_says_so_without_a_traceback(tmp_path):
+    line = [sys.executable, "-m", "kexp.cli", "run", "mlp_images", "--epochs", "5000"]
+    process = subprocess.Popen(
+        [*line, "--run-dir", str(tmp_path / "run"), "--quiet"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "run" / "metrics.jsonl").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "kexp: interrupted; the same line goes on from the last checkpoint."
+
+
+@pytest.fixture
+def call_kexp(capfd):
+    """Return a function that runs the command line in this process, which has TensorFlow at hand."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, printed.out, printed.err)
+
+    return call
+
+
+def test_export_writes_a_saved_model_and_refuses_to_write_over_it(call_kexp, digits_run, tmp_path):
+    done = call_kexp("export", digits_run, tmp_path / "served")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "served" / "1" / "saved_model.pb").is_file()
+    assert_mistake(call_kexp("export", digits_run, tmp_path / "served"), "served")
+    assert call_kexp("export", digits_run, tmp_path / "served", "--overwrite").returncode == 0
+
+
+def test_predict_prints_a_label_and_probabilities_for_an_image(call_kexp, served, digits_run, tmp_path):
+    pixels = np.round(load_digits().images[6] * (255 / 16)).astype("uint8")
+    Image.fromarray(pixels).save(tmp_path / "digit.png")
+    done = call_kexp("predict", served, tmp_path / "digit.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = pd.read_csv(io.StringIO(done.stdout))
+    assert list(answer.columns) == ["label", *"0123456789"]
+    expected = kexp.load(digits_run).predict(pixels[None])
+    assert str(answer["label"][0]) == expected.labels[0]
+    np.testing.assert_allclose(answer.iloc[:, 1:], expected.probabilities, atol=1e-5)
+
+
+def test_predict_names_a_file_that_it_cannot_read(call_kexp, served, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG but no more")
+    assert_mistake(call_kexp("predict", served, tmp_path / "broken.png"), "broken.png")
+    assert_mistake(call_kexp("predict", served, tmp_path / "absent.png"), "absent.png")
+
+
+def test_preparing_an_unknown_data_set_names_the_nearest(call_kexp, tmp_path):
+    assert_mistake(call_kexp("data", "prepare", "mnits", "--data-dir", tmp_path), "mnits", "mnist")
