@@ -3,13 +3,14 @@
 from typing import Annotated, Literal
 
 import kexp
-from kexp import Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, TrainOptions, Unpack
 
 
 @kexp.recipe(epochs=15, batch_size=64, optimizer="adam", learning_rate=2e-3, schedule="cosine")
 def cnn_images(
     data: str = "digits",
     *,
+    image_size: Annotated[tuple[int, ...], AtLeast(1)] | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: Annotated[tuple[int, ...], Between(8, 256, log=True)] = (16, 32, 64),
     activation: kexp.Activation = "relu",
@@ -23,6 +24,7 @@ def cnn_images(
 
     Args:
         data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
         activation: After each convolution.
@@ -32,7 +34,13 @@ def cnn_images(
         dropout: Share of the last layer's inputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("image",))
+    dataset = kexp.data.load(
+        data,
+        validation=train["validation"],
+        seed=train["seed"],
+        image_size=image_size,
+        kinds=("image",),
+    )
     shape, outputs = dataset.spec.input_shape, dataset.spec.outputs
     common = {
         "activation": activation,

@@ -3,13 +3,14 @@
 from typing import Annotated
 
 import kexp
-from kexp import Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, TrainOptions, Unpack
 
 
 @kexp.recipe(epochs=5, batch_size=64, optimizer="adam", learning_rate=1e-3)
 def mlp_images(
     data: str = "digits",
     *,
+    image_size: Annotated[tuple[int, ...], AtLeast(1)] | None = None,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -20,6 +21,7 @@ def mlp_images(
 
     Args:
         data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -27,7 +29,11 @@ def mlp_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], kinds=("image", "array")
+        data,
+        validation=train["validation"],
+        seed=train["seed"],
+        image_size=image_size,
+        kinds=("image", "array"),
     )
     model = kexp.models.mlp(
         dataset.spec.input_shape,

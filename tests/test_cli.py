@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -101,6 +103,29 @@ def test_a_run_prints_a_line_per_epoch_then_its_figures_and_folder_and_nothing_e
     again = run_kexp("run", "mlp_images", "--epochs", "2", "--run-dir", tmp_path / "run")
     assert again.returncode == 0
     assert "is finished" in again.stdout
+
+
+def test_a_bar_with_an_estimate_shows_on_a_terminal(tmp_path):
+    line = [
+        sys.executable,
+        "-m",
+        "kexp.cli",
+        "run",
+        "cnn_images",
+        "--epochs",
+        "2",
+        "--run-dir",
+        str(tmp_path / "run"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+    # `script` gives the command a real terminal.
+    recorded = ["script", "--quiet", "--return", "--command", shlex.join(line), "/dev/null"]
+    done = subprocess.run(recorded, capture_output=True, text=True, env=environment, timeout=200)
+    assert done.returncode == 0
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)
+    assert re.search(r"epoch 1/2 ━+ \d+ % (-:--:--|0:00:\d\d)", shown)
+    assert re.search(r"epoch 2/2 ━+ \d+ % 0:00:\d\d", shown)
+    assert "test_accuracy" in shown
 
 
 def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result(tmp_path):

@@ -32,9 +32,9 @@ class EpochLines(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch = epoch
         self._started_s = time.perf_counter()
+        self.show_steps(0)
         if self._console.is_terminal:
             self._bar.start()
-            self.show_steps(0)
 
     def show_steps(self, steps: int) -> None:
         """Move the bar to so many steps of the epoch."""
