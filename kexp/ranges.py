@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -55,8 +56,8 @@ def check_value(name: str, value: Any, annotation: Any) -> Any:
     Args:
         name: The argument, for the message.
         value: What the caller passed. An int is taken for a float; a list for a tuple.
-        annotation: `int`, `float`, `str`, `bool`, `None`, a `Literal`, `tuple[X, ...]`, a union of
-            these, or any of them `Annotated` with `Between` or `AtLeast`.
+        annotation: `int`, `float`, `str`, `bool`, `None`, a `Literal`, `tuple[X, ...]`, `tuple[X, X]`, a
+            union of these, or any of them `Annotated` with `Between` or `AtLeast`.
 
     Returns:
         The value, converted where no information is lost.
@@ -94,7 +95,9 @@ def describe(annotation: Any) -> str:
     if origin is Literal:
         return "one of " + ", ".join(repr(choice) for choice in get_args(annotation))
     if origin is tuple:
-        return f"a tuple, each {describe(get_args(annotation)[0])}"
+        first, *others = get_args(annotation)
+        length = "" if others[-1:] == [Ellipsis] else f" of {1 + len(others)}"
+        return f"a tuple{length}, each {describe(first)}"
     if origin in (Union, types.UnionType):
         return ", or ".join(describe(choice) for choice in get_args(annotation))
     words = {int: "a whole number", float: "a number", str: "a string", bool: "True or False"}
@@ -133,14 +136,18 @@ def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
     if origin is Literal:
         return any(value is c or (type(value) is type(c) and value == c) for c in get_args(annotation)), value
     if origin is tuple:
-        return _convert_tuple(value, get_args(annotation)[0])
+        return _convert_tuple(value, get_args(annotation))
     return _convert_scalar(value, annotation)
 
 
-def _convert_tuple(value: Any, item: Any) -> tuple[bool, Any]:
+def _convert_tuple(value: Any, items: Sequence[Any]) -> tuple[bool, Any]:
     if not isinstance(value, (tuple, list)) or not value:
         return False, value
-    converted = [_convert(entry, item) for entry in value]
+    if items[-1] is Ellipsis:
+        items = [items[0]] * len(value)
+    if len(items) != len(value):
+        return False, value
+    converted = [_convert(entry, item) for entry, item in zip(value, items, strict=True)]
     return all(fits for fits, _ in converted), tuple(entry for _, entry in converted)
 
 

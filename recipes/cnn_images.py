@@ -10,7 +10,7 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 def cnn_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, ...], AtLeast(1)] | None = None,
+    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: Annotated[tuple[int, ...], Between(8, 256, log=True)] = (16, 32, 64),
     activation: kexp.Activation = "relu",

@@ -10,7 +10,7 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 def mlp_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, ...], AtLeast(1)] | None = None,
+    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",

@@ -18,6 +18,7 @@ Rate = Annotated[float, Between(0.0, 0.5)]
         (np.int64(3), int, 3),
         (np.float32(0.25), Rate, 0.25),
         ([64, 32], tuple[int, ...], (64, 32)),
+        ([8, 9], tuple[int, int], (8, 9)),
         (None, Rate | None, None),
         ("relu", Literal["relu", "gelu"], "relu"),
     ],
@@ -41,6 +42,7 @@ def test_a_value_that_fits_comes_back_in_the_type_asked_for(value, annotation, e
         ("rleu", Literal["relu", "gelu"], "one of 'relu', 'gelu'; received 'rleu' (did you mean 'relu'?)"),
         ((), tuple[int, ...], "a tuple"),
         ((64, 8), Annotated[tuple[int, ...], Between(16, 512)], "from 16 to 512; received (64, 8)"),
+        ((8,), tuple[int, int], "a tuple of 2, each a whole number; received (8,)"),
         ("ten", Rate | None, "or None; received 'ten'"),
     ],
 )

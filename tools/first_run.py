@@ -8,7 +8,8 @@ RUN, SERVED = "runs/first", "served/digits"
 def main() -> None:
     """Make the environment, train, export and predict."""
     kexp = prepared("cpu") / "kexp"
-    run(kexp, "run", "mlp_images", "--data", "digits", "--epochs", "40", "--run-dir", RUN)
+    train = "run mlp_images --data digits --epochs 30 --validation 0 --normalization batch"
+    run(kexp, *train.split(), "--schedule", "one_cycle", "--learning-rate", "0.01", "--run-dir", RUN)
     run(kexp, "export", RUN, SERVED, "--overwrite")
     print(
         f"\nThe exported model is in {SERVED}, the run with its curves in {RUN}. Next:\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kexp.data.files import read_npz
-from kexp.data.spec import Column, Source
+from kexp.data.spec import Column, Source, column_name
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -49,7 +49,7 @@ def _table(name: str) -> Source:
         table = datasets.load_diabetes(scaled=False)
     else:
         table = getattr(datasets, f"load_{name}")()
-    names = [str(column) for column in table.feature_names]
+    names = [column_name(column) for column in table.feature_names]
     inputs = {column: table.data[:, index].astype(np.float32) for index, column in enumerate(names)}
     return Source(
         name,

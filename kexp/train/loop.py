@@ -29,7 +29,7 @@ class Position:
     step: int = 0  # in the epoch
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
-    best_value: float | None = None
+    best_value: list[float] | None = None  # compared in order, higher is better
     waited_epochs: int = 0
     finished: bool = False
 
@@ -152,11 +152,12 @@ class Loop:
 
     def _choose(self, figures: dict[str, float]) -> None:
         objective, position = self.engine.objective, self.position
-        value = figures.get(objective.monitor)
-        if value is None:
+        if objective.monitor not in figures:
             return
         sign = 1.0 if objective.mode == "max" else -1.0
-        if position.best_value is None or sign * value > sign * position.best_value:
+        # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
+        value = [sign * figures[objective.monitor], -figures["val_loss"]]
+        if position.best_value is None or value > position.best_value:
             position.best_epoch, position.best_value = position.epoch + 1, value
             position.waited_epochs = 0
             self.best_weights = [np.copy(weight) for weight in self.engine.model.get_weights()]

@@ -63,3 +63,13 @@ def test_it_survives_saving_and_loading_in_plain_keras(model, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(features(loaded, **TRAINING), features(model, **TRAINING))
+
+
+def test_every_embedded_table_has_columns_that_a_model_can_carry():
+    for name in ("breast_cancer", "diabetes", "iris", "wine"):
+        data = kexp.data.load(name)
+        vectors = features(
+            kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns), **data.train.inputs
+        )
+        np.testing.assert_allclose(vectors.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(vectors.std(axis=0), 1, atol=1e-3)
