@@ -16,7 +16,7 @@ def require_tensorflow() -> None:
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
-            "kexp needs TensorFlow, which is not installed: pip install 'kexp[cpu]', or "
+            "TensorFlow is needed and not installed: pip install 'kexp[cpu]', or "
             "'kexp[cuda]' for NVIDIA GPUs, or 'kexp[tpu]' for TPUs."
         )
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")

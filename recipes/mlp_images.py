@@ -1,4 +1,18 @@
-"""A multi-layer perceptron classifies images."""
+"""A multi-layer perceptron classifies images.
+
+Source: the network 784-256-128-10 with ReLU and dropout 0.2, trained by Adam at 1e-3 (Kingma and Ba 2015) in
+batches of 64 for five epochs; 97.83 % on MNIST is the figure that it has to meet. These are the defaults.
+
+Command: kexp run mlp_images --data mnist --epochs 5 --validation 0 --seed S
+Time: 17 s of training on two CPU cores
+Score: test accuracy 97.89 ± 0.12 %, mean and deviation of 5 seeds (0 to 4: 97.77, 97.89, 97.83, 98.10, 97.87)
+
+Better in the same five epochs, the best of 13 settings on validation data:
+Command: kexp run mlp_images --data mnist --epochs 5 --validation 0 --seed S --hidden 512 256
+    --normalization batch --batch-size 128 --schedule one_cycle --learning-rate 0.01
+Time: 16 s of training on two CPU cores
+Score: test accuracy 98.57 ± 0.04 %, 5 seeds (0 to 4: 98.62, 98.59, 98.53, 98.52, 98.57)
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,17 @@
-"""A multi-layer perceptron predicts a column of a table: a class or a number."""
+"""A multi-layer perceptron predicts a column of a table: a class or a number.
+
+Source: Gorishniy et al. 2021, "Revisiting deep learning models for tabular data", for the plain MLP as a
+baseline; scikit-learn's tables.
+
+Command: kexp run mlp_tabular --data breast_cancer --seed S
+Time: 2 s of training on two CPU cores
+Score: test accuracy 98.94 ± 0.40 %, mean and deviation of 5 seeds (0 to 4)
+
+Command: kexp run mlp_tabular --data diabetes --seed S
+Time: 3 s of training on two CPU cores
+Score: test RMSE 54.3 ± 0.5, 5 seeds (0 to 4); scikit-learn's RidgeCV has 53.2 on the same split, so that on
+    these 354 samples the perceptron is not the better model
+"""
 
 from typing import Annotated, Literal
 

@@ -29,8 +29,8 @@ class Result:
 
     Attributes:
         run_dir: The run folder.
-        metrics: Final figures by name: of the chosen weights on training data without a prefix, on
-            validation data with `val_`, on test data with `test_`.
+        metrics: Final figures by name: without a prefix the running means of the chosen epoch, on
+            validation data with `val_` and on test data with `test_` those of the chosen weights.
         history: Figures of every epoch, by name.
         spec: What goes into the model and comes out.
 
