@@ -213,13 +213,13 @@ def _as_uint8(array: np.ndarray) -> np.ndarray:
 
 def _columns(raw: Any, spec: Spec) -> dict[str, np.ndarray]:
     values = _by_name(raw)
-    missing = [column.name for column in spec.columns if column.name not in values]
+    missing = [column.name for column in spec.columns if column_name(column.name) not in values]
     if missing:
         raise InputError(
             f"inputs lack the columns {', '.join(map(repr, missing))}, expected "
             f"{', '.join(repr(column.name) for column in spec.columns)}; add them, empty if unknown."
         )
-    columns = {column.name: _column(column, values[column.name]) for column in spec.columns}
+    columns = {column.name: _column(column, values[column_name(column.name)]) for column in spec.columns}
     lengths = {name: len(vector) for name, vector in columns.items()}
     if len(set(lengths.values())) > 1 or not all(lengths.values()):
         raise InputError(

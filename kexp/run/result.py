@@ -14,6 +14,7 @@ from kexp.atomic import read_json
 from kexp.data import Data, Spec
 from kexp.data import load as load_data
 from kexp.data.inputs import as_inputs
+from kexp.data.spec import Inputs
 from kexp.errors import InputError
 from kexp.run.predictions import Predictions
 from kexp.run.samples import load_samples
@@ -133,17 +134,20 @@ class Result:
         return {**files, "metrics": self.metrics}
 
 
-def raw_outputs(model: keras.Model, inputs: Any, batch_size: int) -> np.ndarray:
+def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> np.ndarray:
     """Return the model's outputs for (samples, ...) inputs, batch by batch, in order."""
     import tensorflow as tf
 
-    tensors = (
-        tf.constant(inputs)
-        if isinstance(inputs, np.ndarray)
-        else {name: tf.constant(column) for name, column in inputs.items()}
-    )
-    batches = tf.data.Dataset.from_tensor_slices(tensors).batch(batch_size)
-    return np.concatenate([np.asarray(model(batch, training=False)) for batch in batches])
+    def outputs(first: int) -> np.ndarray:
+        rows = slice(first, first + batch_size)
+        if isinstance(inputs, np.ndarray):
+            batch = tf.constant(inputs[rows])
+        else:
+            batch = {name: tf.constant(column[rows]) for name, column in inputs.items()}
+        return np.asarray(model(batch, training=False))
+
+    samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
+    return np.concatenate([outputs(first) for first in range(0, samples, batch_size)])
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

@@ -161,10 +161,13 @@ def _compiled(step: Any, arrays: tuple[Any, tf.Tensor]) -> Any:
     cost more time than a short run takes.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
     def run(indices: tf.Tensor) -> None:
-        for number in tf.range(tf.shape(indices)[0]):
-            rows = indices[number]
-            step(*tf.nest.map_structure(partial(tf.gather, indices=rows), arrays))
+        def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
+            step(*tf.nest.map_structure(partial(tf.gather, indices=indices[number]), arrays))
+            return (number + 1,)
+
+        tf.while_loop(lambda number: number < tf.shape(indices)[0], take_step, (0,), parallel_iterations=1)
 
     return run
