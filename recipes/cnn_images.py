@@ -1,8 +1,8 @@
 """A convolutional network classifies images.
 
 Source: a plain convnet with batch normalisation (Ioffe and Szegedy 2015) and average pooling, or ResNet-20,
--32 or -56 (He et al. 2015). keras.io/examples/vision/mnist_convnet has 99.22 % on MNIST with 34,826 parameters
-in 15 epochs.
+-32 or -56 (He et al. 2015). keras.io/examples/vision/mnist_convnet has 99.22 % on MNIST with 34,826
+parameters in 15 epochs.
 
 Command: kexp run cnn_images --data mnist --validation 0 --seed S
 Time: CNNTIME on two CPU cores

@@ -158,6 +158,12 @@ def load(run_dir: str | os.PathLike[str]) -> Result:
 
     Raises:
         InputError: There is no finished run in it.
+
+    Example:
+        >>> load("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        kexp.errors.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
     """
     path = Path(run_dir).expanduser()
     if not (path / "result.json").is_file():

@@ -5,9 +5,11 @@ import json
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kexp
 from kexp.errors import InputError
+from kexp.export import predict_file
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,25 @@ def test_a_subclassed_model_that_was_never_called_is_built_and_trained(digits, t
     loaded = kexp.load(tmp_path / "run")
     images = digits.test.inputs[:5]
     np.testing.assert_array_equal(loaded.predict(images).probabilities, result.predict(images).probabilities)
+
+
+def test_a_folder_of_images_is_trained_on_and_new_files_are_answered(tmp_path):
+    images = kexp.data.load("digits", validation=0)
+    for number, (pixels, label) in enumerate(zip(images.train.inputs, images.train.targets, strict=True)):
+        if label < 2:
+            folder = tmp_path / "digits" / ["zero", "one"][label]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[:, :, 0]).save(folder / f"{number}.png")
+    data = kexp.data.load(tmp_path / "digits")
+    assert data.spec.class_names == ("one", "zero")
+    model = kexp.models.cnn(data.spec.input_shape, data.spec.outputs, filters=(8, 16))
+    result = fit(
+        model, data, tmp_path / "run", epochs=8, optimizer="adamw", schedule="one_cycle", learning_rate=0.01
+    )
+    assert result.metrics["test_accuracy"] > 0.95
+    result.export(tmp_path / "served")
+    path = next((tmp_path / "digits" / "zero").iterdir())
+    assert predict_file(tmp_path / "served", path).labels.tolist() == ["zero"]
 
 
 def test_ones_own_loss_and_metrics_are_used_and_the_best_epoch_follows_the_loss(digits, tmp_path):
