@@ -5,12 +5,12 @@ Source: a plain convnet with batch normalisation (Ioffe and Szegedy 2015) and av
 parameters in 15 epochs.
 
 Command: kexp run cnn_images --data mnist --validation 0 --seed S
-Time: CNNTIME on two CPU cores
-Score: test accuracy CNNSCORE
+Time: 8 minutes of training on two CPU cores with other work on them
+Score: test accuracy 99.27 ± 0.05 %, mean and deviation of 3 seeds (0 to 2: 99.31, 99.28, 99.21); 24,282 parameters
 
 Command: kexp run cnn_images --data fashion_mnist_small --size resnet20 --epochs 5
-Time: RESTIME on two CPU cores
-Score: test accuracy RESSCORE
+Time: 80 s of training on two CPU cores
+Score: test accuracy 85.1 %, one seed (0)
 """
 
 from typing import Annotated, Literal
