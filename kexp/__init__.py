@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kexp import data as data
     from kexp import models as models
     from kexp import recipes as recipes
+    from kexp import verify as verify
     from kexp.errors import InputError as InputError
     from kexp.export import load_exported as load_exported
     from kexp.ranges import Activation as Activation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kexp.run.recipe import recipe as recipe
     from kexp.run.result import Result as Result
     from kexp.run.result import load as load
+    from kexp.run.resume import resume as resume
     from kexp.train.options import TrainOptions as TrainOptions
     from kexp.train.options import Unpack as Unpack
 
@@ -40,8 +42,9 @@ _HOMES = {
     "load": "kexp.run.result",
     "load_exported": "kexp.export",
     "recipe": "kexp.run.recipe",
+    "resume": "kexp.run.resume",
 }
-_PACKAGES = ("data", "models", "recipes")
+_PACKAGES = ("data", "models", "recipes", "verify")
 _NEED_TENSORFLOW = ("fit", "models")
 
 __all__ = [*_HOMES, *_PACKAGES]

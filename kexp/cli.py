@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -16,11 +17,14 @@ from kexp.backend import require_tensorflow
 from kexp.errors import InputError
 
 _MISTAKE = 2
-_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 when it did what was asked, 2 for a mistake that the user can mend."""
+    """Run the command line and exit.
+
+    The code is 0 when it did what was asked, 1 when a check did not hold, 2 for a mistake that the
+    user can mend, and 130 or 143 after SIGINT or SIGTERM, which save the state of a run first.
+    """
     sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -32,9 +36,10 @@ def _exit_code(arguments: list[str]) -> int:
         return _say(_sentence(error))
     except InputError as error:
         return _say(str(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        number = getattr(interruption, "signal_number", signal.SIGINT)
         print("kexp: interrupted; the same line goes on from the last checkpoint.", file=sys.stderr)
-        return _INTERRUPTED
+        return 128 + number
     return 0
 
 
@@ -57,9 +62,10 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), consume_multiple=True),
     )
-    for command in (list_, export, predict):
+    for command in (list_, resume, export, predict):
         app.command(command, name=command.__name__.rstrip("_"))
     app.command(_run_app(arguments))
+    app.command(_verify_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(prepare)
     app.command(data)
@@ -72,8 +78,22 @@ def _run_app(arguments: Sequence[str]) -> cyclopts.App:
         from kexp import recipes
 
         for name in recipes.__all__:
-            run.command(_with_help(getattr(recipes, name)), name=name)
+            run.command(_with_help(getattr(recipes, name), _train), name=name)
     return run
+
+
+def _verify_app(arguments: Sequence[str]) -> cyclopts.App:
+    verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
+    resumed = cyclopts.App(
+        name="resume", help="Kill a recipe at random moments; it must end as if left alone."
+    )
+    if list(arguments[:2]) == ["verify", "resume"]:
+        from kexp import recipes
+
+        for name in recipes.__all__:
+            resumed.command(_with_help(getattr(recipes, name), _verify_resume, kills=20), name=name)
+    verify.command(resumed)
+    return verify
 
 
 def list_() -> None:
@@ -117,6 +137,19 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
         sys.exit(1)
 
 
+def resume(run_dir: str, *, quiet: bool = False) -> None:
+    """Go on with an unfinished run from its last checkpoint.
+
+    Args:
+        run_dir: Folder of the run.
+        quiet: Print nothing.
+    """
+    from kexp.run.resume import recorded_call
+
+    recipe, arguments = recorded_call(run_dir)
+    _train(recipe, **arguments, quiet=quiet)
+
+
 def predict(directory: str, inputs: str) -> None:
     """Print what an exported model answers, as CSV: one line per sample, in order.
 
@@ -146,16 +179,11 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
     prepare_data(name, data_dir)
 
 
-def _with_help(recipe: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with the recipe's signature that runs it and says where the result is."""
-    from kexp.run.recipe import bind
+def _with_help(recipe: Callable[..., Any], action: Callable[..., None], **extra: int) -> Callable[..., None]:
+    """Return a command with the recipe's signature, and options of its own, that hands both to `action`."""
 
     def command(*args: Any, **kwargs: Any) -> None:
-        bind(recipe, *args, **kwargs)
-        start_tensorflow()
-        result = recipe(*args, **kwargs)
-        if not kwargs.get("quiet"):
-            _report(result)
+        action(recipe, *args, **kwargs)
 
     texts = _argument_texts(recipe)
     signature = inspect.signature(recipe)
@@ -163,9 +191,35 @@ def _with_help(recipe: Callable[..., Any]) -> Callable[..., Any]:
         parameter.replace(annotation=Annotated[parameter.annotation, Parameter(help=texts.get(name))])
         for name, parameter in signature.parameters.items()
     ]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=int)
+        for name, default in extra.items()
+    ]
     command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     command.__doc__ = _first_line(recipe)
     return command
+
+
+def _train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
+    from kexp.run.recipe import bind
+
+    bind(recipe, *args, **kwargs)
+    start_tensorflow()
+    result = recipe(*args, **kwargs)
+    if not kwargs.get("quiet"):
+        _report(result)
+
+
+def _verify_resume(recipe: Callable[..., Any], *args: Any, kills: int = 20, **kwargs: Any) -> None:
+    """Print the proof's outcome, and exit with 1 when the runs differ."""
+    from kexp import verify
+
+    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
+    report = verify.resume(recipe, kills=kills, **arguments)
+    print(report)
+    if report.difference is not None:
+        sys.exit(1)
 
 
 def _report(result: Any) -> None:

@@ -158,20 +158,59 @@ def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result
         np.testing.assert_array_equal(one, other)
 
 
-def test_an_interrupted_run_says_so_without_a_traceback(tmp_path):
-    line = [sys.executable, "-m", "kexp.cli", "run", "mlp_images", "--epochs", "5000"]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_saves_its_step_says_so_and_is_resumed_from_its_folder(number, run_kexp, tmp_path):
+    options = ["run", "mlp_images", "--epochs", "300", "--checkpoint-every", "60 minutes", "--quiet"]
     process = subprocess.Popen(
-        [*line, "--run-dir", str(tmp_path / "run"), "--quiet"],
+        [sys.executable, "-m", "kexp.cli", *options, "--run-dir", str(tmp_path / "run")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
     )
     while not (tmp_path / "run" / "metrics.jsonl").exists() and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.strip() == "kexp: interrupted; the same line goes on from the last checkpoint."
+    assert process.returncode == 128 + number
+    assert errors == "kexp: interrupted; the same line goes on from the last checkpoint.\n"
+    assert len(list((tmp_path / "run" / "checkpoints").glob("*.json"))) == 1
+    done = run_kexp("resume", tmp_path / "run", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(kexp.load(tmp_path / "run").history["loss"]) == 300
+
+
+def test_a_second_signal_stops_a_run_at_once(tmp_path):
+    """The first one is noted between steps; a callback that never returns leaves no such moment."""
+    code = """if True:
+        import time, keras, kexp
+        class Stuck(keras.callbacks.Callback):
+            def on_train_batch_begin(self, batch, logs=None):
+                print("stuck", flush=True)
+                for _ in range(600):
+                    time.sleep(0.1)
+        data = kexp.data.load("digits")
+        model = kexp.models.mlp((8, 8, 1), 10, dtype="uint8")
+        kexp.fit(model, data, callbacks=[Stuck()], run_dir="run", quiet=True)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "stuck\n"
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.0)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_resuming_a_folder_without_a_run_is_a_mistake(run_kexp, tmp_path):
+    assert_mistake(run_kexp("resume", tmp_path), "must be the folder of a run", str(tmp_path))
 
 
 @pytest.fixture

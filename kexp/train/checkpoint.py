@@ -51,6 +51,8 @@ def load_latest(directory: Path) -> Checkpoint | None:
 
     A damaged one is reported by a warning and the one before is used.
     """
+    for torn in directory.glob(".*"):  # what a kill in the middle of a write left behind
+        torn.unlink()
     for manifest in reversed(_manifests(directory)):
         try:
             return _load(manifest)
@@ -59,6 +61,11 @@ def load_latest(directory: Path) -> Checkpoint | None:
                 f"Checkpoint {manifest.stem} is damaged ({error}); using the one before.", stacklevel=2
             )
     return None
+
+
+def newest_step(directory: Path) -> int:
+    """Return the steps that the newest checkpoint was saved after, 0 when there is none."""
+    return max((int(manifest.stem.removeprefix("step-")) for manifest in _manifests(directory)), default=0)
 
 
 def _load(manifest: Path) -> Checkpoint:

@@ -16,6 +16,7 @@ from kexp.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.options import TrainOptions, parse_interval
 from kexp.train.progress import EpochLines
+from kexp.train.signals import Stopped, StopRequest
 
 _STEPS_PER_CALL = 100
 _SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar
@@ -63,6 +64,7 @@ class Loop:
         self._checkpoints = checkpoints
         self._on_epoch = on_epoch
         self._steps_per_epoch = -(-samples // options["batch_size"])
+        self._stop = StopRequest()
         self._due = _Due(options["checkpoint_every"], self._steps_per_epoch)
         self._lines = None if options["quiet"] else EpochLines(options["epochs"], self._steps_per_epoch)
         own = [] if self._lines is None else [self._lines]
@@ -88,12 +90,17 @@ class Loop:
         return True
 
     def run(self) -> None:
-        """Train to the end and leave the chosen weights in the model: the best by validation, or the last."""
+        """Train to the end and leave the chosen weights in the model: the best by validation, or the last.
+
+        Raises:
+            Stopped: SIGINT or SIGTERM came; the state is saved.
+        """
         self.engine.model.stop_training = False
         self._callbacks.on_train_begin()
         try:
-            while not self._over():
-                self._epoch()
+            with self._stop:
+                while not self._over():
+                    self._epoch()
         finally:
             if self._lines is not None:
                 self._lines.close()
@@ -142,8 +149,10 @@ class Loop:
                 self._lines.show_steps(self.position.step)
             self._adapt(count, time.perf_counter() - started_s)
             rows = rows[count:]
-            if self._due.within_epoch(self.position):
+            if self._due.within_epoch(self.position) or self._stop.signal_number:
                 self._save()
+            if self._stop.signal_number:
+                raise Stopped(self._stop.signal_number, self._steps_taken())
 
     def _adapt(self, count: int, seconds: float) -> None:
         if self._steps_per_call > 1:
@@ -171,8 +180,10 @@ class Loop:
     def _save(self) -> None:
         best = {f"best/{number}": array for number, array in enumerate(self.best_weights or [])}
         arrays = {**self.engine.read_state(), **best}
-        steps = self.position.epoch * self._steps_per_epoch + self.position.step
-        save_checkpoint(self._checkpoints, steps, Checkpoint(arrays, asdict(self.position)))
+        save_checkpoint(self._checkpoints, self._steps_taken(), Checkpoint(arrays, asdict(self.position)))
+
+    def _steps_taken(self) -> int:
+        return self.position.epoch * self._steps_per_epoch + self.position.step
 
 
 class _Due:

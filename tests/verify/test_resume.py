@@ -1,0 +1,30 @@
+"""The proof of exact resume holds for kexp's recipes, and fails for a recipe that is not repeatable."""
+
+import pytest
+
+import kexp
+from kexp.errors import InputError
+from kexp.recipes import mlp_images
+from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
+
+
+def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
+    line = "verify resume cnn_images --kills 3 --epochs 2 --filters 8 8 --early-stop 5 --schedule cosine"
+    done = run_kexp(*line.split())
+    assert done.returncode == 0, done.stderr
+    assert "3 kills after steps" in done.stdout
+    assert "identical to the run left alone" in done.stdout
+
+
+@pytest.mark.parametrize("recipe", [unseeded_order, forgetful_callback])
+def test_a_recipe_that_is_not_repeatable_fails_with_the_first_difference(recipe):
+    report = kexp.verify.resume(recipe, kills=1, epochs=2)
+    assert report.difference is not None
+    assert " instead of " in report.difference
+
+
+def test_it_needs_at_least_one_kill_and_arguments_that_fit():
+    with pytest.raises(InputError, match="kills must be a whole number, 1 or more; received 0"):
+        kexp.verify.resume(mlp_images, kills=0)
+    with pytest.raises(InputError, match="dropout must be a number"):
+        kexp.verify.resume(mlp_images, dropout=2.0)
