@@ -166,6 +166,8 @@ class Loop:
         sign = 1.0 if objective.mode == "max" else -1.0
         # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
         value = [sign * figures[objective.monitor], -figures["val_loss"]]
+        if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
+            value = [-np.inf, -np.inf]
         if position.best_value is None or value > position.best_value:
             position.best_epoch, position.best_value = position.epoch + 1, value
             position.waited_epochs = 0

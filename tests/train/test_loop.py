@@ -121,6 +121,28 @@ def test_the_weights_of_the_best_epoch_are_kept(iris, tmp_path):
     assert measured == pytest.approx(max(history))
 
 
+def test_an_epoch_whose_figures_are_not_numbers_is_never_the_best_one(tmp_path):
+    data = kexp.data.load("digits")
+    blind = keras.Variable(True, trainable=False, dtype="bool")
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class BlindAtFirst(keras.layers.Layer):
+        def call(self, logits, training=False):
+            return logits if training else keras.ops.where(blind, np.nan, logits)
+
+    class See(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            blind.assign(False)
+
+    core = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
+    model = keras.Model(core.inputs, BlindAtFirst()(core.outputs[0]))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    options = {"epochs": 2, "quiet": True, "run_dir": str(tmp_path / "run")}
+    result = kexp.fit(model, data, loss=loss, callbacks=[See()], **options)
+    assert np.isnan(result.history["val_loss"][0])
+    assert result.metrics["val_loss"] == result.history["val_loss"][1]
+
+
 def test_training_stops_early_when_validation_gets_no_better(iris, tmp_path):
     result = train(iris, tmp_path / "run", epochs=200, learning_rate=0.1, early_stop=4)
     figures = zip(result.history["val_accuracy"], result.history["val_loss"], strict=True)
