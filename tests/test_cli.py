@@ -47,11 +47,8 @@ def test_list_names_recipes_and_data(run_kexp):
 def test_help_shows_the_ranges_and_defaults_of_a_recipe(run_kexp):
     assert "Commands" in run_kexp("--help").stdout
     text = " ".join(run_kexp("run", "mlp_images", "--help").stdout.replace("│", " ").split())
-    assert (
-        "--dropout FLOAT Share of units dropped after each hidden layer. [from 0 to 0.5] [default: 0.2]"
-        in text
-    )
-    assert "--validation FLOAT" in text
+    assert "Share of units dropped after each hidden layer. [from 0 to 0.5] [default: 0.2]" in text
+    assert "--validation" in text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -78,19 +77,15 @@ def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):
 
 def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.match(r"[\w-]+", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
-    homes = metadata.packages_distributions()
+    declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
+    own = {"kexp", "tensorflow", *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
-            for top in {module.partition(".")[0] for module in modules} - {
-                "kexp",
-                "tensorflow",
-                "environment",
-            }:
-                if top not in sys.stdlib_module_names:
-                    assert {name.lower().replace("_", "-") for name in homes[top]} & declared, (source, top)
+            for name in {module.partition(".")[0] for module in modules} - own:
+                assert {name, name.replace("_", "-"), other_names.get(name)} & declared, (source, name)
 
 
 def test_a_public_name_is_found_and_a_misspelt_one_is_an_attribute_error():

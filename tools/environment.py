@@ -30,7 +30,8 @@ def prepared(extra: str) -> Path:
         return programs
     print(f"Installing kexp and TensorFlow into {_FOLDER} (once; about two minutes) ...", flush=True)
     if not (programs / "python").exists() and not (programs / "python.exe").exists():
-        venv.create(_FOLDER, with_pip=True)
+        # pip 23.0, which comes with Python 3.10, tries versions for ten minutes and more.
+        venv.create(_FOLDER, with_pip=True, upgrade_deps=True)
     install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--editable", f"{ROOT}[{extra}]"], check=True)
     mark.write_text(wanted)

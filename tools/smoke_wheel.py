@@ -17,7 +17,7 @@ def main() -> None:
         build = [python, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, ROOT]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         (wheel,) = place.glob("kexp-*.whl")
-        venv.create(place / "venv", with_pip=True)
+        venv.create(place / "venv", with_pip=True, upgrade_deps=True)
         pip = [place / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, wheel], check=True)
         kexp = place / "venv/bin/kexp"

@@ -189,7 +189,10 @@ def _write(serve: Callable[..., Any], model: keras.Model, manifest: Manifest, fo
     import keras
 
     archive = keras.export.ExportArchive()
-    archive.track(model)  # finds the lookup tables, which are not variables
+    archive.track(model)
+    for layer in model._flatten_layers():
+        if hasattr(layer, "lookup_table"):  # not a variable, and Keras 3.12 finds it in some models only
+            archive.track(layer)
     archive.add_endpoint("serving_default", serve, input_signature=_input_signature(manifest))
     archive.write_out(str(folder), verbose=False)
 
