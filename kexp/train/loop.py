@@ -65,7 +65,7 @@ class Loop:
         self._on_epoch = on_epoch
         self._steps_per_epoch = -(-samples // options["batch_size"])
         self._stop = StopRequest()
-        self._due = _Due(options["checkpoint_every"], self._steps_per_epoch)
+        self._due = _Due(options["checkpoint_every"])
         self._lines = None if options["quiet"] else EpochLines(options["epochs"], self._steps_per_epoch)
         own = [] if self._lines is None else [self._lines]
         self._callbacks = keras.callbacks.CallbackList(
@@ -139,7 +139,7 @@ class Loop:
 
     def _run_rows(self, rows: np.ndarray) -> None:
         while len(rows):
-            count = min(len(rows), self._steps_per_call, self._due.steps_left(self.position))
+            count = min(len(rows), self._steps_per_call, self._due.steps_left(self._steps_taken()))
             started_s = time.perf_counter()
             self._callbacks.on_train_batch_begin(self.position.step)
             self.engine.run(rows[:count])
@@ -149,7 +149,7 @@ class Loop:
                 self._lines.show_steps(self.position.step)
             self._adapt(count, time.perf_counter() - started_s)
             rows = rows[count:]
-            if self._due.within_epoch(self.position) or self._stop.signal_number:
+            if self._due.within_epoch(self._steps_taken()) or self._stop.signal_number:
                 self._save()
             if self._stop.signal_number:
                 raise Stopped(self._stop.signal_number, self._steps_taken())
@@ -191,28 +191,24 @@ class Loop:
 class _Due:
     """Says when a checkpoint is due, from "10 steps", "1 epoch" or "5 minutes"."""
 
-    def __init__(self, every: str, steps_per_epoch: int) -> None:
+    def __init__(self, every: str) -> None:
         self._amount, self._unit = parse_interval(every)
-        self._steps_per_epoch = steps_per_epoch
         self._saved_s = time.monotonic()
 
     def after_epoch(self, epoch: int) -> bool:
         return self._unit == "epochs" and epoch % self._amount == 0
 
-    def within_epoch(self, position: Position) -> bool:
+    def within_epoch(self, steps_taken: int) -> bool:
         if self._unit == "minutes" and time.monotonic() - self._saved_s >= 60 * self._amount:
             self._saved_s = time.monotonic()
             return True
-        return self._unit == "steps" and self._taken(position) % self._amount == 0
+        return self._unit == "steps" and steps_taken % self._amount == 0
 
-    def steps_left(self, position: Position) -> int:
+    def steps_left(self, steps_taken: int) -> int:
         """Return how many steps may be taken before the next checkpoint by steps is due."""
         if self._unit != "steps":
             return _STEPS_PER_CALL
-        return int(self._amount - self._taken(position) % self._amount)
-
-    def _taken(self, position: Position) -> int:
-        return position.epoch * self._steps_per_epoch + position.step
+        return int(self._amount - steps_taken % self._amount)
 
 
 def _watches_batches(callback: Any) -> bool:
