@@ -32,6 +32,13 @@ def cnn_images(
     padding: Literal["same", "valid"] = "same",
     head: Literal["flatten", "average"] = "average",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    stochastic_depth: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    shift: Annotated[float, Between(0.0, 0.3)] = 0.0,
+    flip: bool = False,
+    randaugment: Annotated[int, Between(0, 4)] = 0,
+    erasing: Annotated[float, Between(0.0, 1.0)] = 0.0,
+    mixup: Annotated[float, Between(0.0, 1.0)] = 0.0,
+    cutmix: Annotated[float, Between(0.0, 1.0)] = 0.0,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify images with a plain convnet or a residual network.
@@ -46,24 +53,26 @@ def cnn_images(
         padding: Of the plain convnet's convolutions.
         head: What the plain convnet's last layer sees: all positions, or their average.
         dropout: Share of the last layer's inputs dropped.
+        stochastic_depth: Share of samples that skip a residual network's last block; fewer skip earlier ones.
+        shift: Farthest random move, as a fraction of the size.
+        flip: Whether half of the training images are mirrored left to right.
+        randaugment: Random operations on each training image.
+        erasing: Share of training images with a patch replaced by noise.
+        mixup: Strength of blending pairs of training images and their labels, 0 for none.
+        cutmix: Strength of pasting from one training image and its label into another, 0 for none.
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data,
-        validation=train["validation"],
-        seed=train["seed"],
-        image_size=image_size,
-        kinds=("image",),
+        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
     )
-    shape, outputs = dataset.spec.input_shape, dataset.spec.outputs
-    common = {
-        "activation": activation,
-        "normalization": normalization,
-        "dropout": dropout,
-        "dtype": dataset.spec.dtype,
-    }
+    shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
+    common = {"activation": activation, "normalization": normalization, "dropout": dropout, "dtype": dtype}
     if size == "plain":
         model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
     else:
-        model = kexp.models.resnet(shape, outputs, depth=int(size.removeprefix("resnet")), **common)
-    return kexp.fit(model, dataset, **train)
+        common |= {"depth": int(size.removeprefix("resnet")), "stochastic_depth": stochastic_depth}
+        model = kexp.models.resnet(shape, outputs, **common)
+    augmentation = kexp.models.image_augmentation(
+        dtype, shift=shift, flip=flip, randaugment=randaugment, erasing=erasing, mixup=mixup, cutmix=cutmix
+    )
+    return kexp.fit(model, dataset, augmentation=augmentation, **train)

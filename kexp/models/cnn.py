@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kexp.errors import InputError
-from kexp.models.layers import drop, normalize, scaled_input
+from kexp.models.layers import StochasticDepth, drop, normalize, scaled_input
 from kexp.ranges import Activation, InputType, Normalization
 
 __all__ = ["cnn", "resnet", "resnet20", "resnet32", "resnet56"]
@@ -70,6 +70,7 @@ def resnet(
     activation: Activation = "relu",
     normalization: Normalization = "batch",
     dropout: float = 0.0,
+    stochastic_depth: float = 0.0,
     dtype: InputType = "uint8",
 ) -> keras.Model:
     """Build a residual network for small images: three stages of two-layer blocks.
@@ -85,13 +86,15 @@ def resnet(
         activation: Default "relu".
         normalization: After each convolution, default "batch".
         dropout: Share of the head's inputs dropped, default 0, below 1.
+        stochastic_depth: Share of samples that skip the last block in training, default 0, below 1; it
+            grows linearly over the blocks (Huang et al. 2016).
         dtype: Of the inputs: "uint8" (default), divided by 255, or "float32" as they come.
 
     Returns:
         An uncompiled model, (batch, height, width, channels) to (batch, outputs) float32.
 
     Raises:
-        InputError: The depth is not 6n + 2.
+        InputError: The depth is not 6n + 2, or stochastic_depth is not in its range.
 
     Example:
         >>> resnet((32, 32, 3), 10, depth=20).count_params()
@@ -99,26 +102,32 @@ def resnet(
     """
     if depth < 8 or (depth - 2) % 6:
         raise InputError(f"depth must be 6n + 2 such as 20, 32 or 56; received {depth}.")
+    if not 0 <= stochastic_depth < 1:
+        raise InputError(f"stochastic_depth must be from 0 to below 1; received {stochastic_depth!r}.")
+    blocks = (depth - 2) // 6  # of a stage
 
     def convolution(x: Any, count: int, stride: int = 1) -> Any:
         bias = normalization != "batch"
         x = layers.Conv2D(count, 3, stride, padding="same", use_bias=bias, kernel_initializer="he_normal")(x)
         return normalize(normalization)(x)
 
-    def block(x: Any, count: int, stride: int) -> Any:
+    def block(x: Any, count: int, stride: int, skipped: float) -> Any:
         shortcut = x
         if stride > 1:
             grown = count - x.shape[-1]
             shortcut = x[:, ::stride, ::stride]
             shortcut = keras.ops.pad(shortcut, ((0, 0), (0, 0), (0, 0), (grown // 2, grown - grown // 2)))
         x = layers.Activation(activation)(convolution(x, count, stride))
-        return layers.Activation(activation)(layers.add([convolution(x, count), shortcut]))
+        x = convolution(x, count)
+        x = StochasticDepth(skipped)(x) if skipped else x
+        return layers.Activation(activation)(layers.add([x, shortcut]))
 
     inputs, x = scaled_input(tuple(input_shape), dtype)  # (batch, height, width, channels)
     x = layers.Activation(activation)(convolution(x, width))
     for stage in range(3):
-        for number in range((depth - 2) // 6):
-            x = block(x, width * 2**stage, stride=2 if stage and not number else 1)
+        for number in range(blocks):
+            skipped = stochastic_depth * (stage * blocks + number + 1) / (3 * blocks)
+            x = block(x, width * 2**stage, stride=2 if stage and not number else 1, skipped=skipped)
     x = drop(dropout)(layers.GlobalAveragePooling2D()(x))  # (batch, 4 * width)
     x = layers.Dense(outputs, dtype="float32", name="logits")(x)  # (batch, outputs)
     return keras.Model(inputs, x, name=f"resnet{depth}")

@@ -33,7 +33,7 @@ def tabular_preprocessing(
 
     Returns:
         A model from a mapping of (batch,) tensors, or from (batch, columns), to (batch, features)
-        float32.
+        float32, computed in float32 under any dtype policy.
 
     Example:
         >>> age = np.array([20.0, np.nan, 40.0], "float32")
@@ -73,7 +73,8 @@ def _numbers(stacked: Any, values: np.ndarray) -> list[Any]:
     variance = np.where(known, values - mean, 0.0).__pow__(2).sum(axis=0) / count
     # A constant column has no scale of its own; it becomes 0.
     variance = np.where(variance > 0, variance, 1.0)
-    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance)(stacked)
+    # Raw numbers may have more digits than a mixed precision policy keeps, or be too large for it.
+    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(stacked)
     missing = ops.isnan(stacked)
     features = [ops.where(missing, 0.0, normalized)]
     flagged = np.flatnonzero(~known.all(axis=0))

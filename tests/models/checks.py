@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+POLICIES = ("mixed_float16", "mixed_bfloat16")
+
 
 def assert_one_step_changes_every_weight(model, inputs):
     """Take one step of plain Keras training and find every trainable weight changed."""
@@ -28,3 +30,21 @@ def assert_saving_keeps_the_answers(model, inputs, folder):
     model.save(folder / "model.keras")
     loaded = keras.models.load_model(folder / "model.keras")
     np.testing.assert_array_equal(loaded(inputs, training=False), model(inputs, training=False))
+
+
+def assert_mixed_precision_is_close(build, inputs, policy, computes):
+    """Build it under the policy too: float32 outputs and variables, and nearly the same answers."""
+    exact = build()
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {layer.compute_dtype for layer in mixed.layers if layer.name.startswith(computes)} >= {policy[6:]}
+    assert {variable.dtype for variable in mixed.weights} == {"float32"}
+    mixed.set_weights(exact.get_weights())
+    for training in (False, True):
+        answers = mixed(inputs, training=training)
+        assert answers.dtype == "float32"
+        expected = np.asarray(exact(inputs, training=training))
+        np.testing.assert_allclose(answers, expected, atol=0.05 * np.abs(expected).max())

@@ -1,12 +1,18 @@
 """Convolutional networks have the published sizes, and learn with all of their weights."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kexp
 from kexp.errors import InputError
-from tests.models.checks import assert_one_step_changes_every_weight, assert_saving_keeps_the_answers
+from tests.models.checks import (
+    POLICIES,
+    assert_mixed_precision_is_close,
+    assert_one_step_changes_every_weight,
+    assert_saving_keeps_the_answers,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 14, 14, 3), dtype="uint8")
 
@@ -64,3 +70,38 @@ def test_the_gradient_compiles_whole_under_xla(name):
     compiled = tf.function(gradients, jit_compile=True)(tf.constant(IMAGES))
     for one, other in zip(plain, compiled, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def stochastic_depths(model):
+    return [layer.rate for layer in model.layers if isinstance(layer, kexp.models.StochasticDepth)]
+
+
+def test_the_share_of_skipped_blocks_grows_linearly():
+    model = kexp.models.resnet((14, 14, 3), 10, depth=14, width=4, stochastic_depth=0.3)
+    assert stochastic_depths(model) == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25, 0.3])
+    assert stochastic_depths(kexp.models.resnet((14, 14, 3), 10, depth=14, width=4)) == []
+
+
+def test_plain_keras_trains_and_saves_a_network_with_stochastic_depth(tmp_path):
+    model = BUILDERS["resnet"](stochastic_depth=0.5)
+    assert not np.array_equal(model(IMAGES, training=True), model(IMAGES, training=True))
+    np.testing.assert_array_equal(model(IMAGES, training=False), model(IMAGES, training=False))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    history = model.fit(IMAGES, np.arange(6), epochs=2, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    assert_saving_keeps_the_answers(model, IMAGES, tmp_path)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert stochastic_depths(loaded) == stochastic_depths(model)
+
+
+def test_a_stochastic_depth_of_one_is_refused():
+    with pytest.raises(InputError, match="stochastic_depth must be from 0 to below 1; received 1"):
+        kexp.models.resnet((14, 14, 3), 10, depth=8, stochastic_depth=1)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_mixed_precision_gives_nearly_the_same_logits_in_float32(name, policy):
+    assert_mixed_precision_is_close(
+        lambda: BUILDERS[name](normalization="batch"), IMAGES, policy, computes="conv2d"
+    )

@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 import kexp
-from tests.models.checks import assert_one_step_changes_every_weight, assert_saving_keeps_the_answers
+from tests.models.checks import (
+    POLICIES,
+    assert_mixed_precision_is_close,
+    assert_one_step_changes_every_weight,
+    assert_saving_keeps_the_answers,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1), dtype="uint8")
 
@@ -47,3 +52,20 @@ def test_dropout_is_on_in_training_only():
     model = kexp.models.mlp((28, 28, 1), 10, dropout=0.5, dtype="uint8")
     np.testing.assert_array_equal(model(IMAGES, training=False), model(IMAGES, training=False))
     assert not np.array_equal(model(IMAGES, training=True), model(IMAGES, training=True))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_mixed_precision_gives_nearly_the_same_values_in_float32(normalization, policy):
+    def build():
+        return kexp.models.mlp(
+            (28, 28, 1),
+            2,
+            hidden=(16,),
+            normalization=normalization,
+            dtype="uint8",
+            output_scale=[100.0, 1.0],
+            output_offset=[70_000.0, 0.0],  # above what float16 can hold
+        )
+
+    assert_mixed_precision_is_close(build, IMAGES, policy, computes="dense")

@@ -73,3 +73,20 @@ def test_every_embedded_table_has_columns_that_a_model_can_carry():
         )
         np.testing.assert_allclose(vectors.mean(axis=0), 0, atol=1e-4)
         np.testing.assert_allclose(vectors.std(axis=0), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_raw_numbers_keep_every_digit_under_a_mixed_precision_policy(policy):
+    columns = {
+        "year": np.array([2023, 2024, 2025], "float32"),
+        "pay": np.array([1e5, 2e5, np.nan], "float32"),
+    }
+    kinds = [Column("year", "number"), Column("pay", "number")]
+    exact = features(kexp.models.tabular_preprocessing(columns, kinds), **columns)
+    keras.config.set_dtype_policy(policy)
+    try:
+        mixed = features(kexp.models.tabular_preprocessing(columns, kinds), **columns)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert mixed.dtype == "float32"
+    np.testing.assert_array_equal(mixed, exact)
