@@ -1,4 +1,4 @@
-"""The one exception that kexp raises for a mistake its user can mend, and what was probably meant."""
+"""The exceptions of kexp: a mistake its user can mend, with what was probably meant, and a run gone wrong."""
 
 from __future__ import annotations
 
@@ -23,3 +23,27 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.65)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+class TrainingDiverged(ArithmeticError):
+    """A training step gave a loss or a gradient that is not finite, or a loss far above the others.
+
+    The run's last good checkpoint is kept. The command line prints the message alone and exits with code 1.
+
+    Attributes:
+        step: Steps taken since the run began, that one not included.
+        epoch: Its epoch, from 1.
+        samples: Positions in the training data of the samples of the step.
+        loss: Mean loss of the step.
+        gradient_norm: Global norm of its gradient.
+    """
+
+    def __init__(
+        self, message: str, *, step: int, epoch: int, samples: list[int], loss: float, gradient_norm: float
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.epoch = epoch
+        self.samples = samples
+        self.loss = loss
+        self.gradient_norm = gradient_norm

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from kexp.atomic import replacing, write_json
-from kexp.data import Data, Split
+from kexp.data import Data
 from kexp.errors import InputError
 from kexp.run.curves import draw_curves
 from kexp.run.environment import describe_environment
 from kexp.run.folder import RunFolder
+from kexp.run.intercept import caught
 from kexp.run.recipe import Call, current_call
-from kexp.run.result import Result, load, raw_outputs
+from kexp.run.result import Result, load
 from kexp.run.samples import save_samples
-from kexp.train.engine_tensorflow import Evaluation, TensorFlowEngine
+from kexp.run.training import Training, prepare, space_needed
+from kexp.train.engine_tensorflow import TensorFlowEngine
+from kexp.train.evaluation import Evaluation
 from kexp.train.loop import Loop
-from kexp.train.objectives import Objective, gives_logits, supervised
-from kexp.train.optimizers import optimizer_for
 from kexp.train.options import TrainOptions, Unpack, complete
-
-_FAST_DEV_BATCHES = 3
 
 
 def fit(
@@ -39,6 +38,8 @@ def fit(
     loss: keras.losses.Loss | str | None = None,
     metrics: Sequence[keras.metrics.Metric] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    augmentation: Sequence[keras.layers.Layer] = (),
+    sample_weight: np.ndarray | None = None,
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a model on a data set and record the run in its folder.
@@ -53,7 +54,11 @@ def fit(
             applied once before training, and stands before `model` in what is recorded and exported.
         loss: A Keras loss in place of the task's own (cross-entropy; squared error).
         metrics: Keras metrics in place of the task's own (accuracy; RMSE and MAE).
-        callbacks: Keras callbacks.
+        callbacks: Keras callbacks. The state of Keras's own, and of those with the methods `get_state` and
+            `set_state`, is part of a checkpoint.
+        augmentation: Keras layers that change training batches, such as `kexp.models.image_augmentation`
+            gives; the model that is recorded is without them.
+        sample_weight: (training samples,) weights of the training loss, in the order of `data.train`.
         **train: Training options; see `TrainOptions`.
 
     Returns:
@@ -72,57 +77,73 @@ def fit(
         ['accuracy', 'loss']
     """
     options = complete(dict(train))
-    call = current_call() or Call("fit", {**options, "data": data.name, "model": model.name})
+    call = current_call() or Call("fit", {**options, "data": data.name, "model": _plain_name(model)})
     folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
     if folder.finished():
         return load(folder.path)
-    _check(model, data, options)
     started_s = time.perf_counter()
-    data, options = _shortened(data, options) if options["fast_dev_run"] else (data, options)
-    environment = describe_environment(data, options["seed"])
-    folder.check_same_data(environment)
-    ready = data if preprocessing is None else _preprocessed(data, preprocessing)
-    from_logits = gives_logits(_first_outputs(model, ready), data.spec)
-    smoothing = options["label_smoothing"]
-    objective = supervised(
-        data.spec, from_logits=from_logits, loss=loss, metrics=metrics, label_smoothing=smoothing
+    training = prepare(
+        model,
+        data,
+        options,
+        preprocessing=preprocessing,
+        loss=loss,
+        metrics=metrics,
+        callbacks=callbacks,
+        augmentation=augmentation,
+        sample_weight=sample_weight,
     )
-    steps = options["epochs"] * -(-len(data.train) // options["batch_size"])
-    # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
-    model.optimizer = optimizer_for(options, model, steps)
-    engine = TensorFlowEngine(model, objective, ready.train, ready.validation)
-    _check_space(engine, folder.path)
+    caught(training)
+    environment = describe_environment(training.raw, options["seed"])
+    folder.check_same_data(environment)
+    engine = training.engine()
+    _check_space(engine, folder.path, quiet=options["quiet"])
     with _full_disk_explained(folder.path):
         folder.create(environment)
         loop = Loop(
-            engine, len(ready.train), options, folder.path / "checkpoints", callbacks, folder.append_metrics
+            engine,
+            len(training.data.train),
+            training.options,
+            training.batch_size,
+            folder.path / "checkpoints",
+            training.callbacks,
+            folder.append_metrics,
+            folder.rewrite_metrics,
         )
-        loop.restore()
-        folder.rewrite_metrics(loop.position.history)
         loop.run()
-        model.optimizer = None
-        figures = _final_figures(loop, engine, ready.test)
-        trained = _raw_model(model, preprocessing)
-        with replacing(folder.path / "model.keras") as temporary:
-            trained.save(temporary)
-        save_samples(folder.path / "samples.npz", data)
-        _write_result(loop, figures, objective, data, folder.path, started_s)
-    result = load(folder.path)
+        return _record(training, loop, folder.path, started_s)
+
+
+def _plain_name(model: keras.Model) -> str:
+    """Return a model's name without the number that Keras gives to the second one in a process."""
+    return re.sub(r"_\d+$", "", model.name)
+
+
+def _record(training: Training, loop: Loop, run_dir: Path, started_s: float) -> Result:
+    training.model.optimizer = None
+    figures = _final_figures(training, loop)
+    trained = _raw_model(training.model, training.preprocessing)
+    with replacing(run_dir / "model.keras") as temporary:
+        trained.save(temporary)
+    save_samples(run_dir / "samples.npz", training.raw)
+    _write_result(training, loop, figures, run_dir, started_s)
+    result = load(run_dir)
     vars(result)["model"] = trained  # what `Result.model` would otherwise read back from the folder
     return result
 
 
-def _final_figures(loop: Loop, engine: TensorFlowEngine, test: Split | None) -> dict[str, float]:
+def _final_figures(training: Training, loop: Loop) -> dict[str, float]:
     position = loop.position
     figures = dict(position.history[(position.best_epoch or len(position.history)) - 1])
-    if test is not None:
-        measured = Evaluation(engine.model, engine.objective, test).measure(loop.options["batch_size"])
+    if training.data.test is not None:
+        evaluation = Evaluation(training.model, training.objective, training.data.test)
+        measured = evaluation.measure(position.batch_size)
         figures.update({f"test_{name}": value for name, value in measured.items()})
     return figures
 
 
 def _write_result(
-    loop: Loop, figures: dict[str, float], objective: Objective, data: Data, run_dir: Path, started_s: float
+    training: Training, loop: Loop, figures: dict[str, float], run_dir: Path, started_s: float
 ) -> None:
     history = loop.position.history
     curves = {name: [epoch[name] for epoch in history] for name in history[0]}
@@ -135,10 +156,10 @@ def _write_result(
             "metrics": figures,
             "epochs": len(history),
             "best_epoch": loop.position.best_epoch,
-            "parameters": loop.engine.model.count_params(),
+            "parameters": training.model.count_params(),
             "history": curves,
-            "spec": data.spec.to_json(),
-            "from_logits": objective.from_logits,
+            "spec": training.data.spec.to_json(),
+            "from_logits": training.objective.from_logits,
             "seconds": round(time.perf_counter() - started_s, 3),
         },
     )
@@ -163,76 +184,14 @@ def _raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.M
     return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)
 
 
-def _preprocessed(data: Data, preprocessing: keras.Model) -> Data:
-    def apply(split: Split) -> Split:
-        return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
-
-    return replace(
-        data,
-        train=apply(data.train),
-        validation=data.validation and apply(data.validation),
-        test=data.test and apply(data.test),
-    )
-
-
-def _shortened(data: Data, options: TrainOptions) -> tuple[Data, TrainOptions]:
-    samples = _FAST_DEV_BATCHES * options["batch_size"]
-    shortened = replace(
-        data,
-        train=_head(data.train, samples),
-        validation=data.validation and _head(data.validation, samples),
-        test=data.test and _head(data.test, samples),
-    )
-    return shortened, {**options, "epochs": 1}
-
-
-def _head(split: Split, samples: int) -> Split:
-    inputs = split.inputs
-    if isinstance(inputs, np.ndarray):
-        return Split(inputs[:samples], split.targets[:samples])
-    return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
-
-
-def _check(model: keras.Model, data: Data, options: TrainOptions) -> None:
-    if type(model).train_step is not keras.Model.train_step:
-        raise InputError(
-            f"model {model.name} overrides train_step, which kexp's own step would not call; "
-            "give a model without it, and its loss as the argument loss."
-        )
-    if options["batch_size"] > len(data.train):
-        raise InputError(
-            f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "
-            f"received {options['batch_size']}."
-        )
-
-
-def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
-    """Return what the model gives for a few samples, which also builds it if it is not built."""
-    try:
-        outputs = raw_outputs(model, _head(data.train, 8).inputs, 8)
-    except (ValueError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise InputError(
-            f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
-            f"{data.spec.dtype} each: {reason}."
-        ) from error
-    if outputs.shape[1:] != (data.spec.outputs,):
-        wanted = "classes" if data.spec.task == "classification" else "targets"
-        raise InputError(
-            f"model {model.name} must give outputs of shape (batch, {data.spec.outputs}) for the data's "
-            f"{data.spec.outputs} {wanted}; received (batch, {', '.join(map(str, outputs.shape[1:]))}), "
-            "so change its last layer."
-        )
-    return outputs
-
-
-def _check_space(engine: TensorFlowEngine, run_dir: Path) -> None:
+def _check_space(engine: TensorFlowEngine, run_dir: Path, *, quiet: bool) -> None:
+    """Say what the run will take on the disk, before it is trained, and refuse when there is no room."""
     existing = next(path for path in (run_dir, *run_dir.absolute().parents) if path.exists())
-    state_bytes = sum(array.nbytes for array in engine.read_state().values())
-    # Two checkpoints with the best weights in each, a third while it is written, and the model.
-    needed, free = 4 * state_bytes + 2_000_000, shutil.disk_usage(existing).free
+    needed, free = space_needed(engine), shutil.disk_usage(existing).free
     if needed > free:
         raise InputError(
             f"run_dir {run_dir} needs about {needed / 1e6:.0f} MB for checkpoints and the model, and "
             f"its disk has {free / 1e6:.0f} MB free; free some space or give another run_dir."
         )
+    if not quiet:
+        print(f"run folder {run_dir}, about {needed / 1e6:.0f} MB of {free / 1e6:,.0f} MB free")

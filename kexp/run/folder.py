@@ -28,7 +28,8 @@ class RunFolder:
             run_dir: The folder asked for; None takes a new one under runs/, named after the recipe
                 and the time.
             name: The recipe's name, for a new folder.
-            config: What decides the result. A run that is already in the folder must have the same.
+            config: What decides the result. A run that is already in the folder must have the same, but
+                for the epochs, of which there may be more now.
 
         Raises:
             InputError: The path is a file, cannot be written, holds something else, or holds a run
@@ -64,10 +65,18 @@ class RunFolder:
         if not self._holds_run():
             write_json(self.path / "env.json", environment)
             write_json(self.path / "config.json", self.config)
+        elif self._lengthened():
+            # In this order: with the old config and no result, the same call again would end the old run.
+            write_json(self.path / "config.json", self.config)
+            (self.path / "result.json").unlink(missing_ok=True)
 
     def finished(self) -> bool:
-        """Return whether the run in the folder came to its end."""
-        return (self.path / "result.json").is_file()
+        """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
+        return (self.path / "result.json").is_file() and not self._lengthened()
+
+    def _lengthened(self) -> bool:
+        before = read_json(self.path / "config.json").get("arguments", {}).get("epochs")
+        return bool(before) and bool(self.config["arguments"].get("epochs", 0) > before)
 
     def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
         """Add the figures of an epoch, counted from 1, to metrics.jsonl."""
@@ -89,7 +98,7 @@ class RunFolder:
         changes = [
             f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
             for name in sorted({*before, *now})
-            if before.get(name) != now.get(name)
+            if before.get(name) != now.get(name) and not (name == "epochs" and self._lengthened())
         ]
         if recorded.get("recipe") != self.config["recipe"]:
             changes.insert(0, f"recipe was {recorded.get('recipe')} and is now {self.config['recipe']}")

@@ -25,6 +25,7 @@ class Call:
 
     recipe: str
     arguments: dict[str, Any]
+    default_batch_size: int = 64  # what batch_size="auto" begins with
 
     def config(self) -> dict[str, Any]:
         """Return what decides the result, as written to config.json."""
@@ -67,6 +68,9 @@ def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]]
         kexp.errors.InputError: nothing has no argument epoch (did you mean 'epochs'?).
     """
     own_defaults = complete({**DEFAULTS, **defaults})
+    default_batch_size = own_defaults["batch_size"]
+    if default_batch_size == "auto":
+        raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
 
     def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         signature = _flat_signature(function, own_defaults)
@@ -74,7 +78,7 @@ def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]]
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Result:
             arguments = bind(call, *args, **kwargs)
-            return _run(function, Call(function.__name__, arguments))
+            return _run(function, Call(function.__name__, arguments, default_batch_size))
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.is_recipe = True  # type: ignore[attr-defined]
@@ -133,9 +137,11 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
     require_tensorflow()
     import keras
 
+    from kexp.train.strategy import precision, scope
+
     keras.utils.set_random_seed(call.arguments["seed"])
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with _under_way(call):
+    with scope(call.arguments["strategy"]), precision(call.arguments["precision"]), _under_way(call):
         return function(**arguments)
 
 

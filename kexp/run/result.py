@@ -87,7 +87,7 @@ class Result:
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
-        from kexp.train.engine_tensorflow import Evaluation
+        from kexp.train.evaluation import Evaluation
         from kexp.train.objectives import supervised
 
         objective = supervised(self.spec, from_logits=self.from_logits)

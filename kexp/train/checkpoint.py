@@ -1,8 +1,9 @@
-"""Checkpoints: the whole state of a run in a file that is either whole or not there."""
+"""Checkpoints: the whole state of a run in files that are either whole or not there."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,35 +13,40 @@ import numpy as np
 
 from kexp.atomic import read_json, replacing, write_json
 
-FORMAT = 1
+FORMAT = 2
 _KEPT = 2
+_NEWEST = "newest.json"
+_PLAIN = "plain"  # the array that holds what JSON can hold
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved: arrays by name, and the position of the loop in JSON types."""
+    """What was saved: arrays by name, and in JSON types the position of the loop and callbacks' states."""
 
     arrays: dict[str, np.ndarray]
     position: dict[str, Any]
+    callbacks: dict[str, Any]
 
 
 def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> None:
     """Write a checkpoint and remove all but the last two.
 
-    The arrays go first, then a manifest with their checksum; a checkpoint counts once its manifest
-    is there.
+    First all of it goes into one file, then a manifest with that file's checksum, and at last the name
+    of the newest, by which a checkpoint that has gone missing is noticed. A checkpoint counts once its
+    manifest is there.
 
     Args:
         directory: The run's checkpoints/ folder.
         step: Steps taken since the run began; names the files.
         checkpoint: What to save.
     """
-    stem = f"step-{step:09d}"
-    arrays = directory / f"{stem}.npz"
-    with replacing(arrays) as temporary:
-        np.savez(temporary, **checkpoint.arrays)  # type: ignore[arg-type]
-    manifest = {"format": FORMAT, "sha256": _digest(arrays), "position": checkpoint.position}
-    write_json(directory / f"{stem}.json", manifest)
+    stem = _stem(step)
+    state = directory / f"{stem}.npz"
+    plain = json.dumps({"position": checkpoint.position, "callbacks": checkpoint.callbacks}).encode()
+    with replacing(state) as temporary:
+        np.savez(temporary, **{_PLAIN: np.frombuffer(plain, np.uint8)}, **checkpoint.arrays)  # type: ignore[arg-type]
+    write_json(directory / f"{stem}.json", {"format": FORMAT, "sha256": _digest(state)})
+    write_json(directory / _NEWEST, {"step": step})
     for old in _manifests(directory)[:-_KEPT]:
         old.unlink()
         old.with_suffix(".npz").unlink(missing_ok=True)
@@ -49,14 +55,15 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> None:
 def load_latest(directory: Path) -> Checkpoint | None:
     """Return the newest checkpoint that is undamaged, or None when there is none.
 
-    A damaged one is reported by a warning and the one before is used.
+    A damaged or missing one is reported by a warning and the one before is used.
     """
     for torn in directory.glob(".*"):  # what a kill in the middle of a write left behind
         torn.unlink()
+    _report_missing(directory)
     for manifest in reversed(_manifests(directory)):
         try:
             return _load(manifest)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(
                 f"Checkpoint {manifest.stem} is damaged ({error}); using the one before.", stacklevel=2
             )
@@ -70,13 +77,28 @@ def newest_step(directory: Path) -> int:
 
 def _load(manifest: Path) -> Checkpoint:
     content = read_json(manifest)
-    arrays = manifest.with_suffix(".npz")
+    state = manifest.with_suffix(".npz")
     if content["format"] != FORMAT:
         raise ValueError(f"format {content['format']} is not {FORMAT}")
-    if _digest(arrays) != content["sha256"]:
+    if _digest(state) != content["sha256"]:
         raise ValueError("its checksum differs")
-    with np.load(arrays, allow_pickle=False) as stored:
-        return Checkpoint({name: stored[name] for name in stored.files}, content["position"])
+    with np.load(state, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    plain = json.loads(arrays.pop(_PLAIN).tobytes())
+    return Checkpoint(arrays, plain["position"], plain["callbacks"])
+
+
+def _report_missing(directory: Path) -> None:
+    try:
+        newest = int(read_json(directory / _NEWEST)["step"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # it only serves to notice; what is there is checked by itself
+    if not (directory / f"{_stem(newest)}.json").is_file():
+        warnings.warn(f"Checkpoint {_stem(newest)} is missing; using the one before.", stacklevel=3)
+
+
+def _stem(step: int) -> str:
+    return f"step-{step:09d}"
 
 
 def _manifests(directory: Path) -> list[Path]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -10,37 +13,94 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.data import Split
-from kexp.data.pipeline import batches
+from kexp.train.evaluation import Evaluation, Measures
+from kexp.train.feed import Feed
 from kexp.train.objectives import Objective
+from kexp.train.options import TrainOptions
+
+# Of the running mean that a spike is measured against: it looks back over about fifty steps.
+_MEAN_MOMENTUM = 0.98
+# Near a loss of zero every hard sample would be a spike, so the mean counts as this share of the first loss.
+_FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A step whose loss or gradient was not finite, or whose loss was a spike.
+
+    Attributes:
+        steps: Steps of the same call that went well before it.
+        loss: Mean loss of the step.
+        gradient_norm: Global norm of its gradient; NaN where it was not taken.
+    """
+
+    steps: int
+    loss: float
+    gradient_norm: float
 
 
 class TensorFlowEngine:
-    """Runs steps of a compiled Keras model on data that stays on the device.
+    """Runs steps of a Keras model on data that stays on the device.
 
-    Batches are gathered there by index, many steps to a call: what the training order decides is the
-    index matrix alone, so any step can be reached at once and the host does nothing in between.
+    Many steps make a call, and what the order of training decides is the index matrix alone, so that any
+    step can be reached at once and the host does nothing in between. The gradient of a step is the mean
+    over all its samples: summed over batches (accumulation) and replicas first, clipped and applied after,
+    so that any number of either computes the same.
 
     Args:
-        model: A built model with its optimizer, whose slots are built.
+        model: A built model whose `optimizer` has its slots, made in the scope of the current
+            tf.distribute strategy.
         objective: What a step minimises and what is measured.
-        train: The training data.
+        feed: Gives the samples of a step.
         validation: The validation data, if any.
+        options: Complete training options.
+        augmentation: Changes the inputs and targets of a training batch; has `variables`.
+        class_weights: (classes,) float32 weights of the training loss.
     """
 
     def __init__(
-        self, model: keras.Model, objective: Objective, train: Split, validation: Split | None
+        self,
+        model: keras.Model,
+        objective: Objective,
+        feed: Feed,
+        validation: Split | None,
+        options: TrainOptions,
+        *,
+        augmentation: Any | None = None,
+        class_weights: np.ndarray | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
+        self.feed = feed
+        self.options = options
+        self._augmentation = augmentation
+        self._class_weights = class_weights
+        self._strategy = tf.distribute.get_strategy()
+        self._replicas = self._strategy.num_replicas_in_sync
+        if self._replicas > 1:
+            _synchronize_normalization(model)
         self._measures = Measures(objective)
-        arrays = _on_device(train)
-        self._measures.create_variables(model, arrays)
-        self._train_steps = _compiled(self._train_step, arrays)
+        self._measures.create_variables(model, feed.first())
+        # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
+        self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
         self._validation = None if validation is None else Evaluation(model, objective, validation)
 
-    def run(self, indices: np.ndarray) -> None:
-        """Take one step for each row of `indices`, (steps, batch) positions in the training data."""
-        self._train_steps(indices)
+    def run(self, rows: np.ndarray, batch_size: int) -> Trouble | None:
+        """Take one step for each row of `rows`, and stop early at one that goes wrong.
+
+        Args:
+            rows: (steps, samples) positions in the training data.
+            batch_size: Samples per forward pass; a row may have several times as many.
+
+        Returns:
+            None when all went well. After trouble the model is not to be used: restore a state.
+        """
+        taken, loss, norm, wrong = self._train_steps(tf.constant(rows), tf.constant(batch_size))
+        return Trouble(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
+
+    def steps_taken(self) -> int:
+        """Return how many steps were taken since the run began, also after a call that raised."""
+        return int(self._progress[0].numpy())
 
     def measured(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
@@ -50,14 +110,21 @@ class TensorFlowEngine:
         """Start the running means anew."""
         self._measures.reset()
 
+    @property
+    def validates(self) -> bool:
+        """Whether there is validation data."""
+        return self._validation is not None
+
     def validate(self, batch_size: int) -> dict[str, float]:
-        """Return loss and metrics on the validation data; empty without such data."""
-        return {} if self._validation is None else self._validation.measure(batch_size)
+        """Return loss and metrics on the validation data."""
+        assert self._validation is not None
+        return self._validation.measure(batch_size)
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
         # A copy: the array that TensorFlow hands out may be the variable's own memory.
-        return {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
+        state = {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
+        return {**state, **self.feed.read_state()}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
@@ -65,12 +132,21 @@ class TensorFlowEngine:
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
+        self.feed.restore_state(state)
+
+    def state_bytes(self) -> int:
+        """Return the size of what `read_state` returns."""
+        return sum(array.nbytes for array in self.read_state().values())
 
     def _variables(self) -> dict[str, Any]:
+        learning_rate = getattr(self._inner_optimizer, "_learning_rate", None)
         groups = {
             "model": self.model.variables,
             "optimizer": self.model.optimizer.variables,
+            "schedule": getattr(learning_rate, "variables", []),
             "metrics": self._measures.variables,
+            "augmentation": [] if self._augmentation is None else self._augmentation.variables,
+            "progress": self._progress,
         }
         return {
             f"{group}/{number}": variable
@@ -78,96 +154,164 @@ class TensorFlowEngine:
             for number, variable in enumerate(variables)
         }
 
-    def _train_step(self, inputs: Any, targets: tf.Tensor) -> None:
-        weights, optimizer = self.model.trainable_weights, self.model.optimizer
-        with tf.GradientTape() as tape:
-            loss, outputs = self.objective.compute(self.model, inputs, targets, training=True)
-            scaled = optimizer.scale_loss(loss)
-        optimizer.apply(tape.gradient(scaled, weights), weights)
-        self._measures.update(targets, outputs, loss)
-
-
-class Evaluation:
-    """Measures a model on one part of a data set, which stays on the device."""
-
-    def __init__(self, model: keras.Model, objective: Objective, split: Split) -> None:
-        self._model = model
-        self._objective = objective
-        self._measures = Measures(objective)
-        self._samples = len(split)
-        self._steps = _compiled(self._step, _on_device(split))
-
-    def measure(self, batch_size: int) -> dict[str, float]:
-        """Return loss and metrics, without touching a weight."""
-        self._measures.reset()
-        full, tail = batches(np.arange(self._samples, dtype=np.int32), batch_size)
-        for rows in (full, tail[None]):
-            if rows.size:
-                self._steps(rows)
-        figures = self._measures.read()
-        self._measures.reset()
-        return figures
-
-    def _step(self, inputs: Any, targets: tf.Tensor) -> None:
-        loss, outputs = self._objective.compute(self._model, inputs, targets, training=False)
-        self._measures.update(targets, outputs, loss)
-
-
-class Measures:
-    """The running loss and metrics of an objective, weighted by the samples of each batch."""
-
-    def __init__(self, objective: Objective) -> None:
-        self._metrics = objective.metrics
-        self._loss = keras.metrics.Mean(name="loss")
-
     @property
-    def variables(self) -> list[Any]:
-        return [variable for metric in (self._loss, *self._metrics) for variable in metric.variables]
+    def _inner_optimizer(self) -> Any:
+        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
 
-    def create_variables(self, model: keras.Model, arrays: tuple[Any, tf.Tensor]) -> None:
-        """Make the variables that some Keras metrics make only at the first update."""
-        inputs, targets = tf.nest.map_structure(lambda array: array[:1], arrays)
-        outputs = model(inputs, training=False)
-        for metric in self._metrics:
-            metric.update_state(targets, outputs)
-            metric.reset_state()
+    @cached_property
+    def _train_steps(self) -> Callable[..., Any]:
+        # The batch axis stays open, so that the uneven last batch needs no trace of its own, which would
+        # cost more time than a short run takes. Without autograph, as in Keras's own loop: TensorFlow
+        # 2.20 has none for Python 3.13.
+        signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)]
 
-    def update(self, targets: tf.Tensor, outputs: tf.Tensor, loss: tf.Tensor) -> None:
-        self._loss.update_state(loss, sample_weight=tf.shape(targets)[0])
-        for metric in self._metrics:
-            metric.update_state(targets, outputs)
+        @tf.function(input_signature=signature, autograph=False)
+        def run(rows: tf.Tensor, batch_size: tf.Tensor) -> Any:
+            def take_step(number: Any, mean: Any, *_: Any) -> Any:
+                loss, norm = self._step(rows[number], batch_size)
+                self._progress[0].assign_add(1)
+                return number + 1, self._running_mean(mean, loss), loss, norm, self._wrong(mean, loss, norm)
 
-    def read(self) -> dict[str, float]:
-        # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
-        return {
-            metric.name: float(str(np.float32(metric.result()))) for metric in (self._loss, *self._metrics)
-        }
+            steps = tf.shape(rows)[0]
+            start = (0, self._progress[2].read_value(), 0.0, 0.0, False)
+            number, mean, loss, norm, wrong = tf.while_loop(
+                lambda number, mean, loss, norm, wrong: (number < steps) & ~wrong,
+                take_step,
+                tuple(tf.convert_to_tensor(value) for value in start),
+                parallel_iterations=1,
+            )
+            self._progress[2].assign(mean)
+            return number, loss, norm, wrong
 
-    def reset(self) -> None:
-        for metric in (self._loss, *self._metrics):
-            metric.reset_state()
+        # Traced once, here: TensorFlow takes many models in one process for one that is traced again and
+        # again, and would warn.
+        return run.get_concrete_function()
+
+    def _running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+        first = self._progress[1]
+        begins = tf.equal(self._progress[0], 1)
+        first.assign(tf.where(begins, loss, first))
+        return tf.where(begins, loss, _MEAN_MOMENTUM * mean + (1 - _MEAN_MOMENTUM) * loss)
+
+    def _wrong(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
+        if self.options["spike"] is None:
+            return wrong
+        usual = tf.maximum(mean, _FLOOR * self._progress[1])
+        return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
+
+    def _step(self, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        samples = tf.shape(row)[0]
+        if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
+            gradients, loss = self._gradients(row, samples)
+        else:
+            gradients, loss = self._accumulated(row, samples, batch_size)
+        self._measures.update_loss(loss, samples)
+        return loss, self._apply(gradients)
+
+    def _accumulated(self, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
+        """Return gradient and loss of a row, taken in batches of `batch_size`."""
+
+        def add(first: Any, loss: Any, *sums: Any) -> Any:
+            gradients, part = self._gradients(row[first : first + batch_size], samples)
+            return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
+
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self.model.trainable_weights]
+        _, loss, *gradients = tf.while_loop(
+            lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
+        )
+        return gradients, loss
+
+    def _gradients(self, rows: tf.Tensor, samples: tf.Tensor) -> tuple[list[Any], tf.Tensor]:
+        """Return what `rows` add to the gradient and the loss of a step of so many samples."""
+        batch = self.feed(rows)
+        if self._replicas == 1:
+            gradients, loss, outputs, targets = self._forward(batch, samples)
+            self._measures.update_metrics(targets, outputs)
+            return gradients, loss
+        results = self._strategy.run(self._forward, args=(batch, samples))
+        gradients, loss, outputs, targets = results
+        self._measures.update_metrics(
+            self._strategy.gather(targets, axis=0), self._strategy.gather(outputs, axis=0)
+        )
+        summed = [self._strategy.reduce("SUM", gradient, axis=None) for gradient in gradients]
+        return summed, self._strategy.reduce("SUM", loss, axis=None)
+
+    def _forward(self, batch: tuple[Any, Any, Any], samples: tf.Tensor) -> Any:
+        """Return gradient, loss, outputs and targets of this replica's share of a batch."""
+        inputs, targets, weights = self._share(batch)
+        if self._augmentation is not None:
+            inputs, targets = self._augmentation(inputs, targets)
+        if self._class_weights is not None:
+            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
+            weights = tf.linalg.matvec(soft, self._class_weights)
+        trained = self.model.trainable_weights
+        share = tf.cast(tf.shape(targets)[0], tf.float32) / tf.cast(samples, tf.float32)
+        with tf.GradientTape() as tape:
+            losses, outputs = self.objective.losses(self.model, inputs, targets, training=True)
+            losses = losses if weights is None else losses * weights
+            loss = tf.reduce_sum(losses) / tf.cast(samples, tf.float32)
+            loss += tf.cast(sum(self.model.losses), tf.float32) * share
+            scaled = self.model.optimizer.scale_loss(loss)
+        gradients = self._connected(tape.gradient(scaled, trained), trained)
+        return gradients, loss, outputs, self.objective.labels(targets)
+
+    def _share(self, batch: Any) -> Any:
+        if self._replicas == 1:
+            return batch
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        count = tf.shape(batch[1])[0]
+        first, last = count * replica // self._replicas, count * (replica + 1) // self._replicas
+        return tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[first:last], batch)
+
+    def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
+        unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
+        if unreached:
+            warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
+        dense = self._replicas > 1 or self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
+        return [
+            tf.zeros(weight.shape, weight.dtype) if g is None else tf.convert_to_tensor(g) if dense else g
+            for weight, g in zip(weights, gradients, strict=True)
+        ]
+
+    def _apply(self, gradients: list[Any]) -> tf.Tensor:
+        """Clip and apply the gradient of a whole step, and return its norm."""
+        optimizer, weights = self.model.optimizer, self.model.trainable_weights
+        clip_norm, clip_value = self.options["clip_norm"], self.options["clip_value"]
+        scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        # An infinite gradient of a scaled loss is the optimizer's business: it takes a smaller scale.
+        norm = tf.zeros(()) if scales_loss else tf.linalg.global_norm(gradients)
+        if clip_norm is not None:
+            # Gradients of a scaled loss are clipped at a limit that is scaled alike.
+            limit = optimizer.scale_loss(tf.constant(clip_norm))
+            gradients, _ = tf.clip_by_global_norm(gradients, limit, use_norm=None if scales_loss else norm)
+        if clip_value is not None:
+            limit = optimizer.scale_loss(tf.constant(clip_value))
+            # What is not finite stays so, for the optimizer to notice.
+            gradients = [
+                tf.where(tf.math.is_finite(gradient), tf.clip_by_value(gradient, -limit, limit), gradient)
+                for gradient in map(tf.convert_to_tensor, gradients)
+            ]
+        if self._replicas == 1:
+            optimizer.apply(gradients, weights)
+        else:
+            self._strategy.run(self._apply_share, args=tuple(gradients))
+        return norm
+
+    def _apply_share(self, *gradients: tf.Tensor) -> None:
+        # Keras sums over replicas once more when it applies.
+        parts = [gradient / self._replicas for gradient in gradients]
+        self.model.optimizer.apply(parts, self.model.trainable_weights)
 
 
-def _on_device(split: Split) -> tuple[Any, tf.Tensor]:
-    if isinstance(split.inputs, np.ndarray):
-        return tf.constant(split.inputs), tf.constant(split.targets)
-    return {name: tf.constant(column) for name, column in split.inputs.items()}, tf.constant(split.targets)
+def normalizations(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
+    """Yield the layers of a model that normalise by batch, nested ones included."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            yield layer
 
 
-def _compiled(step: Any, arrays: tuple[Any, tf.Tensor]) -> Any:
-    """Return a function of (steps, batch) indices that calls `step` on each row's samples.
-
-    The batch axis stays open, so that the uneven last batch needs no trace of its own, which would
-    cost more time than a short run takes.
-    """
-
-    # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
-    def run(indices: tf.Tensor) -> None:
-        def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
-            step(*tf.nest.map_structure(partial(tf.gather, indices=indices[number]), arrays))
-            return (number + 1,)
-
-        tf.while_loop(lambda number: number < tf.shape(indices)[0], take_step, (0,), parallel_iterations=1)
-
-    return run
+def _synchronize_normalization(model: keras.Model) -> None:
+    # Statistics of a replica's share alone would differ from one device's, and be NaN for an empty share.
+    for layer in normalizations(model):
+        layer.synchronized = True

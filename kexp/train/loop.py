@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kexp.data.pipeline import batches, epoch_order
+from kexp.errors import TrainingDiverged
+from kexp.train.callback_state import read_states, restore_states
 from kexp.train.checkpoint import Checkpoint, load_latest, save_checkpoint
-from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.options import TrainOptions, parse_interval
+from kexp.train.due import Due
+from kexp.train.engine_tensorflow import TensorFlowEngine, Trouble
+from kexp.train.options import TrainOptions
 from kexp.train.progress import EpochLines
+from kexp.train.schedules import scale_learning_rate
 from kexp.train.signals import Stopped, StopRequest
 
 _STEPS_PER_CALL = 100
 _SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar
+_ROLLBACKS = 3
 
 
 @dataclass
 class Position:
     """Where a run stands; with the engine's variables, all that is needed to go on from there."""
 
+    batch_size: int  # samples per forward pass, which may have shrunk since the run began
     epoch: int = 0
     step: int = 0  # in the epoch
     history: list[dict[str, float]] = field(default_factory=list)
@@ -33,6 +40,8 @@ class Position:
     best_value: list[float] | None = None  # compared in order, higher is better
     waited_epochs: int = 0
     finished: bool = False
+    skipped: list[int] = field(default_factory=list)  # steps since the run began that went wrong
+    rollbacks: int = 0
 
 
 class Loop:
@@ -40,11 +49,13 @@ class Loop:
 
     Args:
         engine: Takes the steps.
-        samples: Training samples.
-        options: Complete training options.
+        samples: Training samples of an epoch.
+        options: Complete training options, batch_size a number or "auto".
+        batch_size: Samples per forward pass to begin with.
         checkpoints: Folder for the state of the run.
-        callbacks: Keras callbacks of the user.
+        callbacks: Keras callbacks.
         on_epoch: Called with the number of each epoch, from 1, and its figures.
+        on_restore: Called with the figures of all epochs so far when the run starts or goes back.
     """
 
     def __init__(
@@ -52,22 +63,27 @@ class Loop:
         engine: TensorFlowEngine,
         samples: int,
         options: TrainOptions,
+        batch_size: int,
         checkpoints: Path,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, figures: None,
+        on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,
     ) -> None:
         self.engine = engine
-        self._samples = samples
         self.options = options
-        self.position = Position()
+        self.position = Position(batch_size)
         self.best_weights: list[np.ndarray] | None = None
+        self._samples = samples
+        self._samples_per_step = batch_size * options["accumulate"]
+        self._steps_per_epoch = -(-samples // self._samples_per_step)
         self._checkpoints = checkpoints
         self._on_epoch = on_epoch
-        self._steps_per_epoch = -(-samples // options["batch_size"])
+        self._on_restore = on_restore
         self._stop = StopRequest()
-        self._due = _Due(options["checkpoint_every"])
+        self._due = Due(options["checkpoint_every"])
         self._lines = None if options["quiet"] else EpochLines(options["epochs"], self._steps_per_epoch)
         own = [] if self._lines is None else [self._lines]
+        self._with_state = list(callbacks)
         self._callbacks = keras.callbacks.CallbackList(
             [*callbacks, *own],
             model=engine.model,
@@ -78,29 +94,28 @@ class Loop:
         # A callback that looks at every batch is called at every batch, as plain Keras would.
         self._steps_per_call = 1 if any(_watches_batches(callback) for callback in callbacks) else 10
 
-    def restore(self) -> bool:
-        """Go on from the newest undamaged checkpoint, and return whether there was one."""
-        checkpoint = load_latest(self._checkpoints)
-        if checkpoint is None:
-            return False
-        self.position = Position(**checkpoint.position)
-        best = {name: array for name, array in checkpoint.arrays.items() if name.startswith("best/")}
-        self.best_weights = [best[f"best/{number}"] for number in range(len(best))] or None
-        self.engine.restore_state(checkpoint.arrays)
-        return True
-
     def run(self) -> None:
         """Train to the end and leave the chosen weights in the model: the best by validation, or the last.
 
+        An interrupted run goes on from its newest undamaged checkpoint.
+
         Raises:
             Stopped: SIGINT or SIGTERM came; the state is saved.
+            TrainingDiverged: A step went wrong; the last checkpoint is from before it.
         """
         self.engine.model.stop_training = False
+        checkpoint = load_latest(self._checkpoints)
         self._callbacks.on_train_begin()
         try:
             with self._stop:
+                self._restore(checkpoint)
+                if checkpoint is None and self.options["on_nan"] == "rollback":
+                    self._save()  # to have something to go back to from the first epoch
                 while not self._over():
-                    self._epoch()
+                    try:
+                        self._epoch()
+                    except _WentWrong as reason:
+                        self._go_back(reason)
         finally:
             if self._lines is not None:
                 self._lines.close()
@@ -108,20 +123,31 @@ class Loop:
         if self.best_weights is not None:
             self.engine.model.set_weights(self.best_weights)
 
+    def _restore(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is not None:
+            self.position = Position(**checkpoint.position)
+            if self.position.step:
+                # Callbacks are told of the epoch before they get their state, which then has the last word: a
+                # rate that is halved at the beginning of an epoch is not halved twice.
+                self._callbacks.on_epoch_begin(self.position.epoch)
+            best = {name: array for name, array in checkpoint.arrays.items() if name.startswith("best/")}
+            self.best_weights = [best[f"best/{number}"] for number in range(len(best))] or None
+            self.engine.restore_state(checkpoint.arrays)
+            restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
+        self._on_restore(self.position.history)
+
     def _over(self) -> bool:
         return self.position.finished or self.position.epoch >= self.options["epochs"]
 
     def _epoch(self) -> None:
         position = self.position
-        self._callbacks.on_epoch_begin(position.epoch)
         if position.step == 0:
+            self._callbacks.on_epoch_begin(position.epoch)
             self.engine.reset_metrics()
         self._train_epoch()
         figures = self.engine.measured()
-        validated = self.engine.validate(self.options["batch_size"])
-        figures.update({f"val_{name}": value for name, value in validated.items()})
+        self._validate(figures)
         position.history.append(figures)
-        self._choose(figures)
         self._callbacks.on_epoch_end(position.epoch, figures)
         position.epoch, position.step = position.epoch + 1, 0
         position.finished = self._stops_early() or self.engine.model.stop_training
@@ -129,40 +155,114 @@ class Loop:
         if self._due.after_epoch(position.epoch) or self._over():
             self._save()
 
+    def _validate(self, figures: dict[str, float]) -> None:
+        """Add the figures on validation data, with the weights that callbacks put in for that."""
+        if not self.engine.validates:
+            return
+        self._callbacks.on_test_begin()
+        validated = self.engine.validate(self.position.batch_size)
+        figures.update({f"val_{name}": value for name, value in validated.items()})
+        self._choose(figures)
+        self._callbacks.on_test_end(validated)
+
     def _train_epoch(self) -> None:
         order = epoch_order(self._samples, self.options["seed"], self.position.epoch)
-        taken = self.position.step
-        full, tail = batches(order, self.options["batch_size"])
-        self._run_rows(full[taken:])
-        if tail.size and taken <= len(full):
-            self._run_rows(tail[None])
+        full, tail = batches(order, self._samples_per_step)
+        self._run_rows(full)
+        if tail.size:
+            self._run_rows(tail[None], first=len(full))
 
-    def _run_rows(self, rows: np.ndarray) -> None:
-        while len(rows):
-            count = min(len(rows), self._steps_per_call, self._due.steps_left(self._steps_taken()))
+    def _run_rows(self, rows: np.ndarray, first: int = 0) -> None:
+        """Take those steps of an epoch that are left; `rows` has the samples from step `first` on."""
+        while self.position.step < first + len(rows):
+            if self._steps_taken() in self.position.skipped:
+                self.position.step += 1  # it went wrong before
+                continue
+            left = rows[self.position.step - first :]
+            count = min(len(left), self._steps_per_call, self._due.steps_left(self._steps_taken()))
             started_s = time.perf_counter()
             self._callbacks.on_train_batch_begin(self.position.step)
-            self.engine.run(rows[:count])
-            self.position.step += count
+            done = self._take(left[: min(count, self._steps_before_skipped())])
+            self.position.step += done
             self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.measured())
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
-            self._adapt(count, time.perf_counter() - started_s)
-            rows = rows[count:]
+            self._adapt(done, time.perf_counter() - started_s)
             if self._due.within_epoch(self._steps_taken()) or self._stop.signal_number:
                 self._save()
             if self._stop.signal_number:
                 raise Stopped(self._stop.signal_number, self._steps_taken())
 
+    def _take(self, rows: np.ndarray) -> int:
+        """Return how many steps were taken: all, or fewer when memory ran out and batches are now smaller."""
+        before = self.engine.steps_taken()
+        try:
+            trouble = self.engine.run(rows, self.position.batch_size)
+        except tf.errors.ResourceExhaustedError:
+            if self.options["batch_size"] != "auto" or self.position.batch_size == 1:
+                raise
+            self._halve_batches()
+            return self.engine.steps_taken() - before
+        if trouble is not None:
+            raise _WentWrong(trouble, rows[trouble.steps])
+        return len(rows)
+
+    def _halve_batches(self) -> None:
+        self.position.batch_size = -(-self.position.batch_size // 2)
+        warnings.warn(
+            f"Memory ran out; batches now have {self.position.batch_size} samples, as many of them a step "
+            f"as before make {self._samples_per_step} samples.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+    def _steps_before_skipped(self) -> int:
+        ahead = [step - self._steps_taken() for step in self.position.skipped]
+        return min((steps for steps in ahead if steps > 0), default=_STEPS_PER_CALL)
+
+    def _go_back(self, reason: _WentWrong) -> None:
+        """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
+        wrong = self._steps_taken() + reason.trouble.steps
+        error = self._diverged(reason, wrong)
+        skipped, rollbacks = [*self.position.skipped, wrong], self.position.rollbacks
+        checkpoint = load_latest(self._checkpoints) if self.options["on_nan"] == "rollback" else None
+        if checkpoint is None or rollbacks >= _ROLLBACKS:
+            raise error
+        self._restore(checkpoint)
+        scale_learning_rate(self.engine.model.optimizer, 0.5 ** (rollbacks + 1 - self.position.rollbacks))
+        self.position.skipped, self.position.rollbacks = skipped, rollbacks + 1
+        self._save()
+        warnings.warn(
+            f"{error} Went back to step {self._steps_taken()} with half the learning rate; step {wrong} "
+            "will be passed over.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+    def _diverged(self, reason: _WentWrong, step: int) -> TrainingDiverged:
+        trouble, samples = reason.trouble, [int(sample) for sample in reason.samples]
+        bad = self.engine.feed.not_finite(reason.samples)
+        where = f"; inputs or targets of sample {', '.join(map(str, bad[:5]))} are not finite" if bad else ""
+        shown = ", ".join(map(str, samples[:5])) + (", …" if len(samples) > 5 else "")
+        epoch = step // self._steps_per_epoch
+        return TrainingDiverged(
+            f"Training went wrong in step {step} (step {step % self._steps_per_epoch} of epoch {epoch + 1}): "
+            f"loss {trouble.loss:.4g}, gradient norm {trouble.gradient_norm:.4g}, on training samples {shown}"
+            f"{where}. Lower learning_rate, set clip_norm, or give on_nan='rollback'.",
+            step=step,
+            epoch=epoch + 1,
+            samples=samples,
+            loss=trouble.loss,
+            gradient_norm=trouble.gradient_norm,
+        )
+
     def _adapt(self, count: int, seconds: float) -> None:
-        if self._steps_per_call > 1:
+        if self._steps_per_call > 1 and count:
             affordable = int(count * _SECONDS_PER_CALL / max(seconds, 1e-6))
             self._steps_per_call = min(_STEPS_PER_CALL, max(2, affordable))
 
     def _choose(self, figures: dict[str, float]) -> None:
         objective, position = self.engine.objective, self.position
-        if objective.monitor not in figures:
-            return
         sign = 1.0 if objective.mode == "max" else -1.0
         # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
         value = [sign * figures[objective.monitor], -figures["val_loss"]]
@@ -181,36 +281,25 @@ class Loop:
 
     def _save(self) -> None:
         best = {f"best/{number}": array for number, array in enumerate(self.best_weights or [])}
-        arrays = {**self.engine.read_state(), **best}
-        save_checkpoint(self._checkpoints, self._steps_taken(), Checkpoint(arrays, asdict(self.position)))
+        states, state_arrays = read_states(self._with_state)
+        arrays = {**self.engine.read_state(), **best, **state_arrays}
+        save_checkpoint(
+            self._checkpoints, self._steps_taken(), Checkpoint(arrays, asdict(self.position), states)
+        )
 
     def _steps_taken(self) -> int:
         return self.position.epoch * self._steps_per_epoch + self.position.step
 
 
-class _Due:
-    """Says when a checkpoint is due, from "10 steps", "1 epoch" or "5 minutes"."""
+class _WentWrong(Exception):
+    """A step's loss or gradient is not finite, or a spike."""
 
-    def __init__(self, every: str) -> None:
-        self._amount, self._unit = parse_interval(every)
-        self._saved_s = time.monotonic()
-
-    def after_epoch(self, epoch: int) -> bool:
-        return self._unit == "epochs" and epoch % self._amount == 0
-
-    def within_epoch(self, steps_taken: int) -> bool:
-        if self._unit == "minutes" and time.monotonic() - self._saved_s >= 60 * self._amount:
-            self._saved_s = time.monotonic()
-            return True
-        return self._unit == "steps" and steps_taken % self._amount == 0
-
-    def steps_left(self, steps_taken: int) -> int:
-        """Return how many steps may be taken before the next checkpoint by steps is due."""
-        if self._unit != "steps":
-            return _STEPS_PER_CALL
-        return int(self._amount - steps_taken % self._amount)
+    def __init__(self, trouble: Trouble, samples: np.ndarray) -> None:
+        super().__init__()
+        self.trouble = trouble
+        self.samples = samples
 
 
-def _watches_batches(callback: Any) -> bool:
+def _watches_batches(callback: keras.callbacks.Callback) -> bool:
     hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
     return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in hooks)

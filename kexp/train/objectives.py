@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,43 +20,61 @@ class Objective:
     """A loss, metrics, and the figure that epochs are compared by.
 
     Attributes:
-        loss: A Keras loss.
+        loss: Of targets and outputs, a number for each sample.
         metrics: Keras metrics of targets and outputs.
         monitor: The figure on the validation data that the best epoch is chosen by.
         mode: Whether the best is the "max" or the "min" of it.
         from_logits: Whether a classifier's outputs are logits rather than probabilities.
+        task: "classification" or "regression".
     """
 
-    loss: keras.losses.Loss
+    loss: Callable[[Any, Any], Any]
     metrics: tuple[keras.metrics.Metric, ...]
     monitor: str
     mode: str
     from_logits: bool
+    task: str
 
-    def compute(self, model: keras.Model, inputs: Any, targets: Any, *, training: bool) -> tuple[Any, Any]:
-        """Return the loss over a batch, the model's own penalties included, and the outputs."""
-        outputs = model(inputs, training=training)
-        return self.loss(targets, outputs) + sum(model.losses), outputs
+    def losses(self, model: keras.Model, inputs: Any, targets: Any, *, training: bool) -> tuple[Any, Any]:
+        """Return (batch,) losses, the model's own penalties not among them, and the outputs in float32."""
+        outputs = ops.cast(model(inputs, training=training), "float32")
+        losses = self.loss(targets, outputs)
+        return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))), outputs
+
+    def labels(self, targets: Any) -> Any:
+        """Return targets as metrics take them: of labels that were mixed, the heaviest."""
+        mixed = self.task == "classification" and len(targets.shape) > 1
+        return ops.argmax(targets, axis=-1) if mixed else targets
 
 
 @keras.saving.register_keras_serializable(package="kexp")
-class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of class indices, a share of each label spread evenly over all classes.
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy of class indices or of label distributions, the labels smoothed if asked for.
 
     Args:
-        label_smoothing: The share, default 0.1, from 0 to 0.5 (Szegedy et al. 2016).
+        label_smoothing: Share of a label spread evenly over all classes, default 0, from 0 to 0.5
+            (Szegedy et al. 2016).
         from_logits: Whether the predictions are logits, default True.
+
+    Example:
+        >>> logits = np.array([[2.0, 0.0]], "float32")
+        >>> hard, soft = Crossentropy()(np.array([0]), logits), Crossentropy()(np.array([[1.0, 0.0]]), logits)
+        >>> bool(hard == soft), round(float(hard), 4)
+        (True, 0.1269)
     """
 
-    def __init__(self, label_smoothing: float = 0.1, from_logits: bool = True, **kwargs: Any) -> None:
+    def __init__(self, label_smoothing: float = 0.0, from_logits: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.label_smoothing = label_smoothing
         self.from_logits = from_logits
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        one_hot = ops.one_hot(ops.cast(ops.reshape(y_true, (-1,)), "int32"), y_pred.shape[-1])
+        indices = len(y_true.shape) < len(y_pred.shape)
+        if indices and not self.label_smoothing:
+            return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
+        labels = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1]) if indices else y_true
         return keras.losses.categorical_crossentropy(
-            one_hot, y_pred, from_logits=self.from_logits, label_smoothing=self.label_smoothing
+            labels, y_pred, from_logits=self.from_logits, label_smoothing=self.label_smoothing
         )
 
     def get_config(self) -> dict[str, Any]:
@@ -89,29 +108,38 @@ def supervised(
                 f"metrics must be Keras metric objects such as keras.metrics.AUC(); received {metric!r}."
             )
     classification = spec.task == "classification"
-    own = _classification(from_logits, label_smoothing) if classification else _regression()
-    if loss is None and metrics is None:
-        return own
+    own_loss = (
+        Crossentropy(label_smoothing, from_logits) if classification else keras.losses.MeanSquaredError()
+    )
+    by_accuracy = classification and loss is None and metrics is None
     return Objective(
-        keras.losses.get(loss) or own.loss,
-        own.metrics if metrics is None else tuple(metrics),
-        "val_loss",
-        "min",
-        from_logits,
+        loss=_per_sample(keras.losses.get(loss) or own_loss),
+        metrics=_own_metrics(spec.task) if metrics is None else tuple(metrics),
+        monitor="val_accuracy" if by_accuracy else "val_loss",
+        mode="max" if by_accuracy else "min",
+        from_logits=classification and from_logits,
+        task=spec.task,
     )
 
 
-def _classification(from_logits: bool, label_smoothing: float) -> Objective:
-    loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    if label_smoothing:
-        loss = SmoothedCrossentropy(label_smoothing, from_logits)
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    return Objective(loss, (accuracy,), "val_accuracy", "max", from_logits)
+def _own_metrics(task: str) -> tuple[keras.metrics.Metric, ...]:
+    if task == "classification":
+        return (keras.metrics.SparseCategoricalAccuracy(name="accuracy"),)
+    return keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError()
 
 
-def _regression() -> Objective:
-    metrics = (keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError())
-    return Objective(keras.losses.MeanSquaredError(), metrics, "val_loss", "min", False)
+def _per_sample(loss: Any) -> Callable[[Any, Any], Any]:
+    """Return a loss without its reduction: the engine takes the mean over all batches of a step."""
+    if not isinstance(loss, keras.losses.Loss):  # one of Keras's functions has none
+        return loss
+    if loss.reduction not in ("sum_over_batch_size", "mean", "mean_with_sample_weight", None):
+        raise InputError(
+            f"loss must be a mean over the batch (reduction 'sum_over_batch_size'); {loss.name} has "
+            f"reduction {loss.reduction!r}, so leave its reduction out."
+        )
+    loss = copy.copy(loss)
+    loss.reduction = None
+    return loss
 
 
 def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:

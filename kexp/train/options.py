@@ -13,8 +13,17 @@ if sys.version_info >= (3, 12):
 else:
     from typing_extensions import Unpack
 
-OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
-ScheduleName = Literal["constant", "cosine", "linear", "one_cycle"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lion", "muon"]
+ScheduleName = Literal[
+    "constant",
+    "cosine",
+    "linear",
+    "one_cycle",
+    "exponential",
+    "polynomial",
+    "cosine_restarts",
+    "plateau",
+]
 
 
 class TrainOptions(TypedDict, total=False):
@@ -22,39 +31,63 @@ class TrainOptions(TypedDict, total=False):
 
     Attributes:
         epochs: Passes over the training data.
-        batch_size: Samples per step.
+        batch_size: Samples per forward pass; "auto" begins with the recipe's own and halves it, with
+            twice the accumulation, whenever memory runs out.
+        accumulate: Batches whose gradients make one step; the step sees batch_size times as many samples.
         learning_rate: Step size of the optimizer; the peak of a schedule.
         optimizer: A Keras optimizer; momentum and nesterov are sgd with momentum 0.9.
         weight_decay: Decoupled decay of the weights per step, times the learning rate; not applied
-            to biases, normalisation and embeddings. None is the optimizer's own: 0.004 for adamw,
-            none for the others.
+            to biases, normalisation and embeddings. None is the optimizer's own: 0.004 for adamw and
+            muon, none for the others.
         schedule: Course of the learning rate over the whole run.
         warmup: Fraction of the run in which the learning rate rises linearly to its peak.
         clip_norm: Largest global norm of the gradient; None for no clipping.
+        clip_value: Largest size of each number in the gradient; None for no clipping.
+        ema: Momentum of a moving average of the weights, which is then what is validated and kept.
+        swa: Fraction of the epochs after which the mean of the weights at the end of each epoch is
+            what is validated and kept.
         label_smoothing: Share of a label spread evenly over all classes.
+        class_weight: Weight of each class in the training loss; "balanced" weighs every class alike.
+        precision: What layers compute in; float16 scales the loss, weights stay float32.
         validation: Fraction of the training data held out to choose on; 0 trains on all of it.
         early_stop: Stop after so many epochs without a better validation figure; 0 never stops.
         seed: Governs weights, order, dropout and the validation split.
         checkpoint_every: How often the state is saved: "10 steps", "1 epoch" or "5 minutes".
         run_dir: Folder of the run; None makes one under runs/. An unfinished run in it is continued.
+        on_nan: What happens when a loss is NaN, infinite or a spike: stop, or go back to the last
+            checkpoint and skip that step with half the learning rate, three times at most.
+        spike: A loss so many times above the mean of the recent steps counts as a spike; None for never.
+        strategy: Devices to train on: auto takes one, mirrored all there are.
+        overfit_batches: Train and validate on so many batches alone, to see whether the model can
+            learn them by heart; 0 takes all data.
         fast_dev_run: Try the whole path on three batches of each part, for one epoch.
         quiet: Print nothing.
     """
 
     epochs: Annotated[int, AtLeast(1)]
-    batch_size: Annotated[int, AtLeast(1)]
+    batch_size: Annotated[int, AtLeast(1)] | Literal["auto"]
+    accumulate: Annotated[int, AtLeast(1)]
     learning_rate: Annotated[float, Between(1e-7, 10.0, log=True)]
     optimizer: OptimizerName
     weight_decay: Annotated[float, Between(0.0, 1.0)] | None
     schedule: ScheduleName
     warmup: Annotated[float, Between(0.0, 0.9)]
     clip_norm: Annotated[float, Between(1e-6, 1e6)] | None
+    clip_value: Annotated[float, Between(1e-6, 1e6)] | None
+    ema: Annotated[float, Between(0.5, 0.99999)] | None
+    swa: Annotated[float, Between(0.0, 0.99)] | None
     label_smoothing: Annotated[float, Between(0.0, 0.5)]
+    class_weight: Literal["balanced"] | Annotated[tuple[float, ...], AtLeast(0)] | None
+    precision: Literal["float32", "float16", "bfloat16"]
     validation: Annotated[float, Between(0.0, 0.9)]
     early_stop: Annotated[int, AtLeast(0)]
     seed: Annotated[int, Between(0, 2**31 - 1)]
     checkpoint_every: str
     run_dir: str | None
+    on_nan: Literal["stop", "rollback"]
+    spike: Annotated[float, Between(1.1, 1e9)] | None
+    strategy: Literal["auto", "mirrored"]
+    overfit_batches: Annotated[int, AtLeast(0)]
     fast_dev_run: bool
     quiet: bool
 
@@ -62,18 +95,28 @@ class TrainOptions(TypedDict, total=False):
 DEFAULTS: TrainOptions = {
     "epochs": 10,
     "batch_size": 64,
+    "accumulate": 1,
     "learning_rate": 1e-3,
     "optimizer": "adam",
     "weight_decay": None,
     "schedule": "constant",
     "warmup": 0.0,
     "clip_norm": None,
+    "clip_value": None,
+    "ema": None,
+    "swa": None,
     "label_smoothing": 0.0,
+    "class_weight": None,
+    "precision": "float32",
     "validation": 0.1,
     "early_stop": 0,
     "seed": 0,
     "checkpoint_every": "1 epoch",
     "run_dir": None,
+    "on_nan": "stop",
+    "spike": 1000.0,
+    "strategy": "auto",
+    "overfit_batches": 0,
     "fast_dev_run": False,
     "quiet": False,
 }
@@ -114,7 +157,10 @@ def complete(options: dict[str, Any]) -> TrainOptions:
     checked = {name: check_value(name, value, types[name]) for name, value in options.items()}
     if "checkpoint_every" in checked:
         parse_interval(checked["checkpoint_every"])
-    return TrainOptions(**{**DEFAULTS, **checked})  # type: ignore[typeddict-item]
+    completed = {**DEFAULTS, **checked}
+    if completed["ema"] is not None and completed["swa"] is not None:
+        raise InputError("ema and swa exclude each other; give one of them.")
+    return TrainOptions(**completed)  # type: ignore[typeddict-item]
 
 
 def parse_interval(text: str) -> tuple[float, str]:

@@ -72,10 +72,20 @@ def test_a_finished_run_is_returned_and_not_trained_again(digits_run, capsys):
 
 
 def test_other_arguments_for_the_same_folder_are_refused_with_the_difference(digits_run):
-    with pytest.raises(InputError, match=r"epochs was 2 and is now 3; seed was 0 and is now 1\. Repeat"):
-        recipes.mlp_images(data="digits", epochs=3, seed=1, run_dir=str(digits_run))
+    with pytest.raises(InputError, match=r"epochs was 2 and is now 1; seed was 0 and is now 1\. Repeat"):
+        recipes.mlp_images(data="digits", epochs=1, seed=1, run_dir=str(digits_run))
     with pytest.raises(InputError, match="recipe was mlp_images and is now cnn_images"):
         recipes.cnn_images(data="digits", epochs=2, run_dir=str(digits_run))
+
+
+def test_more_epochs_for_a_finished_run_go_on_from_its_end(tmp_path):
+    straight = recipes.mlp_images(**{**TINY, "epochs": 3}, run_dir=str(tmp_path / "straight"))
+    recipes.mlp_images(**{**TINY, "epochs": 1}, run_dir=str(tmp_path / "run"))
+    longer = recipes.mlp_images(**{**TINY, "epochs": 3}, run_dir=str(tmp_path / "run"))
+    assert longer.history == straight.history
+    assert longer.metrics == straight.metrics
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert recorded["arguments"]["epochs"] == 3
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):

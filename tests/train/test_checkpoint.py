@@ -8,7 +8,9 @@ from kexp.train.checkpoint import Checkpoint, load_latest, save_checkpoint
 
 def checkpoint(number):
     return Checkpoint(
-        {"model/0": np.full((3, 2), number, "float32")}, {"epoch": number, "history": [{"loss": 0.5}]}
+        {"model/0": np.full((3, 2), number, "float32")},
+        {"epoch": number, "history": [{"loss": 0.5}]},
+        {"EarlyStopping": {"wait": number}},
     )
 
 
@@ -22,13 +24,16 @@ def two_saved(tmp_path):
 def test_the_newest_checkpoint_comes_back_as_it_was_saved(two_saved):
     loaded = load_latest(two_saved)
     assert loaded.position == checkpoint(2).position
+    assert loaded.callbacks == checkpoint(2).callbacks
     np.testing.assert_array_equal(loaded.arrays["model/0"], checkpoint(2).arrays["model/0"])
 
 
 def test_only_the_last_two_are_kept(two_saved):
     save_checkpoint(two_saved, 30, checkpoint(3))
     names = sorted(path.name for path in two_saved.iterdir())
-    assert names == [f"step-0000000{steps}.{suffix}" for steps in (20, 30) for suffix in ("json", "npz")]
+    assert names == ["newest.json"] + [
+        f"step-0000000{steps}.{suffix}" for steps in (20, 30) for suffix in ("json", "npz")
+    ]
 
 
 def test_a_folder_without_checkpoints_has_none(tmp_path):
@@ -55,6 +60,18 @@ def test_a_damaged_newest_checkpoint_is_reported_once_and_the_one_before_is_used
     assert loaded.position["epoch"] == 1
 
 
-def test_arrays_without_their_manifest_do_not_count(two_saved):
-    (two_saved / "step-000000020.json").unlink()
-    assert load_latest(two_saved).position["epoch"] == 1
+@pytest.mark.parametrize("gone", [[".npz"], [".json"], [".npz", ".json"]])
+def test_an_absent_newest_checkpoint_is_reported_once_and_the_one_before_is_used(two_saved, gone):
+    for suffix in gone:
+        (two_saved / f"step-000000020{suffix}").unlink()
+    with pytest.warns(UserWarning, match=r"step-000000020 is (missing|damaged)") as warned:
+        loaded = load_latest(two_saved)
+    assert len(warned) == 1
+    assert loaded.position["epoch"] == 1
+
+
+def test_what_a_kill_leaves_before_a_checkpoint_is_whole_is_passed_over_in_silence(two_saved):
+    (two_saved / "step-000000030.npz").write_bytes(b"arrays without their manifest")
+    (two_saved / ".step-000000030.123.json").write_text("{")
+    assert load_latest(two_saved).position["epoch"] == 2
+    assert not list(two_saved.glob(".*"))

@@ -7,53 +7,7 @@ import tensorflow as tf
 
 import kexp
 from kexp.data.pipeline import epoch_order
-
-BATCH = 50
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return kexp.data.load("iris", validation=0.2)
-
-
-def build(data, **options):
-    keras.utils.set_random_seed(7)
-    preprocessing = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
-    return preprocessing, kexp.models.mlp((4,), 3, hidden=(8,), **options)
-
-
-def train(data, run_dir, callbacks=(), dropout=0.0, **options):
-    preprocessing, model = build(data, dropout=dropout)
-    options = {"epochs": 4, "batch_size": BATCH, "learning_rate": 0.05, "seed": 3, "quiet": True, **options}
-    return kexp.fit(
-        model, data, preprocessing=preprocessing, callbacks=callbacks, run_dir=str(run_dir), **options
-    )
-
-
-def weights(result):
-    return [np.array(weight) for weight in result.model.get_weights()]
-
-
-def assert_same(ones, others):
-    for one, other in zip(ones, others, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-class Cut(Exception):
-    """Stands for a kill: nothing of the loop's own runs after it."""
-
-
-class CutAfter(keras.callbacks.Callback):
-    """Ends the process's work after so many batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left < 0:
-            raise Cut
+from tests.train.iris_runs import BATCH, Cut, CutAfter, assert_same, build, train, weights
 
 
 def test_weights_and_loss_equal_those_of_a_hand_written_loop(tmp_path):
@@ -207,14 +161,3 @@ def test_weight_decay_shrinks_kernels_and_leaves_biases_alone(iris, tmp_path):
     for without, weight in zip(plain.model.trainable_weights, decayed.model.trainable_weights, strict=True):
         kept = (1 - 1e-3) ** steps if len(weight.shape) == 2 else 1.0
         np.testing.assert_allclose(weight.numpy(), kept * without.numpy(), atol=2e-6)
-
-
-def test_gradients_are_clipped_by_their_global_norm(iris, tmp_path):
-    _, untrained = build(iris)
-    before = [np.array(weight) for weight in untrained.get_weights()]
-    limit, rate, steps = 1e-3, 1.0, 2
-    result = train(iris, tmp_path / "run", epochs=1, optimizer="sgd", learning_rate=rate, clip_norm=limit)
-    moved = np.sqrt(
-        sum(np.square(a - b).sum() for a, b in zip(result.model.trainable_weights, before, strict=True))
-    )
-    assert 0 < moved <= limit * rate * steps * 1.0001

@@ -1,0 +1,272 @@
+"""All that a run trains with: model, data, objective and options, checked against one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.data import Data, Split
+from kexp.errors import InputError
+from kexp.run.recipe import current_call
+from kexp.run.result import raw_outputs
+from kexp.train.augmentation import Augmentation
+from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
+from kexp.train.engine_tensorflow import TensorFlowEngine
+from kexp.train.feed import ArrayFeed
+from kexp.train.objectives import Objective, gives_logits, supervised
+from kexp.train.optimizers import optimizer_for
+from kexp.train.options import DEFAULTS, TrainOptions
+
+_FAST_DEV_BATCHES = 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `fit` trains with.
+
+    Attributes:
+        model: What is trained, built.
+        preprocessing: What stands before it, applied already.
+        raw: The data as it was loaded, after `fast_dev_run` or `overfit_batches` shortened it.
+        data: The data as the model takes it.
+        objective: What a step minimises.
+        options: Complete options; `batch_size` may be "auto".
+        batch_size: Samples per forward pass, to begin with.
+        callbacks: The user's, and those that the options ask for.
+        augmentation: Changes training batches, or None.
+        sample_weight: (training samples,) weights of the loss, or None.
+    """
+
+    model: keras.Model
+    preprocessing: keras.Model | None
+    raw: Data
+    data: Data
+    objective: Objective
+    options: TrainOptions
+    batch_size: int
+    callbacks: tuple[keras.callbacks.Callback, ...]
+    augmentation: Augmentation | None
+    sample_weight: np.ndarray | None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.data.train) // (self.batch_size * self.options["accumulate"]))
+
+    def engine(self) -> TensorFlowEngine:
+        """Return the engine that takes the steps; the model gets its optimizer."""
+        # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
+        self.model.optimizer = optimizer_for(
+            self.options, self.model, self.options["epochs"] * self.steps_per_epoch
+        )
+        return TensorFlowEngine(
+            self.model,
+            self.objective,
+            ArrayFeed(self.data.train, self.sample_weight),
+            self.data.validation,
+            self.options,
+            augmentation=self.augmentation,
+            class_weights=_class_weights(self.options, self.data),
+        )
+
+
+def space_needed(engine: TensorFlowEngine) -> int:
+    """Return about how many bytes a run folder will take."""
+    # Two checkpoints with the best weights in each, a third while it is written, and the model.
+    return 4 * engine.state_bytes() + 2_000_000
+
+
+def prepare(
+    model: keras.Model,
+    data: Data,
+    options: TrainOptions,
+    *,
+    preprocessing: keras.Model | None,
+    loss: Any,
+    metrics: Sequence[keras.metrics.Metric] | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    augmentation: Sequence[keras.layers.Layer],
+    sample_weight: np.ndarray | None,
+) -> Training:
+    """Check what `kexp.fit` was given and return what to train with.
+
+    Raises:
+        InputError: Model, data and options do not fit each other.
+    """
+    batch_size = _batch_size(options, data)
+    _check_model(model, options)
+    sample_weight = _checked_weights(sample_weight, options, data)
+    data, options = _shortened(data, options, batch_size)
+    if sample_weight is not None:
+        sample_weight = sample_weight[: len(data.train)]
+    ready = data if preprocessing is None else _preprocessed(data, preprocessing)
+    from_logits = gives_logits(_first_outputs(model, ready), data.spec)
+    smoothing = options["label_smoothing"]
+    objective = supervised(
+        data.spec, from_logits=from_logits, loss=loss, metrics=metrics, label_smoothing=smoothing
+    )
+    _tell_directions(callbacks, objective)
+    return Training(
+        model=model,
+        preprocessing=preprocessing,
+        raw=data,
+        data=ready,
+        objective=objective,
+        options=options,
+        batch_size=batch_size,
+        callbacks=(*callbacks, *_callbacks_for(options, ready)),
+        augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
+        sample_weight=sample_weight,
+    )
+
+
+def _batch_size(options: TrainOptions, data: Data) -> int:
+    asked = options["batch_size"]
+    if asked == "auto":
+        call = current_call()
+        own = DEFAULTS["batch_size"] if call is None else call.default_batch_size
+        return min(int(own), len(data.train))
+    if asked > len(data.train):
+        raise InputError(
+            f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "
+            f"received {asked}."
+        )
+    return int(asked)
+
+
+def _check_model(model: keras.Model, options: TrainOptions) -> None:
+    if type(model).train_step is not keras.Model.train_step:
+        raise InputError(
+            f"model {model.name} overrides train_step, which kexp's own step would not call; "
+            "give a model without it, and its loss as the argument loss."
+        )
+    wanted = options["precision"]
+    if (
+        wanted != "float32"
+        and model.layers
+        and not any(layer.compute_dtype == wanted for layer in model.layers)
+    ):
+        raise InputError(
+            f"precision must be that of the model, which does not compute in {wanted}; build it with "
+            f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
+        )
+    strategy = tf.distribute.get_strategy()
+    wants_many = options["strategy"] == "mirrored" and not isinstance(
+        strategy, tf.distribute.MirroredStrategy
+    )
+    if wants_many or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
+        raise InputError(
+            "model must be built in the scope of the strategy that it is trained with; build it and call fit "
+            "inside `with kexp.scope('mirrored'):`, as recipes do."
+        )
+
+
+def _checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:
+    if weights is None:
+        return None
+    if options["class_weight"] is not None:
+        raise InputError("sample_weight and class_weight exclude each other; give one of them.")
+    weights = np.asarray(weights, np.float32)
+    if weights.shape != (len(data.train),) or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise InputError(
+            f"sample_weight must be {len(data.train)} finite numbers of 0 or more, one for each training "
+            f"sample; received shape {weights.shape}."
+        )
+    return weights
+
+
+def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
+    asked = options["class_weight"]
+    if asked is None:
+        return None
+    if data.spec.task != "classification":
+        raise InputError(
+            f"class_weight is for classification; {data.name} is for regression, so leave it out."
+        )
+    if asked == "balanced":
+        counts = np.bincount(data.train.targets, minlength=data.spec.outputs)
+        return (counts.sum() / (np.maximum(counts, 1) * len(counts))).astype(np.float32)
+    if len(asked) != data.spec.outputs:
+        raise InputError(
+            f"class_weight must have a weight for each of the {data.spec.outputs} classes of {data.name}; "
+            f"received {len(asked)}."
+        )
+    return np.asarray(asked, np.float32)
+
+
+def _callbacks_for(options: TrainOptions, data: Data) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = []
+    if options["schedule"] == "plateau":
+        callbacks.append(Plateau())
+    if options["ema"] is not None:
+        callbacks.append(ExponentialAverage())
+    if options["swa"] is not None:
+        start = round(options["swa"] * options["epochs"])
+        callbacks.append(StochasticWeightAveraging(start, inputs=data.train.inputs))
+    return callbacks
+
+
+def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
+    """Set whether a figure should rise or fall in callbacks of Keras that would ask a compiled model."""
+    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
+    for callback in callbacks:
+        figure = str(getattr(callback, "monitor", "")).removeprefix("val_")
+        if getattr(callback, "mode", None) == "auto" and directions.get(figure):
+            callback.mode = "max" if directions[figure] == "up" else "min"
+
+
+def _preprocessed(data: Data, preprocessing: keras.Model) -> Data:
+    def apply(split: Split) -> Split:
+        return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
+
+    return replace(
+        data,
+        train=apply(data.train),
+        validation=data.validation and apply(data.validation),
+        test=data.test and apply(data.test),
+    )
+
+
+def _shortened(data: Data, options: TrainOptions, batch_size: int) -> tuple[Data, TrainOptions]:
+    per_step = batch_size * options["accumulate"]
+    if options["fast_dev_run"]:
+        first = [part and head(part, _FAST_DEV_BATCHES * per_step) for part in (data.validation, data.test)]
+        train = head(data.train, _FAST_DEV_BATCHES * per_step)
+        return replace(data, train=train, validation=first[0], test=first[1]), {**options, "epochs": 1}
+    if options["overfit_batches"]:
+        train = head(data.train, options["overfit_batches"] * per_step)
+        # The best epoch is then the one that knows them best.
+        return replace(data, train=train, validation=train), options
+    return data, options
+
+
+def head(split: Split, samples: int) -> Split:
+    """Return the first samples of a part."""
+    inputs = split.inputs
+    if isinstance(inputs, np.ndarray):
+        return Split(inputs[:samples], split.targets[:samples])
+    return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
+
+
+def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
+    """Return what the model gives for a few samples, which also builds it if it is not built."""
+    try:
+        outputs = raw_outputs(model, head(data.train, 8).inputs, 8)
+    except (ValueError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise InputError(
+            f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
+            f"{data.spec.dtype} each: {reason}."
+        ) from error
+    if outputs.shape[1:] != (data.spec.outputs,):
+        wanted = "classes" if data.spec.task == "classification" else "targets"
+        raise InputError(
+            f"model {model.name} must give outputs of shape (batch, {data.spec.outputs}) for the data's "
+            f"{data.spec.outputs} {wanted}; received (batch, {', '.join(map(str, outputs.shape[1:]))}), "
+            "so change its last layer."
+        )
+    return outputs

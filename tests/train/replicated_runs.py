@@ -1,0 +1,79 @@
+"""Trains every supervised recipe on so many logical CPU devices, and saves what came of it.
+
+python replicated_runs.py REPLICAS FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+COMMON = {"epochs": 1, "validation": 0.0, "quiet": True, "seed": 5, "checkpoint_every": "1 epoch"}
+# Of the 1437 training digits, batches of 84 leave 9 for the last step, of 718 one and of 75 twelve: with
+# four replicas, shares of unlike sizes and shares without a sample.
+CASES = {
+    "plain": ("mlp_images", {"batch_size": 84, "dropout": 0.0, "hidden": (16,)}),
+    "one sample left": ("mlp_images", {"batch_size": 718, "dropout": 0.0, "hidden": (16,), "epochs": 4}),
+    "clipped and accumulated": (
+        "mlp_images",
+        {
+            "batch_size": 25,
+            "accumulate": 3,
+            "dropout": 0.0,
+            "hidden": (16,),
+            "optimizer": "adamw",
+            "weight_decay": 0.1,
+            "clip_norm": 0.1,
+            "ema": 0.9,
+            "schedule": "one_cycle",
+            "class_weight": "balanced",
+        },
+    ),
+    "by value, momentum": (
+        "cnn_images",
+        {"batch_size": 84, "dropout": 0.0, "filters": (8,), "optimizer": "momentum", "clip_value": 1e-3},
+    ),
+    "float16": (
+        "mlp_images",
+        {
+            "batch_size": 84,
+            "dropout": 0.0,
+            "hidden": (16,),
+            "precision": "float16",
+            "optimizer": "momentum",
+            "clip_norm": 0.5,
+            "ema": 0.9,
+            "accumulate": 2,
+        },
+    ),
+    "table": ("mlp_tabular", {"batch_size": 84, "dropout": 0.0, "epochs": 3, "label_smoothing": 0.1}),
+}
+
+
+def train(name: str, run_dir: Path, strategy: str) -> dict[str, np.ndarray]:
+    """Return final weights and loss of a case."""
+    from kexp import recipes
+
+    recipe, arguments = CASES[name]
+    result = getattr(recipes, recipe)(
+        **{**COMMON, **arguments}, run_dir=str(run_dir / name.replace(" ", "-")), strategy=strategy
+    )
+    weights = {f"weight/{number}": np.array(w) for number, w in enumerate(result.model.get_weights())}
+    return {
+        **weights,
+        "loss": np.array(result.history["loss"]),
+        "test": np.array(result.metrics["test_loss"]),
+    }
+
+
+def main(replicas: int, folder: Path) -> None:
+    """Train all cases under MirroredStrategy."""
+    device = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    for name in CASES:
+        np.savez(folder / f"{name}.npz", **train(name, folder, "mirrored"))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))
