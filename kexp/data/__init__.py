@@ -3,6 +3,7 @@
 from kexp.data.catalog import check_source, names
 from kexp.data.load import load
 from kexp.data.spec import Column, Data, Spec, Split
+from kexp.data.stream import Stream, stream
 from kexp.data.tfds import prepare
 
-__all__ = ["Column", "Data", "Spec", "Split", "check_source", "load", "names", "prepare"]
+__all__ = ["Column", "Data", "Spec", "Split", "Stream", "check_source", "load", "names", "prepare", "stream"]

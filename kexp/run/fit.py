@@ -102,7 +102,7 @@ def fit(
         folder.create(environment)
         loop = Loop(
             engine,
-            len(training.data.train),
+            training.epoch_samples,
             training.options,
             training.batch_size,
             folder.path / "checkpoints",

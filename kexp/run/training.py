@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.data import Data, Split
+from kexp.data import Data, Split, Stream
 from kexp.errors import InputError
 from kexp.run.recipe import current_call
 from kexp.run.result import raw_outputs
 from kexp.train.augmentation import Augmentation
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.feed import ArrayFeed
+from kexp.train.feed import ArrayFeed, Feed, StreamFeed
 from kexp.train.objectives import Objective, gives_logits, supervised
 from kexp.train.optimizers import optimizer_for
 from kexp.train.options import DEFAULTS, TrainOptions
@@ -54,8 +54,14 @@ class Training:
     sample_weight: np.ndarray | None
 
     @property
+    def epoch_samples(self) -> int:
+        """Samples that an epoch takes: all of those in memory, of a stream a whole number of steps."""
+        samples, per_step = len(self.data.train), self.batch_size * self.options["accumulate"]
+        return samples // per_step * per_step if isinstance(self.data.train, Stream) else samples
+
+    @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self.data.train) // (self.batch_size * self.options["accumulate"]))
+        return -(-self.epoch_samples // (self.batch_size * self.options["accumulate"]))
 
     def engine(self) -> TensorFlowEngine:
         """Return the engine that takes the steps; the model gets its optimizer."""
@@ -66,12 +72,18 @@ class Training:
         return TensorFlowEngine(
             self.model,
             self.objective,
-            ArrayFeed(self.data.train, self.sample_weight),
+            self._feed(),
             self.data.validation,
             self.options,
             augmentation=self.augmentation,
             class_weights=_class_weights(self.options, self.data),
         )
+
+    def _feed(self) -> Feed:
+        train = self.data.train
+        if isinstance(train, Stream):
+            return StreamFeed(train, self.batch_size)
+        return ArrayFeed(train, self.sample_weight)
 
 
 def space_needed(engine: TensorFlowEngine) -> int:
@@ -98,6 +110,8 @@ def prepare(
         InputError: Model, data and options do not fit each other.
     """
     batch_size = _batch_size(options, data)
+    if isinstance(data.train, Stream):
+        _check_stream(data.train, options, preprocessing, sample_weight, batch_size)
     _check_model(model, options)
     sample_weight = _checked_weights(sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
@@ -136,6 +150,24 @@ def _batch_size(options: TrainOptions, data: Data) -> int:
             f"received {asked}."
         )
     return int(asked)
+
+
+def _check_stream(
+    train: Stream, options: TrainOptions, preprocessing: Any, sample_weight: Any, batch_size: int
+) -> None:
+    given = {
+        "preprocessing": preprocessing is not None,
+        "sample_weight": sample_weight is not None,
+        "batch_size='auto'": options["batch_size"] == "auto",
+    }
+    for name, present in given.items():
+        if present:
+            raise InputError(f"{name} is for data in memory; do it in the dataset of the stream instead.")
+    per_step = batch_size * options["accumulate"]
+    if per_step > len(train):
+        raise InputError(
+            f"epoch_samples must be at least the {per_step} samples of a step; received {len(train)}."
+        )
 
 
 def _check_model(model: keras.Model, options: TrainOptions) -> None:
@@ -206,7 +238,9 @@ def _callbacks_for(options: TrainOptions, data: Data) -> list[keras.callbacks.Ca
         callbacks.append(ExponentialAverage())
     if options["swa"] is not None:
         start = round(options["swa"] * options["epochs"])
-        callbacks.append(StochasticWeightAveraging(start, inputs=data.train.inputs))
+        # Of a stream, the sample in memory says too little about the statistics of batch normalisation.
+        inputs = None if isinstance(data.train, Stream) else data.train.inputs
+        callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
     return callbacks
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from kexp.data import Split
+from kexp.data import Split, Stream
+from kexp.errors import InputError
 
 
 class Feed(Protocol):
@@ -20,6 +23,10 @@ class Feed(Protocol):
 
     def first(self) -> tuple[Any, tf.Tensor]:
         """Return inputs and targets of one sample, without moving on."""
+        ...
+
+    def skip(self, samples: int) -> None:
+        """Pass over so many samples, whose step is not taken."""
         ...
 
     def read_state(self) -> dict[str, np.ndarray]:
@@ -55,10 +62,14 @@ class ArrayFeed:
     def first(self) -> tuple[Any, tf.Tensor]:
         return tf.nest.map_structure(lambda array: array[:1], self._arrays)
 
+    def skip(self, samples: int) -> None:
+        pass  # an order by index has no place that would have to move on
+
     def read_state(self) -> dict[str, np.ndarray]:
         return {}
 
-    def restore_state(self, state: dict[str, np.ndarray]) -> None: ...
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        pass
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
         """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
@@ -69,6 +80,59 @@ class ArrayFeed:
         for array in numbers:
             bad |= ~np.isfinite(array.reshape(len(rows), -1)).all(axis=1)
         return [int(row) for row in rows[bad]]
+
+
+class StreamFeed:
+    """Takes batches from a tf.data.Dataset, whose iterator's own state goes into the checkpoint.
+
+    Args:
+        stream: The training data.
+        batch_size: Samples per forward pass.
+
+    Raises:
+        InputError: The state of the dataset cannot be saved.
+    """
+
+    def __init__(self, stream: Stream, batch_size: int) -> None:
+        self._stream = stream
+        self._batch_size = batch_size
+        batches = stream.dataset.repeat().batch(batch_size, drop_remainder=True).prefetch(2)
+        self._iterator = iter(batches)
+        self._checkpoint = tf.train.Checkpoint(iterator=self._iterator)
+        try:
+            self.read_state()
+        except tf.errors.OpError as error:
+            raise InputError(
+                "dataset must have a place that can be saved: leave out from_generator and py_function, and "
+                "draw by tf.random.stateless_uniform and the like from the numbers of tf.data.Dataset.random; "
+                f"TensorFlow says {error.message.partition('[Op')[0].rpartition('}}')[2].strip()!r}."
+            ) from error
+
+    def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
+        inputs, targets = next(self._iterator)
+        return inputs, targets, None
+
+    def first(self) -> tuple[Any, tf.Tensor]:
+        return tf.nest.map_structure(lambda array: array[:1], on_device(self._stream))
+
+    def skip(self, samples: int) -> None:
+        for _ in range(samples // self._batch_size):
+            next(self._iterator)
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        with tempfile.TemporaryDirectory() as folder:
+            self._checkpoint.write(str(Path(folder) / "stream"))
+            return {f"feed/{file.name}": np.fromfile(file, np.uint8) for file in Path(folder).iterdir()}
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in state.items():
+                if name.startswith("feed/"):
+                    content.tofile(Path(folder) / name.removeprefix("feed/"))
+            self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
+
+    def not_finite(self, rows: np.ndarray) -> list[int]:
+        return []  # they are gone
 
 
 def on_device(split: Split) -> tuple[Any, tf.Tensor]:

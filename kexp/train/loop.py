@@ -176,7 +176,8 @@ class Loop:
         """Take those steps of an epoch that are left; `rows` has the samples from step `first` on."""
         while self.position.step < first + len(rows):
             if self._steps_taken() in self.position.skipped:
-                self.position.step += 1  # it went wrong before
+                self.engine.feed.skip(rows.shape[1])  # it went wrong before
+                self.position.step += 1
                 continue
             left = rows[self.position.step - first :]
             count = min(len(left), self._steps_per_call, self._due.steps_left(self._steps_taken()))
