@@ -67,6 +67,7 @@ def stream(dataset: Any, data: Data, *, epoch_samples: int) -> Data:
 
 def _require_alike(element: Any, data: Data) -> None:
     expected = _of_sample(data.train.inputs), _of_sample(data.train.targets)
+    received: Any
     try:
         received = _of_tensor(element[0]), _of_tensor(element[1])
     except (TypeError, IndexError, AttributeError, KeyError):

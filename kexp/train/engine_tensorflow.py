@@ -98,10 +98,6 @@ class TensorFlowEngine:
         taken, loss, norm, wrong = self._train_steps(tf.constant(rows), tf.constant(batch_size))
         return Trouble(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
 
-    def steps_taken(self) -> int:
-        """Return how many steps were taken since the run began, also after a call that raised."""
-        return int(self._progress[0].numpy())
-
     def measured(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
         return self._measures.read()

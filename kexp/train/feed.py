@@ -104,7 +104,7 @@ class StreamFeed:
         except tf.errors.OpError as error:
             raise InputError(
                 "dataset must have a place that can be saved: leave out from_generator and py_function, and "
-                "draw by tf.random.stateless_uniform and the like from the numbers of tf.data.Dataset.random; "
+                "draw with tf.random.stateless_uniform by the numbers of tf.data.Dataset.random; "
                 f"TensorFlow says {error.message.partition('[Op')[0].rpartition('}}')[2].strip()!r}."
             ) from error
 

@@ -109,13 +109,15 @@ class Loop:
         try:
             with self._stop:
                 self._restore(checkpoint)
-                if checkpoint is None and self.options["on_nan"] == "rollback":
+                if checkpoint is None and self._may_go_back():
                     self._save()  # to have something to go back to from the first epoch
                 while not self._over():
                     try:
                         self._epoch()
                     except _WentWrong as reason:
-                        self._go_back(reason)
+                        self._pass_over(reason)
+                    except tf.errors.ResourceExhaustedError:
+                        self._halve_batches()
         finally:
             if self._lines is not None:
                 self._lines.close()
@@ -183,36 +185,41 @@ class Loop:
             count = min(len(left), self._steps_per_call, self._due.steps_left(self._steps_taken()))
             started_s = time.perf_counter()
             self._callbacks.on_train_batch_begin(self.position.step)
-            done = self._take(left[: min(count, self._steps_before_skipped())])
-            self.position.step += done
+            count = min(count, self._steps_before_skipped())
+            self._take(left[:count])
+            self.position.step += count
             self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.measured())
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
-            self._adapt(done, time.perf_counter() - started_s)
+            self._adapt(count, time.perf_counter() - started_s)
             if self._due.within_epoch(self._steps_taken()) or self._stop.signal_number:
                 self._save()
             if self._stop.signal_number:
                 raise Stopped(self._stop.signal_number, self._steps_taken())
 
-    def _take(self, rows: np.ndarray) -> int:
-        """Return how many steps were taken: all, or fewer when memory ran out and batches are now smaller."""
-        before = self.engine.steps_taken()
-        try:
-            trouble = self.engine.run(rows, self.position.batch_size)
-        except tf.errors.ResourceExhaustedError:
-            if self.options["batch_size"] != "auto" or self.position.batch_size == 1:
-                raise
-            self._halve_batches()
-            return self.engine.steps_taken() - before
+    def _take(self, rows: np.ndarray) -> None:
+        trouble = self.engine.run(rows, self.position.batch_size)
         if trouble is not None:
             raise _WentWrong(trouble, rows[trouble.steps])
-        return len(rows)
+
+    def _may_go_back(self) -> bool:
+        return self.options["on_nan"] == "rollback" or self.options["batch_size"] == "auto"
 
     def _halve_batches(self) -> None:
-        self.position.batch_size = -(-self.position.batch_size // 2)
+        """Go back to the last checkpoint with smaller batches, more of them to a step, or give up.
+
+        A step that ran out of memory may have been taken in part, so that it cannot just be repeated.
+        """
+        batch_size = self.position.batch_size
+        checkpoint = load_latest(self._checkpoints) if self.options["batch_size"] == "auto" else None
+        if checkpoint is None or batch_size == 1:
+            raise
+        self._restore(checkpoint)
+        self.position.batch_size = -(-batch_size // 2)
+        self._save()
         warnings.warn(
-            f"Memory ran out; batches now have {self.position.batch_size} samples, as many of them a step "
-            f"as before make {self._samples_per_step} samples.",
+            f"Memory ran out; batches now have {self.position.batch_size} samples, and so many of them make "
+            f"a step that it sees {self._samples_per_step} as before.",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -221,7 +228,7 @@ class Loop:
         ahead = [step - self._steps_taken() for step in self.position.skipped]
         return min((steps for steps in ahead if steps > 0), default=_STEPS_PER_CALL)
 
-    def _go_back(self, reason: _WentWrong) -> None:
+    def _pass_over(self, reason: _WentWrong) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
         wrong = self._steps_taken() + reason.trouble.steps
         error = self._diverged(reason, wrong)
@@ -258,7 +265,7 @@ class Loop:
         )
 
     def _adapt(self, count: int, seconds: float) -> None:
-        if self._steps_per_call > 1 and count:
+        if self._steps_per_call > 1:
             affordable = int(count * _SECONDS_PER_CALL / max(seconds, 1e-6))
             self._steps_per_call = min(_STEPS_PER_CALL, max(2, affordable))
 
