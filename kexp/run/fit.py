@@ -100,18 +100,19 @@ def fit(
     _check_space(engine, folder.path, quiet=options["quiet"])
     with _full_disk_explained(folder.path):
         folder.create(environment)
-        loop = Loop(
-            engine,
-            training.epoch_samples,
-            training.options,
-            training.batch_size,
-            folder.path / "checkpoints",
-            training.callbacks,
-            folder.append_metrics,
-            folder.rewrite_metrics,
-        )
-        loop.run()
-        return _record(training, loop, folder.path, started_s)
+        with folder.locked():
+            loop = Loop(
+                engine,
+                training.epoch_samples,
+                training.options,
+                training.batch_size,
+                folder.path / "checkpoints",
+                training.callbacks,
+                folder.append_metrics,
+                folder.rewrite_metrics,
+            )
+            loop.run()
+            return _record(training, loop, folder.path, started_s)
 
 
 def _plain_name(model: keras.Model) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kexp.atomic import read_json, write_json
 from kexp.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,26 @@ class RunFolder:
             # In this order: with the old config and no result, the same call again would end the old run.
             write_json(self.path / "config.json", self.config)
             (self.path / "result.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in the folder; the system lets go when this one is killed.
+
+        Raises:
+            InputError: Another process trains in it now.
+        """
+        if fcntl is None:
+            yield
+            return
+        with open(self.path / "checkpoints" / "lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"run_dir {self.path} is being trained in by another process; wait for it, or give "
+                    "another run_dir."
+                ) from None
+            yield
 
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""

@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
+import keras
 import pytest
 
 import kexp
@@ -86,6 +88,28 @@ def test_more_epochs_for_a_finished_run_go_on_from_its_end(tmp_path):
     assert longer.metrics == straight.metrics
     recorded = json.loads((tmp_path / "run" / "config.json").read_text())
     assert recorded["arguments"]["epochs"] == 3
+
+
+def test_a_folder_that_another_process_trains_in_is_refused(tmp_path):
+    class Intrude(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            code = "import fcntl, sys\nfcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+            lock = str(tmp_path / "run" / "checkpoints" / "lock")
+            self.other = subprocess.run([sys.executable, "-c", code, lock], capture_output=True, text=True)
+            with pytest.raises(InputError, match="is being trained in by another process"):
+                fit()
+
+    def fit(callbacks=()):
+        keras.utils.set_random_seed(0)
+        model = kexp.models.mlp((8, 8, 1), 10, hidden=(4,), dtype="uint8")
+        data = kexp.data.load("digits")
+        options = {"epochs": 1, "quiet": True, "run_dir": str(tmp_path / "run")}
+        return kexp.fit(model, data, callbacks=callbacks, **options)
+
+    intruder = Intrude()
+    fit([intruder])
+    assert "BlockingIOError" in intruder.other.stderr
+    assert fit().metrics  # and afterwards it is free
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
