@@ -33,7 +33,7 @@ def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> kera
         steps: Optimizer steps of the whole run, for the schedule.
 
     Returns:
-        A Keras optimizer whose slots are built; with precision float16, inside a `LossScaling`.
+        A Keras optimizer whose slots are built; for a model that computes in float16, inside a `LossScaling`.
     """
     optimizer = _named(options, model, _learning_rate(options, steps))
     spared = [
@@ -43,7 +43,9 @@ def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> kera
     ]
     if optimizer.weight_decay is not None and spared:
         optimizer.exclude_from_weight_decay(var_list=spared)
-    if options["precision"] == "float16":
+    # A user's own model may compute in float16 without the option.
+    halves = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+    if halves or options["precision"] == "float16":
         optimizer = LossScaling(optimizer)
     optimizer.build(model.trainable_variables)
     return optimizer

@@ -201,6 +201,11 @@ def test_loss_scaling_computes_what_the_optimizer_within_computes(regression, na
     np.testing.assert_allclose(scaled, plain, atol=1e-6)
 
 
+def test_the_loss_is_scaled_for_a_model_that_computes_in_float16_without_the_option():
+    layers = [keras.Input((4,)), keras.layers.Dense(3, dtype="mixed_float16"), keras.layers.Dense(1)]
+    assert isinstance(optimizer_for(complete({}), keras.Sequential(layers), STEPS), LossScaling)
+
+
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
 def test_loss_scaling_leaves_a_step_out_that_is_not_finite_and_halves_the_scale(bad):
     model, gradients = network(), gradients_of(network())

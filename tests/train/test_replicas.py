@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kexp
+from kexp.errors import InputError
 from tests.train import replicated_runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,3 +41,12 @@ def test_replicas_with_uneven_batches_clipping_accumulation_ema_and_float16_equa
                 np.testing.assert_allclose(
                     stored[part], expected[part], atol=TOLERANCES.get(name, 1e-5), err_msg=f"{name}: {part}"
                 )
+
+
+def test_a_model_from_outside_the_scope_of_its_strategy_is_refused(tmp_path):
+    model = kexp.models.mlp((8, 8, 1), 10, hidden=(4,), dtype="uint8")
+    data = kexp.data.load("digits")
+    with pytest.raises(InputError, match=r"build it and call fit inside `with kexp.scope\('mirrored'\):`"):
+        kexp.fit(model, data, strategy="mirrored", epochs=1, run_dir=str(tmp_path / "run"))
+    with kexp.scope("mirrored"), pytest.raises(InputError, match="model must be built in the scope"):
+        kexp.fit(model, data, strategy="mirrored", epochs=1, run_dir=str(tmp_path / "run"))
