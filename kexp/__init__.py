@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from kexp import recipes as recipes
     from kexp import verify as verify
     from kexp.errors import InputError as InputError
+    from kexp.errors import TrainingDiverged as TrainingDiverged
     from kexp.export import load_exported as load_exported
     from kexp.ranges import Activation as Activation
     from kexp.ranges import AtLeast as AtLeast
     from kexp.ranges import Between as Between
     from kexp.ranges import Normalization as Normalization
     from kexp.run.fit import fit as fit
+    from kexp.run.learning_rate import lr_find as lr_find
+    from kexp.run.preflight import check as check
     from kexp.run.recipe import recipe as recipe
     from kexp.run.result import Result as Result
     from kexp.run.result import load as load
     from kexp.run.resume import resume as resume
+    from kexp.train import callbacks as callbacks
+    from kexp.train import schedules as schedules
     from kexp.train.options import TrainOptions as TrainOptions
     from kexp.train.options import Unpack as Unpack
+    from kexp.train.strategy import scope as scope
 
 __version__ = "0.1.0"
 
@@ -37,24 +43,35 @@ _HOMES = {
     "Normalization": "kexp.ranges",
     "Result": "kexp.run.result",
     "TrainOptions": "kexp.train.options",
+    "TrainingDiverged": "kexp.errors",
     "Unpack": "kexp.train.options",
+    "check": "kexp.run.preflight",
     "fit": "kexp.run.fit",
     "load": "kexp.run.result",
     "load_exported": "kexp.export",
+    "lr_find": "kexp.run.learning_rate",
     "recipe": "kexp.run.recipe",
     "resume": "kexp.run.resume",
+    "scope": "kexp.train.strategy",
 }
-_PACKAGES = ("data", "models", "recipes", "verify")
-_NEED_TENSORFLOW = ("fit", "models")
+_MODULES = {
+    "callbacks": "kexp.train.callbacks",
+    "data": "kexp.data",
+    "models": "kexp.models",
+    "recipes": "kexp.recipes",
+    "schedules": "kexp.train.schedules",
+    "verify": "kexp.verify",
+}
+_NEED_TENSORFLOW = ("callbacks", "check", "fit", "lr_find", "models", "schedules", "scope")
 
-__all__ = [*_HOMES, *_PACKAGES]
+__all__ = [*_HOMES, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _NEED_TENSORFLOW:
         importlib.import_module("kexp.backend").require_tensorflow()
-    if name in _PACKAGES:
-        return importlib.import_module(f"kexp.{name}")
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'kexp' has no attribute {name!r}")

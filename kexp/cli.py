@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 
 from kexp import __version__
 from kexp.backend import require_tensorflow
-from kexp.errors import InputError
+from kexp.errors import InputError, TrainingDiverged
 
 _MISTAKE = 2
 
@@ -36,9 +37,14 @@ def _exit_code(arguments: list[str]) -> int:
         return _say(_sentence(error))
     except InputError as error:
         return _say(str(error))
+    except TrainingDiverged as divergence:
+        _say(str(divergence))
+        return 1
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "signal_number", signal.SIGINT)
-        print("kexp: interrupted; the same line goes on from the last checkpoint.", file=sys.stderr)
+        resumable = arguments[:1] in (["run"], ["resume"])
+        then = "; the same line goes on from the last checkpoint" if resumable else ""
+        print(f"kexp: interrupted{then}.", file=sys.stderr)
         return 128 + number
     return 0
 
@@ -64,36 +70,40 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     )
     for command in (list_, resume, export, predict):
         app.command(command, name=command.__name__.rstrip("_"))
-    app.command(_run_app(arguments))
-    app.command(_verify_app(arguments))
+    verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
+    verify.command(
+        _recipes(
+            ("verify", "resume"),
+            "Kill a recipe at random moments; it must end as if left alone.",
+            _verify_resume,
+            arguments,
+        )
+    )
+    for name, text, action in (
+        ("run", "Train a recipe", _train),
+        ("check", "Look for what would make a recipe's run fail, and estimate what it takes", _check),
+        ("lr-find", "Find the learning rate to begin with", _find_learning_rate),
+    ):
+        text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
+        app.command(_recipes((name,), text, action, arguments))
+    app.command(verify)
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(prepare)
     app.command(data)
     return app
 
 
-def _run_app(arguments: Sequence[str]) -> cyclopts.App:
-    run = cyclopts.App(name="run", help="Train a recipe; `kexp run RECIPE --help` lists its arguments.")
-    if "run" in arguments[:1]:
+def _recipes(
+    path: tuple[str, ...], text: str, action: Callable[..., None], arguments: Sequence[str]
+) -> cyclopts.App:
+    """Return a command with a command for every recipe, which are only looked for where they are needed."""
+    app = cyclopts.App(name=path[-1], help=text)
+    if tuple(arguments[: len(path)]) == path:
         from kexp import recipes
 
         for name in recipes.__all__:
-            run.command(_with_help(getattr(recipes, name), _train), name=name)
-    return run
-
-
-def _verify_app(arguments: Sequence[str]) -> cyclopts.App:
-    verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
-    resumed = cyclopts.App(
-        name="resume", help="Kill a recipe at random moments; it must end as if left alone."
-    )
-    if list(arguments[:2]) == ["verify", "resume"]:
-        from kexp import recipes
-
-        for name in recipes.__all__:
-            resumed.command(_with_help(getattr(recipes, name), _verify_resume, kills=20), name=name)
-    verify.command(resumed)
-    return verify
+            app.command(_with_help(getattr(recipes, name), action), name=name)
+    return app
 
 
 def list_() -> None:
@@ -179,23 +189,25 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
     prepare_data(name, data_dir)
 
 
-def _with_help(recipe: Callable[..., Any], action: Callable[..., None], **extra: int) -> Callable[..., None]:
-    """Return a command with the recipe's signature, and options of its own, that hands both to `action`."""
+def _with_help(recipe: Callable[..., Any], action: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the recipe's signature, and the options of `action`, that hands both to it."""
 
     def command(*args: Any, **kwargs: Any) -> None:
         action(recipe, *args, **kwargs)
 
     texts = _argument_texts(recipe)
     signature = inspect.signature(recipe)
+    own = [
+        parameter
+        for parameter in inspect.signature(action, eval_str=True).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
     parameters = [
         parameter.replace(annotation=Annotated[parameter.annotation, Parameter(help=texts.get(name))])
         for name, parameter in signature.parameters.items()
+        if name not in {option.name for option in own}
     ]
-    parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=int)
-        for name, default in extra.items()
-    ]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__signature__ = signature.replace(parameters=[*parameters, *own])  # type: ignore[attr-defined]
     command.__doc__ = _first_line(recipe)
     return command
 
@@ -211,7 +223,53 @@ def _train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         _report(result)
 
 
-def _verify_resume(recipe: Callable[..., Any], *args: Any, kills: int = 20, **kwargs: Any) -> None:
+def _check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what a look before the run finds, and exit with 1 when there is a problem."""
+    from kexp.run.recipe import bind
+
+    bind(recipe, *args, **kwargs)
+    start_tensorflow()
+    from kexp.run.preflight import check
+
+    report = check(recipe, *args, **kwargs)
+    if not kwargs.get("quiet"):
+        print(report)
+    if not report.ok:
+        sys.exit(1)
+
+
+def _find_learning_rate(
+    recipe: Callable[..., Any],
+    *args: Any,
+    steps: Annotated[int, Parameter(help="Training steps, each at a higher rate. [10 or more]")] = 100,
+    plot: Annotated[str | None, Parameter(help="PNG file to draw to; replaced if it exists.")] = None,
+    **kwargs: Any,
+) -> None:
+    """Print the suggested rate, and draw the losses if asked for."""
+    from kexp.atomic import replacing
+    from kexp.ranges import AtLeast, check_value
+    from kexp.run.recipe import bind
+
+    bind(recipe, *args, **kwargs)
+    check_value("steps", steps, Annotated[int, AtLeast(10)])
+    if plot is not None and (not plot.endswith(".png") or not Path(plot).expanduser().parent.is_dir()):
+        raise InputError(f"plot must be a .png file in a folder that exists; received {plot!r}.")
+    start_tensorflow()
+    from kexp.run.learning_rate import lr_find
+
+    search = lr_find(recipe, *args, steps=steps, **kwargs)
+    print(search)
+    if plot is not None:
+        with replacing(Path(plot).expanduser()) as temporary:
+            search.plot().savefig(temporary, dpi=110)
+
+
+def _verify_resume(
+    recipe: Callable[..., Any],
+    *args: Any,
+    kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
+    **kwargs: Any,
+) -> None:
     """Print the proof's outcome, and exit with 1 when the runs differ."""
     from kexp import verify
 

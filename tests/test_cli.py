@@ -92,8 +92,9 @@ def test_a_run_prints_a_line_per_epoch_then_its_figures_and_folder_and_nothing_e
     done = run_kexp("run", "mlp_images", "--epochs", "2", "--run-dir", tmp_path / "run")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line for line in done.stdout.splitlines() if line]
-    assert [line.split()[1] for line in lines[:2]] == ["1/2", "2/2"]
-    figures = dict(line.split() for line in lines[2:-1])
+    assert re.fullmatch(rf"run folder {tmp_path}/run, about \d+ MB of [\d,]+ MB free", lines[0])
+    assert [line.split()[1] for line in lines[1:3]] == ["1/2", "2/2"]
+    figures = dict(line.split() for line in lines[3:-1])
     recorded = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
     assert float(figures["test_accuracy"]) == pytest.approx(recorded["test_accuracy"], abs=1e-4)
     assert str(tmp_path / "run") in lines[-1]
@@ -142,7 +143,7 @@ def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result
     cut = [*line, "--run-dir", str(tmp_path / "cut"), "--quiet"]
     process = subprocess.Popen(cut, env=environment)
     deadline = time.monotonic() + 120
-    while len(list((tmp_path / "cut").glob("checkpoints/*.json"))) < 2 and time.monotonic() < deadline:
+    while len(list((tmp_path / "cut").glob("checkpoints/step-*.json"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
@@ -170,7 +171,7 @@ def test_an_interrupted_run_saves_its_step_says_so_and_is_resumed_from_its_folde
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert errors == "kexp: interrupted; the same line goes on from the last checkpoint.\n"
-    assert len(list((tmp_path / "run" / "checkpoints").glob("*.json"))) == 1
+    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*.json"))) == 1
     done = run_kexp("resume", tmp_path / "run", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(kexp.load(tmp_path / "run").history["loss"]) == 300
@@ -251,3 +252,71 @@ def test_predict_names_a_file_that_it_cannot_read(call_kexp, served, tmp_path):
 
 def test_preparing_an_unknown_data_set_names_the_nearest(call_kexp, tmp_path):
     assert_mistake(call_kexp("data", "prepare", "mnits", "--data-dir", tmp_path), "mnits", "mnist")
+
+
+def test_check_prints_a_line_per_check_and_exits_with_1_when_there_is_a_problem(
+    call_kexp, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    done = call_kexp("check", "mlp_images", "--hidden", "32")
+    assert (done.returncode, done.stderr) == (0, "")
+    marked = [line for line in done.stdout.splitlines() if line.startswith("✓")]
+    assert len(marked) == 8
+    assert re.search(r"time +\d.* an epoch, .* for 5 epochs \(estimate", done.stdout)
+    images, labels = load_digits().images[:200].astype("uint8"), load_digits().target[:200]
+    np.savez("leak.npz", x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])
+    done = call_kexp("check", "mlp_images", "--data", "leak.npz", "--hidden", "32", "--batch-size", "16")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "✗" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["leak.npz"]
+
+
+def test_lr_find_prints_a_rate_and_draws_where_it_is_told_to(call_kexp, tmp_path):
+    done = call_kexp("lr-find", "mlp_images", "--hidden", "32", "--steps", "40", "--plot", tmp_path / "a.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 1e-4 < float(re.match(r"learning_rate (\S+) \(", done.stdout)[1]) < 1
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert drawn.size[0] > 400
+
+
+def test_mistakes_in_check_and_lr_find_are_answered_before_tensorflow_is_imported(tmp_path):
+    code = """if True:
+        import sys
+        from kexp.cli import main
+        for line in sys.argv[1:]:
+            try:
+                main(line.split())
+            except SystemExit as ended:
+                assert ended.code == (0 if line.endswith("--help") else 2), ended.code
+        assert not {"tensorflow", "keras"} & set(sys.modules)
+    """
+    lines = [
+        "check mlp_images --help",
+        "check mlp_images --dropout 1.5",
+        "lr-find mlp_images --steps 3",
+        f"lr-find mlp_images --plot {tmp_path}/no/such/folder.png",
+        f"lr-find mlp_images --plot {tmp_path}/rates.txt",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *lines], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "kexp: dropout must be a number, from 0 to 0.5; received 1.5.",
+        "kexp: steps must be a whole number, 10 or more; received 3.",
+        f"kexp: plot must be a .png file in a folder that exists; received '{tmp_path}/no/such/folder.png'.",
+        f"kexp: plot must be a .png file in a folder that exists; received '{tmp_path}/rates.txt'.",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_speaks_of_a_checkpoint_only_where_there_is_one(call_kexp, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kexp.run.recipe.bind", interrupted)
+    done = call_kexp("check", "mlp_images")
+    assert (done.returncode, done.stderr) == (130, "kexp: interrupted.\n")
+    done = call_kexp("run", "mlp_images")
+    assert done.stderr == "kexp: interrupted; the same line goes on from the last checkpoint.\n"

@@ -82,3 +82,12 @@ def test_what_cannot_be_streamed_is_said_before_training(digits, tmp_path):
         fit(data, tmp_path / "run")
     with pytest.raises(InputError, match="epoch_samples must be at least the 128 samples of a step"):
         fit(kexp.data.stream(samples(digits), digits, epoch_samples=100), tmp_path / "run", accumulate=2)
+
+
+def test_a_stream_is_looked_at_before_the_run_without_moving_on(digits, tmp_path):
+    data = kexp.data.stream(samples(digits), digits, epoch_samples=6400)
+    model = kexp.models.mlp((8, 8, 1), 10, hidden=(16,), dtype="uint8")
+    before = [np.array(weight) for weight in model.get_weights()]
+    assert kexp.check(kexp.fit, model, data, batch_size=64).ok
+    assert 1e-4 < kexp.lr_find(kexp.fit, model, data, steps=40, batch_size=64).suggestion < 1.0
+    assert_same(model.get_weights(), before)

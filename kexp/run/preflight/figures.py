@@ -1,0 +1,105 @@
+"""What a run will take: parameters, memory, disk and time."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kexp.data import Split
+from kexp.run.preflight.findings import Figures
+from kexp.run.training import Training, space_needed
+from kexp.run.trial import sampled, trial
+from kexp.train.engine_tensorflow import TensorFlowEngine
+
+_SAMPLED_STEPS = 4
+_MEASURED_S = 0.2
+_NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
+
+
+def figures(training: Training) -> Figures:
+    """Return the figures of a run, its time estimated from a few steps of its own; nothing is changed."""
+    per_step = training.batch_size * training.options["accumulate"]
+    few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
+    with trial(few) as engine:
+        disk_bytes, state_bytes = space_needed(engine), engine.state_bytes()
+        step_s = _step_s(engine, few, per_step)
+        epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
+    weights = training.model.trainable_weights
+    return Figures(
+        parameters=training.model.count_params(),
+        trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
+        state_bytes=state_bytes,
+        activation_bytes=_activation_bytes(training),
+        data_bytes=sum(_bytes(part) for part in (training.data.train, training.data.validation) if part),
+        disk_bytes=disk_bytes,
+        step_s=step_s,
+        epoch_s=epoch_s,
+        run_s=epoch_s * training.options["epochs"],
+        epochs=training.options["epochs"],
+    )
+
+
+def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
+    """Return the seconds of a step, after the first call, which compiles."""
+    samples = len(few.data.train)
+    rows = (np.arange(_SAMPLED_STEPS * per_step, dtype=np.int32) % samples).reshape(_SAMPLED_STEPS, per_step)
+    start = engine.read_state()
+    engine.run(rows[:1], few.batch_size)
+    taken, count, started_s = 0, 1, time.perf_counter()
+    while (spent_s := time.perf_counter() - started_s) < _MEASURED_S:
+        if taken:
+            count = int(np.clip(0.07 * taken / spent_s, 1, 100))
+        trouble = engine.run(np.resize(rows, (count, per_step)), few.batch_size)
+        taken += count if trouble is None else trouble.steps + 1
+        if trouble is not None:
+            engine.restore_state(start)
+    return spent_s / taken
+
+
+def _validation_s(engine: TensorFlowEngine, training: Training, few: Training) -> float:
+    if training.data.validation is None or few.data.validation is None:
+        return 0.0
+    engine.validate(few.batch_size)
+    started_s = time.perf_counter()
+    engine.validate(few.batch_size)
+    return (time.perf_counter() - started_s) * len(training.data.validation) / len(few.data.validation)
+
+
+def _activation_bytes(training: Training) -> int | None:
+    """Return the size of what the operations of a forward pass give for a batch."""
+    batch_size = training.batch_size
+
+    def described(array: Any) -> tf.TensorSpec:
+        # Objects are strings, which the host keeps.
+        dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+        return tf.TensorSpec((batch_size, *array.shape[1:]), dtype)
+
+    forward = tf.function(lambda batch: training.model(batch, training=True), autograph=False)
+    try:
+        graph = forward.get_concrete_function(
+            tf.nest.map_structure(described, training.data.train.inputs)
+        ).graph
+    except (ValueError, TypeError, RuntimeError):
+        return None
+    total = 0
+    for operation in graph.get_operations():
+        if operation.type not in _NO_NEW_MEMORY:
+            total += sum(_batch_bytes(tensor, batch_size) for tensor in operation.outputs)
+    return total
+
+
+def _batch_bytes(tensor: tf.Tensor, batch_size: int) -> int:
+    shape = tensor.shape
+    if not shape.is_fully_defined() or not shape.rank or shape[0] != batch_size or tensor.dtype.size is None:
+        return 0
+    return int(shape.num_elements()) * tensor.dtype.size
+
+
+def _bytes(split: Split) -> int:
+    inputs = split.inputs
+    columns = [inputs] if isinstance(inputs, np.ndarray) else list(inputs.values())
+    return sum(int(column.nbytes) for column in (*columns, split.targets))
