@@ -77,7 +77,9 @@ class TensorFlowEngine:
         self._class_weights = class_weights
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
-        if self._replicas > 1:
+        # Of one device too, a strategy wants to be the one that runs its replica.
+        self._distributed = tf.distribute.has_strategy()
+        if self._distributed:
             _synchronize_normalization(model)
         self._measures = Measures(objective)
         self._measures.create_variables(model, feed.first())
@@ -221,7 +223,7 @@ class TensorFlowEngine:
     def _gradients(self, rows: tf.Tensor, samples: tf.Tensor) -> tuple[list[Any], tf.Tensor]:
         """Return what `rows` add to the gradient and the loss of a step of so many samples."""
         batch = self.feed(rows)
-        if self._replicas == 1:
+        if not self._distributed:
             gradients, loss, outputs, targets = self._forward(batch, samples)
             self._measures.update_metrics(targets, outputs)
             return gradients, loss
@@ -253,7 +255,7 @@ class TensorFlowEngine:
         return gradients, loss, outputs, self.objective.labels(targets)
 
     def _share(self, batch: Any) -> Any:
-        if self._replicas == 1:
+        if not self._distributed:
             return batch
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         count = tf.shape(batch[1])[0]
@@ -264,7 +266,7 @@ class TensorFlowEngine:
         unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
         if unreached:
             warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
-        dense = self._replicas > 1 or self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
+        dense = self._distributed or self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
         return [
             tf.zeros(weight.shape, weight.dtype) if g is None else tf.convert_to_tensor(g) if dense else g
             for weight, g in zip(weights, gradients, strict=True)
@@ -288,7 +290,7 @@ class TensorFlowEngine:
                 tf.where(tf.math.is_finite(gradient), tf.clip_by_value(gradient, -limit, limit), gradient)
                 for gradient in map(tf.convert_to_tensor, gradients)
             ]
-        if self._replicas == 1:
+        if not self._distributed:
             optimizer.apply(gradients, weights)
         else:
             self._strategy.run(self._apply_share, args=tuple(gradients))

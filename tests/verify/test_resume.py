@@ -9,10 +9,12 @@ from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
 
 def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
-    line = "verify resume cnn_images --kills 3 --epochs 2 --filters 8 8 --early-stop 5 --schedule cosine"
+    line = (
+        "verify resume cnn_images --kills 2 --epochs 2 --filters 8 --shift 0.1 --ema 0.9 --schedule plateau"
+    )
     done = run_kexp(*line.split())
     assert done.returncode == 0, done.stderr
-    assert "3 kills after steps" in done.stdout
+    assert "2 kills after steps" in done.stdout
     assert "identical to the run left alone" in done.stdout
 
 
