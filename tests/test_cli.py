@@ -103,6 +103,7 @@ def test_a_run_prints_a_line_per_epoch_then_its_figures_and_folder_and_nothing_e
     assert "is finished" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_bar_with_an_estimate_shows_on_a_terminal(tmp_path):
     line = [
         sys.executable,
@@ -155,6 +156,7 @@ def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_saves_its_step_says_so_and_is_resumed_from_its_folder(number, run_kexp, tmp_path):
     options = shlex.split("run mlp_images --epochs 150 --hidden 16 --checkpoint-every '60 minutes' --quiet")
@@ -179,6 +181,7 @@ def test_an_interrupted_run_saves_its_step_says_so_and_is_resumed_from_its_folde
     assert len(kexp.load(tmp_path / "run").history["loss"]) == 150
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_a_run_at_once(tmp_path):
     """The first one is noted between steps; a callback that never returns leaves no such moment."""
     code = """if True:

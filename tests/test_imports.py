@@ -20,7 +20,7 @@ LAYERS = [
     {"models"},
     {"train"},
     {"run"},
-    {"export", "verify"},
+    {"export", "verify", "sweep", "report"},
     {"cli"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -29,6 +29,7 @@ def test_a_recipe_learns_records_and_exports(name, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_residual_network_runs_on_the_embedded_fashion_images(tmp_path):
     result = recipes.cnn_images(
         "fashion_mnist_small",

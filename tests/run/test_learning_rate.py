@@ -13,6 +13,7 @@ from kexp.errors import InputError
 SMALL = {"hidden": (32,), "dropout": 0.1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "arguments", "plausible"),
     [
@@ -67,6 +68,7 @@ def test_the_plot_marks_the_suggestion_on_a_logarithmic_axis():
     assert mark.get_xdata()[0] == search.suggestion
 
 
+@pytest.mark.slow
 def test_every_training_option_may_be_in_use():
     search = kexp.lr_find(
         recipes.mlp_images,

@@ -15,6 +15,7 @@ from tests.train.iris_runs import assert_same, train, weights
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_batches_are_halved_when_memory_really_runs_out_and_the_step_stays_as_large(tmp_path):
     # A process of its own, whose memory is limited by the system.
     done = subprocess.run(

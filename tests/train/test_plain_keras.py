@@ -97,6 +97,7 @@ def rough(iris):
     return fit(iris, keras.optimizers.Adam(0.2))[1]
 
 
+@pytest.mark.slow
 def test_the_exponential_average_validates_more_smoothly_than_the_weights(iris, rough):
     optimizer = LossScaling(keras.optimizers.Adam(0.2, use_ema=True, ema_momentum=0.95))
     model, averaged = fit(iris, optimizer, [ExponentialAverage()])
@@ -105,6 +106,7 @@ def test_the_exponential_average_validates_more_smoothly_than_the_weights(iris, 
     assert model.evaluate(*iris[1], verbose=0)[0] == pytest.approx(averaged["val_loss"][-1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_mean_of_weights_validates_more_smoothly_than_the_weights(iris, rough):
     average = StochasticWeightAveraging(4, iris[0][0], batch_size=32)
     model, averaged = fit(iris, keras.optimizers.Adam(0.2), [average])

@@ -120,6 +120,7 @@ def test_a_loss_far_above_the_recent_ones_is_a_spike(iris, sample, tmp_path):
     plain_mlp(data, tmp_path / "calm", spike=None, epochs=1)
 
 
+@pytest.mark.slow
 def test_the_command_line_says_it_in_one_sentence_and_exits_with_1(run_kexp, tmp_path):
     rows = ["a,b,y", *(f"{number},{number % 3},{number * 0.5}" for number in range(80)), "1,1,1e38"]
     (tmp_path / "t.csv").write_text("\n".join(rows))

@@ -8,6 +8,7 @@ from kexp.recipes import mlp_images
 from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
 
+@pytest.mark.slow
 def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
     line = (
         "verify resume cnn_images --kills 2 --epochs 2 --filters 8 --shift 0.1 --ema 0.9 --schedule plateau"
@@ -18,6 +19,7 @@ def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
     assert "identical to the run left alone" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [unseeded_order, forgetful_callback])
 def test_a_recipe_that_is_not_repeatable_fails_with_the_first_difference(recipe):
     report = kexp.verify.resume(recipe, kills=1, epochs=2)
