@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kexp import data as data
     from kexp import models as models
     from kexp import recipes as recipes
+    from kexp import sweep as sweep
     from kexp import verify as verify
     from kexp.errors import InputError as InputError
     from kexp.errors import TrainingDiverged as TrainingDiverged
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from kexp.run.result import Result as Result
     from kexp.run.result import load as load
     from kexp.run.resume import resume as resume
+    from kexp.sweep.hypermodel import to_hypermodel as to_hypermodel
+    from kexp.sweep.override import When as When
+    from kexp.sweep.result import Sweep as Sweep
+    from kexp.sweep.result import load_sweep as load_sweep
     from kexp.train import callbacks as callbacks
     from kexp.train import schedules as schedules
     from kexp.train.options import TrainOptions as TrainOptions
@@ -42,17 +47,21 @@ _HOMES = {
     "InputError": "kexp.errors",
     "Normalization": "kexp.ranges",
     "Result": "kexp.run.result",
+    "Sweep": "kexp.sweep.result",
     "TrainOptions": "kexp.train.options",
     "TrainingDiverged": "kexp.errors",
     "Unpack": "kexp.train.options",
+    "When": "kexp.sweep.override",
     "check": "kexp.run.preflight",
     "fit": "kexp.run.fit",
     "load": "kexp.run.result",
     "load_exported": "kexp.export",
+    "load_sweep": "kexp.sweep.result",
     "lr_find": "kexp.run.learning_rate",
     "recipe": "kexp.run.recipe",
     "resume": "kexp.run.resume",
     "scope": "kexp.train.strategy",
+    "to_hypermodel": "kexp.sweep.hypermodel",
 }
 _MODULES = {
     "callbacks": "kexp.train.callbacks",
@@ -60,6 +69,7 @@ _MODULES = {
     "models": "kexp.models",
     "recipes": "kexp.recipes",
     "schedules": "kexp.train.schedules",
+    "sweep": "kexp.sweep",
     "verify": "kexp.verify",
 }
 _NEED_TENSORFLOW = ("callbacks", "check", "fit", "lr_find", "models", "schedules", "scope")

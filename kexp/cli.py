@@ -42,7 +42,7 @@ def _exit_code(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "signal_number", signal.SIGINT)
-        resumable = arguments[:1] in (["run"], ["resume"])
+        resumable = arguments[:1] in (["run"], ["resume"], ["sweep"])
         then = "; the same line goes on from the last checkpoint" if resumable else ""
         print(f"kexp: interrupted{then}.", file=sys.stderr)
         return 128 + number
@@ -87,6 +87,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
         app.command(_recipes((name,), text, action, arguments))
     app.command(verify)
+    app.command(_sweep_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(prepare)
     app.command(data)
@@ -103,6 +104,19 @@ def _recipes(
 
         for name in recipes.__all__:
             app.command(_with_help(getattr(recipes, name), action), name=name)
+    return app
+
+
+def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
+    text = "Search a recipe's arguments; each option also takes a range (1e-4..1e-2) or choices (adam,sgd)."
+    app = cyclopts.App(name="sweep", help=text)
+    if arguments[:1] == ["sweep"]:
+        from kexp import recipes
+        from kexp.sweep.command import command
+
+        for name in recipes.__all__:
+            recipe = getattr(recipes, name)
+            app.command(command(recipe, _argument_texts(recipe), start_tensorflow), name=name)
     return app
 
 

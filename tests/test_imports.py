@@ -58,6 +58,7 @@ def test_no_file_names_a_recipe(source):
     [
         "import kexp.cli",
         "import kexp.recipes",
+        "import kexp.sweep",
         "import kexp.data",
         "import kexp.export",
         "import kexp.run.recipe",

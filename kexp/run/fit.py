@@ -123,7 +123,7 @@ def _plain_name(model: keras.Model) -> str:
 def _record(training: Training, loop: Loop, run_dir: Path, started_s: float) -> Result:
     training.model.optimizer = None
     figures = _final_figures(training, loop)
-    trained = _raw_model(training.model, training.preprocessing)
+    trained = raw_model(training.model, training.preprocessing)
     with replacing(run_dir / "model.keras") as temporary:
         trained.save(temporary)
     save_samples(run_dir / "samples.npz", training.raw)
@@ -179,7 +179,8 @@ def _full_disk_explained(run_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def _raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+def raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+    """Return a model of raw inputs, with what has to be done to them before."""
     if preprocessing is None:
         return model
     return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)

@@ -1,0 +1,114 @@
+"""`kexp sweep RECIPE`: the recipe's own options, each of which also takes a range or choices."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from kexp.sweep.override import takes_tuple
+from kexp.sweep.sweep import search, sweep
+
+_OWN = (
+    "trials",
+    "workers",
+    "algorithm",
+    "objective",
+    "seed",
+    "keep",
+    "prune",
+    "synchronous",
+    "lease_s",
+    "quiet",
+)
+_GIVEN_BY_THE_SWEEP = ("run_dir", *_OWN)
+
+
+def command(
+    recipe: Callable[..., Any], texts: Mapping[str, str], start_tensorflow: Callable[[], object]
+) -> Callable[..., None]:
+    """Return a command with the recipe's arguments as texts and those of `kexp.sweep` as they are.
+
+    Args:
+        recipe: A recipe.
+        texts: What the help says of each of its arguments.
+        start_tensorflow: Imports TensorFlow without its notices.
+    """
+
+    def run(*args: Any, **kwargs: Any) -> None:
+        given = inspect.signature(run).bind(*args, **kwargs)
+        given.apply_defaults()
+        options = {name: given.arguments.pop(name) for name in (*_OWN, "budget", "dir")}
+        budget, dir = options.pop("budget"), options.pop("dir")
+        space = {name: _override(recipe, name, value) for name, value in given.arguments.items() if value}
+        search(recipe, space, options, budget=budget, dir=dir, on_start=start_tensorflow)
+
+    own = inspect.signature(sweep, eval_str=True).parameters
+    help_texts = _texts(sweep)
+    parameters = [
+        _as_text(parameter, texts.get(name, ""))
+        for name, parameter in inspect.signature(recipe).parameters.items()
+        if name not in _GIVEN_BY_THE_SWEEP
+    ]
+    parameters += [
+        own[name].replace(
+            annotation=Annotated[_plain(name, own[name].annotation), Parameter(help=help_texts[name])]
+        )
+        for name in (*_OWN, "budget", "dir")
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__doc__ = (recipe.__doc__ or "").strip().partition("\n")[0]
+    return run
+
+
+def _as_text(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
+    """Return an option that takes a value, a range or choices; flags of training stay flags."""
+    if (
+        parameter.annotation is bool
+        and parameter.default is False
+        and parameter.kind is parameter.KEYWORD_ONLY
+    ):
+        kind: Any = Annotated[list[str] | None, Parameter(help=f"{text} [true, false or both: true,false]")]
+        if parameter.name == "fast_dev_run":
+            return parameter.replace(annotation=Annotated[bool, Parameter(help=text)])
+    else:
+        kind = Annotated[list[str] | None, Parameter(help=text)]
+    return parameter.replace(annotation=kind, default=None)
+
+
+def _plain(name: str, annotation: Any) -> Any:
+    return str | None if name == "dir" else annotation
+
+
+def _override(recipe: Callable[..., Any], name: str, value: Any) -> Any:
+    """Return what was written for an argument as `space` takes it; several words are a tuple."""
+    if not isinstance(value, list):
+        return value
+    if len(value) == 1:
+        return (
+            (_number(value[0]),)
+            if takes_tuple(inspect.signature(recipe).parameters[name].annotation)
+            and _number(value[0]) is not None
+            else value[0]
+        )
+    return tuple(word if _number(word) is None else _number(word) for word in value)
+
+
+def _number(word: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return None
+
+
+def _texts(function: Callable[..., Any]) -> dict[str, str]:
+    from docstring_parser import parse_from_object
+
+    return {
+        item.arg_name: " ".join((item.description or "").split())
+        for item in parse_from_object(function).params
+    }

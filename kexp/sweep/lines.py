@@ -1,0 +1,85 @@
+"""What a sweep says on the terminal: an estimate, a line per trial, and how it ended."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kexp.sweep.objective import Objective
+from kexp.sweep.store import Trial
+
+
+class Lines:
+    """Prints a line for each trial that ends, with the best so far and the time that is left.
+
+    Args:
+        trials: How many there are to be.
+        workers: How many run at a time.
+        keep: How many hold weights at the end.
+        quiet: Print nothing.
+    """
+
+    def __init__(self, trials: int, workers: int, keep: int, *, quiet: bool) -> None:
+        self.trials = trials
+        self.workers = workers
+        self._keep = keep
+        self._quiet = quiet
+        self._look: dict[str, Any] | None = None
+
+    def say(self, text: str) -> None:
+        """Print a line, no longer than the terminal is wide."""
+        if not self._quiet:
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 500
+            print(text if len(text) <= width else text[: width - 1] + "…", flush=True)
+
+    def expect(self, look: dict[str, Any]) -> None:
+        """Say, once, what the sweep will take by what was seen of a run."""
+        if self._look is None:
+            self._look = look
+            if "seconds" in look:
+                self.say(f"{self.trials} trials on {self.workers} workers: {self._left([])}")
+
+    def trial(self, trial: Trial, trials: Sequence[Trial], objective: Objective) -> None:
+        """Say how a trial ended."""
+        ended = sum(one.told for one in trials)
+        if trial.state == "failed":
+            figure = (trial.error or "").strip().splitlines()[-1]
+        else:
+            figure = f"{objective.name} {_short(trial.score)}"
+        best = objective.best(trials)
+        found = f"best {_short(best.score)} (trial {best.number})" if best else "no best yet"
+        values = " ".join(f"{name}={_short(value)}" for name, value in trial.searched.items())
+        state = "" if trial.state == "completed" else f" {trial.state}:"
+        self.say(
+            f"{ended}/{self.trials} trial {trial.number}{state} {figure}, {trial.seconds:.1f} s; {found}; "
+            f"{self._left(trials)}; {values}"
+        )
+
+    def _left(self, trials: Sequence[Trial]) -> str:
+        """Return the time and the disk that the trials still to come will take."""
+        look = self._look or {}
+        done = [trial for trial in trials if trial.told and trial.state != "failed"]
+        to_come = max(0, self.trials - sum(trial.told for trial in trials))
+        full = max([trial.bytes for trial in done if not trial.stripped], default=look.get("bytes", 0))
+        small = max([trial.bytes for trial in done if trial.stripped], default=0)
+        each_s = sum(trial.seconds for trial in done) / len(done) if done else look.get("seconds", 0.0)
+        kept = min(self._keep, self.trials) * full + max(0, self.trials - self._keep) * small
+        return f"{duration(to_come * each_s / self.workers)} left, {kept / 1e6:.1f} MB in the end"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    Example:
+        >>> duration(42.3), duration(400), duration(9000)
+        ('42 s', '7 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

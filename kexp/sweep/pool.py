@@ -1,0 +1,163 @@
+"""The worker processes of a sweep: started, watched, restarted, and none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_GPUS = Path("/proc/driver/nvidia/gpus")
+_IMPORT_S = 10.0  # until the first heartbeat
+_SAVING_S = 60.0  # how long a worker may take to save its state
+
+
+@dataclass(frozen=True)
+class Death:
+    """A worker that has ended.
+
+    Attributes:
+        owner: Its name, which its lease carries.
+        reason: In words.
+        code: Its exit code; negative is a signal.
+        log: Its standard output and errors.
+    """
+
+    owner: str
+    reason: str
+    code: int
+    log: Path
+
+    def last_words(self, characters: int = 3000) -> str:
+        """Return the end of what the worker wrote, such as the trace of a crash."""
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        crash = text[max(0, text.rfind("Fatal Python error")) :] if "Fatal Python error" in text else ""
+        return (crash.partition("Extension modules:")[0][:characters] or text[-characters:]).strip()
+
+
+class Pool:
+    """Keeps a number of workers running inside a `with` block.
+
+    Args:
+        directory: The sweep folder.
+        workers: How many; each has its own share of the cores, or a GPU.
+        threads: Of each worker's TensorFlow, the same for any number of workers.
+    """
+
+    def __init__(self, directory: Path, workers: int, threads: int) -> None:
+        self._directory = directory
+        self._threads = threads
+        self._devices = _devices(workers)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._born_s: dict[str, float] = {}
+        self._started = 0
+
+    def __enter__(self) -> Pool:
+        (self._directory / "logs").mkdir(exist_ok=True)
+        for slot in range(len(self._devices)):
+            self._start(slot)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for process in self._processes.values():
+            _kill(process)
+
+    def deaths(self) -> Iterator[Death]:
+        """Yield the workers that have ended since the last call, with a new one in the place of each."""
+        for owner, process in list(self._processes.items()):
+            if process.poll() is not None:
+                yield self._buried(owner, _reason(process.returncode))
+                self._start(_slot(owner))
+
+    def frozen(self, beats: Mapping[str, float], lease_s: float) -> Iterator[Death]:
+        """Yield the workers that have given no sign of life for so long, after they were killed.
+
+        Only when it is certainly gone may another one write in the folder of its trial.
+        """
+        now_s = time.monotonic()
+        for owner, process in list(self._processes.items()):
+            last_s = beats.get(owner, self._born_s[owner] + _IMPORT_S)
+            if now_s - last_s > lease_s:
+                _kill(process)
+                yield self._buried(owner, f"it gave no sign of life for {lease_s:g} s")
+                self._start(_slot(owner))
+
+    def stop(self) -> None:
+        """Have all workers save their state and end; those that take too long are killed."""
+        for process in self._processes.values():
+            process.terminate()
+        deadline_s = time.monotonic() + _SAVING_S
+        for process in self._processes.values():
+            try:
+                process.wait(max(0.0, deadline_s - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _kill(process)
+
+    def _start(self, slot: int) -> None:
+        self._started += 1
+        # Its coordinator's number makes a name unique over all calls of a sweep.
+        owner = f"{slot}-{self._started}-{os.getpid()}"
+        variables, options = self._devices[slot]
+        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        log = open(self._log(owner), "wb")  # noqa: SIM115
+        self._born_s[owner] = time.monotonic()
+        with log:
+            self._processes[owner] = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "kexp.sweep.worker", str(self._directory.absolute()), owner),
+                    *("--coordinator", str(os.getpid()), "--threads", str(self._threads), *options),
+                ],
+                env={**os.environ, **variables, "PYTHONPATH": paths},
+                stdin=subprocess.PIPE,  # closed by the end of this process, whatever ends it
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is the coordinator's to handle
+            )
+
+    def _buried(self, owner: str, reason: str) -> Death:
+        process = self._processes.pop(owner)
+        _kill(process)  # it is gone; its pipe is to be closed
+        return Death(owner, reason, process.returncode, self._log(owner))
+
+    def _log(self, owner: str) -> Path:
+        return self._directory / "logs" / f"worker-{owner}.txt"
+
+
+def _devices(workers: int) -> list[tuple[dict[str, str], Sequence[str]]]:
+    """Return environment and options of each worker: a GPU of its own, or a share of the cores."""
+    gpus = len(list(_GPUS.iterdir())) if _GPUS.is_dir() else 0
+    if gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        return [({"CUDA_VISIBLE_DEVICES": str(slot % gpus)}, ()) for slot in range(workers)]
+    cores = usable_cores()
+    shares = [cores[slot::workers] or [cores[slot % len(cores)]] for slot in range(workers)]
+    return [({}, ("--cores", ",".join(map(str, share)))) for share in shares]
+
+
+def usable_cores() -> list[int]:
+    """Return the numbers of the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _slot(owner: str) -> int:
+    return int(owner.partition("-")[0])
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _reason(code: int) -> str:
+    if code >= 0:
+        return f"it exited with code {code}"
+    name = signal.Signals(-code).name
+    return f"it was ended by {name}" + (", perhaps for want of memory" if name == "SIGKILL" else "")

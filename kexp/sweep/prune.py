@@ -1,0 +1,79 @@
+"""Stopping trials early that do worse than the others did."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from kexp.sweep.store import Store, Trial
+
+_LEAST = 5  # completed trials to compare with
+_LOOK_S = 0.2
+
+
+def below_median(figure: float, others: Sequence[float], mode: str) -> bool:
+    """Return whether a figure is worse than the median of the others, of which there must be five.
+
+    Source:
+        Golovin et al. 2017, "Google Vizier", section 3.2.2, with the figure at the same epoch.
+
+    Example:
+        >>> below_median(0.5, [0.6, 0.7, 0.8, 0.9, 1.0], "max"), below_median(0.5, [0.6], "max")
+        (True, False)
+    """
+    if len(others) < _LEAST:
+        return False
+    median = statistics.median(others)
+    return figure < median if mode == "max" else figure > median
+
+
+class Pruner(threading.Thread):
+    """Watches the epochs of the trial that this process runs, and asks it to stop when it is behind.
+
+    Args:
+        directory: The sweep folder.
+        trial: The trial.
+        folder: Its run folder.
+
+    Attributes:
+        reason: Why it was stopped, or None.
+        figures: Those of its last epoch.
+    """
+
+    def __init__(self, directory: Path, trial: Trial, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.reason: str | None = None
+        self.figures: dict[str, float] = {}
+        self._directory = directory
+        self._trial = trial
+        self._folder = folder
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        store, seen = Store(self._directory), 0
+        name, mode = store.fact("objective", [None, "max"])
+        while not self._over.wait(_LOOK_S):
+            epochs = _epochs(self._folder / "metrics.jsonl")
+            for self.figures in epochs[seen:]:
+                epoch, figure = int(self.figures["epoch"]), self.figures.get(name)
+                if figure is None or not store.report(self._trial.number, self._trial.token, epoch, figure):
+                    continue
+                if below_median(figure, store.reports(epoch), mode) and not self._over.is_set():
+                    self.reason = f"{name} {figure:.4g} is worse than the median at epoch {epoch}."
+                    os.kill(os.getpid(), signal.SIGTERM)  # which saves the state first
+                    return
+            seen = max(seen, len(epochs))
+
+    def stop(self) -> None:
+        """Let the trial come to its end by itself."""
+        self._over.set()
+
+
+def _epochs(path: Path) -> list[dict[str, float]]:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
