@@ -127,6 +127,7 @@ def test_a_bar_with_an_estimate_shows_on_a_terminal(tmp_path):
     assert "test_accuracy" in shown
 
 
+@pytest.mark.slow
 def test_a_run_killed_with_sigkill_goes_on_with_the_same_line_to_the_same_result(tmp_path):
     arguments = {"epochs": 12, "hidden": (16,), "checkpoint_every": "7 steps", "quiet": True}
     kexp.recipes.mlp_images(**arguments, run_dir=str(tmp_path / "alone"))

@@ -47,6 +47,7 @@ def test_a_subclassed_model_that_was_never_called_is_built_and_trained(digits, t
     np.testing.assert_array_equal(loaded.predict(images).probabilities, result.predict(images).probabilities)
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_trained_on_and_new_files_are_answered(tmp_path):
     images = kexp.data.load("digits", validation=0)
     for number, (pixels, label) in enumerate(zip(images.train.inputs, images.train.targets, strict=True)):

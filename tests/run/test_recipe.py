@@ -68,6 +68,7 @@ def test_checking_a_call_does_not_import_tensorflow():
     assert done.stdout.split() == ["InputError", "False"]
 
 
+@pytest.mark.slow
 def test_the_command_line_and_python_record_the_same_config(run_kexp, tmp_path):
     recipes.mlp_images(hidden=(32, 16), epochs=1, seed=5, run_dir=str(tmp_path / "python"), quiet=True)
     line = [

@@ -129,6 +129,7 @@ def test_a_folder_without_a_finished_run_is_named(tmp_path, prepare, words):
         kexp.load(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_columns_may_have_any_name_a_csv_can_hold(tmp_path):
     random = np.random.default_rng(0)
     odd = ["km/h", "size (m²)", "class", "1st", "naïve / naïve", " padded ", "[UNK]"]
@@ -145,6 +146,7 @@ def test_columns_may_have_any_name_a_csv_can_hold(tmp_path):
     np.testing.assert_allclose(answer.probabilities, result.predict(frame).probabilities, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_table_of_plain_numbers_in_an_npz_file_works(tmp_path):
     random = np.random.default_rng(0)
     inputs = random.normal(3, 5, (200, 4))

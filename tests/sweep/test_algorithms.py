@@ -19,6 +19,9 @@ SPACE = Space(
 )
 
 
+BAYESIAN = pytest.param("bayesian", marks=pytest.mark.slow)  # a Gaussian process for each proposal
+
+
 def planted(values):
     """Best at 1 with kind b, rate 10^-2.5 and gate 0.3."""
     gate = (values["gate"] - 0.3) ** 2 if values["kind"] == "b" else 0.5
@@ -34,7 +37,8 @@ def proposals(algorithm, trials, score=planted):
 
 
 @pytest.mark.parametrize(
-    ("name", "trials"), [("random", 60), ("grid", 90), ("bayesian", 13), ("hyperband", 60)]
+    ("name", "trials"),
+    [("random", 60), ("grid", 90), pytest.param("bayesian", 13, marks=pytest.mark.slow), ("hyperband", 60)],
 )
 def test_the_optimum_of_a_planted_function_is_found(name, trials):
     found = proposals(algorithm_for(name, SPACE, seed=0, epochs=9), trials)
@@ -45,7 +49,7 @@ def test_the_optimum_of_a_planted_function_is_found(name, trials):
     assert {type(values["rate"]) for _, values, _ in found} == {float}
 
 
-@pytest.mark.parametrize("name", ["random", "grid", "bayesian", "hyperband"])
+@pytest.mark.parametrize("name", ["random", "grid", BAYESIAN, "hyperband"])
 def test_the_same_questions_get_the_same_answers_and_another_seed_others(name):
     def values(seed):
         return [values for _, values, _ in proposals(algorithm_for(name, SPACE, seed, epochs=9), 11)]

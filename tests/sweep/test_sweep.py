@@ -114,6 +114,7 @@ def test_a_trial_is_what_the_recipes_own_call_gives(alone, tmp_path):
     assert {name: result.metrics[name] for name in trial.metrics} == trial.metrics
 
 
+@pytest.mark.slow
 def test_killed_workers_and_coordinators_change_nothing_in_the_table(alone, tmp_path):
     directory = tmp_path / "killed"
     process = start(directory, workers=2)

@@ -93,7 +93,9 @@ def test_a_state_that_no_file_can_hold_is_refused_by_name(iris, tmp_path):
     [
         {"schedule": "plateau", "early_stop": 6, "ema": 0.8, "accumulate": 2, "clip_value": 0.01},
         {"swa": 0.4, "schedule": "one_cycle", "optimizer": "momentum", "normalization": "batch"},
-        {"precision": "float16", "warmup": 0.2, "schedule": "plateau", "ema": 0.9},
+        pytest.param(
+            {"precision": "float16", "warmup": 0.2, "schedule": "plateau", "ema": 0.9}, marks=pytest.mark.slow
+        ),
     ],
     ids=["plateau ema accumulate", "swa one cycle", "float16"],
 )

@@ -23,7 +23,8 @@ def alone(tmp_path_factory):
     return {name: replicated_runs.train(name, folder, "auto") for name in replicated_runs.CASES}
 
 
-@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_with_uneven_batches_clipping_accumulation_ema_and_float16_equal_one_device(
     alone, tmp_path, replicas
 ):

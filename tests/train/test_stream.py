@@ -28,7 +28,9 @@ def fit(data, run_dir, **options):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"batch_size": 16, "accumulate": 4, "ema": 0.9}], ids=["plain", "4x16"]
+    "options",
+    [{}, pytest.param({"batch_size": 16, "accumulate": 4, "ema": 0.9}, marks=pytest.mark.slow)],
+    ids=["plain", "4x16"],
 )
 def test_a_shuffled_and_augmented_stream_goes_on_exactly_after_a_cut(digits, tmp_path, options):
     def noisy(sample, number):
