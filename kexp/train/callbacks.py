@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kexp.errors import InputError
+from kexp.models.layers import batch_normalizations
 from kexp.ranges import AtLeast, Between, check_value
 from kexp.train.schedules import scale_learning_rate
 
@@ -287,11 +288,7 @@ class StochasticWeightAveraging(_Averaging):
 
     def _put_in(self) -> None:
         _assign(_floats(self.model.weights), self._mean)
-        layers = [
-            layer
-            for layer in self.model._flatten_layers()
-            if isinstance(layer, keras.layers.BatchNormalization)
-        ]
+        layers = batch_normalizations(self.model)
         if self.inputs is not None and layers:
             self._recompute_statistics(layers)
 

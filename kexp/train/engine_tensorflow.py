@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.data import Split
+from kexp.models.layers import batch_normalizations
 from kexp.train.evaluation import Evaluation, Measures
 from kexp.train.feed import Feed
 from kexp.train.objectives import Objective
@@ -302,14 +303,7 @@ class TensorFlowEngine:
         self.model.optimizer.apply(parts, self.model.trainable_weights)
 
 
-def normalizations(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
-    """Yield the layers of a model that normalise by batch, nested ones included."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            yield layer
-
-
 def _synchronize_normalization(model: keras.Model) -> None:
     # Statistics of a replica's share alone would differ from one device's, and be NaN for an empty share.
-    for layer in normalizations(model):
+    for layer in batch_normalizations(model):
         layer.synchronized = True
