@@ -9,21 +9,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from kexp.sweep.override import takes_tuple
-from kexp.sweep.sweep import search, sweep
+from kexp.sweep.sweep import OPTIONS, search, sweep
 
-_OWN = (
-    "trials",
-    "workers",
-    "algorithm",
-    "objective",
-    "seed",
-    "keep",
-    "prune",
-    "synchronous",
-    "lease_s",
-    "quiet",
-)
-_GIVEN_BY_THE_SWEEP = ("run_dir", *_OWN)
+_GIVEN_BY_THE_SWEEP = ("run_dir", *OPTIONS)
 
 
 def command(
@@ -40,10 +28,9 @@ def command(
     def run(*args: Any, **kwargs: Any) -> None:
         given = inspect.signature(run).bind(*args, **kwargs)
         given.apply_defaults()
-        options = {name: given.arguments.pop(name) for name in (*_OWN, "budget", "dir")}
-        budget, dir = options.pop("budget"), options.pop("dir")
+        options = {name: given.arguments.pop(name) for name in OPTIONS}
         space = {name: _override(recipe, name, value) for name, value in given.arguments.items() if value}
-        search(recipe, space, options, budget=budget, dir=dir, on_start=start_tensorflow)
+        search(recipe, space, options, on_start=start_tensorflow)
 
     own = inspect.signature(sweep, eval_str=True).parameters
     help_texts = _texts(sweep)
@@ -56,7 +43,7 @@ def command(
         own[name].replace(
             annotation=Annotated[_plain(name, own[name].annotation), Parameter(help=help_texts[name])]
         )
-        for name in (*_OWN, "budget", "dir")
+        for name in OPTIONS
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__doc__ = (recipe.__doc__ or "").strip().partition("\n")[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kexp.errors import InputError
 from kexp.sweep.algorithms import ROUND, Algorithm, Proposal
@@ -14,9 +15,8 @@ from kexp.sweep.budget import Budget
 from kexp.sweep.folders import FULL_DISK, folder_bytes, strip, trial_folder
 from kexp.sweep.lines import Lines
 from kexp.sweep.objective import Objective
-from kexp.sweep.pool import Death, Pool
-from kexp.sweep.space import Space
-from kexp.sweep.store import ENDED, Store
+from kexp.sweep.pool import Death
+from kexp.sweep.store import ENDED, Store, Trial
 from kexp.train.checkpoint import newest_step
 from kexp.train.signals import StopRequest
 
@@ -36,13 +36,26 @@ class SweepStopped(KeyboardInterrupt):
         self.signal_number = signal_number
 
 
+class Workers(Protocol):
+    """Who runs the trials: processes on this machine, or tasks on a cluster."""
+
+    def deaths(self) -> Iterable[Death]:
+        """Return the workers that have ended since the last call, each replaced; called all the time."""
+
+    def frozen(self, beats: Mapping[str, float], lease_s: float) -> Iterable[Death]:
+        """Return those that gave no sign of life for so long, replaced after they were killed."""
+
+    def stop(self) -> None:
+        """Have all save their state and end."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a call of `kexp.sweep` asks for, beyond what the folder records for good."""
 
     directory: Path
-    space: Space
-    arguments: dict[str, Any]
+    arguments: Callable[[dict[str, Any]], dict[str, Any]]  # of the recipe, for a trial's values
+    winners: Callable[[Sequence[Trial]], list[int]]  # whose test figures are measured at the end
     trials: int
     keep: int
     lease_s: float
@@ -83,7 +96,7 @@ class Coordinator:
         self._dead: list[Death] = []  # of which the record does not know yet
         self._answer: Proposal | str | None = None  # likewise
 
-    def run(self, pool: Pool) -> None:
+    def run(self, pool: Workers) -> None:
         """Run until all trials have ended.
 
         Raises:
@@ -100,7 +113,7 @@ class Coordinator:
         if stop.signal_number:
             raise SweepStopped(stop.signal_number)
 
-    def _step_unless_locked(self, pool: Pool) -> bool:
+    def _step_unless_locked(self, pool: Workers) -> bool:
         try:
             self.budget.look()
             return self._step(pool)
@@ -113,7 +126,7 @@ class Coordinator:
                 return False
             raise
 
-    def _step(self, pool: Pool) -> bool:
+    def _step(self, pool: Workers) -> bool:
         """Do what there is to do, and return whether the sweep is at its end."""
         self._watch(pool)
         look = self.store.fact("look")
@@ -129,7 +142,7 @@ class Coordinator:
         self._propose()
         return self._exhausted and self._all_told() and self._tested()
 
-    def _watch(self, pool: Pool, *, write: bool = True) -> None:
+    def _watch(self, pool: Workers, *, write: bool = True) -> None:
         self._dead += [*pool.deaths(), *pool.frozen(self.store.beats(), self.plan.lease_s)]
         while self._dead and write:
             self._take_over(self._dead[0])
@@ -183,7 +196,7 @@ class Coordinator:
         while self._wanted():
             answer = self._answer = self._answer or self.algorithm.ask(self.plan.trials)
             if isinstance(answer, Proposal):
-                arguments = {**self.plan.arguments, **self.plan.space.arguments(answer.values)}
+                arguments = self.plan.arguments(answer.values)
                 if answer.epochs is not None:
                     arguments["epochs"] = answer.epochs
                 self.store.create(answer.number, answer.values, arguments, self.plan.trials)
@@ -208,13 +221,13 @@ class Coordinator:
         return all(trial.told for trial in self.store.trials())
 
     def _tested(self) -> bool:
-        """Have the winner measured on test data, once, and return whether it is."""
-        best = self.objective.best(self.store.trials())
+        """Have the winners measured on test data, once, and return whether they are."""
+        winners = self.plan.winners(self.store.trials())
         tested = self.store.fact("tested")
-        if best is None or (tested is not None and tested["trial"] == best.number):
+        if not winners or (tested is not None and tested["trials"] == winners):
             return True
-        if self.store.fact("winner") is None:
-            self.store.set_facts(winner=best.number)
+        if self.store.fact("winners") is None:
+            self.store.set_facts(winners=winners)
         return False
 
     def _strip(self) -> None:

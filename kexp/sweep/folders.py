@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from kexp.errors import InputError
 
 LOST_LEASE, FULL_DISK = 70, 71  # exit codes of a worker
 
@@ -29,3 +34,16 @@ def strip(folder: Path) -> None:
     for name in ("model.keras", "samples.npz"):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the sweep folder as its only coordinator; the system lets go of it when the process ends."""
+    with open(directory / "sweep.lock", "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"dir {directory} is being swept by another process; wait for its end or give another dir."
+            ) from None
+        yield

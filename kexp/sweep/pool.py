@@ -10,6 +10,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kexp.sweep.cluster import Cluster
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _IMPORT_S = 10.0  # until the first heartbeat
@@ -135,6 +139,22 @@ def _devices(workers: int) -> list[tuple[dict[str, str], Sequence[str]]]:
     cores = usable_cores()
     shares = [cores[slot::workers] or [cores[slot % len(cores)]] for slot in range(workers)]
     return [({}, ("--cores", ",".join(map(str, share)))) for share in shares]
+
+
+def workers_on(
+    cluster: str | None,
+    resources: Mapping[str, float] | None,
+    directory: Path,
+    *,
+    workers: int,
+    threads: int,
+) -> Pool | Cluster:
+    """Return workers for a sweep folder: of a Ray cluster, or processes on this machine."""
+    if cluster is None:
+        return Pool(directory, workers, threads)
+    from kexp.sweep.cluster import Cluster
+
+    return Cluster(directory, workers, threads, address=cluster, resources=resources or {"CPU": 1})
 
 
 def usable_cores() -> list[int]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from kexp.errors import InputError
+from kexp.ranges import AtLeast, check_value
 from kexp.run.result import Result, load
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.objective import Objective
+from kexp.sweep.pool import workers_on
 from kexp.sweep.store import Store, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kexp.report import Importance, SweepRecord
+    from kexp.sweep.retrained import Retrained
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,52 @@ class Sweep:
 
         return write_page(self._record(), self.dir / "report.html")
 
+    def retrain(
+        self,
+        seeds: int = 5,
+        *,
+        top: int = 3,
+        workers: int = 1,
+        cluster: str | None = None,
+        resources: dict[str, float] | None = None,
+        quiet: bool = False,
+    ) -> Retrained:
+        """Train the best trials again over fresh seeds; the same call again goes on where it was.
+
+        Trials are compared on validation data; the test part is opened for the winner's runs. A trial that is
+        the best of many is partly the luckiest of them, and this tells the two apart.
+
+        Args:
+            seeds: How many fresh seeds, 2 or more; default 5.
+            top: How many of the best trials, 1 or more; default 3.
+            workers: Processes to run them, 1 or more; default 1.
+            cluster: As `kexp.sweep`'s.
+            resources: As `kexp.sweep`'s.
+            quiet: Print nothing; default False.
+
+        Returns:
+            The trials by their means, each with its 95 % interval and whether it is better than the next.
+
+        Raises:
+            InputError: An argument does not fit, or there is no completed trial.
+        """
+        from kexp.sweep.retrain import retrain
+
+        at_least_one = Annotated[int, AtLeast(1)]
+        for name, value in (("seeds", seeds), ("top", top), ("workers", workers)):
+            check_value(name, value, at_least_one)
+        pool = functools.partial(workers_on, cluster, resources, workers=workers)
+        found = retrain(self.dir, seeds, top, pool=pool, workers=workers, quiet=quiet)
+        assert found is not None  # there is no budget to run out
+        return found
+
+    @property
+    def retrained(self) -> Retrained | None:
+        """What the last retraining found; None before there is one."""
+        from kexp.sweep.retrain import read
+
+        return read(self.dir)
+
     def _record(self) -> SweepRecord:
         from kexp.report import Searched, SweepRecord, TrialRecord, read_history
 
@@ -102,6 +152,7 @@ class Sweep:
                 )
                 for trial in self.trials
             ),
+            retraining=str(self.retrained or ""),
         )
 
     def _row(self, trial: Trial) -> dict[str, Any]:

@@ -1,274 +1,210 @@
-"""The best trials over fresh seeds: which one wins, and whether the next is any worse."""
+"""The best trials trained again over fresh seeds, by the same workers, in a record of their own."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 from kexp.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-CONFIDENCE = 0.95
-Arguments = Mapping[str, Any]
-Run = Callable[[Arguments, int], Mapping[str, float]]
-Test = Callable[[Arguments, Sequence[int]], Sequence[Mapping[str, float]]]
+from kexp.sweep.algorithms import Proposal
+from kexp.sweep.budget import Budget
+from kexp.sweep.coordinator import Coordinator, Plan, Workers, replay
+from kexp.sweep.folders import locked, strip, trial_folder
+from kexp.sweep.lines import Lines
+from kexp.sweep.objective import Objective
+from kexp.sweep.retrained import Retrained, fresh_seeds, retrained
+from kexp.sweep.store import Store, Trial
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean with its 95 % confidence interval, by Student's t.
+class Retraining:
+    """The runs of some trials of a sweep, each with every fresh seed, in a folder below the sweep's.
 
     Attributes:
-        mean: Of the values.
-        spread: Their standard deviation, with one degree of freedom taken off.
-        low: Low end of the interval for the mean.
-        high: High end.
-
-    Example:
-        >>> print(Estimate.of([0.90, 0.92, 0.91]))
-        0.9100 [0.8852, 0.9348]
+        directory: Of the runs; its record has a trial for each.
+        recipe: Name of the recipe.
+        objective: What the trials are compared by.
+        candidates: The trials, the best of the search first.
+        seeds: The fresh ones.
     """
 
-    mean: float
-    spread: float
-    low: float
-    high: float
+    directory: Path
+    recipe: str
+    objective: Objective
+    candidates: tuple[Trial, ...]
+    seeds: tuple[int, ...]
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
-        """Return the estimate from independent values, two or more; NaN throughout if one is not finite."""
-        if not all(map(math.isfinite, values)):
-            return cls(math.nan, math.nan, math.nan, math.nan)
-        from scipy.stats import t
+    def of(cls, sweep_dir: Path, seeds: int, top: int) -> Retraining:
+        """Return the retraining of the best trials that a sweep has so far.
 
-        mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-        reach = float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * spread / math.sqrt(len(values))
-        return cls(mean, spread, mean - reach, mean + reach)
+        Raises:
+            InputError: There are fewer than two seeds, or no completed trial.
+        """
+        store = Store(sweep_dir)
+        description, trials = store.fact("sweep"), store.trials()
+        objective = Objective(None)
+        objective.name, objective.mode = store.fact("objective", [None, "max"])
+        store.close()
+        candidates = tuple(objective.ranked(trials)[:top])
+        if not candidates:
+            raise InputError(f"dir {sweep_dir} holds no completed trial to retrain.")
+        used = {description["seed"], *(trial.arguments["seed"] for trial in trials)}
+        what = json.dumps([description["recipe"], [trial.arguments for trial in candidates]])
+        folder = sweep_dir / "retraining" / hashlib.sha256(what.encode()).hexdigest()[:8]
+        return cls(
+            folder, description["recipe"].partition(":")[2], objective, candidates, fresh_seeds(seeds, used)
+        )
 
-    def holds(self, value: float) -> bool:
-        """Return whether the interval holds a value; one that is not known holds every value."""
-        return math.isnan(self.mean) or self.low <= value <= self.high
+    def record(self, main: Store) -> Store:
+        """Return the record of the runs, made from the sweep's if it is not there."""
+        store = Store(self.directory, create=True)
+        description = {**main.fact("sweep"), "arguments": {}, "prune": None, "algorithm": "retraining"}
+        store.set_facts(sweep=description, look=main.fact("look"))
+        store.release_all()
+        return store
 
-    def __str__(self) -> str:
-        return f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A trial's arguments, run with every fresh seed.
-
-    Attributes:
-        place: Among the candidates as given, from 0.
-        arguments: Without the seed.
-        values: The metric for each seed; NaN where the run gave none.
-        estimate: Of the metric.
-        ahead: By how much it is better than the next one, paired by seed; None for the last.
-    """
-
-    place: int
-    arguments: dict[str, Any]
-    values: tuple[float, ...]
-    estimate: Estimate
-    ahead: Estimate | None = None
-
-    @property
-    def distinguishable(self) -> bool | None:
-        """Whether it is better than the next beyond chance; None for the last, or if that is not known."""
-        if self.ahead is None or math.isnan(self.ahead.mean):
-            return None
-        return not self.ahead.holds(0.0)
-
-    @property
-    def verdict(self) -> str:
-        if self.ahead is None:
-            return ""
-        if self.distinguishable is None:
-            return "no comparison with the next: a run gave no value"
-        return "better than the next" if self.distinguishable else "not distinguishable from the next"
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """The candidates over fresh seeds, best mean first.
-
-    The winner is chosen by validation alone, and its validation mean is the better for being the best of
-    several: what it is worth is said by `test`.
-
-    Attributes:
-        recipe: Its name.
-        metric: That they were compared by, on validation data.
-        direction: "max" when a higher value is better, "min" when a lower one is.
-        seeds: What each was run with.
-        candidates: Best mean first; those that lack a value last.
-        test: By metric, the winner's figures on test data; empty when they were not asked for.
-    """
-
-    recipe: str
-    metric: str
-    direction: Literal["max", "min"]
-    seeds: tuple[int, ...]
-    candidates: tuple[Candidate, ...]
-    test: dict[str, Estimate] = field(default_factory=dict)
-
-    @property
-    def winner(self) -> Candidate:
-        return self.candidates[0]
-
-    def __str__(self) -> str:
-        better = "higher" if self.direction == "max" else "lower"
-        runs = f"{self.metric} over {len(self.seeds)} fresh seeds"
-        lines = [f"{self.recipe}: {runs}, mean and {CONFIDENCE:.0%} interval ({better} is better)"]
-        for rank, candidate in enumerate(self.candidates, 1):
-            given = ", ".join(f"{name}={value}" for name, value in candidate.arguments.items())
-            verdict = f"  {candidate.verdict}" if candidate.verdict else ""
-            lines.append(f"{rank}. {candidate.estimate}{verdict}  {given}")
-        lines += [f"test, of the first alone: {name} {found}" for name, found in self.test.items()]
-        return "\n".join(lines)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a row per candidate, best first: arguments, mean, interval, values and comparison."""
-        import pandas as pd
-
-        rows = [
-            {"candidate": candidate.place, **candidate.arguments}
-            | {"mean": candidate.estimate.mean, "sd": candidate.estimate.spread}
-            | {"low": candidate.estimate.low, "high": candidate.estimate.high}
-            | {f"seed {seed}": value for seed, value in zip(self.seeds, candidate.values, strict=True)}
-            | {
-                "ahead": None if candidate.ahead is None else candidate.ahead.mean,
-                "verdict": candidate.verdict,
-            }
-            for candidate in self.candidates
+    def settings(self) -> list[dict[str, int]]:
+        """Return the runs by the order in which they are made: every candidate has its first value early."""
+        return [
+            {"trial": candidate.number, "seed": seed} for seed in self.seeds for candidate in self.candidates
         ]
-        return pd.DataFrame(rows).set_index("candidate")
+
+    def arguments(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what the recipe is called with in a run."""
+        candidate = next(one for one in self.candidates if one.number == values["trial"])
+        return {**candidate.arguments, "seed": values["seed"]}
+
+    def found(self, runs: Sequence[Trial]) -> Retrained:
+        """Return the comparison by the runs that have ended."""
+        by_setting = {(run.searched["trial"], run.searched["seed"]): run.metrics for run in runs}
+        direction: Literal["max", "min"] = "min" if self.objective.mode == "min" else "max"
+        return retrained(
+            self.recipe,
+            self.objective.name or "",
+            direction,
+            [self._shown(candidate) for candidate in self.candidates],
+            self.seeds,
+            [[by_setting.get((one.number, seed), {}) for seed in self.seeds] for one in self.candidates],
+        )
+
+    def winners(self, runs: Sequence[Trial]) -> list[int]:
+        """Return the numbers of the best candidate's runs, in the order of the seeds."""
+        found = self.found(runs)
+        number = self.candidates[found.winner.place].number
+        return [run.number for run in runs if run.searched["trial"] == number] if found.known else []
+
+    def _shown(self, candidate: Trial) -> dict[str, Any]:
+        return {"trial": candidate.number, **candidate.searched}
 
 
-def fresh_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
-    """Return the smallest seeds, from 1, that the search has not used.
+class _Listed:
+    """An algorithm that proposes what it was given, in that order."""
 
-    Args:
-        count: How many, 2 or more for an interval.
-        used: Seeds of the sweep and of its trials, on which the candidates were chosen.
+    order_matters = False
 
-    Raises:
-        InputError: Fewer than two.
+    def __init__(self, settings: Sequence[dict[str, int]]) -> None:
+        self._settings = settings
+        self._asked = 0
 
-    Example:
-        >>> fresh_seeds(3, used={0, 2})
-        (1, 3, 4)
-    """
-    if count < 2:
-        raise InputError(f"seeds must be 2 or more for a confidence interval; received {count}.")
-    return tuple([seed for seed in range(1, count + len(used) + 1) if seed not in used][:count])
+    def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
+        if self._asked == len(self._settings):
+            return "done"
+        self._asked += 1
+        return Proposal(self._asked - 1, self._settings[self._asked - 1])
+
+    def again(self, trials: int, values: dict[str, Any] | None) -> None:
+        self._asked += values is not None
+
+    def tell(self, number: int, score: float | None) -> None:
+        """What comes next does not depend on results."""
+
+    def may_continue(self) -> set[int]:
+        return set(range(self._asked))  # all hold weights until it is known which are the winner's
 
 
-def retrained(
-    recipe: str,
-    candidates: Sequence[Arguments],
-    seeds: Sequence[int],
-    metric: str,
-    direction: Literal["max", "min"],
-    run: Run,
+def retrain(
+    sweep_dir: Path,
+    seeds: int,
+    top: int,
     *,
-    test: Test | None = None,
-    at_once: int = 1,
-) -> Retrained:
-    """Run every candidate with every seed, rank them on validation data, and compare each with the next.
-
-    Each candidate's mean comes with a t-interval. It is compared with the next by the differences for the
-    same seed: where their 95 % interval holds 0, the two are not distinguishable. The level is that of one
-    comparison, not of all of them together. Test figures among those that `run` returns are not looked at.
+    pool: Callable[..., AbstractContextManager[Workers]],
+    workers: int,
+    budget: str | None = None,
+    lease_s: float = 30.0,
+    quiet: bool = False,
+) -> Retrained | None:
+    """Train the best trials of a sweep over fresh seeds, and measure the winner on test data.
 
     Args:
-        recipe: Its name, for the text.
-        candidates: Arguments of the top trials, without the seed.
-        seeds: Two or more, which the search has not used; see `fresh_seeds`.
-        metric: A figure that `run` returns, on validation data.
-        direction: "max" when a higher value is better, "min" when a lower one is.
-        run: Trains with arguments and a seed and returns the figures by name; called in the order of the
-            seeds, so that every candidate has its first value early. One without the metric counts as lost.
-        test: Returns the test figures of arguments for all seeds. Called once, for the winner; default None:
-            the test data stays closed.
-        at_once: Calls of `run` that are under way at a time, in threads, default 1.
+        sweep_dir: The sweep folder.
+        seeds: How many, 2 or more.
+        top: How many trials, 1 or more.
+        pool: Returns the workers for a folder, each with so many `threads`.
+        workers: How many they are.
+        budget: As `kexp.sweep`'s.
+        lease_s: As `kexp.sweep`'s.
+        quiet: Print nothing.
+
+    Returns:
+        The comparison; None when the budget ran out before it was complete. The same call again goes on.
 
     Raises:
-        InputError: There is no candidate, a seed is missing or double, the metric is a test metric, or no run
-            has given it.
-
-    Source:
-        Bouthillier et al., Accounting for Variance in Machine Learning Benchmarks, MLSys 2021.
-
-    Example:
-        >>> found = retrained(
-        ...     "net", [{"width": 8}, {"width": 64}], (1, 2, 3), "val_accuracy", "max",
-        ...     run=lambda arguments, seed: {"val_accuracy": 0.8 + arguments["width"] / 1000 + seed / 100},
-        ...     test=lambda arguments, seeds: [{"test_accuracy": 0.86 + seed / 100} for seed in seeds],
-        ... )
-        >>> print(found)
-        net: val_accuracy over 3 fresh seeds, mean and 95% interval (higher is better)
-        1. 0.8840 [0.8592, 0.9088]  better than the next  width=64
-        2. 0.8280 [0.8032, 0.8528]  width=8
-        test, of the first alone: test_accuracy 0.8800 [0.8552, 0.9048]
+        InputError: There are fewer than two seeds, or no completed trial.
     """
-    _check(candidates, seeds, metric)
-    calls = [(arguments, seed) for seed in seeds for arguments in candidates]
-    with ThreadPoolExecutor(at_once) as threads:
-        figures = list(threads.map(lambda call: run(*call), calls))
-    values = np.array([_value(found, metric) for found in figures]).reshape(len(seeds), len(candidates))
-    if np.isnan(values).all():
-        names = ", ".join(sorted({name for found in figures for name in found}))
-        raise InputError(f"metric must be one that a run gives; received {metric!r}, and there are {names}.")
-    ranked = _ranked(candidates, values, 1.0 if direction == "max" else -1.0)
-    known = math.isfinite(ranked[0].estimate.mean)  # if not, there is no winner to open the test data for
-    measured = {} if test is None or not known else _tested(test(ranked[0].arguments, tuple(seeds)))
-    return Retrained(recipe, metric, direction, tuple(seeds), ranked, measured)
-
-
-def _check(candidates: Sequence[Arguments], seeds: Sequence[int], metric: str) -> None:
-    if not candidates:
-        raise InputError("candidates must be the arguments of one trial or more; received none.")
-    if len(set(seeds)) < max(2, len(seeds)):
-        raise InputError(f"seeds must be two different ones or more; received {list(seeds)}.")
-    if metric.startswith("test_"):
-        raise InputError(
-            f"metric must be of validation data, since test data chooses nothing; received {metric!r}."
+    plan = Retraining.of(sweep_dir, seeds, top)
+    settings = plan.settings()
+    main, lines = Store(sweep_dir), Lines(len(settings), workers, len(settings), quiet=quiet)
+    lines.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    with locked(plan.directory):
+        store, spending = plan.record(main), Budget(budget, sweep_dir, main)
+        asked = Plan(
+            plan.directory, plan.arguments, plan.winners, len(settings), len(settings), lease_s, False
         )
+        algorithm = _Listed(settings)
+        with pool(plan.directory, threads=store.fact("sweep")["threads"]) as running:
+            replay(store, algorithm, plan.objective)
+            Coordinator(asked, store, algorithm, plan.objective, spending, lines).run(running)
+        if not spending.reached:
+            _strip_all_but(plan.winners(store.trials()), store, plan.directory)
+            main.set_facts(retrained={"seeds": seeds, "top": top})
+        store.close()
+    main.close()
+    if spending.reached:
+        lines.say(f"budget {budget} reached while the best trials were trained again.")
+        return None
+    found = read(sweep_dir)
+    lines.say(str(found))
+    return found
 
 
-def _value(figures: Mapping[str, float], metric: str) -> float:
-    value = float(figures.get(metric, math.nan))
-    return value if math.isfinite(value) else math.nan
+def read(sweep_dir: Path) -> Retrained | None:
+    """Return what the last retraining of a sweep has found, or None."""
+    store = Store(sweep_dir)
+    asked = store.fact("retrained")
+    store.close()
+    if asked is None:
+        return None
+    plan = Retraining.of(sweep_dir, asked["seeds"], asked["top"])
+    if not (plan.directory / "sweep.sqlite").is_file():
+        return None  # the sweep has found better trials since
+    store = Store(plan.directory)
+    runs, tested = store.trials(), store.fact("tested")
+    store.close()
+    found, winners = plan.found(runs), plan.winners(runs)
+    folders = tuple(trial_folder(plan.directory, number) for number in winners)
+    found = replace(found, run_dirs=folders)
+    return found.with_test(tested["metrics"]) if tested and tested["trials"] == winners else found
 
 
-def _ranked(candidates: Sequence[Arguments], values: np.ndarray, sign: float) -> tuple[Candidate, ...]:
-    """Return candidates by values (seeds, candidates), best mean first, each compared with the next."""
-    estimates = [Estimate.of(column) for column in values.T.tolist()]
-
-    def worth(place: int) -> float:
-        mean = estimates[place].mean
-        return math.inf if math.isnan(mean) else -sign * mean
-
-    order = sorted(range(len(candidates)), key=worth)
-    following = [*order[1:], None]
-    return tuple(
-        Candidate(
-            place,
-            dict(candidates[place]),
-            tuple(values[:, place].tolist()),
-            estimates[place],
-            None if after is None else Estimate.of((sign * (values[:, place] - values[:, after])).tolist()),
-        )
-        for place, after in zip(order, following, strict=True)
-    )
-
-
-def _tested(figures: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    names = [name for name in figures[0] if name.startswith("test_")]
-    return {name: Estimate.of([found[name] for found in figures]) for name in names}
+def _strip_all_but(kept: Sequence[int], store: Store, directory: Path) -> None:
+    for run in store.trials():
+        if run.number not in kept and not run.stripped:
+            strip(trial_folder(directory, run.number))
+            store.update(run.number, stripped=1)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
+import functools
 import hashlib
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,12 +18,14 @@ from kexp.ranges import AtLeast, Between, check_value
 from kexp.sweep.algorithms import AlgorithmName, algorithm_for
 from kexp.sweep.budget import Budget, parse_budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
+from kexp.sweep.folders import locked
 from kexp.sweep.lines import Lines
 from kexp.sweep.objective import Objective
-from kexp.sweep.pool import Pool, usable_cores
+from kexp.sweep.pool import usable_cores, workers_on
 from kexp.sweep.result import Sweep, load_sweep
+from kexp.sweep.retrain import retrain
 from kexp.sweep.space import Space, space_of
-from kexp.sweep.store import Store
+from kexp.sweep.store import Store, Trial
 
 _OPTION_TYPES: dict[str, Any] = {
     "trials": Annotated[int, AtLeast(1)],
@@ -34,10 +35,13 @@ _OPTION_TYPES: dict[str, Any] = {
     "seed": Annotated[int, Between(0, 2**31 - 1)],
     "keep": Annotated[int, AtLeast(1)],
     "prune": Literal["median"] | None,
+    "seeds_for_top": Annotated[int, AtLeast(0)],
     "synchronous": bool,
+    "cluster": str | None,
     "lease_s": Annotated[float, AtLeast(5)],
     "quiet": bool,
 }
+OPTIONS = (*_OPTION_TYPES, "budget", "dir", "resources")
 _GROUPS = ("space", "arguments", "searched", "fixed")
 
 
@@ -53,9 +57,12 @@ def sweep(
     budget: str | None = None,
     keep: int = 3,
     prune: Literal["median"] | None = None,
+    seeds_for_top: int = 0,
     dir: str | os.PathLike[str] | None = None,
     synchronous: bool = False,
     oracle: Any = None,
+    cluster: str | None = None,
+    resources: dict[str, float] | None = None,
     lease_s: float = 30.0,
     quiet: bool = False,
     **arguments: Any,
@@ -81,10 +88,16 @@ def sweep(
         keep: How many of the best trials hold weights, 1 or more; default 3.
         prune: "median" stops a trial that is worse than the median of the others at the same epoch, once five
             have completed; what is stopped then depends on the order. Default: none.
+        seeds_for_top: Over how many fresh seeds, 2 or more, to train the best `keep` trials again at the end;
+            the winner of that is measured on the test part. Default 0: the best trial of the search is.
         dir: The sweep folder; default: one under sweeps/, named after the recipe and what is searched.
         synchronous: Propose four trials at a time, and wait for all four, so that `bayesian` and `hyperband`
             give the same table whatever the workers, too; default False.
         oracle: A new KerasTuner oracle in place of `algorithm`.
+        cluster: A Ray cluster that runs the trials, `workers` of them at a time: "auto" for the one that this
+            machine belongs to, or an address, "ray://host:10001". Needs `kexp[ray]`, and a `dir` that all
+            machines see. Default: none, processes on this machine.
+        resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
         lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more; default 30.
         quiet: Print nothing; default False.
         **arguments: Arguments of the recipe, the same in every trial.
@@ -102,8 +115,8 @@ def sweep(
         ...
         kexp.errors.InputError: space: dropout must be a number, from 0 to 0.5; received 0.9, ...
     """
-    given = {name: value for name, value in locals().items() if name in _OPTION_TYPES}
-    return search(recipe, _merged(space or {}, arguments), given, budget=budget, dir=dir, oracle=oracle)
+    given = {name: value for name, value in locals().items() if name in OPTIONS}
+    return search(recipe, _merged(space or {}, arguments), given, oracle=oracle)
 
 
 def search(
@@ -111,8 +124,6 @@ def search(
     space: Mapping[str, Any],
     options: Mapping[str, Any],
     *,
-    budget: str | None = None,
-    dir: str | os.PathLike[str] | None = None,
     oracle: Any = None,
     on_start: Callable[[], object] = lambda: None,
 ) -> Sweep:
@@ -121,46 +132,77 @@ def search(
     Args:
         recipe: A recipe.
         space: All that is said of its arguments.
-        options: The others of `sweep`'s arguments, by name.
-        budget: As `sweep`'s.
-        dir: As `sweep`'s.
+        options: The others of `sweep`'s arguments, by name; see `OPTIONS`.
         oracle: As `sweep`'s.
         on_start: Called when the workers have been started, before KerasTuner is imported.
     """
-    checked = {name: check_value(name, options[name], kind) for name, kind in _OPTION_TYPES.items()}
-    parse_budget(budget)
+    checked = {
+        **options,
+        **{name: check_value(name, options[name], kind) for name, kind in _OPTION_TYPES.items()},
+    }
+    parse_budget(checked["budget"])
+    if checked["seeds_for_top"] == 1:
+        raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
     searched = space_of(recipe, space)
     fixed = _fixed(recipe, searched, checked)
     description = _described(recipe, searched, fixed, checked, oracle)
     require_tensorflow()
-    directory = _directory(dir, recipe, description)
-    plan = Plan(
-        directory,
-        searched,
-        fixed,
-        checked["trials"],
-        checked["keep"],
-        checked["lease_s"],
-        checked["synchronous"],
-    )
-    with _locked(directory):
+    directory = _directory(checked["dir"], recipe, description)
+    with locked(directory):
         _recorded(directory, description)
         store = Store(directory)
         store.set_facts(dimensions=[dataclasses.asdict(dimension) for dimension in searched.dimensions])
         store.release_all()  # the lock says that no coordinator is left, and its workers end with it
-        lines = Lines(plan.trials, checked["workers"], plan.keep, quiet=checked["quiet"])
-        objective, spending = Objective(checked["objective"]), Budget(budget, directory, store)
-        with Pool(directory, checked["workers"], store.fact("sweep")["threads"]) as pool:
+        lines = Lines(checked["trials"], checked["workers"], checked["keep"], quiet=checked["quiet"])
+        objective, spending = Objective(checked["objective"]), Budget(checked["budget"], directory, store)
+        plan = _plan(directory, searched, fixed, checked, objective)
+        pool = functools.partial(
+            workers_on, checked["cluster"], checked["resources"], workers=checked["workers"]
+        )
+        with pool(directory, threads=store.fact("sweep")["threads"]) as workers:
             # KerasTuner takes seconds to import, as TensorFlow does in the workers, which have begun to.
             on_start()
             algorithm = algorithm_for(
                 checked["algorithm"], searched, checked["seed"], _epochs(recipe, fixed), oracle
             )
             replay(store, algorithm, objective)
-            Coordinator(plan, store, algorithm, objective, spending, lines).run(pool)
+            Coordinator(plan, store, algorithm, objective, spending, lines).run(workers)
         _say_the_end(lines, store, objective, spending)
+        again = checked["seeds_for_top"] and not spending.reached and objective.best(store.trials())
         store.close()
+        if again:
+            retrain(
+                directory,
+                checked["seeds_for_top"],
+                checked["keep"],
+                pool=pool,
+                **{name: checked[name] for name in ("workers", "budget", "lease_s", "quiet")},
+            )
     return load_sweep(directory)
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    by_type = {name: check_value(name, options[name], kind) for name, kind in _OPTION_TYPES.items()}
+    parse_budget(options["budget"])
+    if options["seeds_for_top"] == 1:
+        raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
+    if options["prune"] and options["cluster"]:
+        raise InputError("prune cannot be used with cluster; leave one of them out.")
+    return {**options, **by_type}
+
+
+def _plan(
+    directory: Path, space: Space, fixed: dict[str, Any], options: Mapping[str, Any], objective: Objective
+) -> Plan:
+    def arguments(values: dict[str, Any]) -> dict[str, Any]:
+        return {**fixed, **space.arguments(values)}
+
+    def winners(trials: Sequence[Trial]) -> list[int]:
+        best = objective.best(trials)
+        return [] if best is None or options["seeds_for_top"] else [best.number]
+
+    own = {name: options[name] for name in ("trials", "keep", "lease_s", "synchronous")}
+    return Plan(directory, arguments, winners, **own)
 
 
 def _merged(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,19 +272,6 @@ def _directory(
     return path
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold the sweep folder as its only coordinator; the system lets go of it when the process ends."""
-    with open(directory / "sweep.lock", "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"dir {directory} is being swept by another process; wait for its end or give another dir."
-            ) from None
-        yield
-
-
 def _recorded(directory: Path, description: dict[str, Any]) -> None:
     """Write down what is searched, or compare it with what was.
 
@@ -287,7 +316,7 @@ def _say_the_end(lines: Lines, store: Store, objective: Objective, spending: Bud
     if best is not None:
         test = " ".join(
             f"{name} {value:.4g}"
-            for name, value in (tested or {}).get("metrics", {}).items()
+            for name, value in (tested or {"metrics": [{}]})["metrics"][0].items()
             if name.startswith("test_")
         )
         lines.say(f"best: trial {best.number}, {objective.name} {best.score:.4g} {test}")

@@ -5,11 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
-import dataclasses
-import errno
 import faulthandler
-import functools
-import importlib
 import json
 import os
 import signal
@@ -22,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kexp.sweep.calls import KeptData, disk_is_full, look, recipe_of, tested
 from kexp.sweep.folders import FULL_DISK, LOST_LEASE, folder_bytes, trial_folder
 from kexp.sweep.prune import Pruner
 from kexp.sweep.store import Store, Trial
@@ -45,7 +42,7 @@ def main() -> None:
         heart.start()
         _work(arguments.directory, arguments.name, arguments.threads, heart)
     except (OSError, sqlite3.OperationalError) as error:
-        if _disk_is_full(error):
+        if disk_is_full(error):
             os._exit(FULL_DISK)
         raise
 
@@ -107,87 +104,15 @@ def _work(directory: Path, name: str, threads: int, heart: Heart) -> None:
 def _for_the_sweep(store: Store, directory: Path, recipe: Callable[..., Any], data: KeptData) -> None:
     """Do what is asked once: look at what a run is like, and open the test part for the winner."""
     if store.fact("look") == "wanted":
-        store.set_facts(look=_look(recipe, store.fact("sweep")["arguments"]))
-    winner = store.fact("winner")
-    if winner is not None:
-        data.test = True
-        store.set_facts(tested=_test(directory, recipe, winner), winner=None)
-        data.test = False
-
-
-def recipe_of(name: str) -> Callable[..., Any]:
-    """Return the recipe of a name such as "kexp.recipes.mlp_images:mlp_images"."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
-
-
-class KeptData:
-    """Takes the place of `kexp.data.load`: remembers what was loaded last, and keeps the test part back.
-
-    Attributes:
-        test: Whether the test part is handed out; a trial never sees it.
-    """
-
-    def __init__(self) -> None:
-        import kexp.data
-
-        self.test = False
-        self._load = kexp.data.load
-        self._kept = functools.lru_cache(maxsize=2)(self._loaded)
-
-        @functools.wraps(self._load)
-        def load(source: Any, **options: Any) -> Any:
-            return self.load(source, **options)
-
-        kexp.data.load = load
-
-    def load(self, source: Any, **options: Any) -> Any:
-        names, values = tuple(options), tuple(options.values())
-        try:
-            data = self._kept(source, names, values)
-        except TypeError:  # of an argument without a hash
-            data = self._loaded(source, names, values)
-        return data if self.test else dataclasses.replace(data, test=None)
-
-    def _loaded(self, source: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
-        return self._load(source, **dict(zip(names, values, strict=True)))
-
-
-def _test(directory: Path, recipe: Callable[..., Any], number: int) -> dict[str, Any]:
-    """Measure the winner on test data: its run ends a second time, with the test part at hand."""
-    trial = next(trial for trial in Store(directory).trials() if trial.number == number)
-    folder = trial_folder(directory, number)
-    (folder / "result.json").unlink(missing_ok=True)
-    result = recipe(**trial.arguments, run_dir=str(folder), quiet=True)
-    return {"trial": number, "metrics": {name: float(value) for name, value in result.metrics.items()}}
-
-
-def _look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return what a run monitors and about what it takes, or the mistake in the arguments."""
-    from kexp.errors import InputError
-    from kexp.run.intercept import instead_of_training
-
-    try:
-        return instead_of_training(_seen, recipe, **arguments, quiet=True)
-    except InputError as error:
-        return {"mistake": str(error)}
-    except Exception:
-        return {}  # the trials will say
-
-
-def _seen(training: Any) -> dict[str, Any]:
-    from kexp.run.preflight.figures import figures
-
-    objective = training.objective
-    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
-    expected = figures(training)
-    return {
-        "monitor": objective.monitor if training.data.validation is not None else None,
-        "mode": objective.mode,
-        "directions": {name: "min" if way == "down" else "max" for name, way in directions.items() if way},
-        "seconds": expected.run_s,
-        "bytes": expected.disk_bytes,
-    }
+        store.set_facts(look=look(recipe, store.fact("sweep")["arguments"]))
+    winners = store.fact("winners")
+    if winners:
+        trials = [trial for trial in store.trials() if trial.number in winners]
+        with data.test_part():
+            metrics = [
+                tested(recipe, trial.arguments, trial_folder(directory, trial.number)) for trial in trials
+            ]
+        store.set_facts(tested={"trials": winners, "metrics": metrics}, winners=None)
 
 
 def _run(store: Store, directory: Path, recipe: Callable[..., Any], trial: Trial, heart: Heart) -> None:
@@ -209,7 +134,7 @@ def _run(store: Store, directory: Path, recipe: Callable[..., Any], trial: Trial
         more = {"metrics": json.dumps(figures), "bytes": folder_bytes(folder)}
         heart.end(store.fail, pruner.reason, state="pruned", **more)
     except Exception as error:
-        if _disk_is_full(error):
+        if disk_is_full(error):
             os._exit(FULL_DISK)
         text = "".join(traceback.format_exception(error))
         print(f"trial {trial.number}, {json.dumps(trial.arguments)}\n{text}", file=sys.stderr, flush=True)
@@ -272,14 +197,6 @@ class Heart(threading.Thread):
             self._trial = None
             if trial is None or not write(trial.number, trial.token, *content, **columns):
                 os._exit(LOST_LEASE)
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
-            return True
-        error = error.__cause__
-    return False
 
 
 if __name__ == "__main__":

@@ -1,0 +1,102 @@
+"""What a worker calls a recipe for, wherever the worker runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+
+def recipe_of(name: str) -> Callable[..., Any]:
+    """Return the recipe of a name such as "kexp.recipes.mlp_images:mlp_images"."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+class KeptData:
+    """Takes the place of `kexp.data.load`: remembers what was loaded last, and keeps the test part back.
+
+    A trial never sees the test part.
+    """
+
+    def __init__(self) -> None:
+        import kexp.data
+
+        self._test = False
+        self._load = kexp.data.load
+        self._kept = functools.lru_cache(maxsize=2)(self._loaded)
+
+        @functools.wraps(self._load)
+        def load(source: Any, **options: Any) -> Any:
+            return self.load(source, **options)
+
+        kexp.data.load = load
+
+    def load(self, source: Any, **options: Any) -> Any:
+        names, values = tuple(options), tuple(options.values())
+        try:
+            data = self._kept(source, names, values)
+        except TypeError:  # of an argument without a hash
+            data = self._loaded(source, names, values)
+        return data if self._test else dataclasses.replace(data, test=None)
+
+    @contextlib.contextmanager
+    def test_part(self) -> Iterator[None]:
+        """Hand out the test part, too, as long as the block lasts."""
+        self._test = True
+        try:
+            yield
+        finally:
+            self._test = False
+
+    def _loaded(self, source: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+        return self._load(source, **dict(zip(names, values, strict=True)))
+
+
+def tested(recipe: Callable[..., Any], arguments: dict[str, Any], folder: Path) -> dict[str, float]:
+    """Measure a run on test data: it ends a second time, with the test part at hand."""
+    (folder / "result.json").unlink(missing_ok=True)
+    result = recipe(**arguments, run_dir=str(folder), quiet=True)
+    return {name: float(value) for name, value in result.metrics.items()}
+
+
+def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run monitors and about what it takes, or the mistake in the arguments."""
+    from kexp.errors import InputError
+    from kexp.run.intercept import instead_of_training
+
+    try:
+        return instead_of_training(_seen, recipe, **arguments, quiet=True)
+    except InputError as error:
+        return {"mistake": str(error)}
+    except Exception:
+        return {}  # the trials will say
+
+
+def _seen(training: Any) -> dict[str, Any]:
+    from kexp.run.preflight.figures import figures
+
+    objective = training.objective
+    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
+    expected = figures(training)
+    return {
+        "monitor": objective.monitor if training.data.validation is not None else None,
+        "mode": objective.mode,
+        "directions": {name: "min" if way == "down" else "max" for name, way in directions.items() if way},
+        "seconds": expected.run_s,
+        "bytes": expected.disk_bytes,
+    }
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Return whether an error, or what caused it, is that the disk is full."""
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return True
+        error = error.__cause__
+    return False
