@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import threadpoolctl
 
 from kexp.errors import InputError
+from kexp.sweep.oracles import (
+    asked,
+    decoded,
+    encoded,
+    ended,
+    hyperparameters_of,
+    injected,
+    keras_tuner,
+    objective,
+    quieted,
+)
 from kexp.sweep.space import Dimension, Space
 
 AlgorithmName = Literal["random", "bayesian", "hyperband", "grid"]
@@ -67,39 +76,82 @@ def algorithm_for(name: AlgorithmName, space: Space, seed: int, epochs: int, ora
         oracle: A KerasTuner oracle of the caller's own.
     """
     if oracle is not None:
-        return _OwnOracle(space, oracle)
-    kinds: dict[str, Callable[..., Algorithm]] = {
-        "random": _Random,
-        "grid": _Grid,
-        "bayesian": _Bayesian,
-        "hyperband": _Hyperband,
-    }
-    return kinds[name](space, seed, epochs)
+        return _OwnOracle(space.dimensions, oracle)
+    if name == "bayesian":
+        return _Bayesian(space.dimensions, seed)
+    if name == "hyperband":
+        return _Hyperband(space.dimensions, seed, epochs)
+    return Listed(functools.partial(drawn, name, space.dimensions, seed))
 
 
-def keras_tuner() -> Any:
-    """Return KerasTuner, whose own warnings on import are none of the caller's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import keras_tuner
+class Listed:
+    """Proposes what stands in a list, in that order, whatever comes of it.
 
-        return keras_tuner
-
-
-class _Search:
-    """Talks to an oracle in our numbers and values."""
+    Args:
+        values: Returns the list for so many trials in all; a longer one begins with a shorter one.
+    """
 
     order_matters = False
 
-    def __init__(self, space: Space, seed: int, epochs: int = 0) -> None:
-        self.space = space
-        self.seed = seed
-        self.epochs = epochs
-        self.asked = 0
+    def __init__(self, values: Callable[[int], Sequence[dict[str, Any]]]) -> None:
+        self._values = values
+        self._listed: Sequence[dict[str, Any]] = ()
+        self._trials = self._asked = 0
 
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        return self.space.dimensions
+    def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
+        if trials > self._trials:
+            self._listed, self._trials = self._values(trials), trials
+        if self._asked >= min(trials, len(self._listed)):
+            return "done"
+        self._asked += 1
+        return Proposal(self._asked - 1, self._listed[self._asked - 1])
+
+    def again(self, trials: int, values: dict[str, Any] | None) -> None:
+        self._asked += values is not None
+
+    def tell(self, number: int, score: float | None) -> None:
+        """What comes next does not depend on results."""
+
+    def may_continue(self) -> set[int]:
+        return set()
+
+
+def drawn(name: str, dimensions: Sequence[Dimension], seed: int, trials: int) -> list[dict[str, Any]]:
+    """Return the values of all trials of an algorithm that looks at no results.
+
+    Args:
+        name: "random": trial k is what KerasTuner's oracle draws k-th. "grid": every combination, of a range
+            `GRID_POINTS` numbers, in the order of the dimensions.
+        dimensions: What to search.
+        seed: Of the random ones, 0 or more.
+        trials: How many at most.
+
+    Example:
+        >>> drawn("grid", [Dimension("units", "choice", choices=(8, 16))], 0, 5)
+        [{'units': 8}, {'units': 16}]
+    """
+    kind = "RandomSearchOracle"
+    if name == "grid":
+        kind = "GridSearchOracle"
+        dimensions = [replace(d, kind="choice", choices=d.points(GRID_POINTS)) for d in dimensions]
+    oracle = _oracle(kind, dimensions, _spread(seed), max_trials=None)
+    values: list[dict[str, Any]] = []
+    while len(values) < trials and (trial := asked(oracle, "kexp")).status == "RUNNING":
+        # Ended at once: GridSearchOracle proposes by the order in which trials end, and waits for them.
+        ended(oracle, trial, 0.0)
+        values.append(decoded(dimensions, trial.hyperparameters.values))
+    return values
+
+
+class _Search:
+    """Talks to an oracle in our numbers and values, and tells it of results."""
+
+    order_matters = True
+
+    def __init__(self, dimensions: Sequence[Dimension], seed: int) -> None:
+        self.dimensions = dimensions
+        self.seed = seed
+        self.asked = 0
 
     def again(self, trials: int, values: dict[str, Any] | None) -> None:
         self.ask(trials)
@@ -111,48 +163,11 @@ class _Search:
         raise NotImplementedError
 
     def tell(self, number: int, score: float | None) -> None:
-        """These do not look at results."""
-
-    def _oracle(self, kind: str, seed: int, **arguments: Any) -> Any:
-        made = getattr(keras_tuner().oracles, kind)(
-            objective=_objective(), hyperparameters=_hyperparameters(self.dimensions), seed=seed, **arguments
-        )
-        return quieted(made)
+        raise NotImplementedError
 
     def _values(self, trial: Any) -> dict[str, Any]:
         """Return an oracle's values as ours."""
         return decoded(self.dimensions, trial.hyperparameters.values)
-
-
-class _Random(_Search):
-    """Trial k is what the oracle draws k-th; no result is ever told to it."""
-
-    kind = "RandomSearchOracle"
-
-    def __init__(self, space: Space, seed: int, epochs: int = 0) -> None:
-        super().__init__(space, seed, epochs)
-        self.oracle = self._oracle(self.kind, _spread(seed), max_trials=None)
-
-    def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
-        if self.asked >= trials:
-            return "done"
-        trial = _asked(self.oracle, "kexp")
-        if trial.status != "RUNNING":
-            return "done"
-        # Ended at once: GridSearchOracle proposes by the order in which trials end, and waits for them.
-        _ended(self.oracle, trial, 0.0)
-        self.asked += 1
-        return Proposal(self.asked - 1, self._values(trial))
-
-
-class _Grid(_Random):
-    """Every combination, of a range `GRID_POINTS` numbers, in the order of the dimensions."""
-
-    kind = "GridSearchOracle"
-
-    @property
-    def dimensions(self) -> tuple[Dimension, ...]:
-        return tuple(replace(d, kind="choice", choices=d.points(GRID_POINTS)) for d in self.space.dimensions)
 
 
 class _Bayesian(_Search):
@@ -163,29 +178,28 @@ class _Bayesian(_Search):
     process, and it passes over failed ones, so that it may propose them again and again.
     """
 
-    order_matters = True
-
-    def __init__(self, space: Space, seed: int, epochs: int = 0) -> None:
-        super().__init__(space, seed, epochs)
+    def __init__(self, dimensions: Sequence[Dimension], seed: int) -> None:
+        super().__init__(dimensions, seed)
         self.known: dict[int, tuple[dict[str, Any], float | None, bool]] = {}
         # KerasTuner's own number of random trials to begin with, but not so many that nothing is left.
-        self.first = min(3 * max(1, len(space.dimensions)), 10)
+        self.first = min(3 * max(1, len(dimensions)), 10)
 
     def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
         if self.asked >= trials:
             return "done"
-        oracle = self._oracle(
+        oracle = _oracle(
             "BayesianOptimizationOracle",
+            self.dimensions,
             _spread(self.seed, self.asked),
             num_initial_points=self.first,
             max_trials=None,
         )
-        scores = [score for _, score, ended in self.known.values() if ended and score is not None]
-        for values, score, ended in self.known.values():
-            guess = float(np.mean(scores)) if not ended else min(scores, default=0.0)
-            encoded = {d.name: _encoded(d, values[d.name]) for d in self.dimensions if d.name in values}
-            _injected(oracle, encoded, guess if score is None else score)
-        trial = _asked(oracle, "kexp")
+        scores = [score for _, score, over in self.known.values() if over and score is not None]
+        for values, score, over in self.known.values():
+            guess = float(np.mean(scores)) if not over else min(scores, default=0.0)
+            known = {d.name: encoded(d, values[d.name]) for d in self.dimensions if d.name in values}
+            injected(oracle, known, guess if score is None else score)
+        trial = asked(oracle, "kexp")
         if trial.status != "RUNNING":
             return "done"
         values = self._values(trial)
@@ -205,10 +219,8 @@ class _Bayesian(_Search):
 class _OwnOracle(_Search):
     """An oracle of the caller's, told in the order in which trials end."""
 
-    order_matters = True
-
-    def __init__(self, space: Space, oracle: Any) -> None:
-        super().__init__(space, 0)
+    def __init__(self, dimensions: Sequence[Dimension], oracle: Any) -> None:
+        super().__init__(dimensions, 0)
         if oracle.trials:
             raise InputError(
                 "oracle must be a new one; it has been asked for trials before, so make another."
@@ -216,15 +228,15 @@ class _OwnOracle(_Search):
         self.oracle = quieted(copy.deepcopy(oracle))
         if oracle.hyperparameters.space:
             raise InputError("oracle must be without hyperparameters of its own, which the recipe gives it.")
-        self.oracle.hyperparameters = _hyperparameters(self.dimensions)
-        self.oracle.objective = _objective()
+        self.oracle.hyperparameters = hyperparameters_of(self.dimensions)
+        self.oracle.objective = objective()
         self.oracle.max_trials = None
         self.running: dict[int, Any] = {}
 
     def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
         if self.asked >= trials:
             return "done"
-        trial = _asked(self.oracle, f"kexp-{self.asked}")
+        trial = asked(self.oracle, f"kexp-{self.asked}")
         if trial.status != "RUNNING":
             return "wait" if trial.status == "IDLE" and self.running else "done"
         self.running[self.asked] = trial
@@ -232,7 +244,7 @@ class _OwnOracle(_Search):
         return Proposal(self.asked - 1, self._values(trial), trial.hyperparameters.values.get("tuner/epochs"))
 
     def tell(self, number: int, score: float | None) -> None:
-        _ended(self.oracle, self.running.pop(number), score)
+        ended(self.oracle, self.running.pop(number), score)
 
 
 class _Hyperband(_Search):
@@ -242,12 +254,15 @@ class _Hyperband(_Search):
     so that it is halved all the same.
     """
 
-    order_matters = True
-
-    def __init__(self, space: Space, seed: int, epochs: int = 0) -> None:
-        super().__init__(space, seed, epochs)
-        self.oracle = self._oracle(
-            "HyperbandOracle", _spread(seed), max_epochs=epochs, factor=_FACTOR, hyperband_iterations=0
+    def __init__(self, dimensions: Sequence[Dimension], seed: int, epochs: int) -> None:
+        super().__init__(dimensions, seed)
+        self.oracle = _oracle(
+            "HyperbandOracle",
+            self.dimensions,
+            _spread(seed),
+            max_epochs=epochs,
+            factor=_FACTOR,
+            hyperband_iterations=0,
         )
         self.running: dict[int, Any] = {}
         self.numbers: dict[str, int] = {}  # of our trials, by the oracle's, which has one for each round
@@ -258,7 +273,7 @@ class _Hyperband(_Search):
     def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
         while True:
             self.calls += 1
-            trial = _asked(self.oracle, f"kexp-{self.calls}")
+            trial = asked(self.oracle, f"kexp-{self.calls}")
             if trial.status != "RUNNING":
                 return "wait" if self.running else "done"
             values = trial.hyperparameters.values
@@ -269,7 +284,7 @@ class _Hyperband(_Search):
                 self.asked += 1
                 self.bracket = self._newest_bracket()
                 return self._proposal(self.asked - 1, trial)
-            _ended(self.oracle, trial, -math.inf)
+            ended(self.oracle, trial, -math.inf)
             if parent is None and (self.asked == 0 or self._newest_bracket() != self.bracket):
                 return "wait" if self.running else "done"
 
@@ -277,7 +292,7 @@ class _Hyperband(_Search):
         if score is None:
             self.lost.add(number)
         # KerasTuner would wait for ever for the figure of a failed one.
-        _ended(self.oracle, self.running.pop(number), -math.inf if score is None else score)
+        ended(self.oracle, self.running.pop(number), -math.inf if score is None else score)
 
     def may_continue(self) -> set[int]:
         left: set[int] = set()
@@ -299,91 +314,13 @@ class _Hyperband(_Search):
         return Proposal(number, self._values(trial), trial.hyperparameters.values["tuner/epochs"])
 
 
-def quieted(oracle: Any) -> Any:
-    """Return an oracle that writes no files, prints nothing and never gives up: the record is the store's."""
-    oracle.verbose = 0
-    oracle.save = lambda: None
-    oracle._save_trial = lambda trial: None
-    oracle.max_consecutive_failed_trials = sys.maxsize
-    return oracle
-
-
-def _objective() -> Any:
-    return keras_tuner().Objective("score", "max")
-
-
-def _asked(oracle: Any, tuner: str) -> Any:
-    # Ten times slower on several threads, which the small matrices of a Gaussian process wait for, where the
-    # workers have the cores.
-    with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
-        warnings.simplefilter("ignore")  # threading.currentThread, and what scikit-learn says of its fits
-        return oracle.create_trial(tuner)
-
-
-def _ended(oracle: Any, trial: Any, score: float | None) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if score is not None:
-            oracle.update_trial(trial.trial_id, {"score": score})
-        trial.status = "COMPLETED" if score is not None else "FAILED"
-        oracle.end_trial(trial)
-
-
-def _injected(oracle: Any, values: dict[str, Any], score: float) -> None:
-    """Let an oracle know of a trial that it has not proposed."""
-    propose = oracle.populate_space
-    oracle.populate_space = lambda trial_id: {"status": "RUNNING", "values": values}
-    _ended(oracle, _asked(oracle, "kexp"), score)
-    oracle.populate_space = propose
+def _oracle(kind: str, dimensions: Sequence[Dimension], seed: int, **arguments: Any) -> Any:
+    made = getattr(keras_tuner().oracles, kind)(
+        objective=objective(), hyperparameters=hyperparameters_of(dimensions), seed=seed, **arguments
+    )
+    return quieted(made)
 
 
 def _spread(seed: int, number: int = 0) -> int:
     """Return a seed far from those of other sweeps: KerasTuner counts up from it, and takes 0 for none."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0] >> 1) or 1
-
-
-def _hyperparameters(dimensions: Iterable[Dimension]) -> Any:
-    hyperparameters = keras_tuner().HyperParameters()
-    register(hyperparameters, dimensions)
-    return hyperparameters
-
-
-def register(hyperparameters: Any, dimensions: Iterable[Dimension]) -> None:
-    """Add dimensions to KerasTuner's; choices by their text, since it takes neither tuples nor None."""
-    known: dict[str, Dimension] = {}
-    for dimension in dimensions:
-        known[dimension.name] = dimension
-        condition: dict[str, Any] = {}
-        if dimension.condition is not None:
-            parent, values = dimension.condition
-            labels = [_encoded(known[parent], value) for value in values if value in known[parent].choices]
-            condition = {"parent_name": parent, "parent_values": labels or [""]}
-        if dimension.kind == "choice":
-            hyperparameters.Choice(dimension.name, _labels(dimension), **condition)
-            continue
-        number = hyperparameters.Int if dimension.kind == "int" else hyperparameters.Float
-        sampling = "log" if dimension.log else "linear"
-        # A log scale goes without a step: with one, KerasTuner takes powers of it.
-        number(dimension.name, dimension.low, dimension.high, sampling=sampling, **condition)
-
-
-def decoded(dimensions: Iterable[Dimension], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return KerasTuner's values as ours, by dimension; inactive ones are absent."""
-    return {d.name: _decoded(d, values[d.name]) for d in dimensions if d.name in values}
-
-
-def _labels(dimension: Dimension) -> list[str]:
-    texts = [str(choice) for choice in dimension.choices]
-    return texts if len({*texts}) == len(texts) else [repr(choice) for choice in dimension.choices]
-
-
-def _encoded(dimension: Dimension, value: Any) -> Any:
-    if dimension.kind != "choice":
-        return value
-    return _labels(dimension)[dimension.choices.index(tuple(value) if isinstance(value, list) else value)]
-
-
-def _decoded(dimension: Dimension, value: Any) -> Any:
-    if dimension.kind == "choice":
-        return dimension.choices[_labels(dimension).index(value)]
-    return int(value) if dimension.kind == "int" else float(value)

@@ -79,16 +79,16 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 
 def _seen(training: Any) -> dict[str, Any]:
-    from kexp.run.preflight.figures import figures
+    from kexp.run.preflight.figures import expectation
 
     objective = training.objective
     directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
-    expected = figures(training)
+    expected = expectation(training)
     return {
         "monitor": objective.monitor if training.data.validation is not None else None,
         "mode": objective.mode,
         "directions": {name: "min" if way == "down" else "max" for name, way in directions.items() if way},
-        "seconds": expected.run_s,
+        "seconds": expected.epoch_s * training.options["epochs"],
         "bytes": expected.disk_bytes,
     }
 

@@ -130,7 +130,7 @@ class Coordinator:
         """Do what there is to do, and return whether the sweep is at its end."""
         self._watch(pool)
         look = self.store.fact("look")
-        if look == "wanted":
+        if look == "wanted" or self.store.fact("draw"):
             return False
         if not self._looked:
             self.objective.settle(look)

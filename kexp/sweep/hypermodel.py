@@ -9,7 +9,7 @@ from typing import Any
 
 from kexp.backend import require_tensorflow
 from kexp.run.recipe import bind
-from kexp.sweep.algorithms import decoded, keras_tuner, register
+from kexp.sweep.oracles import decoded, keras_tuner, register
 from kexp.sweep.space import space_of
 
 

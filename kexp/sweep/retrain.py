@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kexp.errors import InputError
-from kexp.sweep.algorithms import Proposal
+from kexp.sweep.algorithms import Listed
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, Workers, replay
 from kexp.sweep.folders import locked, strip, trial_folder
@@ -103,31 +103,6 @@ class Retraining:
         return {"trial": candidate.number, **candidate.searched}
 
 
-class _Listed:
-    """An algorithm that proposes what it was given, in that order."""
-
-    order_matters = False
-
-    def __init__(self, settings: Sequence[dict[str, int]]) -> None:
-        self._settings = settings
-        self._asked = 0
-
-    def ask(self, trials: int) -> Proposal | Literal["wait", "done"]:
-        if self._asked == len(self._settings):
-            return "done"
-        self._asked += 1
-        return Proposal(self._asked - 1, self._settings[self._asked - 1])
-
-    def again(self, trials: int, values: dict[str, Any] | None) -> None:
-        self._asked += values is not None
-
-    def tell(self, number: int, score: float | None) -> None:
-        """What comes next does not depend on results."""
-
-    def may_continue(self) -> set[int]:
-        return set(range(self._asked))  # all hold weights until it is known which are the winner's
-
-
 def retrain(
     sweep_dir: Path,
     seeds: int,
@@ -164,10 +139,11 @@ def retrain(
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory):
         store, spending = plan.record(main), Budget(budget, sweep_dir, main)
+        # All keep their weights until it is known which are the winner's.
         asked = Plan(
             plan.directory, plan.arguments, plan.winners, len(settings), len(settings), lease_s, False
         )
-        algorithm = _Listed(settings)
+        algorithm = Listed(lambda trials: settings)
         with pool(plan.directory, threads=store.fact("sweep")["threads"]) as running:
             replay(store, algorithm, plan.objective)
             Coordinator(asked, store, algorithm, plan.objective, spending, lines).run(running)

@@ -39,6 +39,13 @@ class Dimension:
     choices: tuple[Any, ...] = ()
     condition: tuple[str, tuple[Any, ...]] | None = None
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Dimension:
+        """Return what `dataclasses.asdict` has made of a dimension, after it went through JSON."""
+        choices = tuple(tuple(one) if isinstance(one, list) else one for one in fields["choices"])
+        condition = fields["condition"] and (fields["condition"][0], tuple(fields["condition"][1]))
+        return cls(**{**fields, "choices": choices, "condition": condition})
+
     def __str__(self) -> str:
         if self.kind == "choice":
             text = "one of " + ", ".join(map(str, self.choices))

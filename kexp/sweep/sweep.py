@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from kexp.backend import require_tensorflow
 from kexp.errors import InputError
 from kexp.ranges import AtLeast, Between, check_value
-from kexp.sweep.algorithms import AlgorithmName, algorithm_for
+from kexp.sweep.algorithms import Algorithm, AlgorithmName, Listed, algorithm_for
 from kexp.sweep.budget import Budget, parse_budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.folders import locked
@@ -134,7 +134,7 @@ def search(
         space: All that is said of its arguments.
         options: The others of `sweep`'s arguments, by name; see `OPTIONS`.
         oracle: As `sweep`'s.
-        on_start: Called when the workers have been started, before KerasTuner is imported.
+        on_start: Called when the workers have been started, before TensorFlow is imported in this process.
     """
     checked = {
         **options,
@@ -160,11 +160,7 @@ def search(
             workers_on, checked["cluster"], checked["resources"], workers=checked["workers"]
         )
         with pool(directory, threads=store.fact("sweep")["threads"]) as workers:
-            # KerasTuner takes seconds to import, as TensorFlow does in the workers, which have begun to.
-            on_start()
-            algorithm = algorithm_for(
-                checked["algorithm"], searched, checked["seed"], _epochs(recipe, fixed), oracle
-            )
+            algorithm = _algorithm(recipe, searched, fixed, checked, oracle, store, on_start)
             replay(store, algorithm, objective)
             Coordinator(plan, store, algorithm, objective, spending, lines).run(workers)
         _say_the_end(lines, store, objective, spending)
@@ -203,6 +199,25 @@ def _plan(
 
     own = {name: options[name] for name in ("trials", "keep", "lease_s", "synchronous")}
     return Plan(directory, arguments, winners, **own)
+
+
+def _algorithm(
+    recipe: Callable[..., Any],
+    space: Space,
+    fixed: Mapping[str, Any],
+    options: Mapping[str, Any],
+    oracle: Any,
+    store: Store,
+    on_start: Callable[[], object],
+) -> Algorithm:
+    by_results = oracle is not None or options["algorithm"] in ("bayesian", "hyperband")
+    if by_results or options["cluster"] is not None:
+        # KerasTuner takes seconds to import, as TensorFlow does in the workers, which have begun to.
+        on_start()
+        return algorithm_for(options["algorithm"], space, options["seed"], _epochs(recipe, fixed), oracle)
+    # A worker has to import TensorFlow anyway; here it would take a core from them.
+    store.set_facts(draw={"trials": options["trials"], "slot": min(1, options["workers"] - 1)})
+    return Listed(lambda trials: store.fact("drawn"))
 
 
 def _merged(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kexp.sweep.algorithms import drawn
 from kexp.sweep.calls import KeptData, disk_is_full, look, recipe_of, tested
 from kexp.sweep.folders import FULL_DISK, LOST_LEASE, folder_bytes, trial_folder
 from kexp.sweep.prune import Pruner
+from kexp.sweep.space import Dimension
 from kexp.sweep.store import Store, Trial
 from kexp.train.signals import Stopped
 
@@ -92,8 +94,7 @@ def _work(directory: Path, name: str, threads: int, heart: Heart) -> None:
     data = KeptData()
     recipe = recipe_of(description["recipe"])
     while True:
-        if name.startswith("0-"):
-            _for_the_sweep(store, directory, recipe, data)
+        _for_the_sweep(store, directory, recipe, data, slot=int(name.partition("-")[0]))
         trial = store.claim(name)
         if trial is None:
             time.sleep(_IDLE_S)
@@ -101,8 +102,18 @@ def _work(directory: Path, name: str, threads: int, heart: Heart) -> None:
             _run(store, directory, recipe, trial, heart)
 
 
-def _for_the_sweep(store: Store, directory: Path, recipe: Callable[..., Any], data: KeptData) -> None:
-    """Do what is asked once: look at what a run is like, and open the test part for the winner."""
+def _for_the_sweep(
+    store: Store, directory: Path, recipe: Callable[..., Any], data: KeptData, slot: int
+) -> None:
+    """Do what is asked once: draw trials, look at what a run is like, open the test part for the winners."""
+    draw = store.fact("draw")
+    if draw and slot == draw["slot"]:
+        dimensions = [Dimension.from_json(fields) for fields in store.fact("dimensions")]
+        sweep = store.fact("sweep")
+        values = drawn(sweep["algorithm"], dimensions, sweep["seed"], draw["trials"])
+        store.set_facts(drawn=values, draw=None)
+    if slot:
+        return
     if store.fact("look") == "wanted":
         store.set_facts(look=look(recipe, store.fact("sweep")["arguments"]))
     winners = store.fact("winners")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,25 +23,40 @@ _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient"
 
 def figures(training: Training) -> Figures:
     """Return the figures of a run, its time estimated from a few steps of its own; nothing is changed."""
-    per_step = training.batch_size * training.options["accumulate"]
-    few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
-    with trial(few) as engine:
-        disk_bytes, state_bytes = space_needed(engine), engine.state_bytes()
-        step_s = _step_s(engine, few, per_step)
-        epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
+    expected = expectation(training)
     weights = training.model.trainable_weights
     return Figures(
         parameters=training.model.count_params(),
         trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
-        state_bytes=state_bytes,
+        state_bytes=expected.state_bytes,
         activation_bytes=_activation_bytes(training),
         data_bytes=sum(_bytes(part) for part in (training.data.train, training.data.validation) if part),
-        disk_bytes=disk_bytes,
-        step_s=step_s,
-        epoch_s=epoch_s,
-        run_s=epoch_s * training.options["epochs"],
+        disk_bytes=expected.disk_bytes,
+        step_s=expected.step_s,
+        epoch_s=expected.epoch_s,
+        run_s=expected.epoch_s * training.options["epochs"],
         epochs=training.options["epochs"],
     )
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a run will take of time and disk."""
+
+    step_s: float
+    epoch_s: float
+    disk_bytes: int
+    state_bytes: int
+
+
+def expectation(training: Training) -> Expectation:
+    """Return what a run will take, by a few steps of its own; nothing is changed."""
+    per_step = training.batch_size * training.options["accumulate"]
+    few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
+    with trial(few) as engine:
+        step_s = _step_s(engine, few, per_step)
+        epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
+        return Expectation(step_s, epoch_s, space_needed(engine), engine.state_bytes())
 
 
 def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
