@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 import time
@@ -68,8 +69,13 @@ class Trial:
     def from_row(cls, row: sqlite3.Row) -> Trial:
         fields = dict(row)
         for name in ("searched", "arguments", "metrics"):
-            fields[name] = json.loads(fields[name] or "{}")
+            fields[name] = dict(_parsed(fields[name] or "{}"))
         return cls(**{**fields, "stripped": bool(fields["stripped"]), "told": bool(fields["told"])})
+
+
+@functools.lru_cache(maxsize=10_000)
+def _parsed(text: str) -> dict[str, Any]:
+    return json.loads(text)
 
 
 class Store:
@@ -93,6 +99,7 @@ class Store:
         self._connection.execute("PRAGMA synchronous=FULL")
         if create:
             self._connection.executescript(_SCHEMA)
+        self._read: tuple[tuple[int, int], list[Trial]] = ((-1, -1), [])
 
     def close(self) -> None:
         self._connection.close()
@@ -118,10 +125,14 @@ class Store:
                 connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
 
     def trials(self) -> list[Trial]:
-        """Return all trials in the order of their numbers."""
-        return [
-            Trial.from_row(row) for row in self._connection.execute("SELECT * FROM trials ORDER BY number")
-        ]
+        """Return all trials in the order of their numbers; read again only after a change."""
+        # The first counts what other connections have committed, the second what this one has changed.
+        others = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        version = (others, self._connection.total_changes)
+        if version != self._read[0]:
+            rows = self._connection.execute("SELECT * FROM trials ORDER BY number")
+            self._read = (version, [Trial.from_row(row) for row in rows])
+        return list(self._read[1])
 
     def events(self) -> list[tuple[str, int | None, Any]]:
         """Return what the algorithm was asked and told, in order."""

@@ -1,6 +1,7 @@
 """Every algorithm searches a planted function, proposes the same again, and lives with failures."""
 
 import math
+from collections import Counter
 
 import pytest
 
@@ -100,6 +101,21 @@ def test_hyperband_promotes_the_best_with_more_epochs_also_past_a_failure():
     promoted = [number for number, _, epochs in found if epochs == 3]
     assert sorted(promoted) == sorted(sorted(first, key=first.get)[-3:])
     assert algorithm.may_continue() == set()
+
+
+@pytest.mark.parametrize("epochs", [9, 27])
+def test_hyperbands_work_is_what_its_formula_says(epochs):
+    # Li et al. 2018, algorithm 1 with eta 3; KerasTuner rounds the size of a round up.
+    most = round(math.log(epochs, 3))
+    work, trials = Counter(), 0
+    for bracket in range(most, -1, -1):
+        first = math.ceil((most + 1) / (bracket + 1) * 3**bracket)
+        trials += first
+        for number in range(bracket + 1):
+            work[epochs // 3 ** (bracket - number)] += math.ceil(first / 3**number)
+    found = proposals(algorithm_for("hyperband", SPACE, 0, epochs), trials)
+    assert Counter(epochs for _, _, epochs in found) == work
+    assert len({number for number, _, _ in found}) == trials
 
 
 def test_hyperband_halves_a_bracket_that_the_trials_do_not_fill():
