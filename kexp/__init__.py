@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kexp.run.learning_rate import lr_find as lr_find
     from kexp.run.preflight import check as check
     from kexp.run.recipe import recipe as recipe
+    from kexp.run.reference import Reference as Reference
     from kexp.run.result import Result as Result
     from kexp.run.result import load as load
     from kexp.run.resume import resume as resume
@@ -46,6 +47,7 @@ _HOMES = {
     "Between": "kexp.ranges",
     "InputError": "kexp.errors",
     "Normalization": "kexp.ranges",
+    "Reference": "kexp.run.reference",
     "Result": "kexp.run.result",
     "Sweep": "kexp.sweep.result",
     "TrainOptions": "kexp.train.options",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any
 
 import cyclopts
 from cyclopts import Parameter
 
 from kexp import __version__
-from kexp.backend import require_tensorflow
+from kexp.backend import start_tensorflow
+from kexp.commands import (
+    argument_texts,
+    check,
+    find_learning_rate,
+    first_line,
+    train,
+    verify_resume,
+    with_help,
+)
 from kexp.errors import InputError, TrainingDiverged
 
 _MISTAKE = 2
@@ -68,21 +73,21 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), consume_multiple=True),
     )
-    for command in (list_, resume, export, predict):
+    for command in (list_, resume, export, predict, reproduce):
         app.command(command, name=command.__name__.rstrip("_"))
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
     verify.command(
         _recipes(
             ("verify", "resume"),
             "Kill a recipe at random moments; it must end as if left alone.",
-            _verify_resume,
+            verify_resume,
             arguments,
         )
     )
     for name, text, action in (
-        ("run", "Train a recipe", _train),
-        ("check", "Look for what would make a recipe's run fail, and estimate what it takes", _check),
-        ("lr-find", "Find the learning rate to begin with", _find_learning_rate),
+        ("run", "Train a recipe", train),
+        ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
+        ("lr-find", "Find the learning rate to begin with", find_learning_rate),
     ):
         text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
         app.command(_recipes((name,), text, action, arguments))
@@ -103,7 +108,7 @@ def _recipes(
         from kexp import recipes
 
         for name in recipes.__all__:
-            app.command(_with_help(getattr(recipes, name), action), name=name)
+            app.command(with_help(getattr(recipes, name), action), name=name)
     return app
 
 
@@ -116,7 +121,7 @@ def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
 
         for name in recipes.__all__:
             recipe = getattr(recipes, name)
-            app.command(command(recipe, _argument_texts(recipe), start_tensorflow), name=name)
+            app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
     return app
 
 
@@ -130,7 +135,7 @@ def list_() -> None:
 
     console = Console(highlight=False)
     for title, rows in (
-        ("recipe", [(name, _first_line(getattr(recipes, name))) for name in recipes.__all__]),
+        ("recipe", [(name, first_line(getattr(recipes, name))) for name in recipes.__all__]),
         ("data", sorted(names().items())),
     ):
         table = Table(title, "", box=None, pad_edge=False, header_style="bold")
@@ -171,7 +176,7 @@ def resume(run_dir: str, *, quiet: bool = False) -> None:
     from kexp.run.resume import recorded_call
 
     recipe, arguments = recorded_call(run_dir)
-    _train(recipe, **arguments, quiet=quiet)
+    train(recipe, **arguments, quiet=quiet)
 
 
 def predict(directory: str, inputs: str) -> None:
@@ -190,6 +195,34 @@ def predict(directory: str, inputs: str) -> None:
     exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)
 
 
+def reproduce(
+    recipe: str | None = None, *, seeds: int = 3, dir: str = "reproduced", table: str | None = None
+) -> None:
+    """Run what recipes refer to in papers and pages, and exit with 1 when a published figure is not met.
+
+    Args:
+        recipe: Its name; by default all recipes.
+        seeds: How many seeds, from 0, 1 or more.
+        dir: Where the run folders go; the same line again goes on with them.
+        table: Markdown file to write the figures to.
+    """
+    from kexp import recipes
+    from kexp.errors import nearest
+    from kexp.verify.reproduce import check_table, reproduce, write_table
+
+    if recipe is not None and recipe not in recipes.__all__:
+        raise InputError(f"there is no recipe {recipe}{nearest(recipe, recipes.__all__)}.")
+    chosen = [getattr(recipes, name) for name in ([recipe] if recipe else recipes.__all__)]
+    if table is not None:
+        check_table(table)
+    start_tensorflow()
+    found = reproduce(chosen, seeds=seeds, dir=dir)
+    if table is not None:
+        write_table(found, table)
+    if not all(one.met for one in found):
+        sys.exit(1)
+
+
 def prepare(name: str, *, data_dir: str | None = None) -> None:
     """Download a data set of tensorflow-datasets and prepare it for use by its name.
 
@@ -201,143 +234,6 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
 
     start_tensorflow()
     prepare_data(name, data_dir)
-
-
-def _with_help(recipe: Callable[..., Any], action: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the recipe's signature, and the options of `action`, that hands both to it."""
-
-    def command(*args: Any, **kwargs: Any) -> None:
-        action(recipe, *args, **kwargs)
-
-    texts = _argument_texts(recipe)
-    signature = inspect.signature(recipe)
-    own = [
-        parameter
-        for parameter in inspect.signature(action, eval_str=True).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
-    parameters = [
-        parameter.replace(annotation=Annotated[parameter.annotation, Parameter(help=texts.get(name))])
-        for name, parameter in signature.parameters.items()
-        if name not in {option.name for option in own}
-    ]
-    command.__signature__ = signature.replace(parameters=[*parameters, *own])  # type: ignore[attr-defined]
-    command.__doc__ = _first_line(recipe)
-    return command
-
-
-def _train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
-    from kexp.run.recipe import bind
-
-    bind(recipe, *args, **kwargs)
-    start_tensorflow()
-    result = recipe(*args, **kwargs)
-    if not kwargs.get("quiet"):
-        _report(result)
-
-
-def _check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Print what a look before the run finds, and exit with 1 when there is a problem."""
-    from kexp.run.recipe import bind
-
-    bind(recipe, *args, **kwargs)
-    start_tensorflow()
-    from kexp.run.preflight import check
-
-    report = check(recipe, *args, **kwargs)
-    if not kwargs.get("quiet"):
-        print(report)
-    if not report.ok:
-        sys.exit(1)
-
-
-def _find_learning_rate(
-    recipe: Callable[..., Any],
-    *args: Any,
-    steps: Annotated[int, Parameter(help="Training steps, each at a higher rate. [10 or more]")] = 100,
-    plot: Annotated[str | None, Parameter(help="PNG file to draw to; replaced if it exists.")] = None,
-    **kwargs: Any,
-) -> None:
-    """Print the suggested rate, and draw the losses if asked for."""
-    from kexp.atomic import replacing
-    from kexp.ranges import AtLeast, check_value
-    from kexp.run.recipe import bind
-
-    bind(recipe, *args, **kwargs)
-    check_value("steps", steps, Annotated[int, AtLeast(10)])
-    if plot is not None and (not plot.endswith(".png") or not Path(plot).expanduser().parent.is_dir()):
-        raise InputError(f"plot must be a .png file in a folder that exists; received {plot!r}.")
-    start_tensorflow()
-    from kexp.run.learning_rate import lr_find
-
-    search = lr_find(recipe, *args, steps=steps, **kwargs)
-    print(search)
-    if plot is not None:
-        with replacing(Path(plot).expanduser()) as temporary:
-            search.plot().savefig(temporary, dpi=110)
-
-
-def _verify_resume(
-    recipe: Callable[..., Any],
-    *args: Any,
-    kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
-    **kwargs: Any,
-) -> None:
-    """Print the proof's outcome, and exit with 1 when the runs differ."""
-    from kexp import verify
-
-    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
-    report = verify.resume(recipe, kills=kills, **arguments)
-    print(report)
-    if report.difference is not None:
-        sys.exit(1)
-
-
-def _report(result: Any) -> None:
-    for name, value in result.metrics.items():
-        print(f"{name:<28} {value:.4f}")
-    print(f"run folder                   {result.run_dir}")
-
-
-def _first_line(function: Callable[..., Any]) -> str:
-    return (function.__doc__ or "").strip().partition("\n")[0]
-
-
-def _argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
-    """Return what the help says of each argument: its docstring, and its range."""
-    from docstring_parser import parse_from_object
-
-    from kexp.ranges import ranges_of
-    from kexp.train.options import TrainOptions
-
-    documented = [*parse_from_object(TrainOptions).params, *parse_from_object(recipe).params]
-    texts = {item.arg_name: " ".join((item.description or "").split()) for item in documented}
-    for name, parameter in inspect.signature(recipe).parameters.items():
-        limits = " and ".join(str(limit) for limit in ranges_of(parameter.annotation))
-        texts[name] = f"{texts.get(name, '')} [{limits}]" if limits else texts.get(name, "")
-    return texts
-
-
-def start_tensorflow() -> None:
-    """Import TensorFlow with its start-up notices, which C++ writes past Python, off the terminal.
-
-    Raises:
-        InputError: TensorFlow is not installed.
-    """
-    require_tensorflow()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        import tensorflow as tf
-
-        tf.config.list_logical_devices()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from kexp.data import check_source
 from kexp.errors import InputError, nearest
 from kexp.ranges import check_value
 from kexp.run.folder import RunFolder
+from kexp.run.reference import Reference
 from kexp.run.result import Result, load
 from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
 
@@ -41,7 +42,9 @@ def current_call() -> Call | None:
     return _current.get()
 
 
-def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def recipe(
+    *, references: Sequence[Reference] = (), **defaults: Unpack[TrainOptions]
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Make a function a recipe: its signature gains every training option, and its calls are checked.
 
     A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
@@ -49,6 +52,7 @@ def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]]
     the seed is set before its body runs.
 
     Args:
+        references: Published figures that it is to meet; `kexp reproduce` runs them.
         **defaults: The recipe's own defaults of the training options.
 
     Returns:
@@ -82,6 +86,7 @@ def recipe(**defaults: Unpack[TrainOptions]) -> Callable[[Callable[..., Result]]
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.is_recipe = True  # type: ignore[attr-defined]
+        call.references = tuple(references)  # type: ignore[attr-defined]
         return call
 
     return decorate

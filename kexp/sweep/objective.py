@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kexp.errors import InputError, nearest
+from kexp.run.reference import better
 from kexp.sweep.store import State, Trial
-
-_RISING = ("accuracy", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "score", "similarity")
 
 
 class Objective:
@@ -25,7 +24,7 @@ class Objective:
 
     def __init__(self, asked: str | None) -> None:
         self.name = asked
-        self.mode = _mode_by_name(asked) if asked else "max"
+        self.mode: str = better(asked) if asked else "max"
 
     def settle(self, look: dict[str, Any]) -> None:
         """Take name and direction from what was seen of a run, if anything was.
@@ -59,7 +58,7 @@ class Objective:
         """Return a trial's state, score and error: completed needs a finite figure."""
         if self.name is None and trial.metrics:
             self.name = next(name for name in ("val_accuracy", "val_loss", "loss") if name in trial.metrics)
-            self.mode = _mode_by_name(self.name)
+            self.mode = better(self.name)
         score = trial.metrics.get(self.name or "")
         if trial.state != "completed":
             return trial.state, score, trial.error
@@ -82,7 +81,3 @@ class Objective:
     def best(self, trials: Sequence[Trial]) -> Trial | None:
         """Return the best completed trial, or None."""
         return next(iter(self.ranked(trials)), None)
-
-
-def _mode_by_name(name: str) -> str:
-    return "max" if any(word in name for word in _RISING) else "min"

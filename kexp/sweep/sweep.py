@@ -136,13 +136,7 @@ def search(
         oracle: As `sweep`'s.
         on_start: Called when the workers have been started, before TensorFlow is imported in this process.
     """
-    checked = {
-        **options,
-        **{name: check_value(name, options[name], kind) for name, kind in _OPTION_TYPES.items()},
-    }
-    parse_budget(checked["budget"])
-    if checked["seeds_for_top"] == 1:
-        raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
+    checked = _checked(options)
     searched = space_of(recipe, space)
     fixed = _fixed(recipe, searched, checked)
     description = _described(recipe, searched, fixed, checked, oracle)
@@ -184,6 +178,8 @@ def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
     if options["prune"] and options["cluster"]:
         raise InputError("prune cannot be used with cluster; leave one of them out.")
+    if options["resources"] and not options["cluster"]:
+        raise InputError("resources needs cluster, whose machines have them; give cluster or leave it out.")
     return {**options, **by_type}
 
 
@@ -214,6 +210,7 @@ def _algorithm(
     if by_results or options["cluster"] is not None:
         # KerasTuner takes seconds to import, as TensorFlow does in the workers, which have begun to.
         on_start()
+        store.set_facts(draw=None)  # which an interrupted sweep without a cluster may have left
         return algorithm_for(options["algorithm"], space, options["seed"], _epochs(recipe, fixed), oracle)
     # A worker has to import TensorFlow anyway; here it would take a core from them.
     store.set_facts(draw={"trials": options["trials"], "slot": min(1, options["workers"] - 1)})

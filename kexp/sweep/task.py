@@ -17,9 +17,12 @@ from typing import Any, Literal
 from kexp.errors import InputError
 from kexp.sweep.calls import KeptData, disk_is_full, look, recipe_of, tested
 from kexp.sweep.folders import folder_bytes, trial_folder
+from kexp.train.checkpoint import newest_step
 from kexp.train.signals import Stopped, StopRequest
 
 Call = Literal["look", "trial", "test"]
+ATTEMPTS = 4  # Ray's first and three more, when a node or a process is lost
+_BEGUN = " process "
 _DYING_S = 60.0  # how long a lost attempt may hold its run folder
 
 
@@ -30,6 +33,7 @@ class Order:
     Attributes:
         call: "look" at what a run is like, run a "trial", or "test" the winners.
         runs: Number and arguments of each trial that it is about.
+        step: Of the trial's newest checkpoint.
         recipe: Its name.
         directory: The sweep folder.
         mark: A file in it that no other folder has.
@@ -39,6 +43,7 @@ class Order:
 
     call: Call
     runs: list[tuple[int, dict[str, Any]]]
+    step: int
     recipe: str
     directory: Path
     mark: str
@@ -105,7 +110,9 @@ def _test(order: Order, recipe: Callable[..., Any], data: KeptData) -> dict[str,
     try:
         with data.test_part():
             metrics = [
-                tested(recipe, arguments, trial_folder(order.directory, number))
+                _when_free(
+                    functools.partial(tested, recipe, arguments, trial_folder(order.directory, number))
+                )
                 for number, arguments in order.runs
             ]
     except Exception as error:
@@ -118,9 +125,12 @@ def _trial(order: Order, recipe: Callable[..., Any], data: KeptData) -> dict[str
 
     keras.utils.clear_session()
     (number, arguments), started_s = order.runs[0], time.monotonic()
-    folder = trial_folder(order.directory, number)
+    folder, log = trial_folder(order.directory, number), crash_log(order.directory, number)
+    # Ray tries again without end when its memory monitor has killed a process.
+    if _begun(log) >= ATTEMPTS and newest_step(folder / "checkpoints") == order.step:
+        return {"state": "lost", "error": "its process was killed, perhaps for want of memory."}
     try:
-        with _crash_traced(crash_log(order.directory, number)):
+        with _crash_traced(log):
             result = _when_free(lambda: recipe(**arguments, run_dir=str(folder), quiet=True))
         metrics = {name: float(value) for name, value in result.metrics.items()}
         outcome: dict[str, Any] = {"state": "completed", "metrics": metrics}
@@ -131,6 +141,10 @@ def _trial(order: Order, recipe: Callable[..., Any], data: KeptData) -> dict[str
     return {**outcome, "seconds": time.monotonic() - started_s, "bytes": folder_bytes(folder)}
 
 
+def _begun(log: Path) -> int:
+    return log.read_text(encoding="utf-8", errors="replace").count(_BEGUN) if log.is_file() else 0
+
+
 def _failed(error: Exception) -> dict[str, Any]:
     return {"state": "failed", "error": "".join(traceback.format_exception(error))}
 
@@ -139,7 +153,7 @@ def _failed(error: Exception) -> dict[str, Any]:
 def _crash_traced(path: Path) -> Iterator[None]:
     """Have the trace of a crash in the sweep folder, where the coordinator finds it."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(f"{platform.node()} process {os.getpid()}\n")
+        file.write(f"{platform.node()}{_BEGUN}{os.getpid()}\n")
         file.flush()
         faulthandler.enable(file)
         try:
