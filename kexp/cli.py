@@ -184,7 +184,8 @@ def predict(directory: str, inputs: str) -> None:
 
     Args:
         directory: Folder of an exported model.
-        inputs: An image, a CSV or Parquet file with the columns of the training data, or a .npy array.
+        inputs: An image, a CSV or Parquet file with the columns of the training data, a .txt file with a
+            text in every line, or a .npy array.
     """
     from kexp.data.inputs import read_inputs
     from kexp.export import load_exported

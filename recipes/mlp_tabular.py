@@ -54,7 +54,6 @@ def mlp_tabular(
         kinds=("table", "array"),
     )
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
-    targets, regression = dataset.train.targets, dataset.spec.task == "regression"
     model = kexp.models.mlp(
         preprocessing.output_shape[1:],
         dataset.spec.outputs,
@@ -62,7 +61,6 @@ def mlp_tabular(
         activation=activation,
         normalization=normalization,
         dropout=dropout,
-        output_scale=targets.std(axis=0).tolist() if regression else 1.0,
-        output_offset=targets.mean(axis=0).tolist() if regression else 0.0,
+        **kexp.models.output_range(dataset),
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -33,7 +33,8 @@ sys.path.insert(0, str(ROOT))
 TRIALS = 12
 LEASE_S = 6.0
 FAULTS = ("segfault", "raise", "nan", "none")
-ACTIONS = ("kill worker", "kill coordinator", "freeze worker", "kill worker", "kill coordinator")
+# What every sweep goes through, in an order of its own, as far as it has not come to its end before.
+ACTIONS = (*["kill worker"] * 3, *["kill coordinator"] * 3, "freeze worker")
 _CALL = """
 import json, sys
 import kexp.sweep
@@ -110,7 +111,7 @@ def _under_fire(
 ) -> tuple[list[str], list[str], float]:
     """Return what is wrong afterwards, what was done to the sweep, and its seconds."""
     started_s, done, process = time.monotonic(), [], _start(directory, options)
-    planned = [moments.choice(ACTIONS) for _ in range(moments.randint(2, 5))]
+    planned = moments.sample(ACTIONS, len(ACTIONS))
     due_s = time.monotonic() + moments.uniform(3, 9)
     while process.poll() is None or process.returncode == -signal.SIGKILL:
         if process.poll() is not None:
@@ -118,7 +119,7 @@ def _under_fire(
             process = _start(directory, options)
         if planned and time.monotonic() >= due_s and _inflict(planned[0], process, moments):
             done.append(planned.pop(0))
-            due_s = time.monotonic() + moments.uniform(0.5, 7)
+            due_s = time.monotonic() + moments.uniform(0.3, 5)
         time.sleep(0.02)
     _, errors = process.communicate()
     problems = [f"exit code {process.returncode}: {errors.decode()[-2000:]}"] if process.returncode else []

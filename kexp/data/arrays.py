@@ -1,4 +1,4 @@
-"""NumPy arrays as a source: what they are (images, series, columns) and whether they can be used."""
+"""NumPy arrays as a source: what they are (images, series, text, columns) and whether they can be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from kexp.data import series
 from kexp.data.spec import Kind, Source
+from kexp.data.text import as_text, is_text
 from kexp.errors import InputError
 
 PARTS = ("train", "validation", "test")
@@ -32,10 +34,12 @@ def _is_pair(item: object) -> bool:
 def from_mapping(source: Mapping[str, Any], name: str = "arrays") -> Source:
     """Read a mapping with the keys x_train and y_train, and the same for validation and test if there.
 
-    Keys of other names, such as length_train, are left alone; class_names gives the names of the labels.
+    Steps of the series in x_train after those that length_train counts are padding, and likewise for the
+    other parts; class_names gives the names of the labels. Keys of other names are left alone.
 
     Raises:
-        InputError: When a key of a pair is lacking, or one looks like a misspelt part.
+        InputError: When a key of a pair is lacking, or one looks like a misspelt part, and for lengths
+            that are not those of the series.
     """
     expected = [f"{axis}_{part}" for part in PARTS for axis in "xy"]
     strange = sorted(key for key in source if str(key)[:2] in ("x_", "y_") and key not in expected)
@@ -51,9 +55,16 @@ def from_mapping(source: Mapping[str, Any], name: str = "arrays") -> Source:
             f"y_test, received {', '.join(map(str, source)) or 'none'}; add or rename "
             f"{', '.join(lacking or map(str, strange))}."
         )
-    parts = {part: (source[f"x_{part}"], source[f"y_{part}"]) for part in PARTS if f"x_{part}" in source}
+    parts = {
+        part: (_inputs(source, name, part), source[f"y_{part}"]) for part in PARTS if f"x_{part}" in source
+    }
     class_names = tuple(str(label) for label in np.asarray(source.get("class_names", ())).tolist())
     return Source(name, parts, class_names=class_names)
+
+
+def _inputs(source: Mapping[str, Any], name: str, part: str) -> Any:
+    inputs, lengths = source[f"x_{part}"], source.get(f"length_{part}")
+    return inputs if lengths is None else series.with_lengths(name, part, inputs, lengths)
 
 
 def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, dict[str, np.ndarray]]:
@@ -64,14 +75,19 @@ def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, di
         parts: Inputs and targets by part.
 
     Returns:
-        The kind and the inputs by part, copies where the caller's own arrays would be shared: uint8
-        of rank 3 or 4 are images (samples, height, width, channels) uint8; other numbers of rank 3
-        are series (samples, steps, channels) float32, and of any other rank arrays float32.
+        The kind and the inputs by part, copies where the caller's own arrays would be shared: strings
+        are text (samples,) of str objects; uint8 of rank 3 or 4 are images (samples, height, width,
+        channels) uint8; other numbers of rank 3, and lists of (steps, channels) arrays, are series
+        (samples, steps, channels) float32, padded with NaN to the longest; and of any other rank
+        arrays float32.
 
     Raises:
-        InputError: For empty, ragged, non-numeric, NaN, infinite or mismatched inputs.
+        InputError: For empty, ragged, infinite, mismatched or other inputs, and for NaN that does not pad.
     """
-    raw = {part: _numeric(name, part, x, y) for part, (x, y) in parts.items()}
+    if is_text(parts["train"][0]):
+        return "text", {part: _texts(name, part, x, y) for part, (x, y) in parts.items()}
+    padded = series.pad(name, {part: x for part, (x, _) in parts.items()})
+    raw = {part: _numeric(name, part, padded[part], y) for part, (_, y) in parts.items()}
     for part, array in raw.items():
         _require_same(name, part, array, raw["train"])
     image = raw["train"].dtype == np.uint8 and raw["train"].ndim in (3, 4)
@@ -81,18 +97,24 @@ def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, di
     return kind, {part: _floats(name, part, array) for part, array in raw.items()}
 
 
+def _texts(name: str, part: str, x: Any, y: Any) -> np.ndarray:
+    texts = as_text(f"data {name!r}: the {part} inputs", x)
+    _require_targets(name, part, texts, y)
+    return texts
+
+
 def _numeric(name: str, part: str, x: object, y: object) -> np.ndarray:
     try:
         array = np.asarray(x)
-        samples = len(np.asarray(y)) if np.ndim(y) else 0  # type: ignore[arg-type]
     except ValueError:
         raise InputError(
-            f"data {name!r}: the {part} samples differ in shape, expected one array; pad or cut them first."
+            f"data {name!r}: the {part} samples differ in shape, expected one array, or a list of "
+            f"(steps, channels) arrays if they are series; pad or cut them first."
         ) from None
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"data {name!r}: expected {part} inputs of numbers, received {array.dtype} {array.shape}; encode "
-            f"text first, or pass a DataFrame with target= for a table of mixed columns."
+            f"data {name!r}: expected {part} inputs of numbers, received {array.dtype} {array.shape}; pass "
+            f"text as one string per sample, and a table of mixed columns as a DataFrame with target=."
         )
     if array.size == 0:
         raise InputError(
@@ -103,12 +125,22 @@ def _numeric(name: str, part: str, x: object, y: object) -> np.ndarray:
             f"data {name!r}: expected {part} inputs of shape (samples, ...), received {array.shape}; pass "
             f"x[:, None] if each sample is one number."
         )
-    if len(array) != samples:
+    _require_targets(name, part, array, y)
+    return array
+
+
+def _require_targets(name: str, part: str, inputs: np.ndarray, y: Any) -> None:
+    try:
+        targets = len(np.asarray(y)) if np.ndim(y) else 0
+    except ValueError:
         raise InputError(
-            f"data {name!r}: the {part} part has {len(array)} inputs and {samples} targets; pass as many of "
+            f"data {name!r}: the {part} targets differ in shape, expected one array; mend them."
+        ) from None
+    if len(inputs) != targets:
+        raise InputError(
+            f"data {name!r}: the {part} part has {len(inputs)} inputs and {targets} targets; pass as many of "
             f"one as of the other."
         )
-    return array
 
 
 def _require_same(name: str, part: str, array: np.ndarray, train: np.ndarray) -> None:
@@ -133,10 +165,14 @@ def _image(name: str, array: np.ndarray) -> np.ndarray:
 def _floats(name: str, part: str, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its sample
         floats = array.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(floats).reshape(len(floats), -1).all(axis=1))
+    bad = np.flatnonzero(~series.complete(floats))
     if len(bad):
+        allowed = "only a table may have missing values"
+        if floats.ndim == 3:
+            allowed = "in a series NaN may only stand in all channels of steps at its end, which pads it"
         raise InputError(
             f"data {name!r}: {len(bad)} {part} samples hold NaN or infinite values (in float32), the first "
-            f"is sample {bad[0]}; remove or fill them (only a table may have missing values)."
+            f"is sample {bad[0]}; remove or fill them ({allowed})."
         )
+    floats[np.isnan(floats)] = np.nan  # one pattern of bits, so that equal series have equal hashes
     return floats

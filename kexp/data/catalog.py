@@ -23,6 +23,8 @@ DESCRIPTIONS = {
     "npz": "arrays in an .npz file",
     "idx": "images in IDX files",
     "images": "images in class folders",
+    "csv": "table in a CSV file",
+    "parquet": "table in a Parquet file",
     "tfds": "prepared by tensorflow-datasets",
 }
 
@@ -39,6 +41,8 @@ class Place:
 def find(source: str | Path) -> Place:
     """Find a data set: a name in KEXP_DATA_DIR, an embedded name, a path, or a TFDS name that is prepared.
 
+    A table in KEXP_DATA_DIR gives way to an embedded name: it would need arguments that the name does not.
+
     Args:
         source: Name or path; a Path is never taken for a name.
 
@@ -50,6 +54,8 @@ def find(source: str | Path) -> Place:
             return place
         if source in EMBEDDED:
             return Place(source, "embedded", Path())
+        if place := _table_in_data_dir(source):
+            return place
     for path in _paths(source):
         if path.exists():
             return _at(path)
@@ -91,7 +97,7 @@ def names() -> dict[str, str]:
     found = dict(EMBEDDED)
     folder = data_dir()
     for path in folder.iterdir() if folder and folder.is_dir() else ():
-        name = path.name.removesuffix(".npz")
+        name = _without_suffix(path.name)
         if NAME.match(name) and (form := _listed(name)):
             found[name] = f"{DESCRIPTIONS[form]}: {path}"
     return dict(sorted(found.items()))
@@ -102,7 +108,13 @@ def _listed(name: str) -> Form | None:
         place = _in_data_dir(name)
     except InputError:  # several configurations to choose from, which loading it will say
         return "tfds"
+    if place is None and name not in EMBEDDED:
+        place = _table_in_data_dir(name)
     return place.form if place else None
+
+
+def _without_suffix(name: str) -> str:
+    return next((name.removesuffix(suffix) for suffix in FILE_FORMS if name.endswith(suffix)), name)
 
 
 def data_dir() -> Path | None:
@@ -172,6 +184,15 @@ def _in_data_dir(name: str) -> Place | None:
         return Place(name, "npz", file)
     form = _folder_form(folder / name)
     return Place(name, form, folder / name) if form else None
+
+
+def _table_in_data_dir(name: str) -> Place | None:
+    folder = data_dir()
+    for suffix, form in FILE_FORMS.items() if folder else ():
+        assert folder
+        if form != "npz" and (file := folder / f"{name}{suffix}").is_file():
+            return Place(name, form, file)
+    return None
 
 
 def _prepared(source: str) -> Place | None:

@@ -1,4 +1,4 @@
-"""Real data that is there without a download: scikit-learn's, and a sample of Fashion-MNIST."""
+"""Real data that is there without a download: scikit-learn's, and what lies in the folder samples."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from kexp.data.files import read_npz
 from kexp.data.spec import Column, Source, column_name
+from kexp.errors import InputError, nearest
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -16,7 +17,10 @@ EMBEDDED = {
     "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
     "digits": "images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)",
     "fashion_mnist_small": "images: 5,000 of Fashion-MNIST, 28x28x1, 10 classes (Zalando, MIT)",
+    "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
     "iris": "table: 150 flowers, 4 measurements, 3 classes (scikit-learn)",
+    "japanese_vowels": "series: 640 spoken vowels of 7 to 29 steps, 9 speakers (Kudo et al., CC BY 4.0)",
+    "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
     "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
 }
 
@@ -24,13 +28,56 @@ EMBEDDED = {
 def read_embedded(name: str) -> Source:
     """Read one of the data sets in `EMBEDDED`.
 
+    Raises:
+        InputError: For a series that has no samples before it is cut into windows.
+
     Example:
         >>> read_embedded("iris").class_names
         ('setosa', 'versicolor', 'virginica')
     """
-    if name == "fashion_mnist_small":
-        return read_npz(SAMPLES / "fashion_mnist_small.npz", name)
+    if name == "sunspots":
+        raise InputError(
+            "data 'sunspots' is one long series, expected samples; cut it into them with "
+            "kexp.data.windows('sunspots', history=…, test=…)."
+        )
+    if name in ("fashion_mnist_small", "japanese_vowels"):
+        return read_npz(sample_path(name), name)
+    if name == "first_names":
+        return _first_names()
     return _digits() if name == "digits" else _table(name)
+
+
+def sample_path(name: str) -> Path:
+    """Return the path of a file that comes with kexp, with its licence beside it in NAME.LICENSE.
+
+    Args:
+        name: "fashion_mnist_small" (.npz), "first_names" (.csv.gz: name, label), "japanese_vowels" (.npz),
+            "moby_dick" (.txt.gz), "pronunciations" (.csv.gz: word, phonemes) or "sunspots" (.csv: year,
+            sunactivity).
+
+    Raises:
+        InputError: There is no such file.
+
+    Example:
+        >>> sample_path("moby_dick").name
+        'moby_dick.txt.gz'
+    """
+    files = {path.name.partition(".")[0]: path for path in SAMPLES.iterdir() if path.suffix != ".LICENSE"}
+    if name not in files:
+        raise InputError(
+            f"name={name!r}: there is no such sample{nearest(name, files)}; give one of "
+            f"{', '.join(sorted(files))}."
+        )
+    return files[name]
+
+
+def _first_names() -> Source:
+    from kexp.data.tables import from_frame, read_csv
+
+    names = read_csv(sample_path("first_names"), text="name").drop_duplicates()
+    # A name that stands under both labels has no right answer.
+    names = names.drop_duplicates("name", keep=False)
+    return from_frame(names, "first_names", "label", "classification", "name")
 
 
 def _digits() -> Source:

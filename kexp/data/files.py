@@ -16,13 +16,15 @@ from kexp.data.spec import Source
 from kexp.errors import InputError
 
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$")
+KEYS = ("x_", "y_", "length_", "class_names")
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def read_npz(path: Path, name: str) -> Source:
     """Read an .npz file with x_train and y_train, and x_test, y_test, x_validation, y_validation if there.
 
-    Nothing in it is ever unpickled.
+    With length_train and so on, the steps of a series after its length are padding. Nothing in the file is
+    ever unpickled.
 
     Raises:
         InputError: For a file that is no .npz, is damaged, lacks keys or holds Python objects.
@@ -34,7 +36,7 @@ def read_npz(path: Path, name: str) -> Source:
                 raise InputError(
                     f"file {path}: expected an .npz archive, received one .npy array; use np.savez."
                 )
-            wanted = [key for key in archive.files if key[:2] in ("x_", "y_") or key == "class_names"]
+            wanted = [key for key in archive.files if key.startswith(KEYS)]
             return from_mapping({key: _member(path, archive, key) for key in wanted}, name)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):

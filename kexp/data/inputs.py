@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from kexp.data.images import SUFFIXES as IMAGE_SUFFIXES
+from kexp.data.series import complete, listed, padded_to
 from kexp.data.spec import Column, Inputs, Spec, column_name
 from kexp.data.tables import read_csv, read_parquet
+from kexp.data.text import as_text, read_lines
 from kexp.errors import InputError
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -24,13 +26,16 @@ def as_inputs(raw: Any, spec: Spec) -> Inputs:
 
     Args:
         raw: For a table a DataFrame or a mapping from column name to values, where other columns are
-            ignored, or to one value each for a single sample. For everything else an array of
+            ignored, or to one value each for a single sample. For text strings or one string, or a
+            DataFrame with the column of the training data. For everything else an array of
             (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
-            may be left out.
+            may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
+            than those of training, and may end in steps of NaN.
         spec: The data that the model was made for.
 
     Returns:
-        (samples, *spec.input_shape) of spec.dtype; for a table a dict with a vector of (samples,) per
+        (samples, *spec.input_shape) of spec.dtype, shorter series ending in steps of NaN; for text
+        (samples,) str objects; for a table a dict with a vector of (samples,) per
         column: float32 with NaN for what is missing, or str objects with "".
 
     Raises:
@@ -47,6 +52,10 @@ def as_inputs(raw: Any, spec: Spec) -> Inputs:
     """
     if spec.kind == "table":
         return _columns(raw, spec)
+    if spec.kind == "text":
+        return _texts(raw, spec)
+    if spec.kind == "series" and listed(raw):
+        raw = padded_to("inputs:", raw, *spec.input_shape)
     array = _numeric(raw)
     return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
 
@@ -55,8 +64,8 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
     """Read the raw inputs of a model from a file.
 
     Args:
-        path: An image for a model of images, .csv, .csv.gz or .parquet for one of tables, .npy for
-            any other array. Nothing in it is unpickled.
+        path: An image for a model of images; .csv, .csv.gz or .parquet for one of tables; for one of
+            text these, or .txt with a text in every line; .npy for any array. Nothing in it is unpickled.
         spec: The data that the model was made for.
 
     Returns:
@@ -76,10 +85,10 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
         return _named(path, _read_array(path), spec)
     if path.suffix.lower() in IMAGE_SUFFIXES and spec.kind == "image":
         return _named(path, _read_image(path, spec), spec)
-    if name.endswith(TABLE_SUFFIXES) and spec.kind == "table":
-        text = [column.name for column in spec.columns if column.kind == "category"]
-        frame = read_parquet(path) if name.endswith(".parquet") else read_csv(path, text)
-        return _named(path, frame, spec)
+    if name.endswith(".txt") and spec.kind == "text":
+        return _named(path, read_lines(path), spec)
+    if name.endswith(TABLE_SUFFIXES) and spec.kind in ("table", "text"):
+        return _named(path, _read_table(path, spec), spec)
     raise InputError(
         f"path {path} must be {_wanted_files(spec)} for a model of this kind of data ({spec.kind})."
     )
@@ -88,6 +97,11 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
 def _wanted_files(spec: Spec) -> str:
     if spec.kind == "table":
         return f"a table ({', '.join(TABLE_SUFFIXES)})"
+    if spec.kind == "text":
+        return (
+            f"lines of text (.txt), a table with the column {_text_column(spec)!r} "
+            f"({', '.join(TABLE_SUFFIXES)}) or an array (.npy)"
+        )
     if spec.kind == "image":
         return f"an image ({', '.join(sorted(IMAGE_SUFFIXES))}) or an array (.npy)"
     return "an array (.npy)"
@@ -98,6 +112,32 @@ def _named(path: Path, raw: Any, spec: Spec) -> Inputs:
         return as_inputs(raw, spec)
     except InputError as error:
         raise InputError(f"file {path}: {error}") from None
+
+
+def _read_table(path: Path, spec: Spec) -> Any:
+    if path.name.lower().endswith(".parquet"):
+        return read_parquet(path)
+    categories = [column.name for column in spec.columns if column.kind == "category"]
+    return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else None)
+
+
+def _text_column(spec: Spec) -> str:
+    return spec.columns[0].name if spec.columns else "text"
+
+
+def _texts(raw: Any, spec: Spec) -> np.ndarray:  # (samples,) str objects
+    if isinstance(raw, Mapping) or hasattr(raw, "columns"):
+        values, column = _by_name(raw), _text_column(spec)
+        if column not in values:
+            raise InputError(f"inputs lack the column {column!r}, expected the text there; rename a column.")
+        raw = values[column]
+    if isinstance(raw, str):
+        raw = [raw]
+    if not (isinstance(raw, list | tuple) or np.ndim(raw) == 1) or not len(raw):
+        raise InputError(
+            f"inputs must be one string or more, received {_described(raw)}; give a list of them."
+        )
+    return as_text("inputs", raw)
 
 
 def _read_array(path: Path) -> np.ndarray:
@@ -154,7 +194,10 @@ def _numeric(raw: Any) -> np.ndarray:
     try:
         array = np.asarray(raw)
     except ValueError:
-        raise InputError("inputs differ in shape, expected one array; pad or cut them first.") from None
+        raise InputError(
+            "inputs differ in shape, expected one array, or a list of (steps, channels) arrays for a model "
+            "of series; pad or cut them first."
+        ) from None
     if array.dtype.kind not in "biuf":
         raise InputError(f"inputs must be an array of numbers, received {_described(raw)}; convert it first.")
     return array
@@ -190,10 +233,13 @@ def _with_dtype(array: np.ndarray, spec: Spec) -> np.ndarray:
         return _as_uint8(array)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
         floats = array.astype(spec.dtype)
-    bad = np.flatnonzero(~np.isfinite(floats).reshape(len(floats), -1).all(axis=1))
-    if len(bad):
+    ends_in_nan = spec.kind == "series"
+    finite = complete(floats) if ends_in_nan else np.isfinite(floats).reshape(len(floats), -1).all(1)
+    if not finite.all():
+        allowed = " (it may only pad the end of a series, in all channels)" if ends_in_nan else ""
         raise InputError(
-            f"inputs must be finite, received NaN or infinity in sample {bad[0]}; remove or fill it."
+            f"inputs must be finite, received NaN or infinity in sample {finite.argmin()}; remove or fill "
+            f"it{allowed}."
         )
     return floats
 

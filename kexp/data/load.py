@@ -23,6 +23,7 @@ def load(
     source: Any,
     *,
     target: str | None = None,
+    text: str | None = None,
     task: Task | None = None,
     validation: float = 0.1,
     test: float = 0.2,
@@ -33,16 +34,23 @@ def load(
     """Load a data set from any source into memory, checked and split.
 
     A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
-    (digits, breast_cancer, wine, iris, diabetes, fashion_mnist_small), then as a path, then among what
-    tensorflow-datasets has prepared (`kexp.data.prepare` downloads). A path is an .npz, .csv, .csv.gz
-    or .parquet file, a folder of IDX files, or a folder of class folders of images, with or without
-    train, validation and test folders around them.
+    (`kexp.data.names` lists it), then in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), then
+    as a path, then among what tensorflow-datasets has prepared (`kexp.data.prepare` downloads). A path
+    is an .npz, .csv, .csv.gz or .parquet file, a folder of IDX files, or a folder of class folders of
+    images, with or without train, validation and test folders around them.
+
+    Series of different lengths are a list of (steps, channels) arrays, or one array whose steps after
+    the end are NaN in all channels; in an .npz file or a mapping length_train and so on give the lengths of
+    series that are padded with something else.
 
     Args:
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
             y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
             elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
+            Where x is one-dimensional and of strings, it is text; None and NaN are the empty string.
         target: Column to predict; tables need it, nothing else takes it.
+        text: Column of a table that is the text to learn from, the others being left out; default: all
+            columns but the target are inputs, strings being categories.
         task: "classification" or "regression"; default: floats are quantities, everything else
             classes, and in a table whole numbers are classes if there are at most 20 different ones.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
@@ -51,12 +59,13 @@ def load(
             has a test part. 0: no test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
-        kinds: What the caller can use of "image", "series", "table" and "array"; default: all of them.
+        kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
 
     Returns:
-        Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
-        other arrays float32, or tables by column; targets (samples,) int32 or (samples, outputs)
-        float32; every array read-only.
+        Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32
+        with NaN in the steps after the end of shorter ones, text (samples,) of str objects, other arrays
+        float32, or tables by column; targets (samples,) int32 or (samples, outputs) float32; every array
+        read-only.
 
     Raises:
         InputError: For anything that cannot be used as given, saying what and what to do.
@@ -69,7 +78,7 @@ def load(
         (1295, 143, 359)
     """
     _require_arguments(task, validation, test, seed, image_size)
-    read = _read(source, target, task, image_size)
+    read = _read(source, target, text, task, image_size)
     kind, inputs = _inputs(read, image_size)
     if kind not in kinds:
         raise InputError(
@@ -97,7 +106,7 @@ def _spec(
     return Spec(
         kind=kind,
         input_shape=(len(read.columns),) if table else inputs.shape[1:],
-        dtype="mixed" if table else str(inputs.dtype),
+        dtype={"table": "mixed", "text": "string"}.get(kind) or str(inputs.dtype),
         task=task,
         outputs=len(class_names) if task == "classification" else encoded.shape[1],
         class_names=class_names,
@@ -134,19 +143,23 @@ def _is_size(value: object) -> bool:
     )
 
 
-def _read(source: Any, target: str | None, task: Task | None, image_size: Size | None) -> Source:
+def _read(
+    source: Any, target: str | None, text: str | None, task: Task | None, image_size: Size | None
+) -> Source:
     place = find(source) if isinstance(source, str | Path) else None
     pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
     if pandas is not None and isinstance(source, pandas.DataFrame):
-        return tables.from_frame(source, "DataFrame", target, task)
+        return tables.from_frame(source, "DataFrame", target, task, text)
     if place and place.form == "csv":
-        return tables.from_frame(tables.read_csv(place.path), place.name, target, task)
+        return tables.from_frame(tables.read_csv(place.path, text=text), place.name, target, task, text)
     if place and place.form == "parquet":
-        return tables.from_frame(tables.read_parquet(place.path), place.name, target, task)
-    if target is not None:
-        raise InputError(
-            f"target={target!r}: only a CSV, Parquet or DataFrame has columns to choose; leave target out."
-        )
+        return tables.from_frame(tables.read_parquet(place.path), place.name, target, task, text)
+    for argument, column in (("target", target), ("text", text)):
+        if column is not None:
+            raise InputError(
+                f"{argument}={column!r}: only a CSV, Parquet or DataFrame has columns to choose; leave "
+                f"{argument} out."
+            )
     return _read_place(place, image_size) if place else _read_memory(source)
 
 
@@ -176,7 +189,7 @@ def _read_memory(source: Any) -> Source:
 
 def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
     kind: Kind
-    if read.columns:
+    if read.columns and read.columns[0].kind != "text":
         kind, inputs = "table", {part: x for part, (x, _) in read.parts.items()}
     else:
         kind, inputs = arrays.inputs_of(read.name, read.parts)

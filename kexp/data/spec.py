@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
-Kind = Literal["image", "series", "table", "array"]
+Kind = Literal["image", "series", "text", "table", "array"]
 Task = Literal["classification", "regression"]
 
 
@@ -25,10 +25,10 @@ def column_name(name: object) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One input column of a table: numbers (missing: NaN) or categories (missing: empty string)."""
+    """One input column: numbers (missing: NaN), categories or text (missing: empty string)."""
 
     name: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "text"]
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Spec:
     """What goes into a model for this data, and what comes out.
 
     Attributes:
-        kind: "image", "series" or "table"; "array" for anything else.
+        kind: "image", "series", "text" or "table"; "array" for anything else.
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
-            (steps, channels), (columns,) or whatever the array has.
-        dtype: NumPy name of the input type, "uint8" or "float32"; "mixed" for a table.
+            (steps, channels), () for text, (columns,) or whatever the array has.
+        dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
         task: What the targets are.
         outputs: Number of classes, or number of regression targets.
         class_names: Names in the order of the class indices; empty for regression.
-        columns: The columns of a table, in order; empty for everything else.
+        columns: The columns of a table, in order, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
     """
 
@@ -79,8 +79,9 @@ class Split:
     """One part of a data set, its arrays read-only.
 
     Attributes:
-        inputs: (samples, ...) uint8 or float32, or for a table a mapping from column name to a
-            vector of (samples,): float32 for numbers, str objects for categories.
+        inputs: (samples, ...) uint8 or float32, where series may end in steps of NaN, their padding;
+            (samples,) str objects for text; or for a table a mapping from column name to a vector of
+            (samples,): float32 for numbers, str objects for categories.
         targets: (samples,) int32 class indices, or (samples, outputs) float32.
     """
 
@@ -120,7 +121,7 @@ class Source:
         name: Where it is from, for people.
         parts: Inputs and targets by part: "train", and "validation" and "test" where the source has them.
         class_names: Names that integer labels stand for, when the source knows them.
-        columns: The columns of a table; empty for everything else.
+        columns: The columns of a table, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
     """
 

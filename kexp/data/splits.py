@@ -101,10 +101,10 @@ def draw(
         kept, held = hold_out(strata[rows["train"]], share, part_seed, keep)
         rows["train"], rows[part] = rows["train"][kept], rows["train"][held]
     splits = {
-        part: _split(*_take(inputs, targets, index if wanted else None)) for part, index in rows.items()
+        part: read_only(*_take(inputs, targets, index if wanted else None)) for part, index in rows.items()
     }
     own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - rows.keys()
-    return splits | {part: _split(*parts[part]) for part in sorted(own)}
+    return splits | {part: read_only(*parts[part]) for part in sorted(own)}
 
 
 def hold_out(strata: np.ndarray, fraction: float, seed: int, keep: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +164,8 @@ def _take(inputs: Inputs, targets: np.ndarray, rows: np.ndarray | None) -> tuple
     return inputs[rows], targets[rows]
 
 
-def _split(inputs: Inputs, targets: np.ndarray) -> Split:
+def read_only(inputs: Inputs, targets: np.ndarray) -> Split:
+    """Return a part of a data set, whose arrays can no longer be written to."""
     for array in _arrays((inputs, targets)):
         array.setflags(write=False)
     return Split(MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs, targets)

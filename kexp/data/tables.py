@@ -1,4 +1,4 @@
-"""Tables: a DataFrame, a CSV file or a Parquet file, with numbers and categories."""
+"""Tables: a DataFrame, a CSV file or a Parquet file, with numbers and categories, or a column of text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from kexp.data.spec import Column, Source, Task, column_name
+from kexp.data.text import as_text
 from kexp.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ OBJECTS: dict[str, Kind] = {
 }
 
 
-def read_csv(path: Path, text: Sequence[str] = ()) -> pd.DataFrame:
+def read_csv(path: Path, categories: Sequence[str] = (), text: str | None = None) -> pd.DataFrame:
     """Read a comma-separated file with a header, .gz or not; text stays text.
 
     Args:
         path: The file.
-        text: Columns that are text whatever they look like: left to itself, pandas turns the category
+        categories: Columns of strings whatever they look like: left to itself, pandas turns the category
             "007" into the number 7 where a file holds nothing else.
+        text: Column that is taken to the letter: there "NA" and "None" are words, not missing values.
 
     Raises:
         InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8.
@@ -53,7 +55,10 @@ def read_csv(path: Path, text: Sequence[str] = ()) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
-            return pd.read_csv(path, index_col=False, low_memory=False, dtype=dict.fromkeys(text, str))
+            frame = pd.read_csv(path, index_col=False, low_memory=False, dtype=dict.fromkeys(categories, str))
+            if text in frame.columns:
+                frame[text] = pd.read_csv(path, usecols=[text], dtype=str, na_filter=False)[text]
+            return frame
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(
             f"file {path}: cannot be read as comma-separated UTF-8 ({str(error).strip().rstrip('.')}); mend "
@@ -92,8 +97,10 @@ def read_parquet(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def from_frame(frame: pd.DataFrame, name: str, target: str | None, task: Task | None) -> Source:
-    """Turn a DataFrame into columns of numbers and categories, and the targets.
+def from_frame(
+    frame: pd.DataFrame, name: str, target: str | None, task: Task | None, text: str | None = None
+) -> Source:
+    """Turn a DataFrame into columns of numbers and categories, or one of text, and the targets.
 
     Args:
         frame: A row per sample; it is left as it is.
@@ -101,9 +108,10 @@ def from_frame(frame: pd.DataFrame, name: str, target: str | None, task: Task | 
         target: Name of the column to predict.
         task: None to read it off the target: text, truth values and at most 20 whole numbers are
             classes, other numbers are quantities.
+        text: Name of the column that is the only input, the others being left out; default: all are.
 
     Returns:
-        The inputs by column, (samples,) each, in the order of the frame.
+        The inputs by column, (samples,) each, in the order of the frame; or the (samples,) texts.
 
     Raises:
         InputError: For a target that is absent or has gaps, and for columns that are neither
@@ -122,14 +130,29 @@ def from_frame(frame: pd.DataFrame, name: str, target: str | None, task: Task | 
         raise InputError(f"data {name!r}: expected a row per sample, received column names only; add rows.")
     if len(names) < 2:
         raise InputError(f"data {name!r}: expected columns besides the target {target!r}, received none.")
+    targets = _targets(name, names[position], frame.iloc[:, position], task)
+    if text is not None:
+        read, texts = _text(frame, name, names, position, text)
+        return Source(name, {"train": (texts, targets)}, columns=(read,), target=names[position])
     inputs, columns = {}, []
     for index, column in enumerate(names):
         if index != position:
             kind, values = _convert(name, column, frame.iloc[:, index])
             inputs[column] = values
             columns.append(Column(column, "category" if kind == "category" else "number"))
-    targets = _targets(name, names[position], frame.iloc[:, position], task)
     return Source(name, {"train": (inputs, targets)}, columns=tuple(columns), target=names[position])
+
+
+def _text(
+    frame: pd.DataFrame, name: str, names: Sequence[str], target: int, text: str
+) -> tuple[Column, np.ndarray]:
+    position = _position(name, names, text, "text")
+    if position == target:
+        raise InputError(
+            f"data {name!r}: text={text!r} is the target too, expected another column; name the one to read."
+        )
+    texts = as_text(f"data {name!r}: the column {text!r}", frame.iloc[:, position])
+    return Column(names[position], "text"), texts
 
 
 def _require_unique(name: str, names: Sequence[str]) -> None:
@@ -141,18 +164,18 @@ def _require_unique(name: str, names: Sequence[str]) -> None:
         )
 
 
-def _position(name: str, names: Sequence[str], target: str | None) -> int:
+def _position(name: str, names: Sequence[str], wanted: str | None, argument: str = "target") -> int:
     columns = ", ".join(map(repr, names[:30])) + (", …" if len(names) > 30 else "")
-    if target is None:
+    if wanted is None:
         raise InputError(f"data {name!r}: a table needs target=, the column to predict; it has {columns}.")
-    target = column_name(target)
-    if target not in names:
+    wanted = column_name(wanted)
+    if wanted not in names:
         hint = "; columns are expected to be separated by commas" if len(names) == 1 else ""
         raise InputError(
-            f"data {name!r}: there is no column target={target!r}{nearest(target, names)}; it has "
+            f"data {name!r}: there is no column {argument}={wanted!r}{nearest(wanted, names)}; it has "
             f"{columns}{hint}."
         )
-    return names.index(target)
+    return names.index(wanted)
 
 
 def _kind(name: str, column: str, series: pd.Series) -> Kind:

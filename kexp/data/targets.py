@@ -22,7 +22,12 @@ FASHION = (
     "Ankle boot",
 )
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-KNOWN = {"fashion_mnist": FASHION, "fashion_mnist_small": FASHION, "cifar10": CIFAR10}
+KNOWN = {
+    "fashion_mnist": FASHION,
+    "fashion_mnist_small": FASHION,
+    "cifar10": CIFAR10,
+    "japanese_vowels": tuple("123456789"),  # the speakers, as published; stored as 0 to 8
+}
 
 Targets = dict[str, np.ndarray]  # by part
 

@@ -41,7 +41,7 @@ def from_dataset(dataset: Any) -> Source:
     inputs, targets = zip(*elements, strict=True)
     try:
         join = np.concatenate if batched else np.stack
-        return Source("tf.data", {"train": (join(inputs), decode(join(targets)))})
+        return Source("tf.data", {"train": (decode(join(inputs)), decode(join(targets)))})
     except ValueError:
         raise InputError(
             "data: the samples of the tf.data.Dataset differ in shape, expected one; pad, cut or resize them."

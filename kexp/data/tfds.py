@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_S = 10
 
 
 def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
-    """Read a prepared data set: its (x, y) pairs, or its features image and label.
+    """Read a prepared data set: its (x, y) pairs, or its features image or text, and label.
 
     Args:
         folder: Folder that holds a version of it, or the versions.
@@ -55,10 +55,11 @@ def _keys(name: str, info: Any) -> tuple[str, str]:
     """Names of the features to learn from and to predict."""
     if info.supervised_keys and all(key in info.features for key in info.supervised_keys[:2]):
         return info.supervised_keys[0], info.supervised_keys[1]
-    if {"image", "label"} <= set(info.features):
-        return "image", "label"
+    for inputs in ("image", "text"):
+        if {inputs, "label"} <= set(info.features):
+            return inputs, "label"
     raise InputError(
-        f"data {name!r}: expected supervised pairs or the features image and label, it has "
+        f"data {name!r}: expected supervised pairs or the features image (or text) and label, it has "
         f"{', '.join(sorted(info.features))}; read it with tfds.load and pass arrays instead."
     )
 
@@ -75,6 +76,8 @@ def _stack(
             f"data {name!r}: {part} samples have several shapes, such as {shapes[0]} and {shapes[-1]}; pass "
             f"image_size=(height, width) if they are images, or pad them and pass arrays instead."
         )
+    if inputs and isinstance(inputs[0], bytes):  # text: as an array, each would take the room of the longest
+        return decode(np.array(inputs, dtype=object)), decode(np.asarray(targets))
     return np.asarray(inputs), decode(np.asarray(targets))
 
 

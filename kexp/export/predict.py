@@ -51,8 +51,8 @@ class Exported:
         """Return the model's answers for raw inputs.
 
         Args:
-            inputs: What `kexp.data.inputs.as_inputs` takes: an array with or without batch axis; for
-                tables a DataFrame or a mapping of columns.
+            inputs: What `kexp.data.inputs.as_inputs` takes: an array with or without batch axis, or a list
+                of series; strings for text; for tables a DataFrame or a mapping of columns.
 
         Raises:
             InputError: The inputs are not what the model was made for, or the export is damaged.
@@ -97,11 +97,11 @@ def load_exported(directory: str | os.PathLike[str]) -> Exported:
 
 
 def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
-    """Return an exported model's answers for an image, table or array in a file.
+    """Return an exported model's answers for an image, table, text or array in a file.
 
     Args:
         directory: As `load_exported` takes it.
-        path: .png, .jpg, .csv, .csv.gz, .parquet or .npy, whichever the model can take.
+        path: .png, .jpg, .csv, .csv.gz, .parquet, .txt or .npy, whichever the model can take.
 
     Raises:
         InputError: There is no export, or the file cannot be read as what the model was made for.

@@ -39,9 +39,10 @@ def export_saved_model(
     """Write a model as `directory/1/saved_model.pb` and prove that it computes what was measured.
 
     The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
-    or for a table a vector (n,) per column. It gives "label" (n,) and "probabilities" (n, classes), or
-    "values" (n, outputs) for regression. `1/assets.extra/kexp.json` holds the spec, the key of every
-    column and the provenance. The folder appears when a fresh process has loaded it and agreed.
+    which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
+    "probabilities" (n, classes), or "values" (n, outputs) for regression. `1/assets.extra/kexp.json`
+    holds the spec, the key of every column and the provenance. The folder appears when a fresh process has
+    loaded it and agreed.
 
     Args:
         model: A built model from raw inputs to (n, spec.outputs) logits or values. For a table it takes
@@ -161,7 +162,7 @@ def _call(model: keras.Model, inputs: Any) -> Any:
 def _described(spec: Spec) -> str:
     if spec.kind == "table":
         return "a dict with the columns " + ", ".join(column.name for column in spec.columns)
-    return f"{spec.dtype} of shape (samples, {', '.join(map(str, spec.input_shape))})"
+    return f"{spec.dtype} of shape ({', '.join(map(str, ('samples', *spec.input_shape)))})"
 
 
 def _serving_function(
@@ -191,7 +192,9 @@ def _write(serve: Callable[..., Any], model: keras.Model, manifest: Manifest, fo
     archive = keras.export.ExportArchive()
     archive.track(model)
     for layer in model._flatten_layers():
-        if hasattr(layer, "lookup_table"):  # not a variable, and Keras 3.12 finds it in some models only
+        # Not a variable, and Keras 3.12 finds it in some models only. A TextVectorization does not build the
+        # layer within it, but is found with its table.
+        if hasattr(layer, "lookup_table") and layer.built:
             archive.track(layer)
     archive.add_endpoint("serving_default", serve, input_signature=_input_signature(manifest))
     archive.write_out(str(folder), verbose=False)

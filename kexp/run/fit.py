@@ -6,9 +6,10 @@ import errno
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,9 +26,11 @@ from kexp.run.result import Result, load
 from kexp.run.samples import save_samples
 from kexp.run.training import Training, prepare, space_needed
 from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.evaluation import Evaluation
+from kexp.train.evaluation import Evaluation, measured_by
 from kexp.train.loop import Loop
 from kexp.train.options import TrainOptions, Unpack, complete
+
+Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
 
 def fit(
@@ -40,6 +43,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     augmentation: Sequence[keras.layers.Layer] = (),
     sample_weight: np.ndarray | None = None,
+    baselines: Baselines | None = None,
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a model on a data set and record the run in its folder.
@@ -59,6 +63,9 @@ def fit(
         augmentation: Keras layers that change training batches, such as `kexp.models.image_augmentation`
             gives; the model that is recorded is without them.
         sample_weight: (training samples,) weights of the training loss, in the order of `data.train`.
+        baselines: By name, functions from raw inputs to (samples, outputs) such as
+            `kexp.data.naive_forecast` gives; measured on the same validation and test data as the model, and
+            named before the figure: `test_naive_mean_absolute_error`.
         **train: Training options; see `TrainOptions`.
 
     Returns:
@@ -112,7 +119,7 @@ def fit(
                 folder.rewrite_metrics,
             )
             loop.run()
-            return _record(training, loop, folder.path, started_s)
+            return _record(training, loop, baselines or {}, folder.path, started_s)
 
 
 def _plain_name(model: keras.Model) -> str:
@@ -120,9 +127,9 @@ def _plain_name(model: keras.Model) -> str:
     return re.sub(r"_\d+$", "", model.name)
 
 
-def _record(training: Training, loop: Loop, run_dir: Path, started_s: float) -> Result:
+def _record(training: Training, loop: Loop, baselines: Baselines, run_dir: Path, started_s: float) -> Result:
     training.model.optimizer = None
-    figures = _final_figures(training, loop)
+    figures = {**_final_figures(training, loop), **_baseline_figures(training, baselines)}
     trained = raw_model(training.model, training.preprocessing)
     with replacing(run_dir / "model.keras") as temporary:
         trained.save(temporary)
@@ -140,6 +147,18 @@ def _final_figures(training: Training, loop: Loop) -> dict[str, float]:
         evaluation = Evaluation(training.model, training.objective, training.data.test)
         measured = evaluation.measure(position.batch_size)
         figures.update({f"test_{name}": value for name, value in measured.items()})
+    return figures
+
+
+def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, float]:
+    """Return the figures of forecasts that are not trained, by part and name."""
+    figures = {}
+    for part, split in (("val", training.raw.validation), ("test", training.raw.test)):
+        if split is None:
+            continue
+        for name, forecast in baselines.items():
+            measured = measured_by(training.objective, split.targets, forecast(split.inputs))
+            figures.update({f"{part}_{name}_{figure}": value for figure, value in measured.items()})
     return figures
 
 

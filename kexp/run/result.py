@@ -61,8 +61,8 @@ class Result:
         """Return labels and probabilities, or values, for raw inputs.
 
         Args:
-            inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, or
-                an array as the model was trained on.
+            inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, strings,
+                a list of (steps, channels) series, or an array as the model was trained on.
             batch_size: Samples per call of the model, default 256.
 
         Raises:

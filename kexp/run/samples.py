@@ -32,6 +32,8 @@ def load_samples(path: Path, spec: Spec) -> Inputs:
     """Return what `save_samples` wrote, as the model takes it."""
     with np.load(path, allow_pickle=False) as stored:
         columns = [stored[f"column_{number}"] for number in range(len(stored.files))]
+    if spec.kind == "text":
+        return columns[0].astype(object)
     if spec.kind != "table":
         return columns[0]
     return {

@@ -54,6 +54,16 @@ class Evaluation:
         self._measures.update_metrics(targets, outputs)
 
 
+def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Return the metrics of an objective for outputs that are at hand, (samples, outputs)."""
+    measures = Measures(objective)
+    measures.reset()
+    measures.update_metrics(tf.constant(targets), tf.constant(outputs))
+    figures = measures.read()
+    measures.reset()
+    return {name: value for name, value in figures.items() if name != "loss"}
+
+
 class Measures:
     """The running loss and metrics of an objective, weighted by the samples of each batch."""
 

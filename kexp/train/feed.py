@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.data import Split, Stream
+from kexp.data.series import complete
 from kexp.errors import InputError
 
 
@@ -78,7 +79,7 @@ class ArrayFeed:
         numbers = [array[rows] for array in (*columns, self._split.targets) if array.dtype.kind == "f"]
         bad = np.zeros(len(rows), bool)
         for array in numbers:
-            bad |= ~np.isfinite(array.reshape(len(rows), -1)).all(axis=1)
+            bad |= ~complete(array)
         return [int(row) for row in rows[bad]]
 
 

@@ -8,6 +8,7 @@ from kexp.errors import InputError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (24, 5, 6, 3), dtype=np.uint8)
+REVIEWS = ["dull", "très bien", "", "fine\nfilm"]
 PETS = {
     "image": tfds.features.Image(shape=(5, 6, 3)),
     "label": tfds.features.ClassLabel(names=["cat", "dog"]),
@@ -51,6 +52,9 @@ def prepared(tmp_path_factory):
         {"a": scalar, "b": scalar},
         {"train": tf.data.Dataset.from_tensor_slices(numbers)},
     )
+    reviews = {"text": tfds.features.Text(), "label": tfds.features.ClassLabel(names=["bad", "good"])}
+    texts = tf.data.Dataset.from_tensor_slices({"text": REVIEWS, "label": [0, 1, 0, 1]})
+    store(folder, "reviews", reviews, {"train": texts})
     sizes = {"image": tfds.features.Image(shape=(None, None, 3)), "label": PETS["label"]}
     store(folder, "sizes", sizes, {"train": uneven()})
     return folder
@@ -82,6 +86,12 @@ def test_a_prepared_data_set_is_found_by_its_name(tfds_dir):
     np.testing.assert_array_equal(data.validation.inputs, IMAGES[8:16])
     np.testing.assert_array_equal(data.test.inputs, IMAGES[16:])
     assert data.train.targets.tolist() == [0, 1] * 4
+
+
+def test_text_that_is_prepared_is_text(tfds_dir):
+    data = load("reviews", validation=0, test=0)
+    assert (data.spec.kind, data.spec.class_names) == ("text", ("bad", "good"))
+    assert data.train.inputs.tolist() == REVIEWS
 
 
 def test_without_validation_its_validation_split_is_trained_on(tfds_dir):
@@ -121,7 +131,8 @@ def test_data_without_a_train_split_or_without_pairs_is_refused(tfds_dir):
     with pytest.raises(InputError, match="expected a train split, it has extra"):
         load("headless")
     with pytest.raises(
-        InputError, match="expected supervised pairs or the features image and label, it has a, b"
+        InputError,
+        match=r"expected supervised pairs or the features image \(or text\) and label, it has a, b",
     ):
         load("columns")
 

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 POLICIES = ("mixed_float16", "mixed_bfloat16")
 
@@ -11,6 +12,7 @@ def assert_one_step_changes_every_weight(model, inputs):
     model.compile(
         optimizer=keras.optimizers.SGD(0.1),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,  # "auto" would compile every model under XLA, for one step
     )
     before = [np.copy(weight) for weight in model.get_weights()]
     trainable = [weight.path for weight in model.trainable_weights]
@@ -48,3 +50,17 @@ def assert_mixed_precision_is_close(build, inputs, policy, computes):
         assert answers.dtype == "float32"
         expected = np.asarray(exact(inputs, training=training))
         np.testing.assert_allclose(answers, expected, atol=0.05 * np.abs(expected).max())
+
+
+def assert_the_gradient_compiles_under_xla(model, inputs, atol=1e-4):
+    """Compile forward pass and gradient whole, with static shapes, and get what is got without."""
+
+    def gradients(inputs):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(inputs, training=True)))
+        return tape.gradient(loss, model.trainable_weights)
+
+    plain = gradients(tf.constant(inputs))
+    compiled = tf.function(gradients, jit_compile=True)(tf.constant(inputs))
+    for one, other in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(tf.convert_to_tensor(one), tf.convert_to_tensor(other), atol=atol)

@@ -5,6 +5,7 @@ import pytest
 import kexp
 from kexp.errors import InputError
 from kexp.recipes import mlp_images
+from tests.verify import sequence_recipes
 from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
 
@@ -17,6 +18,13 @@ def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
     assert done.returncode == 0, done.stderr
     assert "2 kills after steps" in done.stdout
     assert "identical to the run left alone" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [sequence_recipes.text, sequence_recipes.series])
+def test_so_does_one_on_text_and_one_on_padded_series(recipe):
+    report = kexp.verify.resume(recipe, kills=2)
+    assert report.difference is None, str(report)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kexp.data import Data, Split
+from kexp.data.series import complete
 from kexp.run.preflight.findings import Finding, Status
 from kexp.run.training import Training
 from kexp.run.trial import rows_of
@@ -55,7 +56,8 @@ def _wrong_values(part: str, split: Split, training: Training) -> Iterator[str]:
                 f"labels of {part} samples {_some(outside)} are outside 0..{spec.outputs - 1}, from "
                 f"{targets.min()} to {targets.max()}"
             )
-    # In the columns of a table NaN says that a value is missing, which is the model's to deal with.
+    # In the columns of a table NaN says that a value is missing, and at the end of a series that there is no
+    # further step, which is the model's to deal with.
     if isinstance(split.inputs, np.ndarray):
         finite = _finite_rows(split.inputs)
         if not finite.all():
@@ -65,8 +67,7 @@ def _wrong_values(part: str, split: Split, training: Training) -> Iterator[str]:
 def _finite_rows(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind != "f":
         return np.ones(len(array), bool)
-    axes = tuple(range(1, array.ndim))
-    return np.isfinite(array).all(axis=axes)  # (samples,)
+    return complete(array)  # (samples,)
 
 
 def _some(mask: np.ndarray) -> str:
@@ -193,7 +194,8 @@ def row_hashes(split: Split) -> np.ndarray:
     """
     if isinstance(split.inputs, np.ndarray):
         rows = np.ascontiguousarray(split.inputs)
-        digests = b"".join(hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in rows)
+        contents = (row.encode() if isinstance(row, str) else row.tobytes() for row in rows)
+        digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in contents)
         return np.frombuffer(digests, np.uint64)
     import pandas as pd
 

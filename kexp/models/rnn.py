@@ -1,0 +1,104 @@
+"""Recurrent networks for series and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers, ops
+
+from kexp.errors import InputError
+from kexp.models.layers import drop, masked_mean, masked_series, predictions, until_last
+
+__all__ = ["rnn"]
+
+CELLS = {"simple": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
+
+
+def rnn(
+    input_shape: Sequence[int | None],
+    outputs: int,
+    *,
+    cell: Literal["simple", "lstm", "gru"] = "lstm",
+    units: Sequence[int] = (64,),
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    head: Literal["last", "average", "max"] = "last",
+    vocabulary: int | None = None,
+    embedding: int = 64,
+    output_scale: float | Sequence[float] = 1.0,
+    output_offset: float | Sequence[float] = 0.0,
+) -> keras.Model:
+    """Build a recurrent network that answers for a whole series or text.
+
+    Padding stands at the end, and more of it changes nothing.
+
+    Args:
+        input_shape: (steps, channels) of series, where a step whose channels are all NaN is padding; with a
+            vocabulary (steps,) of texts, where token 0 is padding. Steps may be None, for any number.
+        outputs: Classes, as logits, or regression targets.
+        cell: "lstm" (default; Hochreiter and Schmidhuber 1997, "Long short-term memory"), "gru" (Cho et al.
+            2014, "Learning phrase representations using RNN encoder-decoder") or "simple" (Elman 1990).
+        units: Units of each layer, default (64,).
+        bidirectional: Whether each layer has as many units again that go from the end to the beginning,
+            default False (Schuster and Paliwal 1997, "Bidirectional recurrent neural networks").
+        dropout: Share dropped of what each layer passes on, default 0, below 1.
+        head: What answers: the "last" step of each direction (default), or the "average" or "max" of all.
+        vocabulary: Number of tokens, padding included; None (default) for series.
+        embedding: Numbers of a token's vector, default 64.
+        output_scale: What the outputs are multiplied by, default 1; for regression, the standard
+            deviation of the targets.
+        output_offset: What is added then, default 0; for regression, the mean of the targets.
+
+    Returns:
+        An uncompiled model, (batch, steps, channels) float32 or (batch, steps) int32 to (batch, outputs)
+        float32.
+
+    Raises:
+        InputError: The shape does not fit, or there is no layer.
+
+    Example:
+        >>> model = rnn((None, 12), 9, cell="gru", units=(32,), bidirectional=True)
+        >>> model.output_shape, model.count_params()
+        ((None, 9), 9417)
+    """
+    if not units:
+        raise InputError("units must be those of one layer or more; received none.")
+    shape = tuple(input_shape)
+    inputs, x, mask = _series(shape) if vocabulary is None else _tokens(shape, vocabulary, embedding)
+    walked = with_first(mask)
+    for number, count in enumerate(units, start=1):
+        sequences = head != "last" or number < len(units)
+        layer: Any = CELLS[cell](count, return_sequences=sequences)
+        layer = layers.Bidirectional(layer) if bidirectional else layer
+        x = layer(x, mask=walked)  # (batch, steps, units), twice as wide in both directions
+        x = drop(dropout)(x) if number < len(units) else x
+    if head == "average":
+        x = masked_mean(x, mask)  # (batch, units)
+    elif head == "max":
+        x = ops.max(ops.where(ops.expand_dims(mask, -1), x, -1.0), axis=1)  # no cell gives less than -1
+    x = drop(dropout)(x)
+    return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name=f"{cell}_rnn")
+
+
+def with_first(mask: Any) -> Any:
+    """Return (batch, steps) bool, the mask with the first step of every sample.
+
+    cuDNN refuses a batch with a sample of padding alone, so that such a one counts as a step of nothing.
+    """
+    return ops.concatenate([ops.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
+
+
+def _series(shape: tuple[int | None, ...]) -> tuple[Any, Any, Any]:
+    if len(shape) != 2:
+        raise InputError(f"input_shape must be (steps, channels) without a vocabulary; received {shape}.")
+    inputs = keras.Input(shape, dtype="float32")
+    return inputs, *masked_series(inputs)
+
+
+def _tokens(shape: tuple[int | None, ...], vocabulary: int, embedding: int) -> tuple[Any, Any, Any]:
+    if len(shape) != 1:
+        raise InputError(f"input_shape must be (steps,) with a vocabulary; received {shape}.")
+    inputs = keras.Input(shape, dtype="int32")
+    return inputs, layers.Embedding(vocabulary, embedding)(inputs), until_last(ops.not_equal(inputs, 0))

@@ -1,0 +1,170 @@
+"""Transformers: an encoder for series and texts, and a causal decoder, which `generate` samples from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import layers, ops
+
+from kexp.errors import InputError
+from kexp.models.attention import SequencePooling, blocks, check_width
+from kexp.models.embeddings import LearnedPositions, TokenEmbedding
+from kexp.models.layers import masked_mean, masked_series, predictions, until_last
+from kexp.ranges import Activation
+
+__all__ = ["transformer_decoder", "transformer_encoder"]
+
+
+def transformer_encoder(
+    input_shape: Sequence[int | None],
+    outputs: int,
+    *,
+    width: int = 64,
+    depth: int = 2,
+    heads: int = 4,
+    expansion: int = 4,
+    activation: Activation = "gelu",
+    dropout: float = 0.1,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+    pooling: Literal["average", "first", "attention"] = "average",
+    vocabulary: int | None = None,
+    output_scale: float | Sequence[float] = 1.0,
+    output_offset: float | Sequence[float] = 0.0,
+) -> keras.Model:
+    """Build a Transformer encoder that answers for a whole series or text.
+
+    Vaswani et al. 2017, "Attention is all you need", with normalisation before each branch (Xiong et al.
+    2020, "On layer normalization in the Transformer architecture"). Padding stands at the end, and more of
+    it changes nothing.
+
+    Args:
+        input_shape: (steps, channels) of series, where a step whose channels are all NaN is padding; with a
+            vocabulary (steps,) of texts, where token 0 is padding. Steps may be None, for any number, if
+            the positions are not learned.
+        outputs: Classes, as logits, or regression targets.
+        width: Numbers of a step's vector, a multiple of heads, default 64.
+        depth: Blocks, default 2.
+        heads: Heads of each attention, default 4.
+        expansion: Units between a block's two dense layers, as a multiple of the width, default 4.
+        activation: Between them, default "gelu".
+        dropout: Share dropped of the vectors and of what each branch adds, default 0.1, below 1.
+        positions: "rotary" (default; Su et al. 2021, "RoFormer"), "learned", or "none": order is not seen.
+        pooling: What answers: the "average" (default) of the steps, the "first" of them, or their average
+            weighted by "attention" (Hassani et al. 2021).
+        vocabulary: Number of tokens, padding included; None (default) for series.
+        output_scale: What the outputs are multiplied by, default 1; for regression, the standard
+            deviation of the targets.
+        output_offset: What is added then, default 0; for regression, the mean of the targets.
+
+    Returns:
+        An uncompiled model, (batch, steps, channels) float32 or (batch, steps) int32 to (batch, outputs)
+        float32.
+
+    Raises:
+        InputError: The shape, or the width for so many heads, does not fit.
+
+    Example:
+        >>> model = transformer_encoder((None, 12), 9, width=32, depth=2)
+        >>> model.output_shape, model.count_params()
+        ((None, 9), 25993)
+    """
+    shape = tuple(input_shape)
+    check_width(width, heads, positions == "rotary")
+    if positions == "learned" and shape[0] is None:
+        raise InputError('positions must be "rotary" or "none" where the number of steps is None.')
+    inputs, x, valid = _series(shape, width) if vocabulary is None else _tokens(shape, vocabulary, width)
+    x = LearnedPositions(name="positions")(x) if positions == "learned" else x  # (batch, steps, width)
+    x = blocks(
+        x,
+        depth,
+        valid=valid,
+        heads=heads,
+        expansion=expansion,
+        rotary=positions == "rotary",
+        activation=activation,
+        dropout=dropout,
+    )
+    if pooling == "attention":
+        x = SequencePooling(name="pooling")(x, valid=valid)  # (batch, width)
+    else:
+        x = masked_mean(x, valid) if pooling == "average" else x[:, 0]  # (batch, width)
+    x = predictions(x, outputs, output_scale, output_offset)  # (batch, outputs)
+    return keras.Model(inputs, x, name="transformer_encoder")
+
+
+def transformer_decoder(
+    context: int,
+    vocabulary: int,
+    *,
+    width: int = 128,
+    depth: int = 4,
+    heads: int = 4,
+    expansion: int = 4,
+    activation: Activation = "gelu",
+    dropout: float = 0.1,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+) -> keras.Model:
+    """Build a causal language model: at each step, the logits of the token after it.
+
+    A step sees itself and those before it alone, so padding belongs at the end. Embedding and output layer
+    share one table (Press and Wolf 2017, "Using the output embedding to improve language models"). The
+    model is that of Radford et al. 2019, "Language models are unsupervised multitask learners" (GPT-2),
+    but for rotary positions. `kexp.models.generate` samples from it.
+
+    Args:
+        context: Steps.
+        vocabulary: Number of tokens.
+        width: Numbers of a step's vector, a multiple of heads, default 128.
+        depth: Blocks, default 4.
+        heads: Heads of each attention, default 4.
+        expansion: Units between a block's two dense layers, as a multiple of the width, default 4.
+        activation: Between them, default "gelu".
+        dropout: Share dropped of the vectors and of what each branch adds, default 0.1, below 1.
+        positions: "rotary" (default; Su et al. 2021, "RoFormer"), "learned" or "none".
+
+    Returns:
+        An uncompiled model, (batch, context) int32 to (batch, context, vocabulary) float32.
+
+    Raises:
+        InputError: The width does not fit the heads.
+
+    Example:
+        >>> model = transformer_decoder(64, 100, width=32, depth=2)
+        >>> model.output_shape, model.count_params()
+        ((None, 64, 100), 28480)
+    """
+    check_width(width, heads, positions == "rotary")
+    inputs = keras.Input((context,), dtype="int32")
+    # In float32, since the same table gives the logits.
+    embedding = TokenEmbedding(vocabulary, width, dtype="float32", name="tokens")
+    x = embedding(inputs)  # (batch, context, width)
+    x = LearnedPositions(name="positions")(x) if positions == "learned" else x
+    x = blocks(
+        x,
+        depth,
+        heads=heads,
+        expansion=expansion,
+        rotary=positions == "rotary",
+        causal=True,
+        activation=activation,
+        dropout=dropout,
+    )
+    return keras.Model(inputs, embedding(x, reverse=True), name="transformer_decoder")
+
+
+def _series(shape: tuple[int | None, ...], width: int) -> tuple[Any, Any, Any]:
+    if len(shape) != 2:
+        raise InputError(f"input_shape must be (steps, channels) without a vocabulary; received {shape}.")
+    inputs = keras.Input(shape, dtype="float32")
+    x, valid = masked_series(inputs)  # (batch, steps, channels), (batch, steps)
+    return inputs, layers.Dense(width, name="project")(x), valid
+
+
+def _tokens(shape: tuple[int | None, ...], vocabulary: int, width: int) -> tuple[Any, Any, Any]:
+    if len(shape) != 1:
+        raise InputError(f"input_shape must be (steps,) with a vocabulary; received {shape}.")
+    inputs = keras.Input(shape, dtype="int32")
+    x = TokenEmbedding(vocabulary, width, name="tokens")(inputs)  # (batch, steps, width)
+    return inputs, x, until_last(ops.not_equal(inputs, 0))

@@ -1,0 +1,51 @@
+"""A one-dimensional convolutional network classifies series, or predicts numbers for them.
+
+Source: the fully convolutional network and the residual network of Wang, Yan and Oates 2017, "Time series
+classification from scratch with deep neural networks: a strong baseline".
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=60, batch_size=16, optimizer="adam", learning_rate=1e-3, schedule="cosine")
+def cnn_series(
+    data: str = "japanese_vowels",
+    *,
+    size: Literal["fcn", "resnet"] = "fcn",
+    filters: Annotated[tuple[int, ...], Between(16, 256, log=True)] = (128, 256, 128),
+    kernel_sizes: Annotated[tuple[int, ...], Between(2, 16)] = (8, 5, 3),
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "batch",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify series with a fully convolutional or a residual network.
+
+    Args:
+        data: Name or path of a data set of series.
+        size: One convolution after another, or residual blocks of three.
+        filters: Filters of each convolution, or of the convolutions of each block.
+        kernel_sizes: Steps that each convolution sees, or each of a block's.
+        activation: After each convolution.
+        normalization: After each convolution, before the activation.
+        dropout: Share of the last layer's inputs dropped.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    builder = kexp.models.fcn if size == "fcn" else kexp.models.series_resnet
+    model = builder(
+        dataset.spec.input_shape,
+        dataset.spec.outputs,
+        filters=filters,
+        kernel_sizes=kernel_sizes,
+        activation=activation,
+        normalization=normalization,
+        dropout=dropout,
+        **kexp.models.output_range(dataset),
+    )
+    return kexp.fit(
+        model, dataset, preprocessing=kexp.models.series_preprocessing(dataset.train.inputs), **train
+    )

@@ -1,0 +1,66 @@
+"""A recurrent network forecasts a series several steps ahead, beside two forecasts that need no training.
+
+Source: Hochreiter and Schmidhuber 1997, "Long short-term memory". Sunspots: yearly means 1700 to 2008 (SIDC).
+The naive forecast repeats the last value, the seasonal one what was so many steps before (Hyndman and
+Athanasopoulos, "Forecasting: principles and practice", section 5.2).
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(
+    epochs=100,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=3e-3,
+    schedule="cosine",
+    validation=0.15,
+    clip_norm=1.0,
+)
+def lstm_forecast(
+    data: str = "sunspots",
+    *,
+    column: str | None = None,
+    history: Annotated[int, Between(11, 66)] = 33,
+    horizon: Annotated[int, AtLeast(1)] = 3,
+    season: Annotated[int, AtLeast(1)] = 11,
+    test: Annotated[int, AtLeast(1)] = 40,
+    cell: Literal["lstm", "gru", "simple"] = "lstm",
+    units: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (32,),
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Forecast a series with a stack of recurrent layers.
+
+    Args:
+        data: Name of a series, or path of a CSV file in the order of time.
+        column: The column to forecast; needed for a file.
+        history: Steps that a forecast is made from.
+        horizon: Steps ahead that are forecast.
+        season: Steps after which the series about repeats itself, for the seasonal forecast beside it.
+        test: Last steps of the series, which are tested on.
+        cell: Of the layers.
+        units: Of each layer.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+    dataset = kexp.data.windows(
+        data, history=history, horizon=horizon, test=test, validation=train["validation"], column=column
+    )
+    model = kexp.models.rnn(
+        dataset.spec.input_shape,
+        dataset.spec.outputs,
+        cell=cell,
+        units=units,
+        dropout=dropout,
+        **kexp.models.output_range(dataset),
+    )
+    baselines = {
+        "naive": kexp.data.naive_forecast(horizon),
+        "seasonal_naive": kexp.data.naive_forecast(horizon, season=season),
+    }
+    preprocessing = kexp.models.series_preprocessing(dataset.train.inputs)
+    return kexp.fit(model, dataset, preprocessing=preprocessing, baselines=baselines, **train)

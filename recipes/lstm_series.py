@@ -1,0 +1,48 @@
+"""A recurrent network classifies series, or predicts numbers for them; the cell is an argument.
+
+Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; Cho et al. 2014 for the GRU; Schuster and
+Paliwal 1997 for both directions.
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=60, batch_size=16, optimizer="adam", learning_rate=2e-3, schedule="cosine", clip_norm=1.0)
+def lstm_series(
+    data: str = "japanese_vowels",
+    *,
+    cell: Literal["lstm", "gru", "simple"] = "lstm",
+    units: Annotated[tuple[int, ...], Between(16, 256, log=True)] = (64,),
+    bidirectional: bool = True,
+    head: Literal["last", "average", "max"] = "average",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify series with a stack of recurrent layers.
+
+    Args:
+        data: Name or path of a data set of series.
+        cell: Of the layers.
+        units: Of each layer, in each direction.
+        bidirectional: Whether each layer reads in both directions.
+        head: What the last layer sees: the last step, the average or the largest value of all steps.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    model = kexp.models.rnn(
+        dataset.spec.input_shape,
+        dataset.spec.outputs,
+        cell=cell,
+        units=units,
+        bidirectional=bidirectional,
+        head=head,
+        dropout=dropout,
+        **kexp.models.output_range(dataset),
+    )
+    return kexp.fit(
+        model, dataset, preprocessing=kexp.models.series_preprocessing(dataset.train.inputs), **train
+    )

@@ -1,0 +1,61 @@
+"""A recurrent network classifies texts, character by character or word by word.
+
+Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; Schuster and Paliwal 1997 for both
+directions. Names and genders: the data set's own, without the names that stand under both.
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=12, batch_size=64, optimizer="adam", learning_rate=2e-3, schedule="cosine", clip_norm=1.0)
+def lstm_text(
+    data: str = "first_names",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    split: Literal["character", "word"] = "character",
+    vocabulary: Annotated[int, AtLeast(3)] = 20_000,
+    cell: Literal["lstm", "gru", "simple"] = "lstm",
+    embedding: Annotated[int, Between(16, 128, log=True)] = 32,
+    units: Annotated[tuple[int, ...], Between(16, 256, log=True)] = (64,),
+    bidirectional: bool = True,
+    head: Literal["last", "average", "max"] = "last",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify texts with a stack of recurrent layers.
+
+    Args:
+        data: Name or path of a data set of texts.
+        text: The column with the text; needed for a table.
+        target: The column to predict; needed for a table.
+        split: What a token is; words make sense from sentences on.
+        vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
+        cell: Of the layers.
+        embedding: Numbers of a token's vector.
+        units: Of each layer, in each direction.
+        bidirectional: Whether each layer reads in both directions.
+        head: What the last layer sees: the last step, the average or the largest value of all steps.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, text=text, target=target, validation=train["validation"], seed=train["seed"], kinds=("text",)
+    )
+    preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
+    model = kexp.models.rnn(
+        preprocessing.output_shape[1:],
+        dataset.spec.outputs,
+        cell=cell,
+        units=units,
+        bidirectional=bidirectional,
+        head=head,
+        dropout=dropout,
+        vocabulary=kexp.models.vocabulary_size(preprocessing),
+        embedding=embedding,
+        **kexp.models.output_range(dataset),
+    )
+    return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -1,0 +1,61 @@
+"""A Transformer encoder classifies texts, character by character or word by word.
+
+Source: Vaswani et al. 2017, "Attention is all you need", with normalisation before each branch (Xiong et al.
+2020) and rotary positions (Su et al. 2021).
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=12, batch_size=64, optimizer="adamw", learning_rate=1e-3, schedule="cosine", warmup=0.1)
+def transformer_text(
+    data: str = "first_names",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    split: Literal["character", "word"] = "character",
+    vocabulary: Annotated[int, AtLeast(3)] = 20_000,
+    width: Literal[32, 64, 128] = 64,
+    depth: Annotated[int, Between(1, 6)] = 2,
+    heads: Literal[2, 4, 8] = 4,
+    expansion: Annotated[int, AtLeast(1)] = 4,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify texts with a Transformer encoder.
+
+    Args:
+        data: Name or path of a data set of texts.
+        text: The column with the text; needed for a table.
+        target: The column to predict; needed for a table.
+        split: What a token is; words make sense from sentences on.
+        vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
+        width: Numbers of a token's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        positions: How a token knows where it stands.
+        dropout: Share dropped of what each branch adds.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, text=text, target=target, validation=train["validation"], seed=train["seed"], kinds=("text",)
+    )
+    preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
+    model = kexp.models.transformer_encoder(
+        preprocessing.output_shape[1:],
+        dataset.spec.outputs,
+        width=width,
+        depth=depth,
+        heads=heads,
+        expansion=expansion,
+        positions=positions,
+        dropout=dropout,
+        vocabulary=kexp.models.vocabulary_size(preprocessing),
+        **kexp.models.output_range(dataset),
+    )
+    return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

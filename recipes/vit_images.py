@@ -1,0 +1,58 @@
+"""A Transformer classifies images, by patches or by what convolutions make of them.
+
+Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words"; Hassani et al. 2021, "Escaping the big data
+paradigm with compact Transformers".
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=10, batch_size=64, optimizer="adamw", learning_rate=3e-3, schedule="one_cycle")
+def vit_images(
+    data: str = "digits",
+    *,
+    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    tokens: Literal["patches", "convolutions"] = "convolutions",
+    patch: Literal[2, 4, 7, 8, 16] = 4,
+    filters: Annotated[int, Between(8, 128, log=True)] = 32,
+    width: Literal[32, 64, 128] = 64,
+    depth: Annotated[int, Between(1, 8)] = 2,
+    heads: Literal[2, 4, 8] = 2,
+    expansion: Annotated[int, AtLeast(1)] = 1,
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    stochastic_depth: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    shift: Annotated[float, Between(0.0, 0.3)] = 0.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify images with a vision Transformer.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        tokens: What the steps are: square patches, or the places of a small convolutional network.
+        patch: Side of a patch in pixels, which divides height and width.
+        filters: Of the first convolution, where there are two.
+        width: Numbers of a step's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        dropout: Share dropped of what each branch adds.
+        stochastic_depth: Share of samples that skip the last block; fewer skip earlier ones.
+        shift: Farthest random move of training images, as a fraction of the size.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
+    )
+    shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
+    common = {"width": width, "depth": depth, "heads": heads, "expansion": expansion, "dtype": dtype}
+    common |= {"dropout": dropout, "stochastic_depth": stochastic_depth}
+    if tokens == "patches":
+        model = kexp.models.vit(shape, outputs, patch=patch, **common)
+    else:
+        model = kexp.models.cct(shape, outputs, filters=filters, **common)
+    augmentation = kexp.models.image_augmentation(dtype, shift=shift)
+    return kexp.fit(model, dataset, augmentation=augmentation, **train)

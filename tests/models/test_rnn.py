@@ -1,0 +1,132 @@
+"""Recurrent networks see no padding, answer from the last real step, and learn with all of their weights."""
+
+import keras
+import numpy as np
+import pytest
+
+import kexp
+from kexp.errors import InputError
+from tests.models.checks import (
+    POLICIES,
+    assert_mixed_precision_is_close,
+    assert_one_step_changes_every_weight,
+    assert_saving_keeps_the_answers,
+    assert_the_gradient_compiles_under_xla,
+)
+
+RANDOM = np.random.default_rng(0)
+SERIES = RANDOM.normal(size=(6, 5, 3)).astype("float32")
+SERIES[1, 3:] = SERIES[4, 1:] = np.nan
+TEXTS = RANDOM.integers(1, 20, (6, 5), dtype="int32")
+TEXTS[1, 3:] = TEXTS[4, 1:] = 0
+
+
+def of_series(steps=None, **options):
+    return kexp.models.rnn((steps, 3), 4, **{"units": (5,)} | options)
+
+
+def of_texts(steps=None, **options):
+    return kexp.models.rnn((steps,), 4, vocabulary=20, embedding=6, **{"units": (5,)} | options)
+
+
+MODELS = {
+    "simple": (lambda **options: of_series(cell="simple", head="max", **options), SERIES),
+    "lstm": (lambda **options: of_series(cell="lstm", units=(5, 4), **options), SERIES),
+    "gru": (lambda **options: of_texts(cell="gru", bidirectional=True, **options), TEXTS),
+    "both ways": (
+        lambda **options: of_texts(cell="lstm", bidirectional=True, head="average", units=(5, 4), **options),
+        TEXTS,
+    ),
+}
+
+
+def test_models_have_the_parameters_of_a_hand_count():
+    simple = kexp.models.rnn((None, 12), 9, cell="simple", units=(32,))
+    assert simple.count_params() == (12 + 32 + 1) * 32 + 32 * 9 + 9
+    lstm = kexp.models.rnn((None, 12), 9, units=(32, 16))
+    assert lstm.count_params() == 4 * (12 + 32 + 1) * 32 + 4 * (32 + 16 + 1) * 16 + 16 * 9 + 9
+    gru = kexp.models.rnn(
+        (None,), 2, cell="gru", units=(32,), bidirectional=True, vocabulary=100, embedding=8
+    )
+    assert gru.count_params() == 100 * 8 + 2 * 3 * (8 + 32 + 2) * 32 + 64 * 2 + 2  # two biases each
+
+
+@pytest.mark.parametrize("name", ["simple", "lstm", "gru", pytest.param("both ways", marks=pytest.mark.slow)])
+def test_every_weight_learns_and_saving_keeps_the_answers(name, tmp_path):
+    build, inputs = MODELS[name]
+    keras.utils.set_random_seed(0)
+    model = build()
+    assert model(inputs).shape == (6, 4)
+    assert_one_step_changes_every_weight(model, inputs)
+    assert_saving_keeps_the_answers(model, inputs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs", "cell", "head"),
+    [
+        (of_series, SERIES, "simple", "last"),
+        (of_series, SERIES, "lstm", "average"),
+        (of_series, SERIES, "gru", "max"),
+        (of_texts, TEXTS, "lstm", "last"),
+        pytest.param(of_texts, TEXTS, "gru", "last", marks=pytest.mark.slow),
+        pytest.param(of_texts, TEXTS, "simple", "max", marks=pytest.mark.slow),
+    ],
+)
+def test_more_padding_changes_nothing(build, inputs, cell, head):
+    padding = np.nan if inputs.ndim > 2 else 0
+    inputs = np.concatenate([inputs, np.full_like(inputs[:1], padding)])  # one of padding alone
+    longer = np.concatenate([inputs, np.full_like(inputs, padding)], axis=1)
+    model = build(cell=cell, head=head, bidirectional=True, units=(5, 4))
+    fixed = build(10, cell=cell, head=head, bidirectional=True, units=(5, 4))
+    fixed.set_weights(model.get_weights())
+    for training in (False, True):
+        answers = model(inputs, training=training)
+        assert np.isfinite(answers).all()
+        np.testing.assert_allclose(fixed(longer, training=training), answers, atol=1e-5)
+
+
+def test_each_direction_answers_from_its_last_real_step():
+    model = of_series(cell="simple", bidirectional=True)
+    forward, forward_recurrent, forward_bias, backward, backward_recurrent, backward_bias, head, bias = (
+        model.get_weights()
+    )
+    ahead = back = np.zeros(5)
+    for step in SERIES[1, :3]:
+        ahead = np.tanh(step @ forward + ahead @ forward_recurrent + forward_bias)
+    for step in SERIES[1, 2::-1]:
+        back = np.tanh(step @ backward + back @ backward_recurrent + backward_bias)
+    np.testing.assert_allclose(model(SERIES)[1], np.concatenate([ahead, back]) @ head + bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["simple", pytest.param("both ways", marks=pytest.mark.slow)])
+def test_the_gradient_compiles_whole_under_xla(name):
+    build, inputs = MODELS[name]
+    assert_the_gradient_compiles_under_xla(build(steps=5), inputs)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("name", "computes"),
+    [("lstm", "lstm"), pytest.param("both ways", "bidirectional", marks=pytest.mark.slow)],
+)
+def test_mixed_precision_gives_nearly_the_same_values_in_float32(name, computes, policy):
+    build, inputs = MODELS[name]
+    keras.utils.set_random_seed(0)
+    assert_mixed_precision_is_close(
+        lambda: build(output_scale=100.0, output_offset=70_000.0), inputs, policy, computes=computes
+    )
+
+
+def test_dropout_is_on_in_training_only():
+    model = of_series(units=(8, 8), dropout=0.5)
+    np.testing.assert_array_equal(model(SERIES, training=False), model(SERIES, training=False))
+    assert not np.array_equal(model(SERIES, training=True), model(SERIES, training=True))
+
+
+def test_a_shape_that_does_not_fit_is_refused():
+    with pytest.raises(InputError, match=r"input_shape must be \(steps,\) with a vocabulary"):
+        kexp.models.rnn((5, 3), 2, vocabulary=10)
+    with pytest.raises(InputError, match=r"input_shape must be \(steps, channels\) without a vocabulary"):
+        kexp.models.rnn((5,), 2)
+    with pytest.raises(InputError, match="units must be those of one layer or more"):
+        kexp.models.rnn((5, 3), 2, units=())
