@@ -8,12 +8,17 @@ Athanasopoulos, "Forecasting: principles and practice", section 5.2).
 from typing import Annotated, Literal
 
 import kexp
-from kexp import AtLeast, Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
 
 @kexp.recipe(
-    epochs=100,
-    batch_size=32,
+    references=(
+        Reference(
+            {}, "test_root_mean_squared_error", 32.74, 0.0, "seasonal naive forecast"
+        ),
+    ),
+    epochs=60,
+    batch_size=16,
     optimizer="adam",
     learning_rate=3e-3,
     schedule="cosine",
@@ -24,12 +29,12 @@ def lstm_forecast(
     data: str = "sunspots",
     *,
     column: str | None = None,
-    history: Annotated[int, Between(11, 66)] = 33,
+    history: Annotated[int, Between(11, 66)] = 22,
     horizon: Annotated[int, AtLeast(1)] = 3,
     season: Annotated[int, AtLeast(1)] = 11,
     test: Annotated[int, AtLeast(1)] = 40,
-    cell: Literal["lstm", "gru", "simple"] = "lstm",
-    units: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (32,),
+    cell: Literal["lstm", "gru", "simple"] = "gru",
+    units: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (48,),
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:

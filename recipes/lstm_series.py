@@ -7,10 +7,20 @@ Paliwal 1997 for both directions.
 from typing import Annotated, Literal
 
 import kexp
-from kexp import Between, TrainOptions, Unpack
+from kexp import Between, Reference, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=60, batch_size=16, optimizer="adam", learning_rate=2e-3, schedule="cosine", clip_norm=1.0)
+@kexp.recipe(
+    references=(
+        Reference({"validation": 0.0}, "test_accuracy", 0.976, 0.001, "MLP in github.com/hfawaz/dl-4-tsc"),
+    ),
+    epochs=60,
+    batch_size=16,
+    optimizer="adam",
+    learning_rate=2e-3,
+    schedule="cosine",
+    clip_norm=1.0,
+)
 def lstm_series(
     data: str = "japanese_vowels",
     *,

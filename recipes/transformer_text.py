@@ -7,10 +7,18 @@ Source: Vaswani et al. 2017, "Attention is all you need", with normalisation bef
 from typing import Annotated, Literal
 
 import kexp
-from kexp import AtLeast, Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=12, batch_size=64, optimizer="adamw", learning_rate=1e-3, schedule="cosine", warmup=0.1)
+@kexp.recipe(
+    references=(Reference({}, "test_accuracy", 0.82, 0.0, "goal of this project"),),
+    epochs=12,
+    batch_size=64,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup=0.1,
+)
 def transformer_text(
     data: str = "first_names",
     *,
