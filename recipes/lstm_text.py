@@ -2,6 +2,10 @@
 
 Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; Schuster and Paliwal 1997 for both
 directions. Names and genders: the data set's own, without the names that stand under both.
+
+Command: kexp run lstm_text --seed S
+Time: 24 s on two CPU cores
+Score: first_names test accuracy 83.72 ± 0.14 %, mean and deviation of 3 seeds (0 to 2)
 """
 
 from typing import Annotated, Literal

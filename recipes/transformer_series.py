@@ -2,6 +2,10 @@
 
 Source: Vaswani et al. 2017, "Attention is all you need", with normalisation before each branch (Xiong et al.
 2020) and rotary positions (Su et al. 2021).
+
+Command: kexp run transformer_series --seed S
+Time: 17 s on two CPU cores
+Score: japanese_vowels test accuracy TBD
 """
 
 from typing import Annotated, Literal

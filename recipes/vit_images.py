@@ -2,6 +2,10 @@
 
 Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words"; Hassani et al. 2021, "Escaping the big data
 paradigm with compact Transformers".
+
+Command: kexp run vit_images --data mnist --epochs 3 --batch-size 128 --seed S
+Time: 90 s on two CPU cores
+Score: test accuracy 98.80 ± 0.23 % with 72,746 parameters, mean and deviation of 3 seeds (0 to 2)
 """
 
 from typing import Annotated, Literal

@@ -125,7 +125,8 @@ def _under_fire(
     problems = [f"exit code {process.returncode}: {errors.decode()[-2000:]}"] if process.returncode else []
     problems += _problems(directory, options["trials"])
     if not problems and _table(directory) != reference:
-        problems.append(f"the table differs: {_first_difference(_table(directory), reference)}")
+        found = _first_difference(_table(directory), reference)
+        problems.append(f"the table differs: {found}; errors {_table(directory, 'error')}")
     return problems, done, time.monotonic() - started_s
 
 
@@ -180,11 +181,9 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def _table(directory: Path) -> list[Any]:
+def _table(directory: Path, columns: str = "searched, arguments, state, metrics, score") -> list[Any]:
     with sqlite3.connect(directory / "sweep.sqlite") as connection:
-        rows = connection.execute(
-            "SELECT number, searched, arguments, state, metrics, score FROM trials ORDER BY number"
-        )
+        rows = connection.execute(f"SELECT number, {columns} FROM trials ORDER BY number")
         return [tuple(row) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +22,10 @@ from kexp.train.checkpoint import newest_step
 from kexp.train.signals import StopRequest
 
 _TICK_S = 0.05
-_DEATHS = 3  # of workers, without progress in between, until a trial has failed
+# Deaths of workers, without progress in between, until a trial has failed: a crash is the trial's own doing,
+# while a kill may have come from anywhere.
+_CRASHES, _DEATHS = 3, 6
+_CRASH_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 class SweepStopped(KeyboardInterrupt):
@@ -160,7 +164,7 @@ class Coordinator:
         step = newest_step(trial_folder(self.plan.directory, trial.number) / "checkpoints")
         deaths = trial.deaths + 1 if step == trial.step else 1
         found: dict[str, Any] = {"state": "waiting", "owner": None, "deaths": deaths, "step": step}
-        if deaths >= _DEATHS:
+        if deaths >= (_CRASHES if -death.code in _CRASH_SIGNALS else _DEATHS):
             words = death.last_words()
             error = f"Its worker died {deaths} times without progress; at last {death.reason}.\n{words}"
             found |= {"state": "failed", "error": error}
@@ -168,9 +172,9 @@ class Coordinator:
 
     def _count_idle_death(self, death: Death) -> None:
         self._idle_deaths += 1
-        if self._idle_deaths >= _DEATHS and self.store.fact("look") == "wanted":
+        if self._idle_deaths >= _CRASHES and self.store.fact("look") == "wanted":
             self.store.set_facts(look={})  # the trials will say what is wrong
-        if self._idle_deaths > 2 * _DEATHS:
+        if self._idle_deaths > _DEATHS:
             raise RuntimeError(f"Workers cannot be started: {death.reason}.\n{death.last_words()}")
 
     def _collect(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 if TYPE_CHECKING:
     from kexp.sweep.cluster import Cluster
@@ -61,6 +64,7 @@ class Pool:
         self._started = 0
 
     def __enter__(self) -> Pool:
+        self._kill_those_left()
         (self._directory / "logs").mkdir(exist_ok=True)
         for slot in range(len(self._devices)):
             self._start(slot)
@@ -100,6 +104,15 @@ class Pool:
                 process.wait(max(0.0, deadline_s - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _kill(process)
+
+    def _kill_those_left(self) -> None:
+        """Kill what a killed coordinator has left: a worker that froze as it started stays for ever."""
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                line = process.cmdline()
+                if "kexp.sweep.worker" in line and str(self._directory.absolute()) in line:
+                    process.kill()
+                    process.wait(_SAVING_S)
 
     def _start(self, slot: int) -> None:
         self._started += 1

@@ -196,6 +196,21 @@ def test_a_frozen_worker_is_taken_for_dead_and_its_trial_continued(alone, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_worker_that_froze_as_it_started_does_not_outlive_the_same_line_again(tmp_path):
+    directory = tmp_path / "left"
+    process = start(directory)
+    until(lambda: any("kexp.sweep.worker" in one.cmdline() for one in processes(directory)))
+    worker = next(one for one in processes(directory) if "kexp.sweep.worker" in one.cmdline())
+    worker.suspend()  # before it has asked to be killed with its coordinator
+    process.kill()
+    process.communicate()
+    assert worker.is_running()
+    found = sweep(planted, **{**LINE, "trials": 1}, dir=directory)
+    assert [trial.state for trial in found.trials] == ["completed"]
+    assert not processes(directory)
+
+
+@pytest.mark.slow
 def test_an_interrupted_sweep_saves_its_trials_and_leaves_no_process(alone, tmp_path):
     directory = tmp_path / "interrupted"
     process = start(directory, workers=2)
