@@ -19,22 +19,19 @@ from typing import Annotated, Literal
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
+REFERENCES = (
+    Reference(
+        {"data": "mnist", "validation": 0.0},
+        "test_accuracy",
+        0.9922,
+        0.001,
+        "keras.io/examples/vision/mnist_convnet",
+    ),
+)
+
 
 @kexp.recipe(
-    references=(
-        Reference(
-            {"data": "mnist", "validation": 0.0},
-            "test_accuracy",
-            0.9922,
-            0.001,
-            "keras.io/examples/vision/mnist_convnet",
-        ),
-    ),
-    epochs=15,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=2e-3,
-    schedule="cosine",
+    references=REFERENCES, epochs=15, batch_size=64, optimizer="adam", learning_rate=2e-3, schedule="cosine"
 )
 def cnn_images(
     data: str = "digits",

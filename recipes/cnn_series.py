@@ -5,8 +5,8 @@ classification from scratch with deep neural networks: a strong baseline".
 
 Command: kexp run cnn_series --validation 0 --seed S
 Time: 17 s on two CPU cores
-Score: japanese_vowels test accuracy 99.19 ± 0.27 %, mean and deviation of 3 seeds (0 to 2); with a tenth kept for
-    validation, as by default, 98.56 ± 0.62 %. github.com/hfawaz/dl-4-tsc has 99.3 %
+Score: japanese_vowels test accuracy 99.19 ± 0.27 %, mean and deviation of 3 seeds (0 to 2); with a tenth kept
+    for validation, as by default, 98.56 ± 0.62 %. github.com/hfawaz/dl-4-tsc has 99.3 %
 """
 
 from typing import Annotated, Literal
@@ -14,16 +14,13 @@ from typing import Annotated, Literal
 import kexp
 from kexp import Between, Reference, TrainOptions, Unpack
 
+REFERENCES = (
+    Reference({"validation": 0.0}, "test_accuracy", 0.993, 0.008, "FCN in github.com/hfawaz/dl-4-tsc"),
+)
+
 
 @kexp.recipe(
-    references=(
-        Reference({"validation": 0.0}, "test_accuracy", 0.993, 0.008, "FCN in github.com/hfawaz/dl-4-tsc"),
-    ),
-    epochs=60,
-    batch_size=16,
-    optimizer="adam",
-    learning_rate=1e-3,
-    schedule="cosine",
+    references=REFERENCES, epochs=60, batch_size=16, optimizer="adam", learning_rate=1e-3, schedule="cosine"
 )
 def cnn_series(
     data: str = "japanese_vowels",

@@ -6,9 +6,9 @@ Athanasopoulos, "Forecasting: principles and practice", section 5.2).
 
 Command: kexp run lstm_forecast --seed S
 Time: 11 s on two CPU cores
-Score: sunspots of the last 40 years, three years ahead: test RMSE 24.7 ± 1.3, mean and deviation of 3 seeds (0 to
-    2); the naive forecast has 55.3, the seasonal one 32.7. History, cell, units and rate were chosen by a sweep
-    on validation data
+Score: sunspots of the last 40 years, three years ahead: test RMSE 24.7 ± 1.3, mean and deviation of 3 seeds
+    (0 to 2); the naive forecast has 55.3, the seasonal one 32.7. History, cell, units and rate were chosen by
+    a sweep on validation data
 """
 
 from typing import Annotated, Literal
@@ -16,9 +16,11 @@ from typing import Annotated, Literal
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
+REFERENCES = (Reference({}, "test_root_mean_squared_error", 32.74, 0.0, "seasonal naive forecast"),)
+
 
 @kexp.recipe(
-    references=(Reference({}, "test_root_mean_squared_error", 32.74, 0.0, "seasonal naive forecast"),),
+    references=REFERENCES,
     epochs=60,
     batch_size=16,
     optimizer="adam",

@@ -19,22 +19,18 @@ from typing import Annotated
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
-
-@kexp.recipe(
-    references=(
-        Reference(
-            {"data": "mnist", "validation": 0.0},
-            "test_accuracy",
-            0.9783,
-            0.001,
-            "example job of this field, 000_746f497527077189.txt",
-        ),
+REFERENCES = (
+    Reference(
+        {"data": "mnist", "validation": 0.0},
+        "test_accuracy",
+        0.9783,
+        0.001,
+        "example job of this field, 000_746f497527077189.txt",
     ),
-    epochs=5,
-    batch_size=64,
-    optimizer="adam",
-    learning_rate=1e-3,
 )
+
+
+@kexp.recipe(references=REFERENCES, epochs=5, batch_size=64, optimizer="adam", learning_rate=1e-3)
 def mlp_images(
     data: str = "digits",
     *,

@@ -13,9 +13,11 @@ from typing import Annotated, Literal
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
+REFERENCES = (Reference({}, "test_accuracy", 0.82, 0.0, "goal of this project"),)
+
 
 @kexp.recipe(
-    references=(Reference({}, "test_accuracy", 0.82, 0.0, "goal of this project"),),
+    references=REFERENCES,
     epochs=12,
     batch_size=64,
     optimizer="adamw",

@@ -13,17 +13,19 @@ from typing import Annotated, Literal
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
+REFERENCES = (
+    Reference(
+        {"data": "mnist", "epochs": 3, "batch_size": 128},
+        "test_accuracy",
+        0.985,
+        0.0,
+        "goal of this project",
+    ),
+)
+
 
 @kexp.recipe(
-    references=(
-        Reference(
-            {"data": "mnist", "epochs": 3, "batch_size": 128},
-            "test_accuracy",
-            0.985,
-            0.0,
-            "goal of this project",
-        ),
-    ),
+    references=REFERENCES,
     epochs=10,
     batch_size=64,
     optimizer="adamw",

@@ -19,7 +19,7 @@ from kexp.run.recipe import bind
 from kexp.run.reference import Reference
 
 _BEGIN, _END = "<!-- kexp reproduce -->", "<!-- end -->"
-_HEAD = "| recipe | arguments | figure | published | measured | seeds | source |"
+_HEAD = "| recipe | arguments | figure | published or goal | measured | seeds | source |"
 _RULE = "|---|---|---|---|---|---|---|"
 
 

@@ -9,9 +9,10 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.run.samples import load_samples
+from tests.recipes.every import every_recipe
 
 
-@pytest.mark.parametrize("name", recipes.__all__)
+@pytest.mark.parametrize("name", every_recipe())
 def test_a_recipe_learns_records_and_exports(name, tmp_path):
     recipe = getattr(recipes, name)
     options = {"epochs": 3, "quiet": True, "run_dir": str(tmp_path / "run")}
@@ -23,7 +24,8 @@ def test_a_recipe_learns_records_and_exports(name, tmp_path):
     samples = load_samples(result.run_dir / "samples.npz", result.spec)
     answers = kexp.load_exported(tmp_path / "served").predict(samples).to_frame(result.spec)
     expected = result.predict(samples).to_frame(result.spec)
-    assert len(answers) == len(expected) == 64
+    data_at_hand = 64 if name != "lstm_forecast" else 38  # windows of 40 years
+    assert len(answers) == len(expected) == data_at_hand
     np.testing.assert_allclose(
         answers.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-5, atol=1e-5
     )

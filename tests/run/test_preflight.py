@@ -11,6 +11,7 @@ import kexp
 from kexp import recipes
 from kexp.data import Split
 from kexp.errors import InputError
+from tests.recipes.every import every_recipe
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def found(report):
     return {finding.name: finding.status for finding in report.findings if finding.status != "ok"}
 
 
-@pytest.mark.parametrize("name", recipes.__all__)
+@pytest.mark.parametrize("name", every_recipe())
 def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = kexp.check(getattr(recipes, name))
