@@ -3,6 +3,7 @@
 python hungry_run.py FOLDER
 """
 
+import io
 import json
 import resource
 import sys
@@ -10,10 +11,13 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 import psutil
+import scipy.linalg
 import tensorflow as tf
 
 import kexp
+from kexp.run.curves import draw_curves
 
 WIDTH = 3_000_000  # numbers of 4 bytes for each sample, several times over
 
@@ -35,6 +39,10 @@ def main(folder: Path) -> None:
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(10)(Hungry()(flat)))
     model(tf.zeros((1, 8, 8, 1), tf.uint8))
+    # What else takes its memory once, at first use: linear algebra of NumPy and SciPy, and the drawing.
+    np.linalg.norm(np.ones((64, 64)) @ np.ones((64, 64)), 2)
+    scipy.linalg.norm(np.ones((64, 64)), 2)
+    draw_curves({"loss": [1.0]}).savefig(io.BytesIO(), format="png")
     limit = psutil.Process().memory_info().vms + 600_000_000
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with warnings.catch_warnings(record=True) as caught:
