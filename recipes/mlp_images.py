@@ -25,7 +25,7 @@ REFERENCES = (
         "test_accuracy",
         0.9783,
         0.001,
-        "example job of this field, 000_746f497527077189.txt",
+        "goal of this project",
     ),
 )
 
