@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kexp.errors import InputError
-from kexp.models.layers import StochasticDepth, drop, normalize, scaled_input
+from kexp.models.layers import StochasticDepth, drop, normalize, predictions, scaled_input
 from kexp.ranges import Activation, InputType, Normalization
 
 __all__ = ["cnn", "resnet", "resnet20", "resnet32", "resnet56"]
@@ -57,7 +57,7 @@ def cnn(
         x = layers.Activation(activation)(normalize(normalization)(x))
         x = layers.MaxPooling2D(2, padding=padding)(x)  # (batch, height / 2, width / 2, count)
     x = layers.Flatten()(x) if head == "flatten" else layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(outputs, dtype="float32", name="logits")(drop(dropout)(x))  # (batch, outputs)
+    x = predictions(drop(dropout)(x), outputs)  # (batch, outputs)
     return keras.Model(inputs, x, name="cnn")
 
 
@@ -129,7 +129,7 @@ def resnet(
             skipped = stochastic_depth * (stage * blocks + number + 1) / (3 * blocks)
             x = block(x, width * 2**stage, stride=2 if stage and not number else 1, skipped=skipped)
     x = drop(dropout)(layers.GlobalAveragePooling2D()(x))  # (batch, 4 * width)
-    x = layers.Dense(outputs, dtype="float32", name="logits")(x)  # (batch, outputs)
+    x = predictions(x, outputs)  # (batch, outputs)
     return keras.Model(inputs, x, name=f"resnet{depth}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kexp.models.layers import drop, normalize, scaled_input
+from kexp.models.layers import drop, normalize, predictions, scaled_input
 from kexp.ranges import Activation, InputType, Normalization
 
 __all__ = ["mlp"]
@@ -55,7 +55,5 @@ def mlp(
         x = layers.Dense(units, use_bias=normalization != "batch")(x)  # (batch, units)
         x = layers.Activation(activation)(normalize(normalization)(x))
         x = drop(dropout)(x)
-    x = layers.Dense(outputs, dtype="float32", name="logits")(x)  # (batch, outputs)
-    if output_scale != 1.0 or output_offset != 0.0:
-        x = layers.Rescaling(output_scale, output_offset, dtype="float32")(x)
+    x = predictions(x, outputs, output_scale, output_offset)  # (batch, outputs)
     return keras.Model(inputs, x, name="mlp")

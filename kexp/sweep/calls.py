@@ -12,6 +12,20 @@ from pathlib import Path
 from typing import Any
 
 
+def prepared(threads: int) -> KeptData:
+    """Make this process's TensorFlow ready for trials, and return what it keeps from one to the next.
+
+    Args:
+        threads: Of TensorFlow, the same whatever cores there are to run on: sums are split by it.
+    """
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return KeptData()
+
+
 def recipe_of(name: str) -> Callable[..., Any]:
     """Return the recipe of a name such as "kexp.recipes.mlp_images:mlp_images"."""
     module, _, function = name.partition(":")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kexp.errors import InputError
-from kexp.sweep.calls import KeptData, disk_is_full, look, recipe_of, tested
+from kexp.sweep.calls import KeptData, disk_is_full, look, prepared, recipe_of, tested
 from kexp.sweep.folders import folder_bytes, trial_folder
 from kexp.train.checkpoint import newest_step
 from kexp.train.signals import Stopped, StopRequest
@@ -91,15 +91,7 @@ def _prepared(threads: int) -> KeptData:
     return data
 
 
-@functools.cache
-def _kept(threads: int) -> KeptData:
-    """Return what this process keeps from one task to the next."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
-    return KeptData()
+_kept = functools.cache(prepared)  # Ray gives a process one task after another
 
 
 def _look(order: Order, recipe: Callable[..., Any], data: KeptData) -> dict[str, Any]:

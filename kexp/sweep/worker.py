@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kexp.sweep.algorithms import drawn
-from kexp.sweep.calls import KeptData, disk_is_full, look, recipe_of, tested
+from kexp.sweep.calls import KeptData, disk_is_full, look, prepared, recipe_of, tested
 from kexp.sweep.folders import FULL_DISK, LOST_LEASE, folder_bytes, trial_folder
 from kexp.sweep.prune import Pruner
 from kexp.sweep.space import Dimension
@@ -85,13 +85,7 @@ def _die_with(coordinator: int) -> None:
 def _work(directory: Path, name: str, threads: int, heart: Heart) -> None:
     store = Store(directory)
     description = store.fact("sweep")
-    import tensorflow as tf
-
-    if threads:  # the same number whatever cores there are to run on: sums are split by it
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
-    data = KeptData()
+    data = prepared(threads)
     recipe = recipe_of(description["recipe"])
     while True:
         _for_the_sweep(store, directory, recipe, data, slot=int(name.partition("-")[0]))
