@@ -118,7 +118,7 @@ def _read_table(path: Path, spec: Spec) -> Any:
     if path.name.lower().endswith(".parquet"):
         return read_parquet(path)
     categories = [column.name for column in spec.columns if column.kind == "category"]
-    return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else None)
+    return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else ())
 
 
 def _text_column(spec: Spec) -> str:

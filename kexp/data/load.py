@@ -14,7 +14,9 @@ from kexp.data.catalog import Place, find
 from kexp.data.embedded import read_embedded
 from kexp.data.files import read_idx_folder, read_npz
 from kexp.data.images import Size, read_folder, resize
+from kexp.data.masks import are_masks, encode_masks
 from kexp.data.spec import Data, Kind, Source, Spec, Task
+from kexp.data.text import as_text
 from kexp.data.tfds import read_tfds
 from kexp.errors import InputError
 
@@ -47,12 +49,14 @@ def load(
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
             y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
             elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
-            Where x is one-dimensional and of strings, it is text; None and NaN are the empty string.
+            Where x is one-dimensional and of strings, it is text; None and NaN are the empty string. Where x
+            is of images and y of (samples, height, width) whole numbers as large, y is their masks.
         target: Column to predict; tables need it, nothing else takes it.
         text: Column of a table that is the text to learn from, the others being left out; default: all
             columns but the target are inputs, strings being categories.
-        task: "classification" or "regression"; default: floats are quantities, everything else
-            classes, and in a table whole numbers are classes if there are at most 20 different ones.
+        task: "classification", "regression", "segmentation" (masks of images) or "text" (texts from
+            texts); default: masks are what they are, floats are quantities, everything else classes, and
+            in a table whole numbers are classes if there are at most 20 different ones.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.
         test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
@@ -64,8 +68,7 @@ def load(
     Returns:
         Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32
         with NaN in the steps after the end of shorter ones, text (samples,) of str objects, other arrays
-        float32, or tables by column; targets (samples,) int32 or (samples, outputs) float32; every array
-        read-only.
+        float32, or tables by column; targets as in `Split`; every array read-only.
 
     Raises:
         InputError: For anything that cannot be used as given, saying what and what to do.
@@ -85,30 +88,50 @@ def load(
             f"data {read.name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
             "give other data or take a recipe for this kind."
         )
-    labels = {part: y for part, (_, y) in read.parts.items()}
-    task, encoded, class_names = targets.encode(read.name, labels, task, read.class_names)
+    task, encoded, class_names = _targets(read, kind, inputs, task or read.task)
     spec = _spec(read, kind, task, inputs["train"], encoded["train"], class_names)
     parts: splits.Parts = {part: (inputs[part], encoded[part]) for part in inputs}
     fingerprint = splits.fingerprint(parts, spec.to_json())
     if validation == 0:
         parts = splits.join_validation(parts)
-    if task == "classification":
+    if task in ("classification", "segmentation"):
         indices = {part: y for part, (_, y) in parts.items()}
         targets.require_classes_in_training(read.name, indices, class_names)
     drawn = splits.draw(read.name, parts, spec, validation=validation, test=test, seed=seed)
     return Data(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 
+def _targets(
+    read: Source, kind: Kind, inputs: dict[str, Any], task: Task | None
+) -> tuple[Task, targets.Targets, tuple[str, ...]]:
+    """Return the task, the targets by part and the names of the classes, if there are any."""
+    labels = {part: y for part, (_, y) in read.parts.items()}
+    for wanted, needed in (("segmentation", "image"), ("text", "text")):
+        if task == wanted and kind != needed:
+            raise InputError(
+                f"task={task!r}: data {read.name!r} is of kind {kind!r}, expected {needed!r}; leave task out."
+            )
+    if task == "segmentation" or (
+        task is None and kind == "image" and are_masks(inputs["train"], labels["train"])
+    ):
+        return "segmentation", *encode_masks(read.name, inputs, labels, read.class_names)
+    if task == "text":
+        answers = {part: as_text(f"data {read.name!r}: the {part} targets", y) for part, y in labels.items()}
+        return task, answers, ()
+    return targets.encode(read.name, labels, task, read.class_names)
+
+
 def _spec(
     read: Source, kind: Kind, task: Task, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
 ) -> Spec:
     table = kind == "table"
+    numbers = encoded.shape[1] if task == "regression" else 0
     return Spec(
         kind=kind,
         input_shape=(len(read.columns),) if table else inputs.shape[1:],
         dtype={"table": "mixed", "text": "string"}.get(kind) or str(inputs.dtype),
         task=task,
-        outputs=len(class_names) if task == "classification" else encoded.shape[1],
+        outputs=len(class_names) or numbers,
         class_names=class_names,
         columns=read.columns,
         target=read.target,
@@ -123,9 +146,9 @@ def _require_arguments(
             raise InputError(
                 f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
             )
-    if task not in (None, "classification", "regression"):
+    if task not in (None, *get_args(Task)):
         raise InputError(
-            f"task={task!r}: expected 'classification' or 'regression'; pass one or leave it out."
+            f"task={task!r}: expected {' or '.join(map(repr, get_args(Task)))}; pass one or leave it out."
         )
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
@@ -151,7 +174,9 @@ def _read(
     if pandas is not None and isinstance(source, pandas.DataFrame):
         return tables.from_frame(source, "DataFrame", target, task, text)
     if place and place.form == "csv":
-        return tables.from_frame(tables.read_csv(place.path, text=text), place.name, target, task, text)
+        # What is text is taken to the letter, be it read or answered.
+        letters = [column for column in (text, target if task == "text" else None) if column]
+        return tables.from_frame(tables.read_csv(place.path, text=letters), place.name, target, task, text)
     if place and place.form == "parquet":
         return tables.from_frame(tables.read_parquet(place.path), place.name, target, task, text)
     for argument, column in (("target", target), ("text", text)):
@@ -198,6 +223,11 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
     if kind != "image":
         raise InputError(
             f"image_size={image_size!r}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
+        )
+    if any(are_masks(inputs[part], y) for part, (_, y) in read.parts.items()):
+        raise InputError(
+            f"image_size={image_size!r}: data {read.name!r} has masks, which would have to be resized with "
+            "their images; resize both before, the masks without blending."
         )
     fits = inputs["train"].shape[1:3] == tuple(image_size)
     return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}

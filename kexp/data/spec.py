@@ -10,7 +10,7 @@ import numpy as np
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 Kind = Literal["image", "series", "text", "table", "array"]
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "segmentation", "text"]
 
 
 def column_name(name: object) -> str:
@@ -40,9 +40,9 @@ class Spec:
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
             (steps, channels), () for text, (columns,) or whatever the array has.
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
-        task: What the targets are.
-        outputs: Number of classes, or number of regression targets.
-        class_names: Names in the order of the class indices; empty for regression.
+        task: What the targets are: one class, some numbers, a class for each pixel, or another text.
+        outputs: Number of classes, or number of regression targets; 0 where the targets are texts.
+        class_names: Names in the order of the class indices; empty for regression and texts.
         columns: The columns of a table, in order, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
     """
@@ -82,7 +82,8 @@ class Split:
         inputs: (samples, ...) uint8 or float32, where series may end in steps of NaN, their padding;
             (samples,) str objects for text; or for a table a mapping from column name to a vector of
             (samples,): float32 for numbers, str objects for categories.
-        targets: (samples,) int32 class indices, or (samples, outputs) float32.
+        targets: (samples,) int32 class indices; (samples, outputs) float32; (samples, height, width) int32
+            class indices of pixels; or (samples,) str objects.
     """
 
     inputs: Inputs
@@ -123,6 +124,7 @@ class Source:
         class_names: Names that integer labels stand for, when the source knows them.
         columns: The columns of a table, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
+        task: What the targets are, when the source knows it.
     """
 
     name: str
@@ -130,3 +132,4 @@ class Source:
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     target: str = "target"
+    task: Task | None = None

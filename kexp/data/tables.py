@@ -37,14 +37,14 @@ OBJECTS: dict[str, Kind] = {
 }
 
 
-def read_csv(path: Path, categories: Sequence[str] = (), text: str | None = None) -> pd.DataFrame:
+def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
     """Read a comma-separated file with a header, .gz or not; text stays text.
 
     Args:
         path: The file.
         categories: Columns of strings whatever they look like: left to itself, pandas turns the category
             "007" into the number 7 where a file holds nothing else.
-        text: Column that is taken to the letter: there "NA" and "None" are words, not missing values.
+        text: Column, or several, taken to the letter: there "NA" and "None" are words, not missing values.
 
     Raises:
         InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8.
@@ -56,8 +56,10 @@ def read_csv(path: Path, categories: Sequence[str] = (), text: str | None = None
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
             frame = pd.read_csv(path, index_col=False, low_memory=False, dtype=dict.fromkeys(categories, str))
-            if text in frame.columns:
-                frame[text] = pd.read_csv(path, usecols=[text], dtype=str, na_filter=False)[text]
+            for column in {text} if isinstance(text, str) else text:
+                if column in frame.columns:
+                    letters = pd.read_csv(path, usecols=[column], dtype=str, na_filter=False)
+                    frame[column] = letters[column]
             return frame
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(
@@ -107,7 +109,7 @@ def from_frame(
         name: Name of the data, for messages.
         target: Name of the column to predict.
         task: None to read it off the target: text, truth values and at most 20 whole numbers are
-            classes, other numbers are quantities.
+            classes, other numbers are quantities. For "text" it is taken as it is.
         text: Name of the column that is the only input, the others being left out; default: all are.
 
     Returns:
@@ -237,7 +239,9 @@ def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
 
 
 def _targets(name: str, column: str, series: pd.Series, task: Task | None) -> np.ndarray:
-    """(samples,) float64 for regression, str objects for classes."""
+    """(samples,) float64 for regression, str objects for classes and texts."""
+    if task == "text":
+        return as_text(f"data {name!r}: the column {column!r}", series)
     gaps = np.flatnonzero(series.isna().to_numpy())
     if len(gaps):
         raise InputError(

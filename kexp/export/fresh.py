@@ -6,20 +6,22 @@ on the path by way of it.
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 FORBIDDEN = ("kexp", "keras", "tf_keras")
 
 
-def main(saved_model: str, samples_file: str, answers_file: str, batch_sizes: list[int]) -> None:
-    """Run batches of every size through a SavedModel, each twice, and write down what it answers.
+def main(saved_model: str, examples_file: str, answers_file: str, sizes: dict[str, list[int]]) -> None:
+    """Ask every signature of a SavedModel twice, and write down what it answers.
 
     Args:
         saved_model: Folder with saved_model.pb.
-        samples_file: .npz with "inputs/KEY" for every signature key, (samples, ...).
-        answers_file: .npz to write, with "BATCH_SIZE/CALL/OUTPUT" for each.
-        batch_sizes: Samples per batch. The samples are repeated where they are fewer.
+        examples_file: .npz with "SIGNATURE/KEY" for every input, (samples, ...) where there are batch sizes.
+        answers_file: .npz to write, with "SIGNATURE/BATCH_SIZE/CALL/OUTPUT" for each; 0 is no batch size.
+        sizes: Samples per batch by signature, the samples repeated where they are fewer; none: all the
+            examples as they are.
     """
     # Whoever imports these from here on gets an ImportError. TensorFlow, which would import Keras for
     # those who load its models, does without, and is imported in half the time.
@@ -29,22 +31,31 @@ def main(saved_model: str, samples_file: str, answers_file: str, batch_sizes: li
     import numpy as np
     import tensorflow as tf
 
-    with np.load(samples_file, allow_pickle=False) as file:
-        samples = {name.removeprefix("inputs/"): file[name] for name in file.files}
-    count = len(next(iter(samples.values())))
+    with np.load(examples_file, allow_pickle=False) as file:
+        examples = {name: file[name] for name in file.files}
     loaded = tf.saved_model.load(saved_model)
-    serve = loaded.signatures["serving_default"]
     answers: dict[str, Any] = {}
-    for batch_size in batch_sizes:
-        rows = np.arange(batch_size) % count
-        for call in ("first", "second"):
-            outputs = serve(**{key: tf.constant(values[rows]) for key, values in samples.items()})
-            for name, output in outputs.items():
-                answers[f"{batch_size}/{call}/{name}"] = _plain(output.numpy())
+    for signature, batch_sizes in sizes.items():
+        prefix = f"{signature}/"
+        inputs = {name[len(prefix) :]: examples[name] for name in examples if name.startswith(prefix)}
+        for size in batch_sizes or [0]:
+            batch = {key: _first(values, size) if size else values for key, values in inputs.items()}
+            for call in (1, 2):
+                outputs = loaded.signatures[signature](
+                    **{key: tf.constant(value) for key, value in batch.items()}
+                )
+                for name, output in outputs.items():
+                    answers[f"{prefix}{size}/{call}/{name}"] = _plain(output.numpy())
     np.savez(answers_file, **answers)
     for name in FORBIDDEN:
         del sys.modules[name]
     assert not any(name.partition(".")[0] in FORBIDDEN for name in sys.modules)
+
+
+def _first(values: Any, size: int) -> Any:
+    import numpy as np
+
+    return values[np.arange(size) % len(values)]
 
 
 def _plain(array: Any) -> Any:
@@ -55,4 +66,4 @@ def _plain(array: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], [int(size) for size in sys.argv[4:]])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))

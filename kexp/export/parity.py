@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kexp.run.predictions import Predictions
-
 BATCH_SIZES = (1, 3, 64)
-TOLERANCE = 1e-5  # of a probability; of a value, relative to max(1, |value|)
+TOLERANCE = 1e-5  # of a number, relative to max(1, |number|)
+# Of the lead that a drawn answer had over the next one: a sum of differences within the tolerance.
+MARGIN = 1e-4
 TIMEOUT_S = 600
+
+Answers = Mapping[str, np.ndarray]
 
 
 class ExportError(RuntimeError):
     """An export that does not compute what the model computed; nothing of it is left on disk."""
 
 
-def check_parity(saved_model: Path, samples: Mapping[str, np.ndarray], expected: Predictions) -> None:
+@dataclass(frozen=True, eq=False)
+class Check:
+    """What a signature is asked, and what it has to answer.
+
+    Attributes:
+        signature: Its name.
+        examples: The raw inputs by key; (samples, ...) where there are batch sizes, 64 or more serve best and
+            fewer are repeated.
+        expected: The answers by name, for the same examples.
+        batch_sizes: Take the first so many samples as a batch, for each of these; none: take the examples as
+            they are.
+    """
+
+    signature: str
+    examples: Mapping[str, np.ndarray]
+    expected: Answers
+    batch_sizes: Sequence[int] = BATCH_SIZES
+
+
+def check_parity(saved_model: Path, checks: Sequence[Check]) -> None:
     """Compare what a SavedModel answers in a fresh process with what was measured.
 
     The process imports TensorFlow and NumPy only, and runs on the CPU, since this one may hold all of an
-    accelerator's memory. It takes the first 1, 3 and 64 samples as one batch each, twice.
+    accelerator's memory. It asks everything twice.
 
     Args:
         saved_model: Folder with saved_model.pb.
-        samples: The raw inputs by signature key, (samples, ...); 64 or more serve best, fewer are
-            repeated.
-        expected: The predictions for the same samples.
+        checks: What to ask.
 
     Raises:
         ExportError: An answer differs, two calls disagree, or the SavedModel does not run.
     """
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
-        answers = _run_fresh(saved_model.resolve(), samples, Path(folder))
-    for batch_size in BATCH_SIZES:
-        rows = np.arange(batch_size) % len(expected)
-        first, second = (_answers_of(answers, batch_size, call) for call in ("first", "second"))
-        _compare(first, _select(expected, rows), f"a batch of {batch_size} computes something else")
-        _compare(second, first, f"two calls with the same batch of {batch_size} disagree")
+        answers = _run_fresh(saved_model.resolve(), checks, Path(folder))
+    for check in checks:
+        count = len(next(iter(check.expected.values())))
+        for size in check.batch_sizes or [0]:
+            rows = np.arange(size) % count if size else np.arange(count)
+            expected = {name: array[rows] for name, array in check.expected.items()}
+            first, second = (_answered(answers, f"{check.signature}/{size}/{call}/") for call in (1, 2))
+            batch = f"batch of {size}" if size else f"call of {check.signature}"
+            _compare(first, expected, f"a {batch} computes something else")
+            _compare(second, first, f"two calls with the same {batch} disagree")
 
 
-def _run_fresh(saved_model: Path, samples: Mapping[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
-    """Run `fresh.py` on the first samples and return the arrays it wrote."""
-    first = {f"inputs/{key}": _plain(values[: max(BATCH_SIZES)]) for key, values in samples.items()}
-    np.savez(folder / "samples.npz", **first)  # type: ignore[arg-type]  # mypy takes them for allow_pickle
+def _run_fresh(saved_model: Path, checks: Sequence[Check], folder: Path) -> Answers:
+    """Run `fresh.py` on the examples and return the arrays it wrote."""
+    examples = {
+        f"{check.signature}/{key}": _plain(values[: max(check.batch_sizes)] if check.batch_sizes else values)
+        for check in checks
+        for key, values in check.examples.items()
+    }
+    np.savez(folder / "examples.npz", **examples)  # type: ignore[arg-type]  # mypy: for allow_pickle
     script = Path(__file__).with_name("fresh.py").read_text(encoding="utf-8")
-    arguments = [str(saved_model), "samples.npz", "answers.npz", *map(str, BATCH_SIZES)]
+    sizes = json.dumps({check.signature: list(check.batch_sizes) for check in checks})
     try:
         process = subprocess.run(
-            [sys.executable, "-c", script, *arguments],
+            [sys.executable, "-c", script, str(saved_model), "examples.npz", "answers.npz", sizes],
             cwd=folder,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
             stdin=subprocess.DEVNULL,
@@ -85,52 +114,55 @@ def _tail(text: str, lines: int = 12) -> str:
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
-def _answers_of(answers: Mapping[str, np.ndarray], batch_size: int, call: str) -> Predictions:
-    labels, probabilities, values = (
-        answers.get(f"{batch_size}/{call}/{name}") for name in ("label", "probabilities", "values")
-    )
-    return Predictions(labels, probabilities, values)
+def _answered(answers: Answers, prefix: str) -> Answers:
+    return {name.removeprefix(prefix): array for name, array in answers.items() if name.startswith(prefix)}
 
 
-def _select(predictions: Predictions, rows: np.ndarray) -> Predictions:
-    arrays = (predictions.labels, predictions.probabilities, predictions.values)
-    return Predictions(*(None if array is None else array[rows] for array in arrays))
+def _compare(received: Answers, expected: Answers, complaint: str) -> None:
+    """Compare the numbers first, then what was chosen by them."""
+    drawn = expected.get("margin")
+    kept = slice(None) if drawn is None else drawn > MARGIN
+    for name, array in sorted(expected.items(), key=lambda item: item[1].dtype.kind != "f"):
+        other = received.get(name)
+        if other is None or other.shape != array.shape:
+            shape = "none" if other is None else f"shape {other.shape}"
+            raise ExportError(f"{complaint}: expected answers of shape {array.shape}, received {shape}")
+        if array.dtype.kind == "f":
+            _compare_numbers(other[kept], array[kept], complaint)
+        else:
+            _compare_choices(name, other[kept], array[kept], _tied(expected), complaint)
 
 
-def _compare(received: Predictions, expected: Predictions, complaint: str) -> None:
-    if expected.values is not None:
-        scale = np.maximum(1, np.abs(expected.values))
-        _compare_numbers(received.values, expected.values, scale, complaint)
+def _compare_numbers(received: np.ndarray, expected: np.ndarray, complaint: str) -> None:
+    if not expected.size:
         return
-    assert expected.probabilities is not None
-    _compare_numbers(received.probabilities, expected.probabilities, np.float32(1), complaint)
-    _compare_labels(received.labels, expected, complaint)
-
-
-def _compare_numbers(
-    received: np.ndarray | None, expected: np.ndarray, scale: np.ndarray | np.float32, complaint: str
-) -> None:
-    if received is None or received.shape != expected.shape:
-        shape = "none" if received is None else f"shape {received.shape}"
-        raise ExportError(f"{complaint}: expected answers of shape {expected.shape}, received {shape}")
-    difference = float(np.max(np.abs(received - expected) / scale))
+    difference = float(np.max(np.abs(received - expected) / np.maximum(1, np.abs(expected))))
     if not difference <= TOLERANCE:  # so that NaN is a difference, too
         raise ExportError(
             f"{complaint}: the largest difference is {difference:.3g}, allowed is {TOLERANCE:g}"
         )
 
 
-def _compare_labels(received: np.ndarray | None, expected: Predictions, complaint: str) -> None:
-    assert expected.labels is not None
-    assert expected.probabilities is not None
-    if received is None:
-        raise ExportError(f"{complaint}: it gives no labels")
-    ordered = np.sort(expected.probabilities, axis=1)
-    # Between two classes that are equally probable either is right.
-    tied = ordered[:, -1] - ordered[:, -2:].min(axis=1) <= TOLERANCE
-    wrong = np.flatnonzero((received != expected.labels) & ~tied)
+def _tied(expected: Answers) -> np.ndarray | np.bool_:
+    """Where two classes are equally probable, so that either is right."""
+    probabilities = expected.get("probabilities")
+    if probabilities is None:
+        return np.False_
+    ordered = np.sort(probabilities, axis=-1)
+    return ordered[..., -1] - ordered[..., -2:].min(axis=-1) <= TOLERANCE
+
+
+def _compare_choices(
+    name: str, received: np.ndarray, expected: np.ndarray, tied: np.ndarray | np.bool_, complaint: str
+) -> None:
+    wrong = np.argwhere((received != expected) & ~tied)
     if len(wrong):
-        row = wrong[0]
+        place = tuple(wrong[0])
         raise ExportError(
-            f"{complaint}: sample {row} is labelled {str(received[row])!r}, not {str(expected.labels[row])!r}"
+            f"{complaint}: the {name} of sample {place[0]} is {_shown(received[place])}, not "
+            f"{_shown(expected[place])}"
         )
+
+
+def _shown(value: object) -> str:
+    return repr(value.item() if isinstance(value, np.generic) else value)

@@ -15,7 +15,7 @@ from kexp.data.spec import Inputs, Spec
 from kexp.errors import InputError
 from kexp.export.keys import ARRAY_KEY
 from kexp.export.manifest import Manifest
-from kexp.run.predictions import Predictions
+from kexp.run.predictions import Predictions, as_str
 
 _BATCH_SIZE = 128
 
@@ -63,11 +63,9 @@ class Exported:
             self._predict_batch({key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
             for start in range(0, count, _BATCH_SIZE)
         ]
-        outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        if "values" in outputs:
-            return Predictions(values=outputs["values"])
-        labels = np.array([label.decode() for label in outputs["label"]], dtype=object)
-        return Predictions(labels, outputs["probabilities"])
+        return Predictions.from_named(
+            {name: as_str(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+        )
 
     def _predict_batch(self, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         import tensorflow as tf

@@ -16,13 +16,15 @@ from kexp.data.spec import Inputs, Spec
 from kexp.errors import InputError
 from kexp.export.keys import ARRAY_KEY, signature_keys
 from kexp.export.manifest import Manifest
-from kexp.export.parity import check_parity
+from kexp.export.parity import Check, check_parity
 from kexp.export.predict import by_key
 from kexp.export.staging import check_place, staged
-from kexp.run.predictions import Predictions, class_names
+from kexp.run.predictions import Predictions, as_str, class_names, output_shape
 
 if TYPE_CHECKING:
     import keras
+
+    from kexp.models import Endpoint
 
 
 def export_saved_model(
@@ -40,12 +42,15 @@ def export_saved_model(
 
     The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
     which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
-    "probabilities" (n, classes), or "values" (n, outputs) for regression. `1/assets.extra/kexp.json`
-    holds the spec, the key of every column and the provenance. The folder appears when a fresh process has
-    loaded it and agreed.
+    "probabilities" (n, classes); "values" (n, outputs) for regression; "mask" (n, height, width) int32 and
+    "probabilities" (n, height, width, classes) for masks; "text" (n,) or "log_probability" (n,) for texts.
+    Further signatures are those of the model's method `endpoints`, if it has one (`kexp.models.Endpoint`).
+    `1/assets.extra/kexp.json` holds the spec, the key of every column and the provenance. The folder appears
+    when a fresh process has loaded it and agreed.
 
     Args:
-        model: A built model from raw inputs to (n, spec.outputs) logits or values. For a table it takes
+        model: A built model from raw inputs to (n, spec.outputs) logits or values, (n, height, width,
+            spec.outputs) logits, or a dict with "text" or "log_probability". For a table it takes
             a dict from column name to vectors (n,) of float32 or string.
         spec: The data it was made for.
         directory: A new path or an empty folder; its parents are made.
@@ -82,13 +87,29 @@ def export_saved_model(
     manifest.to_json()
     _check_expected(expected, samples, spec)
     _check_model(model, samples, spec)
+    endpoints = model.endpoints() if hasattr(model, "endpoints") else {}
+    checks = [Check("serving_default", by_key(samples, manifest.keys), expected.named())]
+    checks += [
+        Check(name, endpoint.examples, _answered(endpoint), ()) for name, endpoint in endpoints.items()
+    ]
     with staged(place, overwrite) as folder:
         version = folder / "1"
         with _quiet_tensorflow(), _without_cudnn(model):
-            _write(_serving_function(model, spec, from_probabilities), model, manifest, version)
+            _write(_serving_function(model, spec, from_probabilities), endpoints, model, manifest, version)
         manifest.write(version)
-        check_parity(version, by_key(samples, manifest.keys), expected)
+        check_parity(version, checks)
     return place
+
+
+def _answered(endpoint: Endpoint) -> dict[str, np.ndarray]:
+    """Return what an endpoint answers here for its examples."""
+    import tensorflow as tf
+
+    function = tf.function(
+        endpoint.function, input_signature=list(endpoint.inputs.values()), autograph=False
+    ).get_concrete_function()
+    examples = [tf.constant(endpoint.examples[name]) for name in endpoint.inputs]
+    return {name: as_str(output.numpy()) for name, output in function(*examples).items()}
 
 
 def _keys(spec: Spec) -> dict[str, str]:
@@ -98,12 +119,17 @@ def _keys(spec: Spec) -> dict[str, str]:
 
 
 def _check_expected(expected: Predictions, samples: Inputs, spec: Spec) -> None:
-    answers = expected.values if spec.task == "regression" else expected.probabilities
     count = len(samples) if isinstance(samples, np.ndarray) else len(next(iter(samples.values())))
+    wanted: tuple[int, ...] = (count,)
+    if spec.task == "text":
+        answers = expected.log_probabilities if expected.texts is None else expected.texts
+    else:
+        answers = expected.values if spec.task == "regression" else expected.probabilities
+        wanted = (count, *output_shape(spec))
     shape = None if answers is None else answers.shape
-    if answers is None or shape != (count, spec.outputs):
+    if answers is None or shape != wanted:
         raise InputError(
-            f"expected must hold answers of shape {(count, spec.outputs)}, one row for each of the samples, "
+            f"expected must hold answers of shape {wanted}, one row for each of the samples, "
             f"received {shape}; pass what the model predicts for exactly these samples."
         )
     if spec.task == "classification" and (expected.labels is None or len(expected.labels) != count):
@@ -111,7 +137,8 @@ def _check_expected(expected: Predictions, samples: Inputs, spec: Spec) -> None:
             f"expected must hold a label for each of the {count} samples, received fewer or more; "
             "make it with Predictions.from_outputs."
         )
-    if not np.isfinite(answers).all():
+    numbers = [array for array in expected.named().values() if array.dtype.kind == "f"]
+    if not all(np.isfinite(array).all() for array in numbers):
         raise InputError(
             "expected must hold finite numbers, received NaN or infinity: the model's training diverged; "
             "train it with a lower learning rate before the export."
@@ -138,11 +165,19 @@ def _check_model(model: keras.Model, samples: Inputs, spec: Spec) -> None:
             f"model must take the raw inputs of the data ({_described(spec)}), but {model.name!r} raised "
             f"{type(error).__name__} on them ({reason}); put the preprocessing inside the model."
         ) from error
-    shape = tuple(outputs.shape) if hasattr(outputs, "shape") else "several tensors"
-    if len(shape) != 2 or shape[1] != spec.outputs:
+    if spec.task == "text":
+        if not isinstance(outputs, dict) or not outputs.keys() & {"text", "log_probability"}:
+            raise InputError(
+                'model must give a dict with "text" or "log_probability" for each sample, received '
+                f"{type(outputs).__name__}; pass the model that answers, such as kexp.models.transcriber's."
+            )
+        return
+    shape, wanted = getattr(outputs, "shape", None), output_shape(spec)
+    if shape is None or tuple(shape)[1:] != wanted:
         raise InputError(
-            f"model must give one tensor of shape (samples, {spec.outputs}), received {shape}; "
-            f"give it a last layer of {spec.outputs} units."
+            f"model must give one tensor of shape (samples, {', '.join(map(str, wanted))}), received "
+            f"{'several tensors' if shape is None else tuple(shape)}; give it a last layer of {spec.outputs} "
+            "units."
         )
 
 
@@ -176,17 +211,28 @@ def _serving_function(
             outputs = _call(model, dict(zip((column.name for column in spec.columns), inputs, strict=True)))
         else:
             outputs = _call(model, inputs[0])
-        outputs = tf.cast(outputs, tf.float32)  # (n, spec.outputs)
+        if spec.task == "text":
+            return dict(outputs)
+        outputs = tf.cast(outputs, tf.float32)  # (n, ..., spec.outputs)
         if spec.task == "regression":
             return {"values": outputs}
         probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
+        if spec.task == "segmentation":
+            masks = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (n, height, width)
+            return {"mask": masks, "probabilities": probabilities}
         names = tf.constant(class_names(spec))
         return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
 
     return serve
 
 
-def _write(serve: Callable[..., Any], model: keras.Model, manifest: Manifest, folder: Path) -> None:
+def _write(
+    serve: Callable[..., Any],
+    endpoints: Mapping[str, Endpoint],
+    model: keras.Model,
+    manifest: Manifest,
+    folder: Path,
+) -> None:
     import keras
 
     archive = keras.export.ExportArchive()
@@ -197,7 +243,16 @@ def _write(serve: Callable[..., Any], model: keras.Model, manifest: Manifest, fo
         if hasattr(layer, "lookup_table") and layer.built:
             archive.track(layer)
     archive.add_endpoint("serving_default", serve, input_signature=_input_signature(manifest))
+    for name, endpoint in endpoints.items():
+        signature = [_named_spec(key, described) for key, described in endpoint.inputs.items()]
+        archive.add_endpoint(name, endpoint.function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
+
+
+def _named_spec(name: str, described: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec(described.shape, described.dtype, name=name)
 
 
 def _input_signature(manifest: Manifest) -> list[Any]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_COLUMNS = 4  # panels beside one another
+_OF_A_CLASS = "iou_"
 
 
 def draw_curves(history: dict[str, list[float]]) -> Figure:
     """Return one panel per figure, training and validation in each, over the epochs.
+
+    The intersection over union of all classes, `iou_NAME`, is one panel: on validation data, if there are.
 
     Args:
         history: Figures of every epoch by name; `val_` marks those on validation data.
@@ -20,18 +26,46 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
         ['loss']
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    names = [name for name in history if not name.startswith("val_")]
-    figure = Figure(figsize=(4.5 * len(names), 3.4), layout="constrained")
+    names = [name for name in history if not name.startswith(("val_", _OF_A_CLASS))]
+    classes = [name for name in history if name.startswith(_OF_A_CLASS)]
+    count = len(names) + bool(classes)
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
     for number, name in enumerate(names):
-        axes = figure.add_subplot(1, len(names), number + 1)
+        axes = figure.add_subplot(rows, columns, number + 1)
         for key, label in ((name, "training"), (f"val_{name}", "validation")):
             if key in history:
-                epochs = range(1, len(history[key]) + 1)
-                axes.plot(epochs, history[key], marker="o", markersize=3, label=label)
-        axes.set(title=name.replace("_", " "), xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend()
+                _draw(axes, history[key], label)
+        _finish(axes, name.replace("_", " "))
+    if classes:
+        axes = figure.add_subplot(rows, columns, count)
+        _draw_classes(axes, history, classes)
     return figure
+
+
+def _draw_classes(axes: Axes, history: dict[str, list[float]], classes: list[str]) -> None:
+    validated = all(f"val_{name}" in history for name in classes)
+    for name in classes:
+        _draw(
+            axes,
+            history[f"val_{name}" if validated else name],
+            name.removeprefix(_OF_A_CLASS).replace("_", " "),
+        )
+    _finish(axes, f"iou of each class, {'validation' if validated else 'training'}")
+    if len(classes) > 12:  # a legend would hide the lines
+        axes.get_legend().remove()
+
+
+def _draw(axes: Axes, values: list[float], label: str) -> None:
+    axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, label=label)
+
+
+def _finish(axes: Axes, title: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set(title=title, xlabel="epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small" if len(axes.lines) > 4 else None, ncols=1 + len(axes.lines) // 5)

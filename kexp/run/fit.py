@@ -15,14 +15,14 @@ import keras
 import numpy as np
 
 from kexp.atomic import replacing, write_json
-from kexp.data import Data
+from kexp.data import Data, Split
 from kexp.errors import InputError
 from kexp.run.curves import draw_curves
 from kexp.run.environment import describe_environment
 from kexp.run.folder import RunFolder
 from kexp.run.intercept import caught
 from kexp.run.recipe import Call, current_call
-from kexp.run.result import Result, load
+from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
 from kexp.run.training import Training, prepare, space_needed
 from kexp.train.engine_tensorflow import TensorFlowEngine
@@ -31,6 +31,7 @@ from kexp.train.loop import Loop
 from kexp.train.options import TrainOptions, Unpack, complete
 
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
+Scores = Mapping[str, Callable[[Split, Any], float]]
 
 
 def fit(
@@ -38,6 +39,9 @@ def fit(
     data: Data,
     *,
     preprocessing: keras.Model | None = None,
+    target_preprocessing: keras.Model | None = None,
+    answers: keras.Model | None = None,
+    scores: Scores | None = None,
     loss: keras.losses.Loss | str | None = None,
     metrics: Sequence[keras.metrics.Metric] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -56,6 +60,15 @@ def fit(
         data: What to train on, from `kexp.data.load`.
         preprocessing: A model without trainable weights from raw inputs to what `model` takes. It is
             applied once before training, and stands before `model` in what is recorded and exported.
+        target_preprocessing: For texts as targets, a model from them to (batch, steps + 1) int32 tokens, a
+            start token first and 0 for padding, such as `kexp.models.tokenizer` gives. The input "previous"
+            of `model` is all but the last of them, what it shall give all but the first; what
+            `preprocessing` makes of the inputs is its input "source".
+        answers: A model that contains `model`, and is recorded, asked and exported in place of it and of
+            `preprocessing`: for texts as targets, from (batch,) strings to a mapping with "text" (batch,) or
+            "log_probability" (batch,), such as `kexp.models.transcriber` gives.
+        scores: By name, functions from a part of the raw data and what `answers` gives for it to a figure;
+            measured on validation and test data when training has ended.
         loss: A Keras loss in place of the task's own (cross-entropy; squared error).
         metrics: Keras metrics in place of the task's own (accuracy; RMSE and MAE).
         callbacks: Keras callbacks. The state of Keras's own, and of those with the methods `get_state` and
@@ -94,12 +107,14 @@ def fit(
         data,
         options,
         preprocessing=preprocessing,
+        target_preprocessing=target_preprocessing,
         loss=loss,
         metrics=metrics,
         callbacks=callbacks,
         augmentation=augmentation,
         sample_weight=sample_weight,
     )
+    _check_answers(training, answers, scores)
     caught(training)
     environment = describe_environment(training.raw, options["seed"])
     folder.check_same_data(environment)
@@ -119,7 +134,13 @@ def fit(
                 folder.rewrite_metrics,
             )
             loop.run()
-            return _record(training, loop, baselines or {}, folder.path, started_s)
+            trained = answers or raw_model(training.model, training.preprocessing)
+            figures = {
+                **_final_figures(training, loop),
+                **_baseline_figures(training, baselines or {}),
+                **_scores(training, trained, scores or {}),
+            }
+            return _record(training, loop, trained, figures, folder.path, started_s)
 
 
 def _plain_name(model: keras.Model) -> str:
@@ -127,10 +148,28 @@ def _plain_name(model: keras.Model) -> str:
     return re.sub(r"_\d+$", "", model.name)
 
 
-def _record(training: Training, loop: Loop, baselines: Baselines, run_dir: Path, started_s: float) -> Result:
+def _check_answers(training: Training, answers: keras.Model | None, scores: Scores | None) -> None:
+    task = training.raw.spec.task
+    if task == "text" and answers is None:
+        raise InputError(
+            "answers must be a model from texts to answers where the targets are texts; make it with "
+            "kexp.models.transcriber or kexp.models.language_model."
+        )
+    if answers is None and scores:
+        raise InputError(
+            "scores need answers, the model that they are measured by; give it, or leave them out."
+        )
+
+
+def _record(
+    training: Training,
+    loop: Loop,
+    trained: keras.Model,
+    figures: dict[str, float],
+    run_dir: Path,
+    started_s: float,
+) -> Result:
     training.model.optimizer = None
-    figures = {**_final_figures(training, loop), **_baseline_figures(training, baselines)}
-    trained = raw_model(training.model, training.preprocessing)
     with replacing(run_dir / "model.keras") as temporary:
         trained.save(temporary)
     save_samples(run_dir / "samples.npz", training.raw)
@@ -162,6 +201,17 @@ def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, flo
     return figures
 
 
+def _scores(training: Training, answers: keras.Model, scores: Scores) -> dict[str, float]:
+    """Return the figures of what the trained model answers, by part and name."""
+    figures: dict[str, float] = {}
+    for part, split in (("val", training.raw.validation), ("test", training.raw.test)):
+        if split is None or not scores:
+            continue
+        given = raw_outputs(answers, split.inputs, 256)
+        figures.update({f"{part}_{name}": float(score(split, given)) for name, score in scores.items()})
+    return figures
+
+
 def _write_result(
     training: Training, loop: Loop, figures: dict[str, float], run_dir: Path, started_s: float
 ) -> None:
@@ -178,7 +228,7 @@ def _write_result(
             "best_epoch": loop.position.best_epoch,
             "parameters": training.model.count_params(),
             "history": curves,
-            "spec": training.data.spec.to_json(),
+            "spec": training.raw.spec.to_json(),
             "from_logits": training.objective.from_logits,
             "seconds": round(time.perf_counter() - started_s, 3),
         },

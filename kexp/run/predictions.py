@@ -1,9 +1,10 @@
-"""What a model answers: labels and probabilities, or values."""
+"""What a model answers: labels and probabilities, values, masks or texts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,30 +15,62 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NAMES = {
+    "labels": "label",
+    "probabilities": "probabilities",
+    "values": "values",
+    "masks": "mask",
+    "texts": "text",
+    "log_probabilities": "log_probability",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """The answers for n samples, in the order they were given.
 
     Attributes:
-        labels: (n,) str objects, the most probable class of each sample; None for regression.
-        probabilities: (n, classes) float32, rows that sum to one; None for regression.
-        values: (n, outputs) float32; None for classification.
+        labels: (n,) str objects, the most probable class of each sample; classification.
+        probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes).
+        values: (n, outputs) float32; regression.
+        masks: (n, height, width) int32, the index of the most probable class of each pixel; segmentation.
+        texts: (n,) str objects, the answers; texts from texts.
+        log_probabilities: (n,) float32, natural logarithm of the answer's probability or, of a model that
+            answers nothing, of the text that it was given; texts.
     """
 
     labels: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    texts: np.ndarray | None = None
+    log_probabilities: np.ndarray | None = None
 
     def __len__(self) -> int:
-        answers = self.values if self.probabilities is None else self.probabilities
-        return 0 if answers is None else len(answers)
+        return len(next(iter(self.named().values()), ()))
+
+    def named(self) -> dict[str, np.ndarray]:
+        """Return the arrays that there are, as an export calls them.
+
+        Example:
+            >>> Predictions(values=np.zeros((2, 1)), texts=np.array(["a", "b"])).named().keys()
+            dict_keys(['values', 'text'])
+        """
+        arrays = {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
-    def from_outputs(cls, outputs: np.ndarray, spec: Spec, from_probabilities: bool = False) -> Predictions:
+    def from_named(cls, arrays: Mapping[str, np.ndarray]) -> Predictions:
+        """Return the predictions that an export answers, its strings as str objects."""
+        return cls(**{name: arrays[key] for name, key in _NAMES.items() if key in arrays})
+
+    @classmethod
+    def from_outputs(cls, outputs: Any, spec: Spec, from_probabilities: bool = False) -> Predictions:
         """Return the predictions that a model's raw outputs stand for.
 
         Args:
-            outputs: (n, spec.outputs) logits, or values for regression.
+            outputs: (n, spec.outputs) logits, or values for regression; for masks (n, height, width,
+                spec.outputs) logits; for texts a mapping with "text" or "log_probability", (n,) each.
             spec: What the model was made for.
             from_probabilities: The outputs are probabilities already. Default False.
 
@@ -50,20 +83,27 @@ class Predictions:
             >>> answer.labels.tolist(), answer.probabilities.tolist()
             (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
         """
+        if spec.task == "text":
+            return cls.from_named(outputs)
         outputs = np.asarray(outputs, dtype=np.float32)
-        if outputs.ndim != 2 or outputs.shape[1] != spec.outputs:
+        wanted = output_shape(spec)
+        if outputs.shape[1:] != wanted:
             raise InputError(
-                f"outputs must have the shape (samples, {spec.outputs}), received {outputs.shape}; "
-                f"give the model a last layer with {spec.outputs} units."
+                f"outputs must have the shape (samples, {', '.join(map(str, wanted))}), received "
+                f"{outputs.shape}; give the model a last layer with {spec.outputs} units."
             )
         if spec.task == "regression":
             return cls(values=outputs)
         probabilities = outputs if from_probabilities else _softmax(outputs)
+        if spec.task == "segmentation":
+            return cls(masks=probabilities.argmax(axis=-1).astype(np.int32), probabilities=probabilities)
         names = np.array(class_names(spec), dtype=object)
         return cls(labels=names[probabilities.argmax(axis=1)], probabilities=probabilities)
 
     def to_frame(self, spec: Spec) -> pd.DataFrame:
         """Return one row per sample: label and a probability per class, or a column per target.
+
+        Of a mask it is the share of pixels of each class.
 
         Args:
             spec: What the model was made for; it names the columns.
@@ -75,6 +115,12 @@ class Predictions:
         """
         import pandas as pd
 
+        if spec.task == "text":
+            named = self.named()
+            return pd.DataFrame({spec.target if name == "text" else name: named[name] for name in named})
+        if self.masks is not None:
+            shares = [(self.masks == index).mean(axis=(1, 2)) for index in range(spec.outputs)]
+            return pd.DataFrame(np.stack(shares, axis=-1), columns=class_names(spec))
         if self.probabilities is None:
             return pd.DataFrame(self.values, columns=_target_names(spec))
         # A class may itself be called "label"; two columns of one name cannot be written to Parquet.
@@ -82,6 +128,17 @@ class Predictions:
         frame = pd.DataFrame(self.probabilities, columns=columns)
         frame.insert(0, "label", self.labels)
         return frame
+
+
+def output_shape(spec: Spec) -> tuple[int, ...]:
+    """Return the shape of a model's outputs for one sample, where they are numbers.
+
+    Example:
+        >>> output_shape(Spec("image", (4, 5, 3), "uint8", "segmentation", 2))
+        (4, 5, 2)
+    """
+    pixels = spec.input_shape[:2] if spec.task == "segmentation" else ()
+    return (*pixels, spec.outputs)
 
 
 def class_names(spec: Spec) -> tuple[str, ...]:
@@ -94,10 +151,20 @@ def class_names(spec: Spec) -> tuple[str, ...]:
     return spec.class_names or tuple(str(index) for index in range(spec.outputs))
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:  # (n, classes) float32 -> (n, classes) float32
+def as_str(array: np.ndarray) -> np.ndarray:
+    """Return TensorFlow's strings, which are bytes objects, as str objects; all else as it is.
+
+    Example:
+        >>> as_str(np.array([b"a"], dtype=object))
+        array(['a'], dtype=object)
+    """
+    return array if array.dtype != object else np.array([text.decode() for text in array], dtype=object)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:  # (n, ..., classes) float32 -> (n, ..., classes) float32
     # Without the largest logit taken off, exp overflows from about 89 on.
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _target_names(spec: Spec) -> list[str]:

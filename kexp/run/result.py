@@ -16,7 +16,7 @@ from kexp.data import load as load_data
 from kexp.data.inputs import as_inputs
 from kexp.data.spec import Inputs
 from kexp.errors import InputError
-from kexp.run.predictions import Predictions
+from kexp.run.predictions import Predictions, as_str
 from kexp.run.samples import load_samples
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ class Result:
 
     @cached_property
     def model(self) -> keras.Model:
-        """The trained model, raw inputs in; outputs (batch, spec.outputs)."""
+        """The trained model, raw inputs in; outputs as in training, or for texts what answers them."""
         import keras
 
         return keras.models.load_model(self.run_dir / "model.keras")
 
     def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
-        """Return labels and probabilities, or values, for raw inputs.
+        """Return labels and probabilities, values, masks or texts for raw inputs.
 
         Args:
             inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, strings,
@@ -81,6 +81,11 @@ class Result:
         Raises:
             InputError: The data does not fit the model.
         """
+        if self.spec.task == "text":
+            raise InputError(
+                "evaluate measures classes, numbers and masks, this run's model answers with texts; compare "
+                "predict(texts) with what you expect, by kexp.data.token_error_rate and the like."
+            )
         chosen = data if isinstance(data, Data) else load_data(data, validation=0.0)
         if chosen.spec.outputs != self.spec.outputs or chosen.spec.task != self.spec.task:
             raise InputError(
@@ -134,20 +139,25 @@ class Result:
         return {**files, "metrics": self.metrics}
 
 
-def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> np.ndarray:
-    """Return the model's outputs for (samples, ...) inputs, batch by batch, in order."""
+def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
+    """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
+
+    Returns:
+        An array, or a mapping of arrays if the model gives one; strings as str objects.
+    """
     import tensorflow as tf
 
-    def outputs(first: int) -> np.ndarray:
+    def outputs(first: int) -> Any:
         rows = slice(first, first + batch_size)
         if isinstance(inputs, np.ndarray):
             batch = tf.constant(inputs[rows])
         else:
             batch = {name: tf.constant(column[rows]) for name, column in inputs.items()}
-        return np.asarray(model(batch, training=False))
+        return tf.nest.map_structure(lambda tensor: as_str(np.asarray(tensor)), model(batch, training=False))
 
     samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
-    return np.concatenate([outputs(first) for first in range(0, samples, batch_size)])
+    parts = [outputs(first) for first in range(0, samples, batch_size)]
+    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

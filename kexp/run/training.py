@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kexp.data import Data, Split, Stream
 from kexp.errors import InputError
+from kexp.run.preprocessed import preprocessed, teacher_forced
 from kexp.run.recipe import current_call
 from kexp.run.result import raw_outputs
 from kexp.train.augmentation import Augmentation
@@ -98,6 +99,7 @@ def prepare(
     options: TrainOptions,
     *,
     preprocessing: keras.Model | None,
+    target_preprocessing: keras.Model | None,
     loss: Any,
     metrics: Sequence[keras.metrics.Metric] | None,
     callbacks: Sequence[keras.callbacks.Callback],
@@ -113,12 +115,18 @@ def prepare(
     if isinstance(data.train, Stream):
         _check_stream(data.train, options, preprocessing, sample_weight, batch_size)
     _check_model(model, options)
+    _check_texts(data, target_preprocessing, augmentation)
     sample_weight = _checked_weights(sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
-    ready = data if preprocessing is None else _preprocessed(data, preprocessing)
-    from_logits = gives_logits(_first_outputs(model, ready), data.spec)
+    if target_preprocessing is not None:
+        ready = teacher_forced(data, preprocessing, target_preprocessing)
+    else:
+        ready = data if preprocessing is None else preprocessed(data, preprocessing)
+    outputs = _first_outputs(model, ready)
+    ready = replace(ready, spec=replace(ready.spec, outputs=outputs.shape[-1]))
+    from_logits = gives_logits(outputs, data.spec)
     smoothing = options["label_smoothing"]
     objective = supervised(
         data.spec, from_logits=from_logits, loss=loss, metrics=metrics, label_smoothing=smoothing
@@ -197,6 +205,22 @@ def _check_model(model: keras.Model, options: TrainOptions) -> None:
         )
 
 
+def _check_texts(data: Data, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
+    """Check what only some kinds of targets can have."""
+    task = data.spec.task
+    if (task == "text") != (target_preprocessing is not None):
+        wanted = "a model from texts to tokens" if task == "text" else "None"
+        raise InputError(
+            f"target_preprocessing must be {wanted} for the targets of {data.name}, which are for {task}; "
+            f"{'make it with kexp.models.tokenizer' if task == 'text' else 'leave it out'}."
+        )
+    if augmentation and task in ("segmentation", "text"):
+        raise InputError(
+            f"augmentation must be () for {task}, where it would have to change the targets alike; leave it "
+            "out."
+        )
+
+
 def _checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:
     if weights is None:
         return None
@@ -217,7 +241,7 @@ def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
         return None
     if data.spec.task != "classification":
         raise InputError(
-            f"class_weight is for classification; {data.name} is for regression, so leave it out."
+            f"class_weight is for classification; {data.name} is for {data.spec.task}, so leave it out."
         )
     if asked == "balanced":
         counts = np.bincount(data.train.targets, minlength=data.spec.outputs)
@@ -253,18 +277,6 @@ def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: O
             callback.mode = "max" if directions[figure] == "up" else "min"
 
 
-def _preprocessed(data: Data, preprocessing: keras.Model) -> Data:
-    def apply(split: Split) -> Split:
-        return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
-
-    return replace(
-        data,
-        train=apply(data.train),
-        validation=data.validation and apply(data.validation),
-        test=data.test and apply(data.test),
-    )
-
-
 def _shortened(data: Data, options: TrainOptions, batch_size: int) -> tuple[Data, TrainOptions]:
     per_step = batch_size * options["accumulate"]
     if options["fast_dev_run"]:
@@ -296,11 +308,22 @@ def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
             f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
             f"{data.spec.dtype} each: {reason}."
         ) from error
-    if outputs.shape[1:] != (data.spec.outputs,):
-        wanted = "classes" if data.spec.task == "classification" else "targets"
-        raise InputError(
-            f"model {model.name} must give outputs of shape (batch, {data.spec.outputs}) for the data's "
-            f"{data.spec.outputs} {wanted}; received (batch, {', '.join(map(str, outputs.shape[1:]))}), "
-            "so change its last layer."
-        )
+    _check_outputs(model, data, outputs.shape[1:])
     return outputs
+
+
+def _check_outputs(model: keras.Model, data: Data, received: tuple[int, ...]) -> None:
+    """Check the shape of one sample's outputs."""
+    spec, targets = data.spec, data.train.targets
+    wanted = (*targets.shape[1:], spec.outputs) if spec.task != "regression" else (spec.outputs,)
+    what = f"for the data's {spec.outputs} {'targets' if spec.task == 'regression' else 'classes'}"
+    if spec.task == "text":
+        largest = int(targets.max())
+        if received[:-1] == targets.shape[1:] and received[-1] > largest:
+            return
+        wanted, what = (*targets.shape[1:], largest + 1), "or more, a logit for each token"
+    if received != wanted:
+        raise InputError(
+            f"model {model.name} must give outputs of shape (batch, {', '.join(map(str, wanted))}) {what}; "
+            f"received (batch, {', '.join(map(str, received))}), so change its last layer."
+        )

@@ -55,7 +55,7 @@ class Evaluation:
 
 
 def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Return the metrics of an objective for outputs that are at hand, (samples, outputs)."""
+    """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
     measures = Measures(objective)
     measures.reset()
     measures.update_metrics(tf.constant(targets), tf.constant(outputs))
@@ -68,6 +68,7 @@ class Measures:
     """The running loss and metrics of an objective, weighted by the samples of each batch."""
 
     def __init__(self, objective: Objective) -> None:
+        self._objective = objective
         self._metrics = objective.metrics
         self._loss = keras.metrics.Mean(name="loss")
 
@@ -86,8 +87,13 @@ class Measures:
         self._loss.update_state(loss, sample_weight=samples)
 
     def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor) -> None:
+        counted = self._objective.counted(targets)
         for metric in self._metrics:
-            metric.update_state(targets, outputs)
+            # Not every Keras metric takes weights.
+            if counted is None:
+                metric.update_state(targets, outputs)
+            else:
+                metric.update_state(targets, outputs, sample_weight=counted)
 
     def read(self) -> dict[str, float]:
         # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.

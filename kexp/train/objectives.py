@@ -11,8 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kexp.data import Spec
+from kexp.data import Spec, Task
 from kexp.errors import InputError
+from kexp.train.iou import iou_metrics
+
+# The figure that the best epoch is chosen by; where there is none, the loss.
+_BEST = {"classification": "val_accuracy", "segmentation": "val_mean_iou"}
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Objective:
         metrics: Keras metrics of targets and outputs.
         monitor: The figure on the validation data that the best epoch is chosen by.
         mode: Whether the best is the "max" or the "min" of it.
-        from_logits: Whether a classifier's outputs are logits rather than probabilities.
-        task: "classification" or "regression".
+        from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
+        task: What the targets are.
     """
 
     loss: Callable[[Any, Any], Any]
@@ -33,13 +37,21 @@ class Objective:
     monitor: str
     mode: str
     from_logits: bool
-    task: str
+    task: Task
 
     def losses(self, model: keras.Model, inputs: Any, targets: Any, *, training: bool) -> tuple[Any, Any]:
         """Return (batch,) losses, the model's own penalties not among them, and the outputs in float32."""
         outputs = ops.cast(model(inputs, training=training), "float32")
         losses = self.loss(targets, outputs)
-        return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))), outputs
+        counted = self.counted(targets)
+        if counted is None:
+            return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))), outputs
+        # Each sample by itself, so that the batch that it stands in makes no difference.
+        return ops.sum(losses * counted, axis=-1) / ops.maximum(ops.sum(counted, axis=-1), 1.0), outputs
+
+    def counted(self, targets: Any) -> Any:
+        """Return 1 for the tokens of texts and 0 for their padding, (batch, steps) float32; else None."""
+        return ops.cast(ops.not_equal(targets, 0), "float32") if self.task == "text" else None
 
     def labels(self, targets: Any) -> Any:
         """Return targets as metrics take them: of labels that were mixed, the heaviest."""
@@ -82,6 +94,38 @@ class Crossentropy(keras.losses.Loss):
         return {**super().get_config(), **own}
 
 
+@keras.saving.register_keras_serializable(package="kexp")
+class Perplexity(keras.metrics.Mean):
+    """The exponential of the mean cross-entropy of tokens, in nats: a uniform choice among so many.
+
+    Jelinek et al. 1977, "Perplexity: a measure of the difficulty of speech recognition tasks".
+
+    Args:
+        from_logits: Whether the predictions are logits, default True.
+
+    Example:
+        >>> perplexity = Perplexity()
+        >>> perplexity.update_state(np.array([[1, 3]]), np.zeros((1, 2, 4), "float32"))
+        >>> round(float(perplexity.result()), 4)
+        4.0
+    """
+
+    def __init__(self, from_logits: bool = True, name: str = "perplexity", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.from_logits = from_logits
+        self._direction = "down"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        losses = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
+        return super().update_state(losses, sample_weight=sample_weight)
+
+    def result(self) -> Any:
+        return ops.exp(super().result())
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "from_logits": self.from_logits}
+
+
 def supervised(
     spec: Spec,
     *,
@@ -92,12 +136,14 @@ def supervised(
 ) -> Objective:
     """Return the objective that fits the task: cross-entropy and accuracy, or squared error and RMSE.
 
+    Masks have the intersection over union of each class and its mean besides; texts the perplexity.
+
     Args:
         spec: What the data is.
-        from_logits: Whether a classifier gives logits (default) or probabilities.
+        from_logits: Whether a choice among classes or tokens is given by logits (default) or probabilities.
         loss: A Keras loss in place of the task's own.
         metrics: Keras metrics in place of the task's own.
-        label_smoothing: Share of a label spread over all classes, default 0; classification only.
+        label_smoothing: Share of a label spread over all classes, default 0; not for regression.
 
     Raises:
         InputError: A metric is not a Keras metric.
@@ -107,25 +153,26 @@ def supervised(
             raise InputError(
                 f"metrics must be Keras metric objects such as keras.metrics.AUC(); received {metric!r}."
             )
-    classification = spec.task == "classification"
-    own_loss = (
-        Crossentropy(label_smoothing, from_logits) if classification else keras.losses.MeanSquaredError()
-    )
-    by_accuracy = classification and loss is None and metrics is None
+    choice = spec.task != "regression"
+    own_loss = Crossentropy(label_smoothing, from_logits) if choice else keras.losses.MeanSquaredError()
+    best = _BEST.get(spec.task) if loss is None and metrics is None else None
     return Objective(
         loss=_per_sample(keras.losses.get(loss) or own_loss),
-        metrics=_own_metrics(spec.task) if metrics is None else tuple(metrics),
-        monitor="val_accuracy" if by_accuracy else "val_loss",
-        mode="max" if by_accuracy else "min",
-        from_logits=classification and from_logits,
+        metrics=_own_metrics(spec, from_logits) if metrics is None else tuple(metrics),
+        monitor=best or "val_loss",
+        mode="max" if best else "min",
+        from_logits=choice and from_logits,
         task=spec.task,
     )
 
 
-def _own_metrics(task: str) -> tuple[keras.metrics.Metric, ...]:
-    if task == "classification":
-        return (keras.metrics.SparseCategoricalAccuracy(name="accuracy"),)
-    return keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError()
+def _own_metrics(spec: Spec, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
+    if spec.task == "regression":
+        return keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError()
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    if spec.task == "segmentation":
+        return accuracy, *iou_metrics(spec.class_names)
+    return (accuracy, Perplexity(from_logits)) if spec.task == "text" else (accuracy,)
 
 
 def _per_sample(loss: Any) -> Callable[[Any, Any], Any]:
@@ -143,10 +190,10 @@ def _per_sample(loss: Any) -> Callable[[Any, Any], Any]:
 
 
 def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:
-    """Return whether a classifier's outputs are logits: probabilities are positive and sum to one.
+    """Return whether outputs are logits: probabilities are positive and sum to one.
 
     Args:
-        outputs: (samples, classes) of a model that may be untrained.
+        outputs: (samples, ..., classes) of a model that may be untrained.
         spec: What the data is; outputs for regression count as logits, which is to say as they are.
 
     Example:
@@ -155,4 +202,4 @@ def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:
         (False, True)
     """
     sums_to_one = np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3) and bool((outputs >= 0).all())
-    return spec.task != "classification" or not sums_to_one
+    return spec.task == "regression" or not sums_to_one

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kexp.export import ExportError, parity
-from kexp.export.parity import check_parity
+from kexp.export.parity import Check, check_parity
 from kexp.run.predictions import Predictions
 
 EXPECTED = Predictions(
@@ -24,8 +24,8 @@ def answers(monkeypatch):
     """What a fresh process would have written down: the expected answers, for a test to change."""
     answers: dict[str, np.ndarray] = {}
     for batch_size in parity.BATCH_SIZES:
-        for call in ("first", "second"):
-            name = f"{batch_size}/{call}"
+        for call in (1, 2):
+            name = f"serving_default/{batch_size}/{call}"
             rows = np.arange(batch_size) % 3
             answers[f"{name}/label"] = EXPECTED.labels[rows].astype(str)
             answers[f"{name}/probabilities"] = EXPECTED.probabilities[rows]
@@ -34,7 +34,7 @@ def answers(monkeypatch):
 
 
 def check(expected: Predictions = EXPECTED) -> None:
-    check_parity(Path("saved"), {}, expected)
+    check_parity(Path("saved"), [Check("serving_default", {}, expected.named())])
 
 
 def test_equal_answers_pass(answers):
@@ -42,8 +42,8 @@ def test_equal_answers_pass(answers):
 
 
 def test_a_difference_is_named_with_its_batch_size(answers):
-    for call in ("first", "second"):
-        answers[f"3/{call}/probabilities"] = EXPECTED.probabilities + np.float32(2e-5)
+    for call in (1, 2):
+        answers[f"serving_default/3/{call}/probabilities"] = EXPECTED.probabilities + np.float32(2e-5)
     with pytest.raises(
         ExportError, match=r"a batch of 3 computes something else: the largest difference is 2.*e-05"
     ):
@@ -51,40 +51,42 @@ def test_a_difference_is_named_with_its_batch_size(answers):
 
 
 def test_a_difference_below_the_tolerance_passes(answers):
-    answers["64/first/probabilities"] = answers["64/first/probabilities"] + np.float32(5e-6)
+    answers["serving_default/64/1/probabilities"] = answers[
+        "serving_default/64/1/probabilities"
+    ] + np.float32(5e-6)
     check()
 
 
 def test_two_calls_that_disagree_are_an_error(answers):
-    answers["64/second/probabilities"] = answers["64/second/probabilities"][::-1]
+    answers["serving_default/64/2/probabilities"] = answers["serving_default/64/2/probabilities"][::-1]
     with pytest.raises(ExportError, match="two calls with the same batch of 64 disagree"):
         check()
 
 
 def test_a_number_that_is_none_is_a_difference(answers):
-    answers["1/first/probabilities"] = np.full((1, 3), np.nan, np.float32)
+    answers["serving_default/1/1/probabilities"] = np.full((1, 3), np.nan, np.float32)
     with pytest.raises(ExportError, match="the largest difference is nan"):
         check()
 
 
 def test_another_label_is_an_error(answers):
-    answers["1/first/label"] = np.array(["dog"])
-    with pytest.raises(ExportError, match="sample 0 is labelled 'dog', not 'cat'"):
+    answers["serving_default/1/1/label"] = np.array(["dog"])
+    with pytest.raises(ExportError, match="the label of sample 0 is 'dog', not 'cat'"):
         check()
 
 
 def test_between_equally_probable_classes_either_label_is_right(answers):
-    answers["3/first/label"] = np.array(["cat", "dog", "dog"])
+    answers["serving_default/3/1/label"] = np.array(["cat", "dog", "dog"])
     check()
 
 
 def test_missing_answers_and_other_shapes_are_an_error(answers):
-    answers["1/first/probabilities"] = answers["1/first/probabilities"][:, :2]
+    answers["serving_default/1/1/probabilities"] = answers["serving_default/1/1/probabilities"][:, :2]
     with pytest.raises(
         ExportError, match=re.escape("expected answers of shape (1, 3), received shape (1, 2)")
     ):
         check()
-    del answers["1/first/probabilities"]
+    del answers["serving_default/1/1/probabilities"]
     with pytest.raises(ExportError, match="received none"):
         check()
 
@@ -94,9 +96,9 @@ def test_values_may_differ_in_proportion_to_their_size(monkeypatch):
 
     def answered(values: np.ndarray) -> dict[str, np.ndarray]:
         return {
-            f"{batch_size}/{call}/values": values[np.arange(batch_size) % 2]
+            f"serving_default/{batch_size}/{call}/values": values[np.arange(batch_size) % 2]
             for batch_size in parity.BATCH_SIZES
-            for call in ("first", "second")
+            for call in (1, 2)
         }
 
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answered(VALUES.values + offset))
@@ -110,5 +112,5 @@ def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
     with pytest.raises(
         ExportError, match=r"does not run in a fresh process \(exit status 1\):[\s\S]*saved_model"
     ):
-        check_parity(tmp_path, {"inputs": np.zeros((1, 2))}, EXPECTED)
+        check_parity(tmp_path, [Check("serving_default", {"inputs": np.zeros((1, 2))}, EXPECTED.named())])
     assert capfd.readouterr() == ("", "")

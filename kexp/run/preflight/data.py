@@ -24,7 +24,7 @@ _SHOWN = 5
 def data_findings(training: Training) -> list[Finding]:
     """Return what is found without the model."""
     findings = [_values(training), *_leakage(training)]
-    if training.raw.spec.task == "classification":
+    if training.raw.spec.task in ("classification", "segmentation"):
         findings.insert(1, _classes(training))
     return findings
 
@@ -34,7 +34,7 @@ def _values(training: Training) -> Finding:
     if wrong:
         return Finding("data", "problem", "; ".join(wrong) + ".")
     spec = training.raw.spec
-    if spec.task == "classification":
+    if spec.task in ("classification", "segmentation"):
         return Finding("data", "ok", f"labels are within 0..{spec.outputs - 1}, inputs are finite.")
     return Finding("data", "ok", "targets and inputs are finite.")
 
@@ -49,8 +49,8 @@ def _wrong_values(part: str, split: Split, training: Training) -> Iterator[str]:
     spec, targets = training.data.spec, split.targets
     if not _finite_rows(targets).all():
         yield f"targets of {part} samples {_some(~_finite_rows(targets))} are not finite"
-    elif spec.task == "classification" and targets.ndim == 1:
-        outside = (targets < 0) | (targets >= spec.outputs)
+    elif spec.task in ("classification", "segmentation") and targets.dtype.kind in "iu":
+        outside = ((targets < 0) | (targets >= spec.outputs)).reshape(len(targets), -1).any(axis=1)
         if outside.any():
             yield (
                 f"labels of {part} samples {_some(outside)} are outside 0..{spec.outputs - 1}, from "
@@ -87,11 +87,12 @@ def _classes(training: Training) -> Finding:
         status: Status = "warning" if shortened else "problem"
         return Finding("classes", status, f"no training sample of {_named(missing, names)}.")
     least, most = int(counts.argmin()), int(counts.argmax())
+    what = "pixels" if data.spec.task == "segmentation" else "samples"
     spread = (
-        f"{counts[least]:,} ({_name(least, names)}) to {counts[most]:,} ({_name(most, names)}) samples each"
+        f"{counts[least]:,} ({_name(least, names)}) to {counts[most]:,} ({_name(most, names)}) {what} each"
     )
     if counts[least] == counts[most]:
-        spread = f"{counts[least]:,} samples each"
+        spread = f"{counts[least]:,} {what} each"
     if data.validation is not None:
         absent = np.flatnonzero(_counts(data.validation, classes) == 0)
         if len(absent):
@@ -99,7 +100,9 @@ def _classes(training: Training) -> Finding:
                 "classes", "warning", f"no validation sample of {_named(absent, names)}; {spread}."
             )
     ratio = counts[most] / counts[least]
-    if ratio > _IMBALANCE and options["class_weight"] is None and training.sample_weight is None:
+    weighted = options["class_weight"] is not None or training.sample_weight is not None
+    # Of pixels most are background, as a rule, and there are no weights of classes for them.
+    if ratio > _IMBALANCE and not weighted and data.spec.task == "classification":
         advice = 'class_weight="balanced" would weigh them alike'
         return Finding("classes", "warning", f"{spread}, {ratio:.0f} to 1; {advice}.")
     return Finding("classes", "ok", f"{spread}.")

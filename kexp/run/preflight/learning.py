@@ -88,9 +88,10 @@ def _described(array: np.ndarray) -> str:
 
 def _outputs(few: Training) -> Finding:
     """Compare what the model gives with what the loss takes: logits or probabilities."""
-    if few.objective.task != "classification":
-        return Finding("outputs", "ok", f"(batch, {few.data.spec.outputs}) numbers for the targets.")
     outputs = raw_outputs(few.model, head(few.data.train, 8).inputs, 8)
+    shape = f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
+    if few.objective.task == "regression":
+        return Finding("outputs", "ok", f"{shape} numbers for the targets.")
     # Only a model that was made of layers has its outputs surely from the last one.
     activation = _last_activation(few.model) if ((outputs >= 0) & (outputs <= 1)).all() else ""
     probabilities = not few.objective.from_logits or activation in ("softmax", "sigmoid")
@@ -98,7 +99,7 @@ def _outputs(few: Training) -> Finding:
     takes_logits = _takes_logits(few.objective.loss)
     if takes_logits is None or takes_logits != probabilities:
         taken = "" if takes_logits is None else ", as the loss takes them"
-        return Finding("outputs", "ok", f"(batch, {few.data.spec.outputs}) {given}{taken}.")
+        return Finding("outputs", "ok", f"{shape} {given}{taken}.")
     if probabilities:
         told = f" ({activation})" if activation in ("softmax", "sigmoid") else ""
         repair = "leave the model's last activation out, or give the loss from_logits=False"

@@ -1,0 +1,54 @@
+"""A data set after preprocessing: numbers and tokens, as a model in training takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import keras
+
+from kexp.data import Data, Split
+from kexp.run.result import raw_outputs
+
+
+def preprocessed(data: Data, preprocessing: keras.Model) -> Data:
+    """Return a data set with its inputs as a model takes them."""
+
+    def apply(split: Split) -> Split:
+        return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
+
+    return _each_part(data, apply)
+
+
+def teacher_forced(data: Data, preprocessing: keras.Model | None, target_preprocessing: keras.Model) -> Data:
+    """Return texts as tokens, for a model that is told all tokens before the one it is asked for.
+
+    Williams and Zipser 1989, "A learning algorithm for continually running fully recurrent neural networks".
+
+    Args:
+        data: Texts with texts as targets.
+        preprocessing: From input texts to (batch, source steps) tokens, or None where targets are all.
+        target_preprocessing: From target texts to (batch, steps + 1) tokens, 0 for padding.
+
+    Returns:
+        Inputs "previous", (samples, steps) int32, and "source" if there is one; targets (samples, steps)
+        int32, the tokens one step later.
+    """
+
+    def apply(split: Split) -> Split:
+        tokens = raw_outputs(target_preprocessing, split.targets, 1024)
+        inputs = {"previous": tokens[:, :-1]}
+        if preprocessing is not None:
+            inputs["source"] = raw_outputs(preprocessing, split.inputs, 1024)
+        return Split(inputs, tokens[:, 1:])
+
+    return _each_part(data, apply)
+
+
+def _each_part(data: Data, apply: Callable[[Split], Split]) -> Data:
+    return replace(
+        data,
+        train=apply(data.train),
+        validation=data.validation and apply(data.validation),
+        test=data.test and apply(data.test),
+    )
