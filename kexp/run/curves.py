@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 4  # panels beside one another
 _OF_A_CLASS = "iou_"
+_LEGEND = 12  # lines; the names of more would hide them
 
 
 def draw_curves(history: dict[str, list[float]]) -> Figure:
@@ -48,14 +49,9 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
 def _draw_classes(axes: Axes, history: dict[str, list[float]], classes: list[str]) -> None:
     validated = all(f"val_{name}" in history for name in classes)
     for name in classes:
-        _draw(
-            axes,
-            history[f"val_{name}" if validated else name],
-            name.removeprefix(_OF_A_CLASS).replace("_", " "),
-        )
+        label = name.removeprefix(_OF_A_CLASS).replace("_", " ")
+        _draw(axes, history[f"val_{name}" if validated else name], label)
     _finish(axes, f"iou of each class, {'validation' if validated else 'training'}")
-    if len(classes) > 12:  # a legend would hide the lines
-        axes.get_legend().remove()
 
 
 def _draw(axes: Axes, values: list[float], label: str) -> None:
@@ -68,4 +64,5 @@ def _finish(axes: Axes, title: str) -> None:
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small" if len(axes.lines) > 4 else None, ncols=1 + len(axes.lines) // 5)
+    if len(axes.lines) <= _LEGEND:
+        axes.legend(fontsize="small" if len(axes.lines) > 2 else None, ncols=1 + len(axes.lines) // 5)

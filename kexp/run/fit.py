@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kexp.atomic import replacing, write_json
-from kexp.data import Data, Split
+from kexp.data import Data
 from kexp.errors import InputError
 from kexp.run.curves import draw_curves
 from kexp.run.environment import describe_environment
@@ -24,14 +24,13 @@ from kexp.run.intercept import caught
 from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
-from kexp.run.training import Training, prepare, space_needed
+from kexp.run.training import Score, Training, prepare, space_needed
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.evaluation import Evaluation, measured_by
 from kexp.train.loop import Loop
 from kexp.train.options import TrainOptions, Unpack, complete
 
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
-Scores = Mapping[str, Callable[[Split, Any], float]]
 
 
 def fit(
@@ -41,7 +40,7 @@ def fit(
     preprocessing: keras.Model | None = None,
     target_preprocessing: keras.Model | None = None,
     answers: keras.Model | None = None,
-    scores: Scores | None = None,
+    scores: Mapping[str, Score] | None = None,
     loss: keras.losses.Loss | str | None = None,
     metrics: Sequence[keras.metrics.Metric] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -113,8 +112,9 @@ def fit(
         callbacks=callbacks,
         augmentation=augmentation,
         sample_weight=sample_weight,
+        answers=answers,
+        scores=scores or {},
     )
-    _check_answers(training, answers, scores)
     caught(training)
     environment = describe_environment(training.raw, options["seed"])
     folder.check_same_data(environment)
@@ -134,13 +134,7 @@ def fit(
                 folder.rewrite_metrics,
             )
             loop.run()
-            trained = answers or raw_model(training.model, training.preprocessing)
-            figures = {
-                **_final_figures(training, loop),
-                **_baseline_figures(training, baselines or {}),
-                **_scores(training, trained, scores or {}),
-            }
-            return _record(training, loop, trained, figures, folder.path, started_s)
+            return _record(training, loop, baselines or {}, folder.path, started_s)
 
 
 def _plain_name(model: keras.Model) -> str:
@@ -148,28 +142,14 @@ def _plain_name(model: keras.Model) -> str:
     return re.sub(r"_\d+$", "", model.name)
 
 
-def _check_answers(training: Training, answers: keras.Model | None, scores: Scores | None) -> None:
-    task = training.raw.spec.task
-    if task == "text" and answers is None:
-        raise InputError(
-            "answers must be a model from texts to answers where the targets are texts; make it with "
-            "kexp.models.transcriber or kexp.models.language_model."
-        )
-    if answers is None and scores:
-        raise InputError(
-            "scores need answers, the model that they are measured by; give it, or leave them out."
-        )
-
-
-def _record(
-    training: Training,
-    loop: Loop,
-    trained: keras.Model,
-    figures: dict[str, float],
-    run_dir: Path,
-    started_s: float,
-) -> Result:
+def _record(training: Training, loop: Loop, baselines: Baselines, run_dir: Path, started_s: float) -> Result:
     training.model.optimizer = None
+    figures = {
+        **_final_figures(training, loop),
+        **_baseline_figures(training, baselines),
+        **_scores(training),
+    }
+    trained = training.answers or raw_model(training.model, training.preprocessing)
     with replacing(run_dir / "model.keras") as temporary:
         trained.save(temporary)
     save_samples(run_dir / "samples.npz", training.raw)
@@ -201,14 +181,15 @@ def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, flo
     return figures
 
 
-def _scores(training: Training, answers: keras.Model, scores: Scores) -> dict[str, float]:
+def _scores(training: Training) -> dict[str, float]:
     """Return the figures of what the trained model answers, by part and name."""
     figures: dict[str, float] = {}
     for part, split in (("val", training.raw.validation), ("test", training.raw.test)):
-        if split is None or not scores:
+        if split is None or training.answers is None or not training.scores:
             continue
-        given = raw_outputs(answers, split.inputs, 256)
-        figures.update({f"{part}_{name}": float(score(split, given)) for name, score in scores.items()})
+        given = raw_outputs(training.answers, split.inputs, 256)
+        for name, score in training.scores.items():
+            figures[f"{part}_{name}"] = float(score(split, given))
     return figures
 
 

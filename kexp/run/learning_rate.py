@@ -132,7 +132,7 @@ def _losses(training: Training, rates: np.ndarray) -> np.ndarray:
     alone = replace(training, data=replace(training.data, validation=None))
     losses: list[float] = []
     with trial(alone, **AT_A_CONSTANT_RATE) as engine:
-        for rate, row in zip(rates, _rows(training), strict=False):
+        for rate, row in zip(rates, _rows(engine, training), strict=False):
             loss = _step(engine, row, training.batch_size, float(rate))
             if not np.isfinite(loss):
                 break
@@ -146,12 +146,14 @@ def _losses(training: Training, rates: np.ndarray) -> np.ndarray:
     return np.array(losses)
 
 
-def _rows(training: Training) -> Iterator[np.ndarray]:
+def _rows(engine: TensorFlowEngine, training: Training) -> Iterator[np.ndarray]:
     """Yield the samples of step after step, epoch after epoch, in the order of the run."""
     epoch, samples = 0, len(training.data.train)
     per_step = min(samples, training.batch_size * training.options["accumulate"])
     while True:
-        full, _ = batches(epoch_order(samples, training.options["seed"], epoch), per_step)
+        seed = training.options["seed"]
+        order = engine.feed.order(epoch_order(samples, seed, epoch), per_step, seed, epoch)
+        full, _ = batches(order, per_step)
         yield from full
         epoch += 1
 

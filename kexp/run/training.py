@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kexp.data import Data, Split, Stream
 from kexp.errors import InputError
+from kexp.run.checks import (
+    check_answers,
+    check_model,
+    check_outputs,
+    check_stream,
+    check_texts,
+    checked_weights,
+)
 from kexp.run.preprocessed import preprocessed, teacher_forced
 from kexp.run.recipe import current_call
 from kexp.run.result import raw_outputs
 from kexp.train.augmentation import Augmentation
+from kexp.train.buckets import Buckets
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.feed import ArrayFeed, Feed, StreamFeed
@@ -24,6 +32,8 @@ from kexp.train.optimizers import optimizer_for
 from kexp.train.options import DEFAULTS, TrainOptions
 
 _FAST_DEV_BATCHES = 3
+
+Score = Callable[[Split, Any], float]
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Training:
         callbacks: The user's, and those that the options ask for.
         augmentation: Changes training batches, or None.
         sample_weight: (training samples,) weights of the loss, or None.
+        answers: What is recorded in place of preprocessing and model, or None.
+        scores: Figures of what it answers, by name.
     """
 
     model: keras.Model
@@ -53,6 +65,8 @@ class Training:
     callbacks: tuple[keras.callbacks.Callback, ...]
     augmentation: Augmentation | None
     sample_weight: np.ndarray | None
+    answers: keras.Model | None
+    scores: Mapping[str, Score]
 
     @property
     def epoch_samples(self) -> int:
@@ -84,7 +98,8 @@ class Training:
         train = self.data.train
         if isinstance(train, Stream):
             return StreamFeed(train, self.batch_size)
-        return ArrayFeed(train, self.sample_weight)
+        buckets = Buckets.of(self.model, train, self.objective.task)
+        return ArrayFeed(train, self.sample_weight, buckets)
 
 
 def space_needed(engine: TensorFlowEngine) -> int:
@@ -105,6 +120,8 @@ def prepare(
     callbacks: Sequence[keras.callbacks.Callback],
     augmentation: Sequence[keras.layers.Layer],
     sample_weight: np.ndarray | None,
+    answers: keras.Model | None,
+    scores: Mapping[str, Score],
 ) -> Training:
     """Check what `kexp.fit` was given and return what to train with.
 
@@ -113,10 +130,11 @@ def prepare(
     """
     batch_size = _batch_size(options, data)
     if isinstance(data.train, Stream):
-        _check_stream(data.train, options, preprocessing, sample_weight, batch_size)
-    _check_model(model, options)
-    _check_texts(data, target_preprocessing, augmentation)
-    sample_weight = _checked_weights(sample_weight, options, data)
+        check_stream(data.train, options, preprocessing, sample_weight, batch_size)
+    check_model(model, options)
+    check_texts(data, target_preprocessing, augmentation)
+    check_answers(data, answers, scores)
+    sample_weight = checked_weights(sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
@@ -143,6 +161,8 @@ def prepare(
         callbacks=(*callbacks, *_callbacks_for(options, ready)),
         augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
         sample_weight=sample_weight,
+        answers=answers,
+        scores=scores,
     )
 
 
@@ -158,81 +178,6 @@ def _batch_size(options: TrainOptions, data: Data) -> int:
             f"received {asked}."
         )
     return int(asked)
-
-
-def _check_stream(
-    train: Stream, options: TrainOptions, preprocessing: Any, sample_weight: Any, batch_size: int
-) -> None:
-    given = {
-        "preprocessing": preprocessing is not None,
-        "sample_weight": sample_weight is not None,
-        "batch_size='auto'": options["batch_size"] == "auto",
-    }
-    for name, present in given.items():
-        if present:
-            raise InputError(f"{name} is for data in memory; do it in the dataset of the stream instead.")
-    per_step = batch_size * options["accumulate"]
-    if per_step > len(train):
-        raise InputError(
-            f"epoch_samples must be at least the {per_step} samples of a step; received {len(train)}."
-        )
-
-
-def _check_model(model: keras.Model, options: TrainOptions) -> None:
-    if type(model).train_step is not keras.Model.train_step:
-        raise InputError(
-            f"model {model.name} overrides train_step, which kexp's own step would not call; "
-            "give a model without it, and its loss as the argument loss."
-        )
-    wanted = options["precision"]
-    if (
-        wanted != "float32"
-        and model.layers
-        and not any(layer.compute_dtype == wanted for layer in model.layers)
-    ):
-        raise InputError(
-            f"precision must be that of the model, which does not compute in {wanted}; build it with "
-            f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
-        )
-    strategy = tf.distribute.get_strategy()
-    wants_many = options["strategy"] == "mirrored" and not isinstance(
-        strategy, tf.distribute.MirroredStrategy
-    )
-    if wants_many or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
-        raise InputError(
-            "model must be built in the scope of the strategy that it is trained with; build it and call fit "
-            "inside `with kexp.scope('mirrored'):`, as recipes do."
-        )
-
-
-def _check_texts(data: Data, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
-    """Check what only some kinds of targets can have."""
-    task = data.spec.task
-    if (task == "text") != (target_preprocessing is not None):
-        wanted = "a model from texts to tokens" if task == "text" else "None"
-        raise InputError(
-            f"target_preprocessing must be {wanted} for the targets of {data.name}, which are for {task}; "
-            f"{'make it with kexp.models.tokenizer' if task == 'text' else 'leave it out'}."
-        )
-    if augmentation and task in ("segmentation", "text"):
-        raise InputError(
-            f"augmentation must be () for {task}, where it would have to change the targets alike; leave it "
-            "out."
-        )
-
-
-def _checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:
-    if weights is None:
-        return None
-    if options["class_weight"] is not None:
-        raise InputError("sample_weight and class_weight exclude each other; give one of them.")
-    weights = np.asarray(weights, np.float32)
-    if weights.shape != (len(data.train),) or not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise InputError(
-            f"sample_weight must be {len(data.train)} finite numbers of 0 or more, one for each training "
-            f"sample; received shape {weights.shape}."
-        )
-    return weights
 
 
 def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
@@ -308,22 +253,5 @@ def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
             f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
             f"{data.spec.dtype} each: {reason}."
         ) from error
-    _check_outputs(model, data, outputs.shape[1:])
+    check_outputs(model, data, outputs.shape[1:])
     return outputs
-
-
-def _check_outputs(model: keras.Model, data: Data, received: tuple[int, ...]) -> None:
-    """Check the shape of one sample's outputs."""
-    spec, targets = data.spec, data.train.targets
-    wanted = (*targets.shape[1:], spec.outputs) if spec.task != "regression" else (spec.outputs,)
-    what = f"for the data's {spec.outputs} {'targets' if spec.task == 'regression' else 'classes'}"
-    if spec.task == "text":
-        largest = int(targets.max())
-        if received[:-1] == targets.shape[1:] and received[-1] > largest:
-            return
-        wanted, what = (*targets.shape[1:], largest + 1), "or more, a logit for each token"
-    if received != wanted:
-        raise InputError(
-            f"model {model.name} must give outputs of shape (batch, {', '.join(map(str, wanted))}) {what}; "
-            f"received (batch, {', '.join(map(str, received))}), so change its last layer."
-        )

@@ -94,6 +94,7 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 def _seen(training: Any) -> dict[str, Any]:
     from kexp.run.preflight.figures import expectation
+    from kexp.run.reference import better
 
     objective = training.objective
     directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
@@ -101,7 +102,10 @@ def _seen(training: Any) -> dict[str, Any]:
     return {
         "monitor": objective.monitor if training.data.validation is not None else None,
         "mode": objective.mode,
-        "directions": {name: "min" if way == "down" else "max" for name, way in directions.items() if way},
+        "directions": {
+            **{name: "min" if way == "down" else "max" for name, way in directions.items() if way},
+            **{name: better(name) for name in training.scores},
+        },
         "seconds": expected.epoch_s * training.options["epochs"],
         "bytes": expected.disk_bytes,
     }

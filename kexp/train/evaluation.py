@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kexp.data import Split
 from kexp.data.pipeline import batches
+from kexp.train.buckets import Buckets
 from kexp.train.feed import on_device
 from kexp.train.objectives import Objective
 
@@ -22,13 +23,16 @@ class Evaluation:
         self._model = model
         self._objective = objective
         self._measures = Measures(objective)
-        self._samples = len(split)
+        buckets = Buckets.of(model, split, objective.task)
+        self._cut = None if buckets is None else buckets.cutter()
+        by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
+        self._order = by_length.astype(np.int32)
         self._steps = self._compiled_steps(on_device(split))
 
     def measure(self, batch_size: int) -> dict[str, float]:
         """Return loss and metrics, without touching a weight."""
         self._measures.reset()
-        full, tail = batches(np.arange(self._samples, dtype=np.int32), batch_size)
+        full, tail = batches(self._order, batch_size)
         for rows in (full, tail[None]):
             if rows.size:
                 self._steps(tf.constant(rows))
@@ -40,7 +44,11 @@ class Evaluation:
         @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
         def run(rows: tf.Tensor) -> None:
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
-                self._step(*tf.nest.map_structure(partial(tf.gather, indices=rows[number]), arrays))
+                taken = rows[number]
+                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), arrays)
+                if self._cut is not None:
+                    inputs, targets = self._cut(inputs, targets, taken)
+                self._step(inputs, targets)
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)

@@ -13,10 +13,15 @@ import tensorflow as tf
 from kexp.data import Split, Stream
 from kexp.data.series import complete
 from kexp.errors import InputError
+from kexp.train.buckets import Buckets
 
 
 class Feed(Protocol):
     """Gives the samples of a batch, inside the compiled step."""
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        """Return the (samples,) positions of an epoch in an order that suits the samples."""
+        ...
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
@@ -49,15 +54,25 @@ class ArrayFeed:
     Args:
         split: The training data.
         sample_weight: (samples,) weights of the loss, or None.
+        buckets: Lengths of padded samples, or None.
     """
 
-    def __init__(self, split: Split, sample_weight: np.ndarray | None = None) -> None:
+    def __init__(
+        self, split: Split, sample_weight: np.ndarray | None = None, buckets: Buckets | None = None
+    ) -> None:
         self._split = split
         self._arrays = on_device(split)
+        self._buckets = buckets
+        self._cut = None if buckets is None else buckets.cutter()
         self._weights = None if sample_weight is None else tf.constant(sample_weight, tf.float32)
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        return order if self._buckets is None else self._buckets.order(order, batch_size, *seed)
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=rows), self._arrays)
+        if self._cut is not None:
+            inputs, targets = self._cut(inputs, targets, rows)
         return inputs, targets, None if self._weights is None else tf.gather(self._weights, rows)
 
     def first(self) -> tuple[Any, tf.Tensor]:
@@ -108,6 +123,9 @@ class StreamFeed:
                 "draw with tf.random.stateless_uniform by the numbers of tf.data.Dataset.random; "
                 f"TensorFlow says {error.message.partition('[Op')[0].rpartition('}}')[2].strip()!r}."
             ) from error
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        return order
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         inputs, targets = next(self._iterator)

@@ -168,7 +168,9 @@ class Loop:
         self._callbacks.on_test_end(validated)
 
     def _train_epoch(self) -> None:
-        order = epoch_order(self._samples, self.options["seed"], self.position.epoch)
+        seed, epoch = self.options["seed"], self.position.epoch
+        order = epoch_order(self._samples, seed, epoch)
+        order = self.engine.feed.order(order, self._samples_per_step, seed, epoch)
         full, tail = batches(order, self._samples_per_step)
         self._run_rows(full)
         if tail.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _finite_rows(array: np.ndarray) -> np.ndarray:
     return complete(array)  # (samples,)
 
 
-def _some(mask: np.ndarray) -> str:
+def _some(mask: Any) -> str:
     """Return the first positions at which `mask` holds, and how many there are if there are more."""
     positions = np.flatnonzero(mask)
     shown = ", ".join(map(str, positions[:_SHOWN]))
