@@ -46,9 +46,10 @@ def cnn_series(
         **train: Training options.
     """
     dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    channels = dataset.spec.input_shape[1]
     builder = kexp.models.fcn if size == "fcn" else kexp.models.series_resnet
     model = builder(
-        dataset.spec.input_shape,
+        (None, channels),  # of any length, so that a batch is as long as its longest
         dataset.spec.outputs,
         filters=filters,
         kernel_sizes=kernel_sizes,

@@ -50,8 +50,9 @@ def lstm_series(
         **train: Training options.
     """
     dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    channels = dataset.spec.input_shape[1]
     model = kexp.models.rnn(
-        dataset.spec.input_shape,
+        (None, channels),  # of any length, so that a batch is as long as its longest
         dataset.spec.outputs,
         cell=cell,
         units=units,

@@ -61,7 +61,7 @@ def lstm_text(
     )
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     model = kexp.models.rnn(
-        preprocessing.output_shape[1:],
+        (None,),  # texts of any length, so that a batch is as long as its longest
         dataset.spec.outputs,
         cell=cell,
         units=units,

@@ -39,8 +39,10 @@ def transformer_series(
         **train: Training options.
     """
     dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    steps, channels = dataset.spec.input_shape
+    # Of any length, so that a batch is as long as its longest series.
     model = kexp.models.transformer_encoder(
-        dataset.spec.input_shape,
+        (steps if positions == "learned" else None, channels),
         dataset.spec.outputs,
         width=width,
         depth=depth,

@@ -60,8 +60,10 @@ def transformer_text(
         data, text=text, target=target, validation=train["validation"], seed=train["seed"], kinds=("text",)
     )
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
+    # Of any length, so that a batch is as long as its longest text.
+    steps = preprocessing.output_shape[1] if positions == "learned" else None
     model = kexp.models.transformer_encoder(
-        preprocessing.output_shape[1:],
+        (steps,),
         dataset.spec.outputs,
         width=width,
         depth=depth,

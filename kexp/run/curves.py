@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLUMNS = 4  # panels beside one another
+_COLUMNS = 3  # panels beside one another
 _OF_A_CLASS = "iou_"
 _LEGEND = 12  # lines; the names of more would hide them
 

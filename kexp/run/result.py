@@ -55,6 +55,8 @@ class Result:
         """The trained model, raw inputs in; outputs as in training, or for texts what answers them."""
         import keras
 
+        import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
+
         return keras.models.load_model(self.run_dir / "model.keras")
 
     def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:

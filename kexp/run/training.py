@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kexp.data import Data, Split, Stream
 from kexp.errors import InputError
@@ -247,8 +249,10 @@ def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
     """Return what the model gives for a few samples, which also builds it if it is not built."""
     try:
         outputs = raw_outputs(model, head(data.train, 8).inputs, 8)
-    except (ValueError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        # Of what Keras says of an operation, the line in bold has the reason.
+        bold = re.search(r"\x1b\[1m(?:\{\{.*?\}\} *)?(.*?)(?:\[Op:\w*\].*)?\x1b\[0m", str(error))
+        reason = (bold[1] if bold else str(error)).strip().partition("\n")[0].rstrip(". ")
         raise InputError(
             f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
             f"{data.spec.dtype} each: {reason}."

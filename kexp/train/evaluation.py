@@ -96,12 +96,14 @@ class Measures:
 
     def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor) -> None:
         counted = self._objective.counted(targets)
+        options = {}  # not every Keras metric takes weights
+        if counted is not None:
+            # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would
+            # count for more in a batch that is short.
+            options = {"sample_weight": tf.reshape(counted, [-1])}
+            targets, outputs = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
         for metric in self._metrics:
-            # Not every Keras metric takes weights.
-            if counted is None:
-                metric.update_state(targets, outputs)
-            else:
-                metric.update_state(targets, outputs, sample_weight=counted)
+            metric.update_state(targets, outputs, **options)
 
     def read(self) -> dict[str, float]:
         # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
