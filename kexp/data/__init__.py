@@ -1,10 +1,13 @@
 """Data sets: `kexp.data.load` makes one immutable `Data` from any source."""
 
+from kexp.data.canvases import canvases
 from kexp.data.catalog import check_source, names
 from kexp.data.embedded import sample_path
+from kexp.data.error_rates import error_rates, text_error_rate, token_error_rate
 from kexp.data.forecasts import naive_forecast
 from kexp.data.load import load
-from kexp.data.spec import Column, Data, Spec, Split
+from kexp.data.passages import bits_per_character, passages, split_words, text_parts
+from kexp.data.spec import Column, Data, Spec, Split, Task
 from kexp.data.stream import Stream, stream
 from kexp.data.tfds import prepare
 from kexp.data.windows import windows
@@ -15,12 +18,21 @@ __all__ = [
     "Spec",
     "Split",
     "Stream",
+    "Task",
+    "bits_per_character",
+    "canvases",
     "check_source",
+    "error_rates",
     "load",
     "naive_forecast",
     "names",
+    "passages",
     "prepare",
     "sample_path",
+    "split_words",
     "stream",
+    "text_error_rate",
+    "text_parts",
+    "token_error_rate",
     "windows",
 ]

@@ -13,6 +13,7 @@ from kexp.errors import InputError, nearest
 SAMPLES = Path(__file__).parent / "samples"
 
 EMBEDDED = {
+    "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",
     "breast_cancer": "table: 569 tumours, 30 measurements, 2 classes (scikit-learn)",
     "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
     "digits": "images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)",
@@ -20,6 +21,7 @@ EMBEDDED = {
     "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
     "iris": "table: 150 flowers, 4 measurements, 3 classes (scikit-learn)",
     "japanese_vowels": "series: 640 spoken vowels of 7 to 29 steps, 9 speakers (Kudo et al., CC BY 4.0)",
+    "pronunciations": "text to text: 20,000 English words, their 39 phonemes (CMUdict, BSD)",
     "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
     "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
 }
@@ -44,6 +46,10 @@ def read_embedded(name: str) -> Source:
         return read_npz(sample_path(name), name)
     if name == "first_names":
         return _first_names()
+    if name in ("addition", "pronunciations"):
+        from kexp.data import pairs
+
+        return pairs.read_addition() if name == "addition" else pairs.read_pronunciations()
     return _digits() if name == "digits" else _table(name)
 
 

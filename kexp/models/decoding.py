@@ -11,7 +11,7 @@ from kexp.errors import InputError
 from kexp.models.seq2seq import Read, attended, encode
 from kexp.ranges import AtLeast, check_value
 
-__all__ = ["beam_search"]
+__all__ = ["beam_search", "scored_beam_search"]
 
 _NEVER = -1e9  # log probability of what cannot be
 
@@ -47,11 +47,40 @@ def beam_search(model: keras.Model, source: Any, *, start: int, end: int, steps:
         >>> beam_search(model, [[3, 4, 5, 0]], start=1, end=2, steps=6, beam=3).shape
         TensorShape([1, 6])
     """
+    return scored_beam_search(model, source, start=start, end=end, steps=steps, beam=beam)[0]
+
+
+def scored_beam_search(
+    model: keras.Model, source: Any, *, start: int, end: int, steps: int, beam: int = 1
+) -> tuple[Any, Any]:
+    """Return the answers of `beam_search` and how probable the model holds each of them.
+
+    Args:
+        model: As in `beam_search`, as are all other arguments.
+        source: (batch, source steps) of tokens, 0 for padding.
+        start: Token that an answer begins behind.
+        end: Token that ends it.
+        steps: Most tokens of an answer, its end included.
+        beam: Candidates kept, default 1.
+
+    Returns:
+        (batch, steps) int32, and (batch,) float32, the sums of the tokens' natural log probabilities.
+
+    Raises:
+        InputError: As in `beam_search`.
+
+    Example:
+        >>> import kexp
+        >>> model = kexp.models.seq2seq(20, 15, units=8, embedding=4)
+        >>> tokens, log_probability = scored_beam_search(model, [[3, 4, 0]], start=1, end=2, steps=6)
+        >>> tokens.shape, log_probability.shape
+        (TensorShape([1, 6]), TensorShape([1]))
+    """
     _check(model, start, end, steps, beam)
     # keras.ops cannot compile a function.
     import tensorflow as tf
 
-    def search(source: Any) -> Any:
+    def search(source: Any) -> tuple[Any, Any]:
         return _search(model, source, start, end, steps, beam)
 
     if tf.inside_function():
@@ -76,7 +105,7 @@ def _check(model: keras.Model, start: int, end: int, steps: int, beam: int) -> N
     check_value("beam", beam, Annotated[int, AtLeast(1)])
 
 
-def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, beam: int) -> Any:
+def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, beam: int) -> tuple[Any, Any]:
     part = {layer.name: layer for layer in model.layers}
     vocabulary = part["logits"].units
     read = encode(part, source)
@@ -112,8 +141,9 @@ def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, b
     scores = ops.where(ops.arange(rows) % beam == 0, 0.0, _NEVER)
     last = ops.full((rows,), start, dtype="int32")
     state = (ops.convert_to_tensor(0), zeros, scores, last, read.states)
-    answers = ops.while_loop(goes_on, body, state, maximum_iterations=steps)[1]
-    return ops.reshape(answers, (-1, beam, steps))[:, 0]  # top_k has the best first
+    _, answers, scores, *_ = ops.while_loop(goes_on, body, state, maximum_iterations=steps)
+    # top_k has the best first.
+    return ops.reshape(answers, (-1, beam, steps))[:, 0], ops.reshape(scores, (-1, beam))[:, 0]
 
 
 def _ended(last: Any, end: int) -> Any:

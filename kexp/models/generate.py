@@ -12,7 +12,7 @@ from keras import ops
 from kexp.errors import InputError
 from kexp.models.attention import TransformerBlock
 from kexp.models.embeddings import TokenEmbedding
-from kexp.ranges import AtLeast, check_value
+from kexp.ranges import AtLeast, Between, check_value
 
 __all__ = ["generate"]
 
@@ -26,6 +26,7 @@ def generate(
     top_k: int | None = None,
     top_p: float | None = None,
     seed: int = 0,
+    lowest: int = 0,
     cache: bool = True,
 ) -> np.ndarray:
     """Continue a prompt with tokens drawn from a language model, one after the other.
@@ -44,6 +45,7 @@ def generate(
             among all.
         seed: Of the draws, default 0. Those of a position depend on the seed and the position alone, so a
             text may be continued in several calls.
+        lowest: Number of the lowest token to draw, default 0; above those that are no text.
         cache: Whether keys and values of earlier steps are kept (default) or computed anew for each token.
 
     Returns:
@@ -58,9 +60,10 @@ def generate(
         >>> generate(model, [[1, 2, 3]], tokens=5, top_k=10, seed=1).shape
         (1, 8)
     """
-    prompt = _checked(model, prompt, tokens, temperature, top_k, top_p)
+    prompt = _checked(model, prompt, tokens, lowest)
+    check_drawing(temperature, top_k, top_p)
     kept = vars(model).setdefault("_kexp_generate", {})  # past Keras, which would track it
-    kind = (prompt.shape, tokens, temperature > 0, (top_k or top_p) is not None, cache)
+    kind = (prompt.shape, tokens, temperature > 0, (top_k or top_p) is not None, lowest, cache)
     if kind not in kept:
         kept[kind] = _compiled(model, *kind)
     largest = np.int32(2**31 - 1)
@@ -68,9 +71,15 @@ def generate(
     return kept[kind](prompt, np.float32(temperature or 1), *narrowing, np.int64(seed))
 
 
-def _checked(
-    model: keras.Model, prompt: Any, tokens: int, temperature: float, top_k: int | None, top_p: float | None
-) -> np.ndarray:
+def check_drawing(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """Raise an InputError if tokens cannot be drawn so; see `generate`."""
+    check_value("temperature", temperature, Annotated[float, AtLeast(0)])
+    check_value("top_k", top_k, Annotated[int, AtLeast(1)] | None)
+    if top_p is not None and not 0 < top_p <= 1:
+        raise InputError(f"top_p must be above 0, to 1, or None; received {top_p!r}.")
+
+
+def _checked(model: keras.Model, prompt: Any, tokens: int, lowest: int) -> np.ndarray:
     found = {layer.name: layer for layer in model.layers}
     embedding, blocks = found.get("tokens"), _blocks(model)
     if not (isinstance(embedding, TokenEmbedding) and blocks and all(block.causal for block in blocks)):
@@ -89,10 +98,7 @@ def _checked(
             f"received {prompt.min()} to {prompt.max()}."
         )
     check_value("tokens", tokens, Annotated[int, AtLeast(1)])
-    check_value("temperature", temperature, Annotated[float, AtLeast(0)])
-    check_value("top_k", top_k, Annotated[int, AtLeast(1)] | None)
-    if top_p is not None and not 0 < top_p <= 1:
-        raise InputError(f"top_p must be above 0, to 1, or None; received {top_p!r}.")
+    check_value("lowest", lowest, Annotated[int, Between(0, embedding.vocabulary - 1)])
     context, steps = model.input_shape[1], prompt.shape[1]
     if steps + tokens > context:
         raise InputError(
@@ -107,19 +113,23 @@ def _blocks(model: keras.Model) -> list[TransformerBlock]:
 
 
 def _compiled(
-    model: keras.Model, shape: tuple[int, int], tokens: int, drawn: bool, narrowed: bool, cache: bool
+    model: keras.Model,
+    shape: tuple[int, int],
+    tokens: int,
+    drawn: bool,
+    narrow: bool,
+    lowest: int,
+    cache: bool,
 ) -> Callable[..., np.ndarray]:
-    # keras.ops can neither compile a function nor draw from a seed that is a tensor.
+    # keras.ops cannot compile a function.
     import tensorflow as tf
 
     def choose(logits: Any, position: Any, temperature: Any, top_k: Any, top_p: Any, seed: Any) -> Any:
-        if not drawn:
-            return ops.argmax(logits, axis=-1)
-        logits = logits / temperature
-        logits = _narrowed(logits, top_k, top_p) if narrowed else logits
-        seeds = ops.stack([seed, ops.cast(position, "int64")])
-        uniform = tf.random.stateless_uniform(ops.shape(logits), seeds, alg="philox")
-        return ops.argmax(logits - ops.log(-ops.log(uniform)), axis=-1)  # the Gumbel-max trick
+        logits = from_token(logits, lowest)
+        if drawn:
+            logits = narrowed(logits / temperature, top_k, top_p) if narrow else logits / temperature
+            logits = logits + gumbel_noise(ops.shape(logits), seed, position)
+        return ops.argmax(logits, axis=-1)
 
     def loop(prompt: Any, temperature: Any, top_k: Any, top_p: Any, seed: Any) -> Any:
         def body(position: Any, text: Any, caches: Any) -> Any:
@@ -175,7 +185,31 @@ def _without_cache(model: keras.Model, text: Any, position: Any) -> Any:
     return ops.slice(logits, (0, position - 1, 0), (text.shape[0], 1, logits.shape[-1]))[:, 0]
 
 
-def _narrowed(logits: Any, top_k: Any, top_p: Any) -> Any:
+def from_token(logits: Any, lowest: int) -> Any:
+    """Return (batch, vocabulary), the logits of tokens below `lowest` minus infinity."""
+    return ops.where(ops.arange(logits.shape[-1]) < lowest, -np.inf, logits) if lowest else logits
+
+
+def gumbel_noise(shape: Any, seed: Any, position: Any) -> Any:
+    """Return float32 numbers, the same for the same int64 seed and position.
+
+    The largest of logits with such noise is a draw from their softmax (the Gumbel-max trick).
+    """
+    # keras.ops cannot draw from a seed that is a tensor.
+    import tensorflow as tf
+
+    seeds = ops.stack([seed, ops.cast(position, "int64")])
+    return -ops.log(-ops.log(tf.random.stateless_uniform(shape, seeds, alg="philox")))
+
+
+def narrowed(logits: Any, top_k: Any, top_p: Any) -> Any:
+    """Return (batch, vocabulary), minus infinity where a token is not among the most likely ones.
+
+    Args:
+        logits: (batch, vocabulary), divided by the temperature.
+        top_k: How many are, an integer; a very large one for all of them.
+        top_p: What the probability of the fewest that are reaches, a float; infinite for all of them.
+    """
     ordered = ops.flip(ops.sort(logits, axis=-1), axis=-1)  # (batch, vocabulary), falling
     ranked = ops.arange(logits.shape[-1]) < top_k
     shares = ops.softmax(ops.where(ranked, ordered, -np.inf), axis=-1)

@@ -1,8 +1,9 @@
-"""What a sweep found, as figures, one page and the importance of what was searched."""
+"""What a run or a sweep found, as one page each; of a sweep, the importance of what was searched."""
 
 from kexp.report.importance import Importance, importance
 from kexp.report.page import sweep_page, write_page
 from kexp.report.record import Searched, SweepRecord, TrialRecord, read_history
+from kexp.report.run_page import recorded_data, run_page, write_run_page
 
 __all__ = [
     "Importance",
@@ -11,6 +12,9 @@ __all__ = [
     "TrialRecord",
     "importance",
     "read_history",
+    "recorded_data",
+    "run_page",
     "sweep_page",
     "write_page",
+    "write_run_page",
 ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kexp.atomic import replacing
-from kexp.errors import InputError
-from kexp.report.drawing import LEVELS, inline_svg, style
+from kexp.report import html
+from kexp.report.drawing import LEVELS, style
 from kexp.report.importance import Importance, importance
 from kexp.report.plots import (
     draw_cost,
@@ -23,9 +20,6 @@ from kexp.report.plots import (
     draw_slices,
 )
 from kexp.report.record import State, SweepRecord, TrialRecord, label
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _STATES: tuple[State, ...] = ("completed", "pruned", "failed", "running", "waiting")
 
@@ -47,25 +41,9 @@ def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
         (True, True, False)
     """
     found = importance(record) if found is None else found
-    name = f"Sweep of {record.recipe}"
-    files = {kind: Path(__file__).with_name(f"page.{kind}").read_text("utf-8") for kind in ("css", "js")}
-    script = f"\n{files['js']}"
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # Should an escape ever be missed, a browser still runs no script but this one, and fetches nothing.
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return "\n".join(
-        [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(name)}</title>\n<style>\n{files['css']}</style>\n</head>\n<body>",
-            f"<main>\n<h1>{escape(name)}</h1>",
-            _summary(record),
-            *_sections(record, found),
-            _table(record),
-            f"</main>\n<script>{script}</script>\n</body>\n</html>\n",
-        ]
-    )
+    script = f"\n{Path(__file__).with_name('page.js').read_text('utf-8')}"
+    parts = [_summary(record), *_sections(record, found), _table(record)]
+    return html.document(f"Sweep of {record.recipe}", parts, script=script)
 
 
 def write_page(record: SweepRecord, path: str | os.PathLike[str], found: Importance | None = None) -> Path:
@@ -86,14 +64,8 @@ def write_page(record: SweepRecord, path: str | os.PathLike[str], found: Importa
         kexp.errors.InputError: path must be a file in a folder that exists; received
         no/such/folder/page.html.
     """
-    target = Path(path).expanduser()
-    if not target.parent.is_dir() or target.is_dir():
-        raise InputError(f"path must be a file in a folder that exists; received {target}.")
-    page = sweep_page(record, found)
-    with replacing(target) as temporary:
-        # A name that the file system could not decode has no UTF-8 of its own.
-        temporary.write_text(page, encoding="utf-8", errors="replace")
-    return target
+    html.writable(path)
+    return html.write(sweep_page(record, found), path)
 
 
 def _summary(record: SweepRecord) -> str:
@@ -106,12 +78,12 @@ def _summary(record: SweepRecord) -> str:
         "asked for": record.budget,
         "trials": f"{len(record.trials)}: {', '.join(counts)}" if counts else "none yet",
         "best": _best(record),
-        "time": f"{_duration(spent)} in trials, {_duration(wasted)} of it in failed or pruned ones"
-        + ("" if record.seconds is None else f"; {_duration(record.seconds)} by the clock"),
-        "disk": _size(sum(trial.bytes for trial in record.trials)),
+        "time": f"{html.duration(spent)} in trials, {html.duration(wasted)} of it in failed or pruned ones"
+        + ("" if record.seconds is None else f"; {html.duration(record.seconds)} by the clock"),
+        "disk": html.size(sum(trial.bytes for trial in record.trials)),
         "fixed": _listed(record.fixed),
     }
-    return _definitions({name: text for name, text in facts.items() if text})
+    return html.definitions(facts)
 
 
 def _best(record: SweepRecord) -> str:
@@ -126,44 +98,33 @@ def _sections(record: SweepRecord, found: Importance) -> list[str]:
     colours = f'<p class="scale">Colour is the rank of a trial: worst {boxes} best.</p>'
     with style():
         sections = [
-            _section("Progress", draw_progress(record), colours),
-            _section(
+            html.section("Progress", draw_progress(record), colours),
+            html.section(
                 "Learning curves", draw_learning_curves(record), "<p>Far-out values lie on the edge.</p>"
             ),
         ]
         if record.searched and record.best is not None:
             text = "Only completed trials. A line is a trial; it ends at its score."
-            sections += [_section("Arguments together", draw_parallel(record), f"<p>{text}</p>")]
-            sections += [_section("Arguments one by one", draw_slices(record, order))]
-        sections += [_importance_section(found), _section("Time and disk", draw_cost(record))]
+            sections += [html.section("Arguments together", draw_parallel(record), f"<p>{text}</p>")]
+            sections += [html.section("Arguments one by one", draw_slices(record, order))]
+        sections += [_importance_section(found), html.section("Time and disk", draw_cost(record))]
     if record.retraining:
-        sections.append(_heading("Retrained over fresh seeds") + f"<pre>{escape(record.retraining)}</pre>")
+        sections.append(
+            html.heading("Retrained over fresh seeds") + f"<pre>{escape(record.retraining)}</pre>"
+        )
     return sections
 
 
 def _importance_section(found: Importance) -> str:
     name = "Importance of the arguments"
     if found.reason:
-        return _heading(name) + f"<p>Not known: {escape(found.reason)}</p>"
+        return html.heading(name) + f"<p>Not known: {escape(found.reason)}</p>"
     text = (
         f"Of the differences between the trials, the arguments explain {found.explained:.0%} "
         "(R² for trials held out); of that each has this share over the whole search space, by functional "
         "ANOVA of random forests."
     )
-    return _section(name, draw_importance(found), f"<p>{text}</p>")
-
-
-def _section(name: str, figure: Figure, text: str = "") -> str:
-    return f"<section>{_heading(name)}{text}\n<figure>{inline_svg(figure, name)}</figure></section>"
-
-
-def _heading(name: str) -> str:
-    return f"<h2>{escape(name)}</h2>\n"
-
-
-def _definitions(facts: dict[str, str]) -> str:
-    rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items()]
-    return "<dl>\n" + "\n".join(rows) + "\n</dl>"
+    return html.section(name, draw_importance(found), f"<p>{text}</p>")
 
 
 def _table(record: SweepRecord) -> str:
@@ -172,7 +133,7 @@ def _table(record: SweepRecord) -> str:
     head = "".join(f'<th scope="col"><button>{escape(name)}</button></th>' for name in columns)
     rows = "\n".join(_row(trial, names, trial is record.best) for trial in record.trials)
     table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-    return f'<section>{_heading("All trials")}<div class="table" tabindex="0">{table}</div></section>'
+    return f'<section>{html.heading("All trials")}<div class="table" tabindex="0">{table}</div></section>'
 
 
 def _row(trial: TrialRecord, names: list[str], best: bool) -> str:
@@ -181,8 +142,8 @@ def _row(trial: TrialRecord, names: list[str], best: bool) -> str:
         _cell(trial.state + (", best" if best else ""), kind="best" if best else trial.state),
         _cell(trial.score),
         *(_cell(trial.arguments.get(name, "")) for name in names),
-        _cell(trial.seconds, _duration(trial.seconds)),
-        _cell(trial.bytes, _size(trial.bytes)),
+        _cell(trial.seconds, html.duration(trial.seconds)),
+        _cell(trial.bytes, html.size(trial.bytes)),
         _error_cell(trial.error),
     ]
     return f'<tr data-trial="{trial.number}">{"".join(cells)}</tr>'
@@ -209,30 +170,3 @@ def _error_cell(error: str | None) -> str:
 
 def _listed(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{name} {label(value)}" for name, value in arguments.items())
-
-
-def _duration(seconds: float) -> str:
-    """Return seconds in the two units that matter.
-
-    Example:
-        >>> _duration(0.25), _duration(75), _duration(7260)
-        ('0.25 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
-    return f"{minutes[0]} min {minutes[1]} s" if seconds < 3600 else f"{hours[0]} h {hours[1]} min"
-
-
-def _size(count: float) -> str:
-    """Return bytes in a readable unit.
-
-    Example:
-        >>> _size(512), _size(1_234_567)
-        ('512 B', '1.23 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

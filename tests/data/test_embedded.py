@@ -7,6 +7,7 @@ from kexp.data.targets import FASHION
 from kexp.errors import InputError
 
 EXPECTED = {  # kind, task, sample shape, outputs, samples
+    "addition": ("text", "text", (), 0, 50_000),
     "breast_cancer": ("table", "classification", (30,), 2, 569),
     "diabetes": ("table", "regression", (10,), 1, 442),
     "digits": ("image", "classification", (8, 8, 1), 10, 1797),
@@ -14,6 +15,7 @@ EXPECTED = {  # kind, task, sample shape, outputs, samples
     "first_names": ("text", "classification", (), 2, 8003),
     "iris": ("table", "classification", (4,), 3, 150),
     "japanese_vowels": ("series", "classification", (29, 12), 9, 640),
+    "pronunciations": ("text", "text", (), 0, 20_000),
     "wine": ("table", "classification", (13,), 3, 178),
 }
 

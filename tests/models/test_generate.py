@@ -85,6 +85,11 @@ def test_tokens_come_as_often_as_they_are_likely(model):
         assert not measured[wanted == 0].any()
 
 
+def test_tokens_below_the_lowest_are_never_drawn(model):
+    for options in ({"temperature": 0.0}, {"top_k": 2}):
+        assert generate(model, PROMPT, tokens=12, lowest=20, **options)[:, 4:].min() >= 20
+
+
 def test_a_loaded_model_continues_alike_and_a_trained_one_with_its_new_weights(model, tmp_path):
     text = generate(model, PROMPT, tokens=12, temperature=0)
     model.save(tmp_path / "model.keras")
@@ -113,6 +118,7 @@ def test_text_is_drawn_in_mixed_precision_too():
         ({"tokens": 13}, "must be at most 16 together, the model's context; received 4 and 13"),
         ({"tokens": 0}, "tokens must be a whole number, 1 or more; received 0"),
         ({"temperature": -1.0}, "temperature must be a number, 0 or more; received -1.0"),
+        ({"lowest": 30}, "lowest must be a whole number, from 0 to 29; received 30"),
         ({"top_k": 0}, "top_k must be a whole number, 1 or more, or None; received 0"),
         ({"top_p": 0.0}, "top_p must be above 0, to 1, or None; received 0.0"),
         ({"prompt": [1, 2]}, r"prompt must be whole numbers of shape \(batch, steps\)"),

@@ -130,6 +130,9 @@ def test_a_beam_of_all_beginnings_finds_the_most_probable_answer(name):
     assert gaps.min() > 1e-4
     found = kexp.models.beam_search(model, SOURCE, start=START, end=END, steps=4, beam=50)
     np.testing.assert_array_equal(found, expected)
+    scored = kexp.models.scored_beam_search(model, SOURCE, start=START, end=END, steps=4, beam=50)
+    np.testing.assert_array_equal(scored[0], expected)
+    np.testing.assert_allclose(scored[1], scores.max(axis=1), atol=1e-5)
 
 
 def test_a_greedy_search_takes_the_most_probable_token_and_misses_better_answers():

@@ -1,0 +1,154 @@
+"""Parts of a page that needs nothing but itself: whatever is shown is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexp.atomic import replacing
+from kexp.errors import InputError
+from kexp.report.drawing import inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False) -> str:
+    """Return a page of these parts; by day and by night, without a network.
+
+    Args:
+        title: Of the page, not escaped yet.
+        parts: What it shows, as HTML.
+        script: That it runs, default none.
+        pictures: Whether pictures that lie within the page are shown, default False.
+
+    Example:
+        >>> page = document("1 < 2", ["<p>yes</p>"])
+        >>> "<h1>1 &lt; 2</h1>" in page, "script-src" in page
+        (True, False)
+    """
+    css = Path(__file__).with_name("page.css").read_text("utf-8")
+    # Should an escape ever be missed, a browser still runs no script but this one, and fetches nothing.
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    ends = "</main>\n"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+        ends += f"<script>{script}</script>\n"
+    policy += "; img-src data:" if pictures else ""
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>",
+            f"<main>\n<h1>{escape(title)}</h1>",
+            *parts,
+            f"{ends}</body>\n</html>\n",
+        ]
+    )
+
+
+def write(page: str, path: str | os.PathLike[str]) -> Path:
+    """Write a page whole and return its path; an earlier one there is replaced.
+
+    Raises:
+        InputError: The folder does not exist or the path is a folder.
+
+    Example:
+        >>> write("", "no/such/folder/page.html")
+        Traceback (most recent call last):
+        ...
+        kexp.errors.InputError: path must be a file in a folder that exists; received
+        no/such/folder/page.html.
+    """
+    target = writable(path)
+    with replacing(target) as temporary:
+        # A name that the file system could not decode has no UTF-8 of its own.
+        temporary.write_text(page, encoding="utf-8", errors="replace")
+    return target
+
+
+def writable(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a page, before anything is done for it.
+
+    Raises:
+        InputError: As `write`.
+    """
+    target = Path(path).expanduser()
+    if not target.parent.is_dir() or target.is_dir():
+        raise InputError(f"path must be a file in a folder that exists; received {target}.")
+    return target
+
+
+def section(name: str, figure: Figure, text: str = "") -> str:
+    """Return a figure, drawn within `style`, below its heading and a text that is HTML."""
+    return f"<section>{heading(name)}{text}\n<figure>{inline_svg(figure, name)}</figure></section>"
+
+
+def heading(name: str) -> str:
+    return f"<h2>{escape(name)}</h2>\n"
+
+
+def definitions(facts: Mapping[str, str]) -> str:
+    """Return names with what there is to say of each; those without are left out."""
+    rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text]
+    return "<dl>\n" + "\n".join(rows) + "\n</dl>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table; numbers stand to the right.
+
+    Example:
+        >>> table(["a"], [["<b>"], [0.5]]).count("<td"), "&lt;b&gt;" in table(["a"], [["<b>"]])
+        (2, True)
+    """
+    first = rows[0] if rows else [""] * len(columns)
+    head = "".join(
+        f'<th scope="col" class="{_kind(value)}"><span>{escape(name)}</span></th>'
+        for name, value in zip(columns, first, strict=True)
+    )
+    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+    whole = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    return f'<div class="table" tabindex="0">{whole}</div>'
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f'<td class="{_kind(value)}">{escape(text)}</td>'
+
+
+def _kind(value: object) -> str:
+    return "number" if isinstance(value, (int, float)) else "text"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the two units that matter.
+
+    Example:
+        >>> duration(0.25), duration(75), duration(7260)
+        ('0.25 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
+    return f"{minutes[0]} min {minutes[1]} s" if seconds < 3600 else f"{hours[0]} h {hours[1]} min"
+
+
+def size(count: float) -> str:
+    """Return bytes in a readable unit.
+
+    Example:
+        >>> size(512), size(1_234_567)
+        ('512 B', '1.23 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
