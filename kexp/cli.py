@@ -73,7 +73,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), consume_multiple=True),
     )
-    for command in (list_, resume, export, predict, reproduce):
+    for command in (list_, resume, export, predict, report, reproduce):
         app.command(command, name=command.__name__.rstrip("_"))
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
     verify.command(
@@ -194,6 +194,25 @@ def predict(directory: str, inputs: str) -> None:
     samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
     exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)
+
+
+def report(directory: str) -> None:
+    """Write a page about a run or a sweep into its folder: figures, curves, and what the model answers.
+
+    Args:
+        directory: Folder of a finished run, or of a sweep.
+    """
+    from pathlib import Path
+
+    from kexp.run.result import load
+    from kexp.sweep.result import load_sweep
+
+    if (Path(directory).expanduser() / "sweep.sqlite").is_file():
+        print(load_sweep(directory).report())
+        return
+    result = load(directory)
+    start_tensorflow()
+    print(result.report())
 
 
 def reproduce(

@@ -14,23 +14,23 @@ from typing import Annotated
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
-REFERENCES = (Reference({}, "test_mean_iou", 0.85, 0.0, "goal of this project"),)
+REFERENCES = (Reference({"epochs": 10}, "test_mean_iou", 0.85, 0.0, "goal of this project"),)
 
 
 @kexp.recipe(
-    references=REFERENCES, epochs=7, batch_size=16, optimizer="adam", learning_rate=5e-3, schedule="one_cycle"
+    references=REFERENCES, epochs=6, batch_size=16, learning_rate=1e-2, schedule="cosine", warmup=0.1
 )
 def unet_segmentation(
     data: str = "digits",
     *,
     canvas: Annotated[tuple[int, int], AtLeast(8)] | None = None,
     samples: Annotated[tuple[int, int, int], AtLeast(1)] = (6000, 300, 500),
-    objects: Annotated[tuple[int, int], AtLeast(1)] = (1, 3),
-    clutter: Annotated[int, AtLeast(0)] = 6,
+    objects: Annotated[tuple[int, int], AtLeast(1)] = (1, 2),
+    clutter: Annotated[int, AtLeast(0)] = 4,
     filters: Annotated[tuple[int, ...], Between(4, 128, log=True)] = (8, 16, 48, 96),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "batch",
-    dropout: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Segment images with a U-Net.

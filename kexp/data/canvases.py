@@ -30,9 +30,9 @@ def canvases(
     *,
     size: Size | None = None,
     samples: Mapping[str, int] | Sequence[int] = (2000, 300, 500),
-    objects: tuple[int, int] = (1, 3),
+    objects: tuple[int, int] = (1, 2),
     scale: tuple[float, float] = (0.4, 0.6),
-    clutter: int = 6,
+    clutter: int = 4,
     seed: int = 0,
 ) -> Data:
     """Make data for segmentation of labelled images: objects on cluttered canvases, and whose each pixel is.
@@ -49,10 +49,10 @@ def canvases(
             (64, 64) for larger ones.
         samples: Canvases for training, validation and test, by part or in this order, each 1 or more;
             default (2000, 300, 500). Parts that `data` does not have are left out.
-        objects: Fewest and most objects on a canvas, from 1 on; default (1, 3). Later ones lie on top.
+        objects: Fewest and most objects on a canvas, from 1 on; default (1, 2). Later ones lie on top.
         scale: Least and largest side of an object, as shares of the canvas's shorter side; default
             (0.4, 0.6), at most 1.
-        clutter: Patches on a canvas, default 6; 0 for none.
+        clutter: Patches on a canvas, default 4; 0 for none.
         seed: Of training and validation canvases, default 0; the test part is always the same.
 
     Returns:

@@ -13,18 +13,26 @@ from kexp.data.files import idx_files
 from kexp.data.images import class_folders, has_images
 from kexp.errors import InputError, nearest
 
-Form = Literal["embedded", "npz", "idx", "images", "csv", "parquet", "tfds"]
+Form = Literal["embedded", "npz", "idx", "images", "csv", "parquet", "txt", "tfds"]
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
 TFDS_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>\d+\.\d+\.\d+))?$")
 VERSION = re.compile(r"\d+\.\d+\.\d+$")
-FILE_FORMS: dict[str, Form] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+FILE_FORMS: dict[str, Form] = {
+    ".npz": "npz",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
+    ".txt": "txt",
+    ".txt.gz": "txt",
+}
 DESCRIPTIONS = {
     "npz": "arrays in an .npz file",
     "idx": "images in IDX files",
     "images": "images in class folders",
     "csv": "table in a CSV file",
     "parquet": "table in a Parquet file",
+    "txt": "one long text, for kexp.data.passages",
     "tfds": "prepared by tensorflow-datasets",
 }
 

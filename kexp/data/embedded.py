@@ -21,6 +21,7 @@ EMBEDDED = {
     "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
     "iris": "table: 150 flowers, 4 measurements, 3 classes (scikit-learn)",
     "japanese_vowels": "series: 640 spoken vowels of 7 to 29 steps, 9 speakers (Kudo et al., CC BY 4.0)",
+    "moby_dick": "text: a book of 1.2 million characters, for kexp.data.passages (public domain)",
     "pronunciations": "text to text: 20,000 English words, their 39 phonemes (CMUdict, BSD)",
     "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
     "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
@@ -31,7 +32,7 @@ def read_embedded(name: str) -> Source:
     """Read one of the data sets in `EMBEDDED`.
 
     Raises:
-        InputError: For a series that has no samples before it is cut into windows.
+        InputError: For a series or a book, which have no samples before they are cut.
 
     Example:
         >>> read_embedded("iris").class_names
@@ -42,6 +43,8 @@ def read_embedded(name: str) -> Source:
             "data 'sunspots' is one long series, expected samples; cut it into them with "
             "kexp.data.windows('sunspots', history=…, test=…)."
         )
+    if name == "moby_dick":
+        raise one_long_text(name)
     if name in ("fashion_mnist_small", "japanese_vowels"):
         return read_npz(sample_path(name), name)
     if name == "first_names":
@@ -51,6 +54,14 @@ def read_embedded(name: str) -> Source:
 
         return pairs.read_addition() if name == "addition" else pairs.read_pronunciations()
     return _digits() if name == "digits" else _table(name)
+
+
+def one_long_text(name: str) -> InputError:
+    """Return what to say where samples are expected and the source is a book."""
+    return InputError(
+        f"data {name!r} is one long text, expected samples; cut it into them with "
+        f"kexp.data.passages({name!r}, context=…)."
+    )
 
 
 def sample_path(name: str) -> Path:

@@ -11,7 +11,7 @@ import numpy as np
 
 from kexp.data import arrays, splits, tables, targets, tf_data
 from kexp.data.catalog import Place, find
-from kexp.data.embedded import read_embedded
+from kexp.data.embedded import one_long_text, read_embedded
 from kexp.data.files import read_idx_folder, read_npz
 from kexp.data.images import Size, read_folder, resize
 from kexp.data.masks import are_masks, encode_masks
@@ -195,6 +195,8 @@ def _read_place(place: Place, image_size: Size | None) -> Source:
         return read_npz(place.path, place.name)
     if place.form == "idx":
         return read_idx_folder(place.path, place.name)
+    if place.form == "txt":
+        raise one_long_text(str(place.path))
     reader = read_tfds if place.form == "tfds" else read_folder
     return reader(place.path, place.name, image_size)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kexp.data import splits
+from kexp.data.catalog import find
 from kexp.data.embedded import sample_path
 from kexp.data.spec import Data, Spec, Split
 from kexp.data.text import as_text
@@ -18,7 +19,6 @@ from kexp.errors import InputError
 
 WHITE_SPACE = " \t\n\v\f\r"  # said in full: Python and TensorFlow mean different characters by \s
 _WORD = re.compile(rf" ?[^{WHITE_SPACE}]+|[{WHITE_SPACE}]+?(?= ?[^{WHITE_SPACE}]|\Z)")
-_SUFFIXES = (".txt", ".txt.gz")
 
 Length = Callable[[Sequence[str]], np.ndarray]
 
@@ -27,7 +27,7 @@ def text_parts(source: str | Path, *, validation: float = 0.1, test: float = 0.1
     """Return the parts of a long text: its beginning to train on, then validation, and its end to test on.
 
     Args:
-        source: "moby_dick", or the path of a UTF-8 file, .txt or .txt.gz.
+        source: "moby_dick", or a name or path of a UTF-8 file, .txt or .txt.gz, found as `load` finds it.
         validation: Share of what is not tested on, at least 0 and below 1, default 0.1; 0 for no such part.
         test: Share of all characters, at least 0 and below 1, default 0.1; 0 for no such part.
 
@@ -59,7 +59,7 @@ def passages(
     tokens are more than characters.
 
     Args:
-        source: "moby_dick", or the path of a UTF-8 file, .txt or .txt.gz.
+        source: "moby_dick", or a name or path of a UTF-8 file, .txt or .txt.gz, found as `load` finds it.
         context: Most tokens of a passage, 1 or more.
         length: Gives (words,), the number of tokens of each of several words, at most its characters; None
             (default) where a token is a character.
@@ -87,8 +87,9 @@ def passages(
     for part, content in _parts(text, validation, test).items():
         cut = _strings(_cut(content, context, length))
         drawn[part] = splits.read_only(cut, cut)
-    name = Path(source).name.partition(".")[0]
-    return Data(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+    return Data(
+        find(source).name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint
+    )
 
 
 def split_words(text: str) -> list[str]:
@@ -130,12 +131,13 @@ def bits_per_character(part: Split, answers: Mapping[str, np.ndarray]) -> float:
 
 
 def _read(source: str | Path) -> str:
-    path = sample_path("moby_dick") if source == "moby_dick" else Path(source).expanduser()
-    if not path.name.endswith(_SUFFIXES) or not path.is_file():
+    place = find(source)
+    if place.form != "txt" and place.name != "moby_dick":
         raise InputError(
-            f"source={str(source)!r}: expected 'moby_dick' or the path of a text file, .txt or .txt.gz; "
-            f"there is no such file."
+            f"source={str(source)!r}: expected 'moby_dick', or a name or path of text, .txt or .txt.gz; "
+            "give one."
         )
+    path = sample_path("moby_dick") if place.form == "embedded" else place.path
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
             text = str(file.read())  # line ends of any system become "\n"

@@ -60,9 +60,9 @@ def fit(
         preprocessing: A model without trainable weights from raw inputs to what `model` takes. It is
             applied once before training, and stands before `model` in what is recorded and exported.
         target_preprocessing: For texts as targets, a model from them to (batch, steps + 1) int32 tokens, a
-            start token first and 0 for padding, such as `kexp.models.tokenizer` gives. The input "previous"
-            of `model` is all but the last of them, what it shall give all but the first; what
-            `preprocessing` makes of the inputs is its input "source".
+            start token first and 0 for padding, such as `kexp.models.tokenizer` gives. What `model` takes
+            is all but the last of them, what it shall give all but the first. With a `preprocessing`, it
+            takes them as its input "previous", and what that makes of the inputs as "source".
         answers: A model that contains `model`, and is recorded, asked and exported in place of it and of
             `preprocessing`: for texts as targets, from (batch,) strings to a mapping with "text" (batch,) or
             "log_probability" (batch,), such as `kexp.models.transcriber` gives.

@@ -31,16 +31,17 @@ def teacher_forced(data: Data, preprocessing: keras.Model | None, target_preproc
         target_preprocessing: From target texts to (batch, steps + 1) tokens, 0 for padding.
 
     Returns:
-        Inputs "previous", (samples, steps) int32, and "source" if there is one; targets (samples, steps)
-        int32, the tokens one step later.
+        Inputs (samples, steps) int32, or with a preprocessing these as "previous" beside "source"; targets
+        (samples, steps) int32, the tokens one step later.
     """
 
     def apply(split: Split) -> Split:
         tokens = raw_outputs(target_preprocessing, split.targets, 1024)
-        inputs = {"previous": tokens[:, :-1]}
-        if preprocessing is not None:
-            inputs["source"] = raw_outputs(preprocessing, split.inputs, 1024)
-        return Split(inputs, tokens[:, 1:])
+        previous, targets = tokens[:, :-1], tokens[:, 1:]
+        if preprocessing is None:
+            return Split(previous, targets)
+        source = raw_outputs(preprocessing, split.inputs, 1024)
+        return Split({"previous": previous, "source": source}, targets)
 
     return _each_part(data, apply)
 

@@ -135,6 +135,24 @@ class Result:
             overwrite=overwrite,
         )
 
+    def report(self, path: str | os.PathLike[str] | None = None, *, data: Data | None = None) -> Path:
+        """Write a page with the figures, the curves and what the model answers on validation data.
+
+        Args:
+            path: An HTML file in a folder that exists; default: report.html in the run folder.
+            data: What it was trained on; default: what a recipe of kexp's makes of the recorded arguments,
+                while its data are at hand. Without data the page has no samples.
+
+        Returns:
+            The path of the page, which is one file without scripts.
+
+        Raises:
+            InputError: The path cannot be written, or the data are not those of the run.
+        """
+        from kexp.report import write_run_page
+
+        return write_run_page(self, path, data)
+
     def provenance(self) -> dict[str, Any]:
         """Return where the model is from: config, environment and metrics."""
         files = {name: read_json(self.run_dir / f"{name}.json") for name in ("config", "env")}

@@ -42,7 +42,9 @@ class EpochLines(keras.callbacks.Callback):
         self._bar.update(self._task, completed=self._epoch * self.steps + steps, description=label)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in sorted((logs or {}).items(), key=_place))
+        # Those of the classes are many; they are in metrics.jsonl and on the run's page.
+        shown = [item for item in (logs or {}).items() if not item[0].removeprefix("val_").startswith("iou_")]
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in sorted(shown, key=_place))
         seconds = time.perf_counter() - self._started_s
         self._console.print(f"epoch {epoch + 1}/{self.epochs}  {figures}  ({seconds:.1f} s)")
 

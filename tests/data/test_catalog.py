@@ -62,7 +62,9 @@ def test_a_missing_path_is_refused(source, tmp_path, monkeypatch):
 
 def test_a_file_of_another_type_and_an_empty_folder_are_refused(tmp_path):
     (tmp_path / "a.xlsx").touch()
-    with pytest.raises(InputError, match=r"ends in .npz, .csv, .csv.gz, .parquet, received 'a.xlsx'"):
+    with pytest.raises(
+        InputError, match=r"ends in .npz, .csv, .csv.gz, .parquet, .txt, .txt.gz, received 'a.xlsx'"
+    ):
         check_source(tmp_path / "a.xlsx")
     with pytest.raises(InputError, match="received a folder with none of them"):
         check_source(str(tmp_path))
@@ -86,12 +88,13 @@ def test_a_name_cannot_lead_out_of_the_data_dir(data_dir, arrays):
 
 def test_names_are_the_embedded_ones_and_those_of_the_data_dir(data_dir, arrays):
     np.savez(data_dir / "mine.npz", **arrays)
-    (data_dir / "notes.txt").touch()
+    (data_dir / "notes.md").touch()
+    (data_dir / "book.txt").touch()
     (data_dir / "empty").mkdir()
     (data_dir / "idx").mkdir()
     (data_dir / "idx" / "train-images-idx3-ubyte.gz").touch()
     found = names()
-    assert set(found) == {*EMBEDDED, "mine", "idx"}
+    assert set(found) == {*EMBEDDED, "mine", "idx", "book"}
     assert found["mine"].startswith("arrays in an .npz file: ")
     assert found["idx"].startswith("images in IDX files: ")
     assert list(found) == sorted(found)

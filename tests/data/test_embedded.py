@@ -47,8 +47,10 @@ def test_diabetes_is_in_the_units_of_the_clinic():
     assert 18 < age.min() < age.max() < 80
 
 
-def test_no_embedded_data_is_left_out_here_but_the_series_that_is_cut_into_windows():
-    assert EMBEDDED.keys() - EXPECTED.keys() == {"sunspots"}
+def test_no_embedded_data_is_left_out_here_but_the_series_and_the_book_that_are_cut():
+    assert EMBEDDED.keys() - EXPECTED.keys() == {"sunspots", "moby_dick"}
+    with pytest.raises(InputError, match=r"one long text.* kexp\.data\.passages\('moby_dick'"):
+        load("moby_dick")
     with pytest.raises(InputError, match=r"one long series.* kexp\.data\.windows\('sunspots'"):
         load("sunspots")
 

@@ -79,7 +79,7 @@ def test_a_compressed_file_and_line_ends_of_another_system_are_read_alike(path, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"expected 'moby_dick' or the path of a text file, \.txt or \.txt\.gz"),
+        (None, "there is no such data set or path"),
         (b"", "expected text, received nothing"),
         (b" \n", "expected text, received nothing"),
         (b"\xff\xfe\x00", "cannot be read as UTF-8 text"),
@@ -100,7 +100,7 @@ def test_a_broken_archive_another_kind_of_file_and_odd_arguments_are_refused(pat
     with pytest.raises(InputError, match="cannot be read as UTF-8 text"):
         text_parts(tmp_path / "odd.txt.gz")
     (tmp_path / "table.csv").write_text("a,b\n")
-    with pytest.raises(InputError, match=r"the path of a text file, \.txt or \.txt\.gz"):
+    with pytest.raises(InputError, match=r"name or path of text, \.txt or \.txt\.gz"):
         text_parts(tmp_path / "table.csv")
     for options in ({"context": 0}, {"context": 4, "validation": 1.0}, {"context": 4, "test": -0.1}):
         with pytest.raises(InputError, match="expected"):

@@ -6,6 +6,12 @@ import pytest
 
 from kexp import recipes
 
+# What makes a recipe small enough to be run again and again, where its defaults take a minute or more.
+TINY: dict[str, dict[str, Any]] = {
+    "seq2seq": {"units": 32, "beam": 1},
+    "transformer_lm": {"width": 32, "depth": 1},
+    "unet_segmentation": {"samples": (600, 60, 64)},
+}
 QUICK = ("mlp_images", "mlp_tabular", "lstm_text")  # one for each sort of inputs
 
 

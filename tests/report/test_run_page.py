@@ -210,3 +210,15 @@ def test_a_page_fetches_nothing_and_runs_no_script(masked_page):
     )
     assert not reader.count("script")
     assert not reader.count("link")
+
+
+@pytest.mark.slow
+def test_the_command_line_writes_the_page_into_the_folder_of_the_run(digits_run, run_kexp, tmp_path):
+    done = run_kexp("report", digits_run)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = digits_run / "report.html"
+    assert done.stdout.strip() == str(page)
+    assert "Learning curves" in page.read_text(encoding="utf-8")
+    done = run_kexp("report", tmp_path)
+    assert done.returncode == 2
+    assert "must be the folder of a finished run" in done.stderr
