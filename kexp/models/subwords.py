@@ -22,7 +22,7 @@ _NO_PIECE = "a a"  # crosses words
 Pair = tuple[str, str]
 
 
-def learn_subwords(texts: Sequence[str], size: int) -> list[str]:
+def learn_subwords(texts: Sequence[str], vocabulary: int) -> list[str]:
     """Learn the pieces that words are made of by byte-pair encoding, on characters.
 
     Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units": beginning
@@ -33,7 +33,7 @@ def learn_subwords(texts: Sequence[str], size: int) -> list[str]:
     Args:
         texts: The training texts; nothing else may be given, or the words of other data would leak into
             the model.
-        size: Most pieces in all; not fewer than the texts have different characters.
+        vocabulary: Most pieces in all; not fewer than the texts have different characters.
 
     Returns:
         The characters in alphabetical order, then the merged pieces, the frequent ones first.
@@ -47,13 +47,13 @@ def learn_subwords(texts: Sequence[str], size: int) -> list[str]:
     """
     counts = Counter(word for text in texts for word in split_words(text))
     pieces = dict.fromkeys(sorted(set().union(*counts)))
-    if len(pieces) > size:
+    if len(pieces) > vocabulary:
         raise InputError(
-            f"size={size}: expected as many pieces as the texts have characters, {len(pieces)}, or more; "
-            f"pass a larger one."
+            f"vocabulary={vocabulary}: expected as many pieces as the texts have characters, {len(pieces)}, or "
+            f"more; pass a larger one."
         )
     merges = _merges(counts)
-    while len(pieces) < size and (piece := next(merges, None)) is not None:
+    while len(pieces) < vocabulary and (piece := next(merges, None)) is not None:
         pieces[piece] = None  # two ways may lead to the same piece
     return list(pieces)
 

@@ -3,8 +3,10 @@
 import pytest
 
 import kexp
+from kexp import recipes
 from kexp.errors import InputError
 from kexp.recipes import mlp_images
+from tests.recipes.every import TINY
 from tests.verify import sequence_recipes
 from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
@@ -24,6 +26,14 @@ def test_a_recipe_killed_with_sigkill_ends_as_the_one_left_alone(run_kexp):
 @pytest.mark.parametrize("recipe", [sequence_recipes.text, sequence_recipes.series])
 def test_so_does_one_on_text_and_one_on_padded_series(recipe):
     report = kexp.verify.resume(recipe, kills=2)
+    assert report.difference is None, str(report)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipes.__all__)
+def test_every_recipe_ends_as_if_it_had_been_left_alone(name):
+    arguments = {**TINY.get(name, {}), "epochs": 2}
+    report = kexp.verify.resume(getattr(recipes, name), kills=1, **arguments)
     assert report.difference is None, str(report)
 
 
