@@ -70,13 +70,13 @@ def seq2seq(
     network = {"cell": cell, "units": units, "embedding": embedding, "dropout": dropout}
     model = kexp.models.seq2seq(*vocabularies, attention=attention, bidirectional=bidirectional, **network)
     answers = kexp.models.transcriber(model, reads, writes, beam=beam)
-    scores = kexp.data.error_rates(target_split, token="phoneme" if data == "pronunciations" else "token")
+    names = {"token": "phoneme", "text": "word"} if data == "pronunciations" else {}
     return kexp.fit(
         model,
         dataset,
         preprocessing=reads,
         target_preprocessing=writes,
         answers=answers,
-        scores=scores,
+        scores=kexp.data.error_rates(target_split, **names),
         **train,
     )

@@ -72,24 +72,26 @@ def text_error_rate(expected: Texts, answered: Texts) -> float:
 
 
 def error_rates(
-    split: Literal["character", "space"], token: str = "token"
+    split: Literal["character", "space"], token: str = "token", text: str = "text"
 ) -> dict[str, Callable[[Split, Mapping[str, np.ndarray]], float]]:
     """Return both rates as `kexp.fit` takes `scores`.
 
     Args:
         split: What a token is, as in `token_error_rate`.
         token: What it is called, for the name of its rate. Default "token".
+        text: What a whole text is called. Default "text".
 
     Returns:
         The functions "text_error_rate" and "token_error_rate", from a part of a data set and its answers.
 
     Example:
         >>> part, answers = Split(np.array(["cat"]), np.array(["K AE T"])), {"text": np.array(["K AE D"])}
-        >>> {name: rate(part, answers) for name, rate in error_rates("space", token="phoneme").items()}
-        {'text_error_rate': 1.0, 'phoneme_error_rate': 0.3333333333333333}
+        >>> rates = error_rates("space", token="phoneme", text="word")
+        >>> {name: rate(part, answers) for name, rate in rates.items()}
+        {'word_error_rate': 1.0, 'phoneme_error_rate': 0.3333333333333333}
     """
     return {
-        "text_error_rate": lambda part, answers: text_error_rate(part.targets, answers["text"]),
+        f"{text}_error_rate": lambda part, answers: text_error_rate(part.targets, answers["text"]),
         f"{token}_error_rate": lambda part, answers: token_error_rate(part.targets, answers["text"], split),
     }
 

@@ -49,8 +49,8 @@ def learn_subwords(texts: Sequence[str], vocabulary: int) -> list[str]:
     pieces = dict.fromkeys(sorted(set().union(*counts)))
     if len(pieces) > vocabulary:
         raise InputError(
-            f"vocabulary={vocabulary}: expected as many pieces as the texts have characters, {len(pieces)}, or "
-            f"more; pass a larger one."
+            f"vocabulary={vocabulary}: expected as many pieces as the texts have characters, or more; pass "
+            f"{len(pieces)} or more."
         )
     merges = _merges(counts)
     while len(pieces) < vocabulary and (piece := next(merges, None)) is not None:
