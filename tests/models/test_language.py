@@ -91,6 +91,7 @@ def test_prompts_of_any_length_are_continued_as_by_hand_and_as_the_endpoint_does
     assert served(language_model(temperature=0), prompts)[0] == texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["character", "subword"])
 def test_what_is_served_depends_on_prompt_and_seed_alone(split):
     model = language_model(split, temperature=1.5, top_k=9, top_p=0.9)
@@ -122,6 +123,7 @@ def test_no_token_that_is_no_text_is_drawn():
     assert all(len(text) == 10 and "\N{REPLACEMENT CHARACTER}" not in text for text in drawn)
 
 
+@pytest.mark.slow
 def test_a_saved_model_answers_and_continues_alike(tmp_path):
     model = language_model("subword", temperature=0.8)
     expected, (texts, margins) = scores(model, MIXED), served(model, MIXED, seed=5)

@@ -167,6 +167,7 @@ def test_weights_that_change_are_seen_by_the_search_compiled_before():
     assert (before != after).any()
 
 
+@pytest.mark.slow
 def test_the_search_is_served_by_a_saved_model_of_a_loaded_model(tmp_path):
     model = random_model()
     options = {"start": START, "end": END, "steps": 4, "beam": 3}

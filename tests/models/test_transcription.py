@@ -84,7 +84,8 @@ def test_what_the_model_learns_later_shows_in_the_answers():
     assert told(answers(WORDS))[0] != before
 
 
-@pytest.mark.parametrize("beam", [pytest.param(1, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("beam", [1, 3])
 def test_a_saved_and_an_exported_model_answer_the_same(beam, answers, expected, tmp_path):
     if beam == 1:
         answers = transcriber(random_model(), SOURCE, TARGET)

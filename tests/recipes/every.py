@@ -12,7 +12,7 @@ TINY: dict[str, dict[str, Any]] = {
     "transformer_lm": {"width": 32, "depth": 1},
     "unet_segmentation": {"samples": (600, 60, 64)},
 }
-QUICK = ("mlp_images", "mlp_tabular", "lstm_text")  # one for each sort of inputs
+QUICK = ("mlp_images", "mlp_tabular")  # texts and series have tests of their own
 
 
 def every_recipe() -> list[Any]:

@@ -115,6 +115,7 @@ def test_arrays_without_padding_have_no_buckets():
     assert Buckets.of(kexp.models.mlp((4,), 3), iris, "classification") is None
 
 
+@pytest.mark.slow
 def test_a_run_with_buckets_resumes_exactly(tmp_path):
     split = tokens()
     spec = Spec("array", (30,), "int32", "classification", 5)
