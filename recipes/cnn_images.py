@@ -9,9 +9,11 @@ Time: 6 minutes of training on two CPU cores
 Score: test accuracy 99.27 ± 0.05 % with 24,282 parameters, mean and deviation of 3 seeds (0 to 2: 99.31,
     99.28, 99.21)
 
-Command: kexp run cnn_images --data fashion_mnist_small --size resnet20 --epochs 5
-Time: 80 s of training on two CPU cores
-Score: test accuracy 85.1 %, one seed (0)
+Command: kexp run cnn_images --data fashion_mnist_small --size resnet20 --shift 0.125 --flip --epochs 20
+    --validation 0 --seed S
+Time: 7 s an epoch on two CPU cores
+Score: test accuracy 87.70 ± 0.36 %; the plain convnet in 20 epochs 86.20 ± 0.30 %, with this augmentation, which
+    is that of He et al., 82.6 ± 1.2 %; mean and deviation of 3 seeds each (0 to 2)
 """
 
 from typing import Annotated, Literal
@@ -26,6 +28,20 @@ REFERENCES = (
         0.9922,
         0.001,
         "keras.io/examples/vision/mnist_convnet",
+    ),
+    Reference(
+        {
+            "data": "fashion_mnist_small",
+            "size": "resnet20",
+            "shift": 0.125,
+            "flip": True,
+            "epochs": 20,
+            "validation": 0.0,
+        },
+        "test_accuracy",
+        0.862,
+        0.0,
+        "the plain convnet here, in 20 epochs",
     ),
 )
 

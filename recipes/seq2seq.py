@@ -5,9 +5,13 @@ Manning 2015 for attention. Phonemes of words: Yao and Zweig 2015, "Sequence-to-
 grapheme-to-phoneme conversion". Addition: https://keras.io/examples/nlp/addition_rnn
 
 Command: kexp run seq2seq --seed S
-Time: 90 s on two CPU cores; addition 170 s
-Score: pronunciations test phoneme error rate 12.17 ± 0.45 %; of the test sums 0.36 ± 0.02 % answered wrong;
-mean and deviation of 2 seeds (0 and 1)
+Time: 42 s on two CPU cores
+Score: pronunciations test phoneme error rate 12.08 ± 0.36 %, word error rate 45.0 ± 0.7 %, mean and deviation
+    of 3 seeds (0 to 2); settings were chosen on validation data
+
+Command: kexp run seq2seq --data addition --target-split character --epochs 15 --seed S
+Time: 100 s on two CPU cores
+Score: 99.58 ± 0.10 % of the test sums right in every digit, mean and deviation of 3 seeds (0 to 2)
 """
 
 from typing import Annotated, Literal

@@ -4,9 +4,10 @@ Source: Ronneberger, Fischer and Brox 2015, "U-Net: convolutional networks for b
 segmentation". Data that are images with one label each become canvases, objects among clutter
 (`kexp.data.canvases`); images with masks of their own are taken as they are.
 
-Command: kexp run unet_segmentation --seed S
-Time: 5 minutes of processor time in all, on two cores that others were using too
-Score: test mean IoU 83.1 %, validation 83.2 %, one seed (0), 251,123 parameters; 85 % is the goal
+Command: kexp run unet_segmentation --epochs 10 --seed S
+Time: 200 s on two CPU cores
+Score: digits test mean IoU 90.22 ± 0.41 % with 251,123 parameters, mean and deviation of 3 seeds (0 to 2).
+    Learning rate, objects and clutter were chosen by the validation figure
 """
 
 from typing import Annotated

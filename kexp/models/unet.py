@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -51,22 +51,47 @@ def unet(
         >>> model.output_shape, model.count_params()
         ((None, 30, 45, 2), 118018)
     """
+    check_levels(input_shape, filters)
+
+    def convolved(x: Any, level: int) -> Any:
+        rate = dropout if level == len(filters) - 1 else 0.0
+        return drop(rate)(double_convolution(x, filters[level], activation, normalization))
+
+    inputs, x = scaled_input(tuple(input_shape), dtype)  # (batch, height, width, channels)
+    x = down_and_up(x, filters, convolved, lambda x, _: layers.MaxPooling2D(2, padding="same")(x))
+    x = layers.Conv2D(outputs, 1, dtype="float32", name="logits")(x)  # (batch, height, width, outputs)
+    return keras.Model(inputs, x, name="unet")
+
+
+def check_levels(input_shape: Sequence[int], filters: Sequence[int]) -> None:
+    """Raise an InputError if a shape is not that of an image, or there is no level."""
     if len(input_shape) != 3 or None in tuple(input_shape):
         raise InputError(f"input_shape must be (height, width, channels); received {tuple(input_shape)}.")
     if not filters:
         raise InputError("filters must be those of one level or more; received none.")
-    inputs, x = scaled_input(tuple(input_shape), dtype)  # (batch, height, width, channels)
+
+
+def down_and_up(
+    x: Any, filters: Sequence[int], block: Callable[[Any, int], Any], halved: Callable[[Any, int], Any]
+) -> Any:
+    """Return (batch, height, width, filters[0]): a block for each level on the way down, and again up.
+
+    Args:
+        x: (batch, height, width, channels).
+        filters: Of each level.
+        block: From a tensor and the number of its level, 0 for the first, to that level's filters.
+        halved: From what leaves a level and its number to half the height and width, rounded up.
+    """
     skips = []
-    for count in filters[:-1]:
-        x = double_convolution(x, count, activation, normalization)
+    for level in range(len(filters) - 1):
+        x = block(x, level)
         skips.append(x)
-        x = layers.MaxPooling2D(2, padding="same")(x)  # (batch, height / 2, width / 2, count), rounded up
-    x = drop(dropout)(double_convolution(x, filters[-1], activation, normalization))
-    for count, skip in zip(filters[-2::-1], skips[::-1], strict=True):
-        x = layers.concatenate([skip, upsampled(x, skip, count)])  # (batch, height, width, 2 * count)
-        x = double_convolution(x, count, activation, normalization)
-    x = layers.Conv2D(outputs, 1, dtype="float32", name="logits")(x)  # (batch, height, width, outputs)
-    return keras.Model(inputs, x, name="unet")
+        x = halved(x, level)  # (batch, height / 2, width / 2, filters of the level), rounded up
+    x = block(x, len(filters) - 1)
+    for level, skip in reversed(list(enumerate(skips))):
+        x = layers.concatenate([skip, upsampled(x, skip, filters[level])])  # (…, 2 * count)
+        x = block(x, level)
+    return x
 
 
 def double_convolution(x: Any, count: int, activation: Activation, normalization: Normalization) -> Any:

@@ -92,9 +92,7 @@ def test_merges_are_those_of_counting_anew_after_each(book):
 
 
 def test_more_characters_than_pieces_are_refused():
-    with pytest.raises(
-        InputError, match=r"vocabulary=2: expected as many pieces .* pass 3 or more"
-    ):
+    with pytest.raises(InputError, match=r"vocabulary=2: expected as many pieces .* pass 3 or more"):
         learn_subwords(["abc"], 2)
 
 
