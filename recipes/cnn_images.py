@@ -12,8 +12,8 @@ Score: test accuracy 99.27 ± 0.05 % with 24,282 parameters, mean and deviation 
 Command: kexp run cnn_images --data fashion_mnist_small --size resnet20 --shift 0.125 --flip --epochs 20
     --validation 0 --seed S
 Time: 7 s an epoch on two CPU cores
-Score: test accuracy 87.70 ± 0.36 %; the plain convnet in 20 epochs 86.20 ± 0.30 %, with this augmentation, which
-    is that of He et al., 82.6 ± 1.2 %; mean and deviation of 3 seeds each (0 to 2)
+Score: test accuracy 87.70 ± 0.36 %; the plain convnet in 20 epochs 86.20 ± 0.30 %, with this augmentation,
+    which is that of He et al., 82.6 ± 1.2 %; mean and deviation of 3 seeds each (0 to 2)
 """
 
 from typing import Annotated, Literal
