@@ -42,7 +42,7 @@ def text_parts(source: str | Path, *, validation: float = 0.1, test: float = 0.1
         >>> parts["train"][:20], {part: len(text) for part, text in parts.items()}
         ('CHAPTER 1. Loomings.', {'train': 964157, 'validation': 107128, 'test': 119032})
     """
-    return _parts(_read(source), validation, test)
+    return _parts(_read(source)[1], validation, test)
 
 
 def passages(
@@ -79,7 +79,7 @@ def passages(
     """
     if isinstance(context, bool) or not isinstance(context, int) or context < 1:
         raise InputError(f"context={context!r}: expected a whole number of tokens, 1 or more; pass one.")
-    text = _read(source)
+    name, text = _read(source)
     spec = Spec("text", (), "string", "text", 0)
     whole = _strings([text])
     fingerprint = splits.fingerprint({"train": (whole, whole)}, spec.to_json())
@@ -87,9 +87,7 @@ def passages(
     for part, content in _parts(text, validation, test).items():
         cut = _strings(_cut(content, context, length))
         drawn[part] = splits.read_only(cut, cut)
-    return Data(
-        find(source).name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint
-    )
+    return Data(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 
 def split_words(text: str) -> list[str]:
@@ -130,7 +128,8 @@ def bits_per_character(part: Split, answers: Mapping[str, np.ndarray]) -> float:
     return -float(np.sum(answers["log_probability"], dtype="float64")) / math.log(2) / characters
 
 
-def _read(source: str | Path) -> str:
+def _read(source: str | Path) -> tuple[str, str]:
+    """Return the name of a text and the text."""
     place = find(source)
     if place.form != "txt" and place.name != "moby_dick":
         raise InputError(
@@ -145,7 +144,7 @@ def _read(source: str | Path) -> str:
         raise InputError(f"file {path}: cannot be read as UTF-8 text ({error}); convert it.") from None
     if not text.strip():
         raise InputError(f"file {path}: expected text, received nothing; add some.")
-    return str(as_text(f"file {path}:", [text])[0])
+    return place.name, str(as_text(f"file {path}:", [text])[0])
 
 
 def _parts(text: str, validation: float, test: float) -> dict[str, str]:

@@ -234,6 +234,7 @@ def _write(
     folder: Path,
 ) -> None:
     import keras
+    import tensorflow as tf
 
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -244,15 +245,9 @@ def _write(
             archive.track(layer)
     archive.add_endpoint("serving_default", serve, input_signature=_input_signature(manifest))
     for name, endpoint in endpoints.items():
-        signature = [_named_spec(key, described) for key, described in endpoint.inputs.items()]
+        signature = [tf.TensorSpec.from_spec(spec, name=key) for key, spec in endpoint.inputs.items()]
         archive.add_endpoint(name, endpoint.function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
-
-
-def _named_spec(name: str, described: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.TensorSpec(described.shape, described.dtype, name=name)
 
 
 def _input_signature(manifest: Manifest) -> list[Any]:

@@ -11,7 +11,7 @@ from keras import layers
 
 from kexp.errors import InputError
 from kexp.models.codes import GaussianSample, InputNoise, NoiseKind
-from kexp.models.layers import normalize, scaled_input
+from kexp.models.layers import check_image_shape, normalize, scaled_input
 from kexp.ranges import Activation, InputType, Normalization
 
 __all__ = ["autoencoder", "convolutional_autoencoder", "decoder", "encoder", "vae"]
@@ -120,8 +120,7 @@ def convolutional_autoencoder(
         >>> model.output_shape, model.count_params(), encoder(model).output_shape
         ((None, 28, 28, 1), 4385, (None, 4, 4, 8))
     """
-    if len(input_shape) != 3 or None in tuple(input_shape):
-        raise InputError(f"input_shape must be (height, width, channels); received {tuple(input_shape)}.")
+    check_image_shape(input_shape)
     if not filters:
         raise InputError("filters must be those of one stage or more; received none.")
     _check(code=code, sparsity=sparsity)

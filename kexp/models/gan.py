@@ -10,7 +10,7 @@ import keras
 from keras import layers, ops
 
 from kexp.errors import InputError
-from kexp.models.layers import drop, normalize
+from kexp.models.layers import check_image_shape, drop, normalize
 from kexp.ranges import Normalization
 
 __all__ = ["SpectralNormalized", "gan_discriminator", "gan_generator", "pixels_from_tanh", "tanh_from_pixels"]
@@ -261,8 +261,7 @@ class SpectralNormalized(keras.layers.Wrapper):
 
 
 def _check(name: str, shape: Sequence[int], filters: Sequence[int] | None, classes: int | None) -> None:
-    if len(shape) != 3 or None in tuple(shape) or min(shape) < 1:
-        raise InputError(f"{name} must be (height, width, channels); received {tuple(shape)}.")
+    check_image_shape(shape, name)
     if filters is not None and not filters:
         raise InputError("filters must be those of one stage or more; received none.")
     if classes is not None and classes < 1:

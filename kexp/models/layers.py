@@ -99,6 +99,12 @@ def normalize(kind: Normalization, mask: Any = None) -> Callable[[Any], Any]:
     return lambda tensor: MaskedBatchNormalization(momentum=0.9)(tensor, mask=mask)
 
 
+def check_image_shape(shape: Sequence[int | None], name: str = "input_shape") -> None:
+    """Raise an InputError if a shape is not that of an image, (height, width, channels)."""
+    if len(shape) != 3 or any(size is None or size < 1 for size in shape):
+        raise InputError(f"{name} must be (height, width, channels); received {tuple(shape)}.")
+
+
 def drop(rate: float) -> Callable[[Any], Any]:
     """Return dropout at `rate` as a function of a tensor; no layer at rate 0."""
     return layers.Dropout(rate) if rate else lambda tensor: tensor

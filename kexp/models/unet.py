@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from kexp.errors import InputError
-from kexp.models.layers import drop, normalize, scaled_input
+from kexp.models.layers import check_image_shape, drop, normalize, scaled_input
 from kexp.ranges import Activation, InputType, Normalization
 
 __all__ = ["unet"]
@@ -65,8 +65,7 @@ def unet(
 
 def check_levels(input_shape: Sequence[int], filters: Sequence[int]) -> None:
     """Raise an InputError if a shape is not that of an image, or there is no level."""
-    if len(input_shape) != 3 or None in tuple(input_shape):
-        raise InputError(f"input_shape must be (height, width, channels); received {tuple(input_shape)}.")
+    check_image_shape(input_shape)
     if not filters:
         raise InputError("filters must be those of one level or more; received none.")
 

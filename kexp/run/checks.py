@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kexp.data import Data, Stream
 from kexp.errors import InputError
+from kexp.run.predictions import output_shape
 from kexp.train.options import TrainOptions
 
 
@@ -109,7 +110,7 @@ def checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarr
 def check_outputs(model: keras.Model, data: Data, received: tuple[int, ...]) -> None:
     """Check the shape of one sample's outputs."""
     spec, targets = data.spec, data.train.targets
-    wanted = (*targets.shape[1:], spec.outputs) if spec.task != "regression" else (spec.outputs,)
+    wanted = output_shape(spec)
     what = f"for the data's {spec.outputs} {'targets' if spec.task == 'regression' else 'classes'}"
     if spec.task == "text":
         largest = int(targets.max())

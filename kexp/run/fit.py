@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from kexp.atomic import replacing, write_json
-from kexp.data import Data
+from kexp.data import Data, Split
 from kexp.errors import InputError
 from kexp.run.curves import draw_curves
 from kexp.run.environment import describe_environment
@@ -172,9 +172,7 @@ def _final_figures(training: Training, loop: Loop) -> dict[str, float]:
 def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, float]:
     """Return the figures of forecasts that are not trained, by part and name."""
     figures = {}
-    for part, split in (("val", training.raw.validation), ("test", training.raw.test)):
-        if split is None:
-            continue
+    for part, split in _measured_parts(training):
         for name, forecast in baselines.items():
             measured = measured_by(training.objective, split.targets, forecast(split.inputs))
             figures.update({f"{part}_{name}_{figure}": value for figure, value in measured.items()})
@@ -184,13 +182,19 @@ def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, flo
 def _scores(training: Training) -> dict[str, float]:
     """Return the figures of what the trained model answers, by part and name."""
     figures: dict[str, float] = {}
-    for part, split in (("val", training.raw.validation), ("test", training.raw.test)):
-        if split is None or training.answers is None or not training.scores:
-            continue
+    if training.answers is None or not training.scores:
+        return figures
+    for part, split in _measured_parts(training):
         given = raw_outputs(training.answers, split.inputs, 256)
         for name, score in training.scores.items():
             figures[f"{part}_{name}"] = float(score(split, given))
     return figures
+
+
+def _measured_parts(training: Training) -> list[tuple[str, Split]]:
+    """Return the raw parts that a trained model is measured on, by the prefix of their figures."""
+    parts = (("val", training.raw.validation), ("test", training.raw.test))
+    return [(part, split) for part, split in parts if split is not None]
 
 
 def _write_result(

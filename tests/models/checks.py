@@ -34,14 +34,18 @@ def assert_saving_keeps_the_answers(model, inputs, folder):
     np.testing.assert_array_equal(loaded(inputs, training=False), model(inputs, training=False))
 
 
-def assert_mixed_precision_is_close(build, inputs, policy, computes):
-    """Build it under the policy too: float32 outputs and variables, and nearly the same answers."""
-    exact = build()
+def built_under(policy, build):
+    """Return what is built while the dtype policy holds."""
     keras.config.set_dtype_policy(policy)
     try:
-        mixed = build()
+        return build()
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def assert_mixed_precision_is_close(build, inputs, policy, computes):
+    """Build it under the policy too: float32 outputs and variables, and nearly the same answers."""
+    exact, mixed = build(), built_under(policy, build)
     assert {layer.compute_dtype for layer in mixed.layers if layer.name.startswith(computes)} >= {policy[6:]}
     assert {variable.dtype for variable in mixed.weights} == {"float32"}
     mixed.set_weights(exact.get_weights())

@@ -12,6 +12,7 @@ from tests.models.checks import (
     POLICIES,
     assert_saving_keeps_the_answers,
     assert_the_gradient_compiles_under_xla,
+    built_under,
 )
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 7, 10, 1), dtype="uint8")
@@ -181,11 +182,8 @@ def test_the_gradient_compiles_whole_under_xla(name):
 @pytest.mark.parametrize("name", BUILDERS)
 def test_mixed_precision_gives_nearly_the_same_logits_in_float32(name, policy):
     exact = BUILDERS[name]()
-    keras.config.set_dtype_policy(policy)
-    try:
-        mixed = BUILDERS[name](**({} if name == "vae" else {"sparsity": 0.1}))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    options = {} if name == "vae" else {"sparsity": 0.1}
+    mixed = built_under(policy, lambda: BUILDERS[name](**options))
     assert policy[6:] in {layer.compute_dtype for layer in kexp.models.encoder(mixed).layers}
     mixed.set_weights(exact.get_weights())
     expected = np.asarray(exact(IMAGES, training=False))

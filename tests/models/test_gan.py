@@ -8,7 +8,7 @@ from keras import layers
 
 import kexp
 from kexp.errors import InputError
-from tests.models.checks import POLICIES
+from tests.models.checks import POLICIES, built_under
 
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(size=(6, 5)).astype("float32")
@@ -176,12 +176,7 @@ def test_the_gradient_sees_the_division():
 @pytest.mark.parametrize("name", ["generator", "discriminator_spectral", "discriminator_plain"])
 def test_mixed_precision_gives_nearly_the_same_answers_in_float32(name, policy):
     build, inputs = PLAYERS[name]
-    exact = build()
-    keras.config.set_dtype_policy(policy)
-    try:
-        mixed = build()
-    finally:
-        keras.config.set_dtype_policy("float32")
+    exact, mixed = build(), built_under(policy, build)
     assert policy[6:] in {layer.compute_dtype for layer in mixed.layers}
     mixed.set_weights(exact.get_weights())
     expected, answers = np.asarray(exact(inputs, training=True)), mixed(inputs, training=True)

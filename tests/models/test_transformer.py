@@ -14,6 +14,7 @@ from tests.models.checks import (
     assert_one_step_changes_every_weight,
     assert_saving_keeps_the_answers,
     assert_the_gradient_compiles_under_xla,
+    built_under,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -112,11 +113,7 @@ def test_more_padding_changes_nothing(build, inputs, pooling, training):
 @pytest.mark.parametrize("pooling", ["average", "first", "attention"])
 @pytest.mark.parametrize(("build", "inputs"), [(of_series, SERIES), (of_texts, TEXTS)])
 def test_samples_of_padding_alone_give_numbers(build, inputs, pooling, policy):
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = build(pooling=pooling)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = built_under(policy, lambda: build(pooling=pooling))
     assert np.isfinite(model(np.full_like(inputs, np.nan if inputs.ndim > 2 else 0))).all()
 
 
