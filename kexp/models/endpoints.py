@@ -20,10 +20,11 @@ class Endpoint(NamedTuple):
 
     Attributes:
         function: From tensors, by the names of `inputs`, to a dict of tensors.
-        inputs: Shape and type of each input.
-        examples: A value of each input to check the export with.
+        inputs: Shape and type of each input; None: one argument, the raw inputs as the model itself takes
+            them, which the export knows.
+        examples: A value of each input to check the export with; None with `inputs`.
     """
 
     function: Callable[..., dict[str, Any]]
-    inputs: Mapping[str, tf.TensorSpec]
-    examples: Mapping[str, np.ndarray]
+    inputs: Mapping[str, tf.TensorSpec] | None
+    examples: Mapping[str, np.ndarray] | None

@@ -11,11 +11,12 @@ from keras import ops
 
 from kexp.errors import InputError
 from kexp.models.noise import DiffusionTarget, NoiseSchedule, clean_and_noise, ddim_step, ddpm_step
+from kexp.models.sampler import FIRST_DRAW, normal
 from kexp.ranges import AtLeast, Between, check_value
 
 __all__ = ["sample_diffusion"]
 
-Sampler = Literal["ddpm", "ddim"]
+SamplingKind = Literal["ddpm", "ddim"]
 
 
 def sample_diffusion(
@@ -23,7 +24,7 @@ def sample_diffusion(
     schedule: NoiseSchedule,
     n: int,
     *,
-    sampler: Sampler = "ddpm",
+    sampler: SamplingKind = "ddpm",
     steps: int | None = None,
     labels: Sequence[int] | np.ndarray | None = None,
     guidance: float = 0.0,
@@ -32,9 +33,9 @@ def sample_diffusion(
 ) -> np.ndarray:
     """Draw images from a diffusion model.
 
-    The first call for a number of samples, a schedule and a way of sampling compiles a loop, which the model
-    keeps: later ones are fast, and see the weights as they are then. At each step the image that the model
-    sees is limited to [-1, 1], and its noise is what is left.
+    The first call for a schedule and a way of sampling compiles a loop, which the model keeps: later ones, of
+    any number of samples, are fast and see the weights as they are then. At each step the image that the
+    model sees is limited to [-1, 1], and its noise is what is left.
 
     Args:
         model: From `diffusion_unet`, or another one with its inputs and output.
@@ -65,13 +66,13 @@ def sample_diffusion(
         (3, 4, 4, 1)
     """
     check_value("n", n, Annotated[int, AtLeast(1)])
-    check_value("sampler", sampler, Sampler)
+    check_value("sampler", sampler, SamplingKind)
     check_value("steps", steps, Annotated[int, Between(1, schedule.steps)] | None)
     check_value("guidance", guidance, Annotated[float, AtLeast(0)])
     check_value("target", target, DiffusionTarget)
     numbers = _checked(model, labels, n, guidance)
     kept = vars(model).setdefault("_kexp_sample_diffusion", {})  # past Keras, which would track it
-    kind = (n, sampler, steps or schedule.steps, guidance > 0, target)
+    kind = (sampler, steps or schedule.steps, guidance > 0, target)
     key = (*kind, schedule.products.tobytes())
     if key not in kept:
         kept[key] = _compiled(model, schedule, *kind)
@@ -122,38 +123,23 @@ def _classes(model: keras.Model) -> int:
 def _compiled(
     model: keras.Model,
     schedule: NoiseSchedule,
-    n: int,
-    sampler: Sampler,
+    sampler: SamplingKind,
     steps: int,
     guided: bool,
     target: DiffusionTarget,
 ) -> Callable[..., np.ndarray]:
-    # keras.ops cannot compile a function, nor draw from a seed that is a tensor.
+    # keras.ops cannot compile a function.
     import tensorflow as tf
 
-    shape = (n, *model.output_shape[1:])
-    times = sampling_times(schedule.steps, steps)  # (steps + 1,), falling
-
-    def drawn(seed: Any, number: Any) -> Any:
-        seeds = ops.stack([seed, ops.cast(number, "int64")])
-        return tf.random.stateless_normal(shape, seeds, alg="philox")
-
-    def loop(labels: Any, guidance: Any, seed: Any) -> Any:
-        def body(number: Any, x: Any) -> Any:
-            time, earlier = (ops.take(times, number + next) for next in (0, 1))
-            answer = _answer(model, x, time, labels, guidance if guided else None)
-            clean, noise = seen(schedule, x, answer, time, target)
-            if sampler == "ddim":
-                return number + 1, ddim_step(schedule, clean, noise, earlier)
-            return number + 1, ddpm_step(schedule, clean, noise, time, earlier, drawn(seed, number + 1))
-
-        state = (ops.convert_to_tensor(0), drawn(seed, 0))
-        return ops.while_loop(lambda *_: True, body, state, maximum_iterations=steps)[1]
+    def draw(labels: Any, guidance: Any, seed: Any) -> Any:
+        weight = guidance if guided else None
+        options: dict[str, Any] = {"sampler": sampler, "steps": steps, "guidance": weight, "target": target}
+        return denoised(model, schedule, labels, seed, **options)
 
     # Without XLA, which on two CPU cores takes seven times as long to compile, and for a step no less: it is
     # a few large convolutions.
-    kinds = [((n,), "int32"), ((), "float32"), ((), "int64")]
-    compiled = tf.function(loop, autograph=False).get_concrete_function(
+    kinds = [((None,), "int32"), ((), "float32"), ((), "int64")]
+    compiled = tf.function(draw, autograph=False).get_concrete_function(
         *(tf.TensorSpec(*kind) for kind in kinds)
     )
 
@@ -161,6 +147,45 @@ def _compiled(
         return compiled(*(tf.constant(argument) for argument in arguments)).numpy()
 
     return run
+
+
+def denoised(
+    model: keras.Model,
+    schedule: NoiseSchedule,
+    labels: Any,
+    seed: Any,
+    *,
+    sampler: SamplingKind,
+    steps: int,
+    guidance: Any | None,
+    target: DiffusionTarget,
+) -> Any:
+    """Return (n, height, width, channels) float32 images of (n,) int32 labels, in one loop of a graph.
+
+    Args:
+        model: As for `sample_diffusion`.
+        schedule: That it was trained with.
+        labels: (n,) int32; of a model without classes only their number counts.
+        seed: Of the draws, int64.
+        sampler: "ddpm" or "ddim".
+        steps: How many of the schedule's steps are taken.
+        guidance: Weight of the guidance, or None, so that the model is called once a step.
+        target: What the model answers.
+    """
+    shape = (ops.shape(labels)[0], *model.output_shape[1:])
+    times = sampling_times(schedule.steps, steps)  # (steps + 1,), falling
+
+    def body(number: Any, x: Any) -> Any:
+        time, earlier = (ops.take(times, number + next) for next in (0, 1))
+        answer = _answer(model, x, time, labels, guidance)
+        clean, noise = seen(schedule, x, answer, time, target)
+        if sampler == "ddim":
+            return number + 1, ddim_step(schedule, clean, noise, earlier)
+        draw = normal(shape, seed, FIRST_DRAW + number + 1)
+        return number + 1, ddpm_step(schedule, clean, noise, time, earlier, draw)
+
+    state = (ops.convert_to_tensor(0), normal(shape, seed, FIRST_DRAW))
+    return ops.while_loop(lambda *_: True, body, state, maximum_iterations=steps)[1]
 
 
 def sampling_times(total: int, steps: int) -> np.ndarray:
@@ -183,7 +208,7 @@ def seen(
 
 def _answer(model: keras.Model, x: Any, time: Any, labels: Any, guidance: Any) -> Any:
     """Return (n, height, width, channels) float32, with guidance that of Ho and Salimans 2022, equation 6."""
-    times = ops.full((x.shape[0],), ops.cast(time, "float32"))
+    times = ops.full((ops.shape(x)[0],), ops.cast(time, "float32"))
     if len(model.inputs) == 2:
         return ops.cast(model([x, times], training=False), "float32")
     if guidance is None:
