@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kexp.ranges import AtLeast as AtLeast
     from kexp.ranges import Between as Between
     from kexp.ranges import Normalization as Normalization
+    from kexp.run.codes import code_scores as code_scores
+    from kexp.run.codes import likelihood_scores as likelihood_scores
     from kexp.run.fit import fit as fit
     from kexp.run.learning_rate import lr_find as lr_find
     from kexp.run.preflight import check as check
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from kexp.sweep.result import Sweep as Sweep
     from kexp.sweep.result import load_sweep as load_sweep
     from kexp.train import callbacks as callbacks
+    from kexp.train import objectives as objectives
     from kexp.train import schedules as schedules
     from kexp.train.options import TrainOptions as TrainOptions
     from kexp.train.options import Unpack as Unpack
@@ -55,7 +58,9 @@ _HOMES = {
     "Unpack": "kexp.train.options",
     "When": "kexp.sweep.override",
     "check": "kexp.run.preflight",
+    "code_scores": "kexp.run.codes",
     "fit": "kexp.run.fit",
+    "likelihood_scores": "kexp.run.codes",
     "load": "kexp.run.result",
     "load_exported": "kexp.export",
     "load_sweep": "kexp.sweep.result",
@@ -69,12 +74,16 @@ _MODULES = {
     "callbacks": "kexp.train.callbacks",
     "data": "kexp.data",
     "models": "kexp.models",
+    "objectives": "kexp.train.objectives",
     "recipes": "kexp.recipes",
     "schedules": "kexp.train.schedules",
     "sweep": "kexp.sweep",
     "verify": "kexp.verify",
 }
-_NEED_TENSORFLOW = ("callbacks", "check", "fit", "lr_find", "models", "schedules", "scope")
+_NEED_TENSORFLOW = (
+    *("callbacks", "check", "code_scores", "fit", "likelihood_scores", "lr_find", "models", "objectives"),
+    *("schedules", "scope"),
+)
 
 __all__ = [*_HOMES, *_MODULES]
 

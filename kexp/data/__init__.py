@@ -1,5 +1,6 @@
 """Data sets: `kexp.data.load` makes one immutable `Data` from any source."""
 
+from kexp.data.anomalies import area_under_roc, one_class
 from kexp.data.canvases import canvases
 from kexp.data.catalog import check_source, names
 from kexp.data.embedded import sample_path
@@ -19,6 +20,7 @@ __all__ = [
     "Split",
     "Stream",
     "Task",
+    "area_under_roc",
     "bits_per_character",
     "canvases",
     "check_source",
@@ -26,6 +28,7 @@ __all__ = [
     "load",
     "naive_forecast",
     "names",
+    "one_class",
     "passages",
     "prepare",
     "sample_path",

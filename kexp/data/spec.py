@@ -10,7 +10,7 @@ import numpy as np
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 Kind = Literal["image", "series", "text", "table", "array"]
-Task = Literal["classification", "regression", "segmentation", "text"]
+Task = Literal["classification", "regression", "segmentation", "text", "reconstruction", "generation"]
 
 
 def column_name(name: object) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from kexp.errors import InputError
-from kexp.models.autoencoder import decoder, encoder
+from kexp.models.autoencoders import decoder, encoder
 from kexp.models.endpoints import Endpoint
 from kexp.models.sampler import FIRST_DRAW, normal
 

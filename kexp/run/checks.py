@@ -12,6 +12,7 @@ import tensorflow as tf
 from kexp.data import Data, Stream
 from kexp.errors import InputError
 from kexp.run.predictions import output_shape
+from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions
 
 
@@ -90,6 +91,25 @@ def check_answers(data: Data, answers: keras.Model | None, scores: Mapping[str, 
             f"scores need answers, the model that {', '.join(scores)} are measured by; give it, or leave "
             "them out."
         )
+
+
+def check_objective(
+    objective: Objective, model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
+) -> None:
+    """Check an objective of the user's against everything else."""
+    if not isinstance(objective, Objective):
+        raise InputError(
+            f"objective must be one of kexp.objectives, such as kexp.objectives.reconstruction(); received "
+            f"{objective!r}."
+        )
+    if loss is not None or metrics is not None:
+        raise InputError("loss and metrics are parts of the objective; give that, or them, but not both.")
+    for name, unused in (("label_smoothing", 0.0), ("class_weight", None)):
+        if options[name] != unused:  # type: ignore[literal-required]
+            raise InputError(f"{name} is for models that are trained to give labels; leave it out.")
+    if isinstance(data.train, Stream) and len(objective.players(model)) > 1:
+        raise InputError("data of an objective with several players must be in memory, not a stream.")
+    objective.check(model, data)
 
 
 def checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:

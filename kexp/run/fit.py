@@ -26,8 +26,9 @@ from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
 from kexp.run.training import Score, Training, prepare, space_needed
 from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.evaluation import Evaluation, measured_by
+from kexp.train.evaluation import Held, measured_by
 from kexp.train.loop import Loop
+from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions, Unpack, complete
 
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
@@ -37,6 +38,7 @@ def fit(
     model: keras.Model,
     data: Data,
     *,
+    objective: Objective | None = None,
     preprocessing: keras.Model | None = None,
     target_preprocessing: keras.Model | None = None,
     answers: keras.Model | None = None,
@@ -57,6 +59,8 @@ def fit(
     Args:
         model: An uncompiled Keras model; outputs (batch, data.spec.outputs), logits for a classifier.
         data: What to train on, from `kexp.data.load`.
+        objective: What a step minimises, from `kexp.objectives`; None (default): that the model gives the
+            targets of the data, by the loss and metrics of the task.
         preprocessing: A model without trainable weights from raw inputs to what `model` takes. It is
             applied once before training, and stands before `model` in what is recorded and exported.
         target_preprocessing: For texts as targets, a model from them to (batch, steps + 1) int32 tokens, a
@@ -66,8 +70,9 @@ def fit(
         answers: A model that contains `model`, and is recorded, asked and exported in place of it and of
             `preprocessing`: for texts as targets, from (batch,) strings to a mapping with "text" (batch,) or
             "log_probability" (batch,), such as `kexp.models.transcriber` gives.
-        scores: By name, functions from a part of the raw data and what `answers` gives for it to a figure;
-            measured on validation and test data when training has ended.
+        scores: By name, functions from a part of the raw data and what `answers` gives for it to a figure, or
+            to several by what their names end in; measured on validation and test data when training has
+            ended.
         loss: A Keras loss in place of the task's own (cross-entropy; squared error).
         metrics: Keras metrics in place of the task's own (accuracy; RMSE and MAE).
         callbacks: Keras callbacks. The state of Keras's own, and of those with the methods `get_state` and
@@ -105,6 +110,7 @@ def fit(
         model,
         data,
         options,
+        objective=objective,
         preprocessing=preprocessing,
         target_preprocessing=target_preprocessing,
         loss=loss,
@@ -163,8 +169,8 @@ def _final_figures(training: Training, loop: Loop) -> dict[str, float]:
     position = loop.position
     figures = dict(position.history[(position.best_epoch or len(position.history)) - 1])
     if training.data.test is not None:
-        evaluation = Evaluation(training.model, training.objective, training.data.test)
-        measured = evaluation.measure(position.batch_size)
+        held = Held(training.model, training.objective, training.data.test, training.data.train)
+        measured = held.measure(position.batch_size)
         figures.update({f"test_{name}": value for name, value in measured.items()})
     return figures
 
@@ -187,7 +193,9 @@ def _scores(training: Training) -> dict[str, float]:
     for part, split in _measured_parts(training):
         given = raw_outputs(training.answers, split.inputs, 256)
         for name, score in training.scores.items():
-            figures[f"{part}_{name}"] = float(score(split, given))
+            measured = score(split, given)
+            endings = measured if isinstance(measured, Mapping) else {"": measured}
+            figures.update({f"{part}_{name}{ending}": float(value) for ending, value in endings.items()})
     return figures
 
 

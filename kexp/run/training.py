@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.data import Data, Split, Stream
+from kexp.data import Data, Split, Stream, Task
 from kexp.errors import InputError
 from kexp.run.checks import (
     check_answers,
     check_model,
+    check_objective,
     check_outputs,
     check_stream,
     check_texts,
@@ -29,13 +30,13 @@ from kexp.train.buckets import Buckets
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.feed import ArrayFeed, Feed, StreamFeed
-from kexp.train.objectives import Objective, gives_logits, supervised
+from kexp.train.objectives import Objective, Player, gives_logits, supervised
 from kexp.train.optimizers import optimizer_for
 from kexp.train.options import DEFAULTS, TrainOptions
 
 _FAST_DEV_BATCHES = 3
 
-Score = Callable[[Split, Any], float]
+Score = Callable[[Split, Any], float | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,30 @@ class Training:
 
     def engine(self) -> TensorFlowEngine:
         """Return the engine that takes the steps; the model gets its optimizer."""
+        players = self.objective.players(self.model)
+        optimizers = [self._optimizer(player, last=player == players[-1]) for player in players]
         # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
-        self.model.optimizer = optimizer_for(
-            self.options, self.model, self.options["epochs"] * self.steps_per_epoch
-        )
+        self.model.optimizer = optimizers[-1]
         return TensorFlowEngine(
             self.model,
             self.objective,
+            optimizers,
             self._feed(),
             self.data.validation,
             self.options,
             augmentation=self.augmentation,
             class_weights=_class_weights(self.options, self.data),
         )
+
+    def _optimizer(self, player: Player, *, last: bool) -> keras.optimizers.Optimizer:
+        options = {
+            **self.options,
+            "learning_rate": self.options["learning_rate"] * player.learning_rate,
+            # Weights that nothing is answered with need no average.
+            "ema": self.options["ema"] if last else None,
+        }
+        steps = self.options["epochs"] * self.steps_per_epoch // player.every
+        return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
 
     def _feed(self) -> Feed:
         train = self.data.train
@@ -115,6 +127,7 @@ def prepare(
     data: Data,
     options: TrainOptions,
     *,
+    objective: Objective | None,
     preprocessing: keras.Model | None,
     target_preprocessing: keras.Model | None,
     loss: Any,
@@ -144,13 +157,11 @@ def prepare(
         ready = teacher_forced(data, preprocessing, target_preprocessing)
     else:
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
-    outputs = _first_outputs(model, ready)
-    ready = replace(ready, spec=replace(ready.spec, outputs=outputs.shape[-1]))
-    from_logits = gives_logits(outputs, data.spec)
-    smoothing = options["label_smoothing"]
-    objective = supervised(
-        data.spec, from_logits=from_logits, loss=loss, metrics=metrics, label_smoothing=smoothing
-    )
+    if objective is None:
+        objective, ready = _supervised(model, ready, options, loss, metrics)
+    else:
+        check_objective(objective, model, ready, options, loss, metrics)
+        data = replace(data, spec=replace(data.spec, task=objective.task))
     _tell_directions(callbacks, objective)
     return Training(
         model=model,
@@ -160,12 +171,27 @@ def prepare(
         objective=objective,
         options=options,
         batch_size=batch_size,
-        callbacks=(*callbacks, *_callbacks_for(options, ready)),
+        callbacks=(*callbacks, *_callbacks_for(options, ready, objective.task)),
         augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
         sample_weight=sample_weight,
         answers=answers,
         scores=scores,
     )
+
+
+def _supervised(
+    model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
+) -> tuple[Objective, Data]:
+    """Return the objective of the data's task, and the data with what the model gives in their spec."""
+    outputs = _first_outputs(model, data)
+    objective = supervised(
+        data.spec,
+        from_logits=gives_logits(outputs, data.spec),
+        loss=loss,
+        metrics=metrics,
+        label_smoothing=options["label_smoothing"],
+    )
+    return objective, replace(data, spec=replace(data.spec, outputs=outputs.shape[-1]))
 
 
 def _batch_size(options: TrainOptions, data: Data) -> int:
@@ -201,7 +227,7 @@ def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
     return np.asarray(asked, np.float32)
 
 
-def _callbacks_for(options: TrainOptions, data: Data) -> list[keras.callbacks.Callback]:
+def _callbacks_for(options: TrainOptions, data: Data, task: Task) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = []
     if options["schedule"] == "plateau":
         callbacks.append(Plateau())
@@ -209,8 +235,10 @@ def _callbacks_for(options: TrainOptions, data: Data) -> list[keras.callbacks.Ca
         callbacks.append(ExponentialAverage())
     if options["swa"] is not None:
         start = round(options["swa"] * options["epochs"])
-        # Of a stream, the sample in memory says too little about the statistics of batch normalisation.
-        inputs = None if isinstance(data.train, Stream) else data.train.inputs
+        # Of a stream, the sample in memory says too little about the statistics of batch normalisation, and
+        # what makes images does not take any.
+        unknown = isinstance(data.train, Stream) or task == "generation"
+        inputs = None if unknown else data.train.inputs
         callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
     return callbacks
 

@@ -86,7 +86,8 @@ def rows_of(split: Split, rows: np.ndarray) -> Split:
 
 def set_learning_rate(engine: TensorFlowEngine, rate: float) -> None:
     """Set the rate of an engine that was made `AT_A_CONSTANT_RATE`."""
-    engine.model.optimizer.learning_rate = rate
+    for player, optimizer in zip(engine.players, engine.optimizers, strict=True):
+        optimizer.learning_rate = rate * player.learning_rate
 
 
 def _variables(training: Training) -> list[Any]:

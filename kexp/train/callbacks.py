@@ -205,7 +205,11 @@ class ExponentialAverage(_Averaging):
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations)) > 0
 
     def _put_in(self) -> None:
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        optimizer = self.model.optimizer
+        # What it changes, which of several players is the one that makes the answers.
+        optimizer.finalize_variable_values(
+            getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+        )
 
 
 class StochasticWeightAveraging(_Averaging):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from kexp.data import Split
 from kexp.models.layers import batch_normalizations
-from kexp.train.evaluation import Evaluation, Measures
+from kexp.train.evaluation import Held, Measures
 from kexp.train.feed import Feed
 from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions
+from kexp.train.step import Step
 
 # Of the running mean that a spike is measured against: it looks back over about fifty steps.
 _MEAN_MOMENTUM = 0.98
@@ -49,9 +50,9 @@ class TensorFlowEngine:
     so that any number of either computes the same.
 
     Args:
-        model: A built model whose `optimizer` has its slots, made in the scope of the current
-            tf.distribute strategy.
+        model: A built model, made in the scope of the current tf.distribute strategy.
         objective: What a step minimises and what is measured.
+        optimizers: That of each player of the objective, with its slots, in the order of their turns.
         feed: Gives the samples of a step.
         validation: The validation data, if any.
         options: Complete training options.
@@ -63,6 +64,7 @@ class TensorFlowEngine:
         self,
         model: keras.Model,
         objective: Objective,
+        optimizers: Sequence[keras.optimizers.Optimizer],
         feed: Feed,
         validation: Split | None,
         options: TrainOptions,
@@ -72,6 +74,8 @@ class TensorFlowEngine:
     ) -> None:
         self.model = model
         self.objective = objective
+        self.players = objective.players(model)
+        self.optimizers = tuple(optimizers)
         self.feed = feed
         self.options = options
         self._augmentation = augmentation
@@ -86,7 +90,7 @@ class TensorFlowEngine:
         self._measures.create_variables(model, feed.first())
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
-        self._validation = None if validation is None else Evaluation(model, objective, validation)
+        self._validation = None if validation is None else Held(model, objective, validation)
 
     def run(self, rows: np.ndarray, batch_size: int) -> Trouble | None:
         """Take one step for each row of `rows`, and stop early at one that goes wrong.
@@ -115,7 +119,7 @@ class TensorFlowEngine:
         return self._validation is not None
 
     def validate(self, batch_size: int) -> dict[str, float]:
-        """Return loss and metrics on the validation data."""
+        """Return loss, metrics and figures of samples on the validation data."""
         assert self._validation is not None
         return self._validation.measure(batch_size)
 
@@ -138,24 +142,22 @@ class TensorFlowEngine:
         return sum(array.nbytes for array in self.read_state().values())
 
     def _variables(self) -> dict[str, Any]:
-        learning_rate = getattr(self._inner_optimizer, "_learning_rate", None)
         groups = {
             "model": self.model.variables,
-            "optimizer": self.model.optimizer.variables,
-            "schedule": getattr(learning_rate, "variables", []),
             "metrics": self._measures.variables,
             "augmentation": [] if self._augmentation is None else self._augmentation.variables,
             "progress": self._progress,
         }
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            learning_rate = getattr(inner, "_learning_rate", None)
+            groups[f"optimizer of {player.name}"] = optimizer.variables
+            groups[f"schedule of {player.name}"] = getattr(learning_rate, "variables", [])
         return {
             f"{group}/{number}": variable
             for group, variables in groups.items()
             for number, variable in enumerate(variables)
         }
-
-    @property
-    def _inner_optimizer(self) -> Any:
-        return getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
 
     @cached_property
     def _train_steps(self) -> Callable[..., Any]:
@@ -194,71 +196,98 @@ class TensorFlowEngine:
 
     def _wrong(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
-        if self.options["spike"] is None:
+        if self.options["spike"] is None or not self.objective.bounded:
             return wrong
         usual = tf.maximum(mean, _FLOOR * self._progress[1])
         return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
 
     def _step(self, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        samples = tf.shape(row)[0]
-        if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
-            gradients, loss = self._gradients(row, samples)
-        else:
-            gradients, loss = self._accumulated(row, samples, batch_size)
-        self._measures.update_loss(loss, samples)
-        return loss, self._apply(gradients)
+        """Have each player take its turn; return the sum of their losses and the norm of all gradients."""
+        turns = [self._turn(number, row, batch_size) for number in range(len(self.players))]
+        if len(turns) == 1:
+            return turns[0]
+        losses, norms = zip(*turns, strict=True)
+        return tf.add_n(losses), tf.linalg.global_norm(norms)
 
-    def _accumulated(self, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
+    def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def play() -> tuple[tf.Tensor, tf.Tensor]:
+            samples = tf.shape(row)[0]
+            if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
+                gradients, loss = self._gradients(number, row, samples, 0)
+            else:
+                gradients, loss = self._accumulated(number, row, samples, batch_size)
+            if number == len(self.players) - 1:
+                self._measures.update_loss(loss, samples)
+            return loss, self._apply(number, gradients)
+
+        every = self.players[number].every
+        if every == 1:
+            return play()
+        due = tf.equal((self._progress[0] + 1) % every, 0)
+        return tf.cond(due, play, lambda: (tf.zeros(()), tf.zeros(())))
+
+    def _accumulated(self, number: int, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
         """Return gradient and loss of a row, taken in batches of `batch_size`."""
 
         def add(first: Any, loss: Any, *sums: Any) -> Any:
-            gradients, part = self._gradients(row[first : first + batch_size], samples)
+            gradients, part = self._gradients(number, row[first : first + batch_size], samples, first)
             return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
 
-        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self.model.trainable_weights]
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
         _, loss, *gradients = tf.while_loop(
             lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
         )
         return gradients, loss
 
-    def _gradients(self, rows: tf.Tensor, samples: tf.Tensor) -> tuple[list[Any], tf.Tensor]:
-        """Return what `rows` add to the gradient and the loss of a step of so many samples."""
+    def _trained(self, number: int) -> list[Any]:
+        return self.players[number].network.trainable_weights
+
+    def _gradients(
+        self, number: int, rows: tf.Tensor, samples: tf.Tensor, first: Any
+    ) -> tuple[list[Any], tf.Tensor]:
+        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss."""
         batch = self.feed(rows)
         if not self._distributed:
-            gradients, loss, outputs, targets = self._forward(batch, samples)
+            gradients, loss, terms, outputs, targets = self._forward(number, batch, samples, first)
+            self._measures.update_terms(terms)
             self._measures.update_metrics(targets, outputs)
             return gradients, loss
-        results = self._strategy.run(self._forward, args=(batch, samples))
-        gradients, loss, outputs, targets = results
-        self._measures.update_metrics(
-            self._strategy.gather(targets, axis=0), self._strategy.gather(outputs, axis=0)
-        )
+        results = self._strategy.run(self._forward, args=(number, batch, samples, first))
+        gradients, loss, terms, outputs, targets = results
+        gathered = partial(self._strategy.gather, axis=0)
+        self._measures.update_terms({name: gathered(values) for name, values in terms.items()})
+        if outputs is not None:
+            self._measures.update_metrics(gathered(targets), gathered(outputs))
         summed = [self._strategy.reduce("SUM", gradient, axis=None) for gradient in gradients]
         return summed, self._strategy.reduce("SUM", loss, axis=None)
 
-    def _forward(self, batch: tuple[Any, Any, Any], samples: tf.Tensor) -> Any:
-        """Return gradient, loss, outputs and targets of this replica's share of a batch."""
+    def _forward(self, number: int, batch: tuple[Any, Any, Any], samples: tf.Tensor, first: Any) -> Any:
+        """Return gradient, loss, terms, outputs and targets of this replica's share of a batch."""
         inputs, targets, weights = self._share(batch)
         if self._augmentation is not None:
             inputs, targets = self._augmentation(inputs, targets)
         if self._class_weights is not None:
             soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
             weights = tf.linalg.matvec(soft, self._class_weights)
-        trained = self.model.trainable_weights
+        player, trained = self.players[number], self._trained(number)
         share = tf.cast(tf.shape(targets)[0], tf.float32) / tf.cast(samples, tf.float32)
+        step = Step(True, self.options["seed"], self._progress[0], first, number, self._replica())
         with tf.GradientTape() as tape:
-            losses, outputs = self.objective.losses(self.model, inputs, targets, training=True)
-            losses = losses if weights is None else losses * weights
-            loss = tf.reduce_sum(losses) / tf.cast(samples, tf.float32)
-            loss += tf.cast(sum(self.model.losses), tf.float32) * share
-            scaled = self.model.optimizer.scale_loss(loss)
+            losses = self.objective.losses(player.name, self.model, inputs, targets, step)
+            total = losses.total if weights is None else losses.total * weights
+            loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
+            loss += tf.cast(losses.penalty, tf.float32) * share
+            scaled = self.optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
-        return gradients, loss, outputs, self.objective.labels(targets)
+        return gradients, loss, losses.terms, losses.outputs, self.objective.labels(targets)
+
+    def _replica(self) -> Any:
+        return tf.distribute.get_replica_context().replica_id_in_sync_group if self._distributed else 0
 
     def _share(self, batch: Any) -> Any:
         if not self._distributed:
             return batch
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        replica = self._replica()
         count = tf.shape(batch[1])[0]
         first, last = count * replica // self._replicas, count * (replica + 1) // self._replicas
         return tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[first:last], batch)
@@ -273,9 +302,9 @@ class TensorFlowEngine:
             for weight, g in zip(weights, gradients, strict=True)
         ]
 
-    def _apply(self, gradients: list[Any]) -> tf.Tensor:
+    def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
         """Clip and apply the gradient of a whole step, and return its norm."""
-        optimizer, weights = self.model.optimizer, self.model.trainable_weights
+        optimizer, weights = self.optimizers[number], self._trained(number)
         clip_norm, clip_value = self.options["clip_norm"], self.options["clip_value"]
         scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         # An infinite gradient of a scaled loss is the optimizer's business: it takes a smaller scale.
@@ -294,13 +323,13 @@ class TensorFlowEngine:
         if not self._distributed:
             optimizer.apply(gradients, weights)
         else:
-            self._strategy.run(self._apply_share, args=tuple(gradients))
+            self._strategy.run(self._apply_share, args=(number, *gradients))
         return norm
 
-    def _apply_share(self, *gradients: tf.Tensor) -> None:
+    def _apply_share(self, number: int, *gradients: tf.Tensor) -> None:
         # Keras sums over replicas once more when it applies.
         parts = [gradient / self._replicas for gradient in gradients]
-        self.model.optimizer.apply(parts, self.model.trainable_weights)
+        self.optimizers[number].apply(parts, self._trained(number))
 
 
 def _synchronize_normalization(model: keras.Model) -> None:

@@ -239,7 +239,8 @@ class Loop:
         if checkpoint is None or rollbacks >= _ROLLBACKS:
             raise error
         self._restore(checkpoint)
-        scale_learning_rate(self.engine.model.optimizer, 0.5 ** (rollbacks + 1 - self.position.rollbacks))
+        for optimizer in self.engine.optimizers:
+            scale_learning_rate(optimizer, 0.5 ** (rollbacks + 1 - self.position.rollbacks))
         self.position.skipped, self.position.rollbacks = skipped, rollbacks + 1
         self._save()
         warnings.warn(
@@ -273,9 +274,11 @@ class Loop:
 
     def _choose(self, figures: dict[str, float]) -> None:
         objective, position = self.engine.objective, self.position
+        if objective.monitor not in figures:
+            return
         sign = 1.0 if objective.mode == "max" else -1.0
         # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
-        value = [sign * figures[objective.monitor], -figures["val_loss"]]
+        value = [sign * figures[objective.monitor], -figures.get("val_loss", 0.0)]
         if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
             value = [-np.inf, -np.inf]
         if position.best_value is None or value > position.best_value:

@@ -18,6 +18,7 @@ from kexp.train.engine_tensorflow import TensorFlowEngine
 
 _SAMPLED_STEPS = 4
 _MEASURED_S = 0.2
+_SAMPLED = 16  # images
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
 
 
@@ -79,10 +80,23 @@ def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
 def _validation_s(engine: TensorFlowEngine, training: Training, few: Training) -> float:
     if training.data.validation is None or few.data.validation is None:
         return 0.0
+    if training.objective.task == "generation":
+        return _sampling_s(training)
     engine.validate(few.batch_size)
     started_s = time.perf_counter()
     engine.validate(few.batch_size)
     return (time.perf_counter() - started_s) * len(training.data.validation) / len(few.data.validation)
+
+
+def _sampling_s(training: Training) -> float:
+    """Return about how long the samples of an epoch take to draw; what measures them may not be there yet."""
+    quality = getattr(training.objective, "quality", None)
+    if quality is None:
+        return 0.0
+    training.model.sample(_SAMPLED)
+    started_s = time.perf_counter()
+    training.model.sample(_SAMPLED)
+    return (time.perf_counter() - started_s) * quality.samples / _SAMPLED
 
 
 def _activation_bytes(training: Training) -> int | None:

@@ -11,13 +11,15 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import entr
 
 from kexp.run.preflight.findings import Finding, Status
 from kexp.run.result import raw_outputs
 from kexp.run.training import Training, head
 from kexp.run.trial import AT_A_CONSTANT_RATE, sampled, set_learning_rate, trial
 from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.objectives import Crossentropy
+from kexp.train.objectives import Crossentropy, Supervised
+from kexp.train.objectives.reconstruction import Reconstruction
 
 _CROSSENTROPIES = (
     Crossentropy,
@@ -47,19 +49,27 @@ def learning_findings(training: Training) -> list[Finding]:
     )
     # What the augmentation mixes cannot be learnt by heart, and weights of classes move the first loss.
     few = replace(few, data=replace(few.data, validation=None))
-    misfit = _misfit(few)
+    supervised = isinstance(few.objective, Supervised)
+    misfit = _misfit(few) if supervised else None
     if misfit is not None:
         return [misfit]
-    findings = [_outputs(few)]
+    findings = [_outputs(few)] if supervised else []
     if not few.model.trainable_weights:
         return [*findings, Finding("gradients", "problem", "no weight of the model is trainable.")]
     with trial(few, **AT_A_CONSTANT_RATE, weight_decay=0.0, class_weight=None) as engine:
         start = engine.read_state()
         losses, stuck = _probed(engine, few, start)
         findings += [_first_loss(few, losses), _gradients(few, stuck)]
-        engine.restore_state(start)
-        findings.append(_one_batch(engine, few, start))
+        # Against another player, or with noise that is new at each step, nothing is learnt by heart.
+        if few.objective.task != "generation":
+            engine.restore_state(start)
+            findings.append(_one_batch(engine, few, start))
     return findings
+
+
+def _loss_function(few: Training) -> Any:
+    """Return the loss of targets and outputs, None where there is none."""
+    return few.objective.loss if isinstance(few.objective, Supervised) else None
 
 
 def _misfit(few: Training) -> Finding | None:
@@ -67,7 +77,7 @@ def _misfit(few: Training) -> Finding | None:
     data = head(few.data.train, 8)
     outputs = raw_outputs(few.model, data.inputs, 8)
     try:
-        losses = few.objective.loss(tf.constant(data.targets), tf.constant(outputs, tf.float32))
+        losses = _loss_function(few)(tf.constant(data.targets), tf.constant(outputs, tf.float32))
         shape = tuple(losses.shape)
     except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
@@ -96,7 +106,7 @@ def _outputs(few: Training) -> Finding:
     activation = _last_activation(few.model) if ((outputs >= 0) & (outputs <= 1)).all() else ""
     probabilities = not few.objective.from_logits or activation in ("softmax", "sigmoid")
     given = "probabilities" if probabilities else "logits"
-    takes_logits = _takes_logits(few.objective.loss)
+    takes_logits = _takes_logits(_loss_function(few))
     if takes_logits is None or takes_logits != probabilities:
         taken = "" if takes_logits is None else ", as the loss takes them"
         return Finding("outputs", "ok", f"{shape} {given}{taken}.")
@@ -142,7 +152,8 @@ def _probed(
     for row in _batches(few):
         engine.restore_state(start)
         set_learning_rate(engine, _PROBING_RATE)
-        losses.append(_loss(engine, row[None], few.batch_size))
+        turns = max(player.every for player in engine.players)
+        losses.append(_loss(engine, row[None].repeat(turns, axis=0), few.batch_size))
         for _ in range(_SCALES if few.options["precision"] == "float16" else 0):
             if any(_differ(before, weights)):
                 break
@@ -176,14 +187,16 @@ def _first_loss(few: Training, losses: list[float]) -> Finding:
     if not np.isfinite(loss):
         return Finding("first loss", "problem", "it, or its gradient, is not finite on the first batches.")
     less = f" (and {penalty:.4g} of penalties)" if penalty > 0.001 * abs(loss) else ""
-    if isinstance(few.objective.loss, _CROSSENTROPIES):
+    if isinstance(_loss_function(few), _CROSSENTROPIES):
         return _first_crossentropy(few, loss, less)
-    if isinstance(few.objective.loss, keras.losses.MeanSquaredError):
+    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
         return _first_squared_error(few, loss, less)
     return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
 
 
 def _penalty(few: Training) -> float:
+    if few.objective.task == "generation":
+        return 0.0
     raw_outputs(few.model, head(few.data.train, few.batch_size).inputs, few.batch_size)
     return float(sum(few.model.losses))
 
@@ -297,7 +310,7 @@ def _attempt(engine: TensorFlowEngine, few: Training, rate: float, steps: int, s
 
 def _halved(few: Training, first: float) -> float:
     """Return the loss at which half of what can go is gone."""
-    if isinstance(few.objective.loss, keras.losses.MeanSquaredError):
+    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
         # A model that only learns the mean has learnt nothing of the batch.
         batch = few.data.train.targets[: few.batch_size]
         return 0.5 * min(first, float(batch.var(axis=0).mean()) or first)
@@ -305,9 +318,14 @@ def _halved(few: Training, first: float) -> float:
 
 
 def _least_loss(few: Training) -> float:
-    """Return what is left of the loss when everything is known: the entropy of smoothed labels."""
+    """Return what is left of the loss when everything is known: the entropy of smoothed labels or of grey."""
+    if isinstance(few.objective, Reconstruction) and few.objective.error == "cross_entropy":
+        inputs = head(few.data.train, few.batch_size).inputs
+        assert isinstance(inputs, np.ndarray)
+        shares = inputs / (255.0 if inputs.dtype == np.uint8 else 1.0)
+        return float(np.mean(entr(shares) + entr(1 - shares)))
     smoothing, classes = few.options["label_smoothing"], few.data.spec.outputs
-    if not smoothing or not isinstance(few.objective.loss, Crossentropy):
+    if not smoothing or not isinstance(_loss_function(few), Crossentropy):
         return 0.0
     rest = smoothing / classes
     main = 1 - smoothing + rest

@@ -1,4 +1,4 @@
-"""What a step minimises and what is measured on the way."""
+"""Objectives of models that are trained to give the targets of the data."""
 
 from __future__ import annotations
 
@@ -11,43 +11,49 @@ import keras
 import numpy as np
 from keras import ops
 
-from kexp.data import Spec, Task
+from kexp.data import Data, Spec, Task
 from kexp.errors import InputError
 from kexp.train.iou import iou_metrics
+from kexp.train.objectives.base import Losses, Objective
+from kexp.train.step import Step
 
 # The figure that the best epoch is chosen by; where there is none, the loss.
 _BEST = {"classification": "val_accuracy", "segmentation": "val_mean_iou"}
 
 
-@dataclass(frozen=True)
-class Objective:
-    """A loss, metrics, and the figure that epochs are compared by.
+@dataclass(frozen=True, eq=False)
+class Supervised(Objective):
+    """A loss and metrics of targets and outputs, of a model that is trained to give the targets.
 
     Attributes:
+        task: What the targets are.
         loss: Of targets and outputs, a number for each sample.
         metrics: Keras metrics of targets and outputs.
         monitor: The figure on the validation data that the best epoch is chosen by.
         mode: Whether the best is the "max" or the "min" of it.
         from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
-        task: What the targets are.
     """
 
+    task: Task
     loss: Callable[[Any, Any], Any]
     metrics: tuple[keras.metrics.Metric, ...]
     monitor: str
     mode: str
     from_logits: bool
-    task: Task
 
-    def losses(self, model: keras.Model, inputs: Any, targets: Any, *, training: bool) -> tuple[Any, Any]:
-        """Return (batch,) losses, the model's own penalties not among them, and the outputs in float32."""
-        outputs = ops.cast(model(inputs, training=training), "float32")
+    def check(self, model: keras.Model, data: Data) -> None:
+        """Accept it: `kexp.fit` has asked the model and knows what it gives."""
+
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+        outputs = ops.cast(model(inputs, training=step.training), "float32")
         losses = self.loss(targets, outputs)
         counted = self.counted(targets)
         if counted is None:
-            return ops.mean(losses, axis=tuple(range(1, len(losses.shape)))), outputs
-        # Each sample by itself, so that the batch that it stands in makes no difference.
-        return ops.sum(losses * counted, axis=-1) / ops.maximum(ops.sum(counted, axis=-1), 1.0), outputs
+            total = ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
+        else:
+            # Each sample by itself, so that the batch that it stands in makes no difference.
+            total = ops.sum(losses * counted, axis=-1) / ops.maximum(ops.sum(counted, axis=-1), 1.0)
+        return Losses(total, penalty=sum(model.losses), outputs=outputs)
 
     def counted(self, targets: Any) -> Any:
         """Return 1 for the tokens of texts and 0 for their padding, (batch, steps) float32; else None."""
@@ -133,7 +139,7 @@ def supervised(
     loss: keras.losses.Loss | str | None = None,
     metrics: Sequence[keras.metrics.Metric] | None = None,
     label_smoothing: float = 0.0,
-) -> Objective:
+) -> Supervised:
     """Return the objective that fits the task: cross-entropy and accuracy, or squared error and RMSE.
 
     Masks have the intersection over union of each class and its mean besides; texts the perplexity.
@@ -156,7 +162,7 @@ def supervised(
     choice = spec.task != "regression"
     own_loss = Crossentropy(label_smoothing, from_logits) if choice else keras.losses.MeanSquaredError()
     best = _BEST.get(spec.task) if loss is None and metrics is None else None
-    return Objective(
+    return Supervised(
         loss=_per_sample(keras.losses.get(loss) or own_loss),
         metrics=_own_metrics(spec, from_logits) if metrics is None else tuple(metrics),
         monitor=best or "val_loss",

@@ -1,0 +1,107 @@
+"""What a step minimises, whose weights it changes, and what is measured on the way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import keras
+
+from kexp.data import Data, Split, Task
+from kexp.train.step import Step
+
+
+class Player(NamedTuple):
+    """A network with a loss of its own.
+
+    Attributes:
+        name: For the loss and the optimizer.
+        network: Its trainable weights are what the optimizer changes.
+        every: It has a turn at each step whose number, from 1, is a multiple of this.
+        learning_rate: What the training's rate is multiplied by.
+    """
+
+    name: str
+    network: keras.Model
+    every: int = 1
+    learning_rate: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """What a forward pass of a player costs.
+
+    Attributes:
+        total: (batch,) float32, what is minimised in the mean over all samples of a step.
+        penalty: A number that does not depend on single samples, such as a weight decay.
+        terms: (batch,) float32 by name, for people to see.
+        outputs: (batch, ...) float32 that the metrics are measured on; None if there are none.
+    """
+
+    total: Any
+    penalty: Any = 0.0
+    terms: dict[str, Any] = field(default_factory=dict)
+    outputs: Any | None = None
+
+
+class Measured(Protocol):
+    """Figures of a model on one part of the data."""
+
+    def measure(self, batch_size: int) -> dict[str, float]:
+        """Return figures by name, without touching a weight."""
+        ...
+
+
+class Objective(ABC):
+    """What a step minimises and for whom.
+
+    Attributes:
+        task: What the model answers.
+        metrics: Keras metrics of targets and outputs.
+        monitor: The figure that the best epoch is chosen by; where an epoch has none, the last one counts.
+        mode: Whether the best is the "max" or the "min" of it.
+        from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
+        bounded: Whether a loss that grows a thousandfold is a sign of trouble; not so where players compete.
+        held_out: The player whose losses are measured on data that it is not trained on; None: of nobody.
+        terms: Names of all terms of `Losses`.
+    """
+
+    task: Task
+    metrics: tuple[keras.metrics.Metric, ...] = ()
+    monitor: str = "val_loss"
+    mode: str = "min"
+    from_logits: bool = True
+    bounded: bool = True
+    held_out: str | None = "model"
+    terms: tuple[str, ...] = ()
+
+    def players(self, model: keras.Model) -> tuple[Player, ...]:
+        """Return who plays, in the order of their turns; callbacks see the optimizer of the last."""
+        return (Player("model", model),)
+
+    @abstractmethod
+    def check(self, model: keras.Model, data: Data) -> None:
+        """Raise InputError if the model, built, cannot be trained by this on that data."""
+
+    @abstractmethod
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+        """Return what a batch costs a player."""
+
+    def labels(self, targets: Any) -> Any:
+        """Return targets as metrics take them."""
+        return targets
+
+    def counted(self, targets: Any) -> Any:
+        """Return 1 for what metrics count and 0 for padding, float32; None if all counts."""
+        return None
+
+    def samples(self, model: keras.Model, split: Split, train: Split | None) -> Measured | None:
+        """Return what measures the samples that a model makes, if any: thoroughly beside the training part.
+
+        Args:
+            model: That makes them.
+            split: Real samples to compare with.
+            train: The training part, for a model that is finished; None after an epoch.
+        """
+        return None

@@ -1,0 +1,57 @@
+"""What objectives of models that make images share: the check of the data, and the figures of samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kexp.data import Data, Split
+from kexp.errors import InputError
+from kexp.models.sampler import Sampler
+
+if TYPE_CHECKING:
+    from kexp.train.sample_quality import Quality
+
+
+@dataclass(frozen=True, eq=False)
+class MadeSamples:
+    """Figures of the samples that a model makes, from the same seed each time.
+
+    Attributes:
+        model: That makes them.
+        quality: What they are measured by.
+        split: Real samples to compare with.
+        train: The training part, to be thorough; None to be quick.
+    """
+
+    model: Sampler
+    quality: Quality
+    split: Split
+    train: Split | None
+
+    def measure(self, batch_size: int) -> dict[str, float]:
+        """Return the figures by name."""
+        images, labels = self.model.labelled_sample(self.quality.samples, seed=self.quality.seed)
+        if self.train is None:
+            return self.quality.figures(images, self.split, labels=labels)
+        return self.quality.thorough(images, self.split, self.train, labels=labels)
+
+
+def check_images(model: Sampler, data: Data, made: tuple[int, ...]) -> None:
+    """Raise InputError unless the data are images of bytes of the shape that the model makes."""
+    spec = data.spec
+    if spec.kind != "image" or spec.dtype != "uint8":
+        raise InputError(
+            f"data must be images of bytes for a model that makes images; {data.name} has {spec.kind} data "
+            f"of {spec.dtype}."
+        )
+    if tuple(spec.input_shape) != made:
+        raise InputError(
+            f"model {model.name} must make images of the data's shape, {spec.input_shape}; it makes {made}."
+        )
+    classes = len(model.class_names)
+    if classes and (spec.task != "classification" or spec.outputs != classes):
+        raise InputError(
+            f"class_names must name the classes of {data.name}, which has "
+            f"{spec.outputs if spec.task == 'classification' else 'none'}; received {classes}."
+        )

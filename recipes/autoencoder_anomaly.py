@@ -1,0 +1,74 @@
+"""An autoencoder of one class finds what is not of it: images or the rows of a table.
+
+Source: Ruff et al. 2018, "Deep one-class classification", section 4: trained on one class of MNIST, tested on
+all; a sample's score is how much of it is not given back.
+"""
+
+from typing import Annotated
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=20, batch_size=64, learning_rate=1e-3)
+def autoencoder_anomaly(
+    data: str = "digits",
+    *,
+    target: str | None = None,
+    normal: str | None = None,
+    code: Annotated[int, Between(2, 64, log=True)] = 8,
+    hidden: Annotated[tuple[int, ...], Between(16, 512, log=True)] = (64,),
+    filters: Annotated[tuple[int, ...], Between(4, 64, log=True)] = (16, 32),
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "none",
+    noise: Annotated[float, Between(0.0, 1.0)] = 0.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Find anomalies with an autoencoder that was trained on one class.
+
+    Args:
+        data: Name or path of a data set of images or of a table, with classes.
+        target: The column with the classes; a table in a file needs it.
+        normal: The class that is trained on; None: the first one.
+        code: Numbers of the code.
+        hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
+        filters: Filters of each convolutional stage, for images.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        noise: Deviation of what is put on the inputs in training, to be taken off.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data,
+        target=target,
+        task="classification",
+        validation=train["validation"],
+        seed=train["seed"],
+        kinds=("image", "table", "array"),
+    )
+    dataset = kexp.data.one_class(dataset, normal)
+    options = {"code": code, "activation": activation, "normalization": normalization, "noise": noise}
+    if dataset.spec.kind == "image":
+        objective, preprocessing = kexp.objectives.reconstruction(), None
+        model = kexp.models.convolutional_autoencoder(
+            dataset.spec.input_shape, filters=filters, dtype=dataset.spec.dtype, **options
+        )
+    else:
+        objective = kexp.objectives.reconstruction("squared")
+        preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
+        model = kexp.models.autoencoder(
+            preprocessing.output_shape[1:],
+            hidden=hidden,
+            dtype="float32",
+            code_activation="linear",
+            **options,
+        )
+    return kexp.fit(
+        model,
+        dataset,
+        preprocessing=preprocessing,
+        objective=objective,
+        answers=kexp.models.Reconstructor(model, preprocessing, error=objective.error),
+        scores={"auroc": kexp.data.area_under_roc},
+        **train,
+    )

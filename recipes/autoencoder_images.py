@@ -1,0 +1,70 @@
+"""An autoencoder learns a short code of images by giving them back.
+
+Source: Hinton and Salakhutdinov 2006, "Reducing the dimensionality of data with neural networks"; the
+defaults are the first network of blog.keras.io/building-autoencoders-in-keras.html, whose binary
+cross-entropy on MNIST is 0.093, that of its convolutional network 0.094.
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=20, batch_size=128, learning_rate=1e-3)
+def autoencoder_images(
+    data: str = "digits",
+    *,
+    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    network: Literal["dense", "convolutional"] = "dense",
+    code: Annotated[int, Between(2, 256, log=True)] | None = 32,
+    hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] | None = None,
+    filters: Annotated[tuple[int, ...], Between(4, 64, log=True)] = (16, 8, 8),
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "none",
+    noise: Annotated[float, Between(0.0, 1.0)] = 0.0,
+    noise_kind: Literal["gaussian", "masking"] = "gaussian",
+    sparsity: Annotated[float, AtLeast(0.0)] = 0.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Learn codes of images with an autoencoder.
+
+    Args:
+        data: Name or path of an image data set; labels only measure the code.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        network: Of dense layers, or of convolutions with halvings.
+        code: Numbers of the code; None: what the last convolution leaves.
+        hidden: Units of the dense encoder's hidden layers, in reverse for the decoder; None for none.
+        filters: Filters of each convolutional stage.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        noise: Put on the images in training, to be taken off: a deviation, or the share that is masked.
+        noise_kind: Normal noise, or pixels that are 0.
+        sparsity: Weight of the code's absolute values in the loss.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
+    )
+    options = {
+        "code": code,
+        "activation": activation,
+        "normalization": normalization,
+        "noise": noise,
+        "noise_kind": noise_kind,
+        "sparsity": sparsity,
+        "dtype": dataset.spec.dtype,
+    }
+    if network == "dense":
+        model = kexp.models.autoencoder(dataset.spec.input_shape, hidden=hidden or (), **options)
+    else:
+        model = kexp.models.convolutional_autoencoder(dataset.spec.input_shape, filters=filters, **options)
+    answers = kexp.models.Reconstructor(model)
+    return kexp.fit(
+        model,
+        dataset,
+        objective=kexp.objectives.reconstruction(),
+        answers=answers,
+        scores=kexp.code_scores(answers, dataset),
+        **train,
+    )

@@ -1,0 +1,58 @@
+"""A variational autoencoder learns a distribution of images: codes to compare them by, and new ones.
+
+Source: Kingma and Welling 2014, "Auto-encoding variational Bayes"; with another beta, Higgins et al. 2017,
+"beta-VAE".
+"""
+
+from typing import Annotated
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+
+@kexp.recipe(epochs=20, batch_size=128, learning_rate=1e-3)
+def vae_images(
+    data: str = "digits",
+    *,
+    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    code: Annotated[int, Between(2, 64, log=True)] = 16,
+    hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (512, 256),
+    beta: Annotated[float, Between(0.1, 10.0, log=True)] = 1.0,
+    activation: kexp.Activation = "relu",
+    normalization: kexp.Normalization = "none",
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Learn a distribution of images with a variational autoencoder.
+
+    Args:
+        data: Name or path of an image data set; labels only measure the code.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        code: Numbers of the code.
+        hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
+        beta: Weight of the codes' divergence from the standard normal distribution.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
+    )
+    model = kexp.models.vae(
+        dataset.spec.input_shape,
+        code=code,
+        hidden=hidden,
+        beta=beta,
+        activation=activation,
+        normalization=normalization,
+        seed=train["seed"],
+        dtype=dataset.spec.dtype,
+    )
+    answers = kexp.models.Reconstructor(model)
+    return kexp.fit(
+        model,
+        dataset,
+        objective=kexp.objectives.variational(),
+        answers=answers,
+        scores={**kexp.code_scores(answers, dataset), **kexp.likelihood_scores(model)},
+        **train,
+    )
