@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kexp.ranges import AtLeast as AtLeast
     from kexp.ranges import Between as Between
     from kexp.ranges import Normalization as Normalization
+    from kexp.run.classifier import classifier_features as classifier_features
     from kexp.run.codes import code_scores as code_scores
     from kexp.run.codes import likelihood_scores as likelihood_scores
     from kexp.run.fit import fit as fit
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from kexp.train import callbacks as callbacks
     from kexp.train import objectives as objectives
     from kexp.train import schedules as schedules
+    from kexp.train.features import Features as Features
     from kexp.train.options import TrainOptions as TrainOptions
     from kexp.train.options import Unpack as Unpack
+    from kexp.train.sample_quality import Quality as Quality
     from kexp.train.strategy import scope as scope
 
 __version__ = "0.1.0"
@@ -48,8 +51,10 @@ _HOMES = {
     "Activation": "kexp.ranges",
     "AtLeast": "kexp.ranges",
     "Between": "kexp.ranges",
+    "Features": "kexp.train.features",
     "InputError": "kexp.errors",
     "Normalization": "kexp.ranges",
+    "Quality": "kexp.train.sample_quality",
     "Reference": "kexp.run.reference",
     "Result": "kexp.run.result",
     "Sweep": "kexp.sweep.result",
@@ -58,6 +63,7 @@ _HOMES = {
     "Unpack": "kexp.train.options",
     "When": "kexp.sweep.override",
     "check": "kexp.run.preflight",
+    "classifier_features": "kexp.run.classifier",
     "code_scores": "kexp.run.codes",
     "fit": "kexp.run.fit",
     "likelihood_scores": "kexp.run.codes",
@@ -81,8 +87,8 @@ _MODULES = {
     "verify": "kexp.verify",
 }
 _NEED_TENSORFLOW = (
-    *("callbacks", "check", "code_scores", "fit", "likelihood_scores", "lr_find", "models", "objectives"),
-    *("schedules", "scope"),
+    *("callbacks", "check", "classifier_features", "code_scores", "Features", "fit", "likelihood_scores"),
+    *("lr_find", "models", "objectives", "Quality", "schedules", "scope"),
 )
 
 __all__ = [*_HOMES, *_MODULES]

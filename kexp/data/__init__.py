@@ -8,7 +8,7 @@ from kexp.data.error_rates import error_rates, text_error_rate, token_error_rate
 from kexp.data.forecasts import naive_forecast
 from kexp.data.load import load
 from kexp.data.passages import bits_per_character, passages, split_words, text_parts
-from kexp.data.spec import Column, Data, Spec, Split, Task
+from kexp.data.spec import Column, Data, Spec, Split, Task, class_names
 from kexp.data.stream import Stream, stream
 from kexp.data.tfds import prepare
 from kexp.data.windows import windows
@@ -24,6 +24,7 @@ __all__ = [
     "bits_per_character",
     "canvases",
     "check_source",
+    "class_names",
     "error_rates",
     "load",
     "naive_forecast",

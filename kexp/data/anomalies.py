@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.data.spec import Data, Split
+from kexp.data.spec import Data, Split, class_names
 from kexp.data.splits import read_only
 from kexp.errors import InputError, nearest
 
@@ -40,7 +40,7 @@ def one_class(data: Data, normal: str | None = None) -> Data:
             "data must have classes and a test part, so that there are anomalies to be found; "
             f"{data.name} is for {data.spec.task}{'' if data.test else ', without a test part'}."
         )
-    names = data.spec.class_names or tuple(str(index) for index in range(data.spec.outputs))
+    names = class_names(data.spec)
     normal = names[0] if normal is None else normal
     if normal not in names:
         hint = nearest(normal, names)

@@ -74,6 +74,16 @@ class Spec:
         return cls(**{**content, **tuples, "columns": columns})
 
 
+def class_names(spec: Spec) -> tuple[str, ...]:
+    """Return the names of the classes, their indices where the data has no names.
+
+    Example:
+        >>> class_names(Spec("array", (4,), "float32", "classification", 3))
+        ('0', '1', '2')
+    """
+    return spec.class_names or tuple(str(index) for index in range(spec.outputs))
+
+
 @dataclass(frozen=True)
 class Split:
     """One part of a data set, its arrays read-only.

@@ -23,6 +23,7 @@ def diffusion_unet(
     *,
     classes: int | None = None,
     filters: Sequence[int] = (32, 64, 96),
+    patch: int = 1,
     attention: int = 1,
     heads: int = 4,
     activation: Activation = "swish",
@@ -40,6 +41,8 @@ def diffusion_unet(
         classes: Number of classes, 1 or more; None (default) for a model without labels.
         filters: Filters of each level, default (32, 64, 96); each level after the first has half the height
             and width of the one before, rounded up.
+        patch: Pixels in each direction that are one place of the first level, default 1; height and width are
+            multiples of it. Two make a step on a CPU several times as fast.
         attention: How many of the lowest levels attend among all their pixels, default 1, from 0 to all.
         heads: Heads of the attention, default 4, which the filters of those levels are a multiple of.
         activation: Before each convolution of a block, default "swish".
@@ -58,7 +61,7 @@ def diffusion_unet(
         >>> model.output_shape, [one.name for one in model.inputs]
         ((None, 28, 28, 1), ['noisy', 'time', 'label'])
     """
-    _check(input_shape, filters, classes, attention, heads)
+    _check(input_shape, filters, classes, patch, attention, heads)
     noisy = keras.Input(tuple(input_shape), dtype="float32", name="noisy")  # (batch, height, width, channels)
     time = keras.Input((), dtype="float32", name="time")
     label = None if classes is None else keras.Input((), dtype="int32", name="label")
@@ -71,17 +74,48 @@ def diffusion_unet(
     def halved(x: Any, level: int) -> Any:
         return layers.Conv2D(filters[level], 3, strides=2, padding="same")(x)
 
-    x = layers.Conv2D(filters[0], 3, padding="same", name="stem")(noisy)
+    x = layers.Conv2D(filters[0], 3, padding="same", name="stem")(_patched(noisy, patch))
     x = down_and_up(x, filters, block, halved)
     x = layers.Activation(activation)(group_normalization(x))
-    x = layers.Conv2D(input_shape[-1], 3, padding="same", dtype="float32", name="answer")(x)
+    x = layers.Conv2D(input_shape[-1] * patch**2, 3, padding="same", dtype="float32", name="answer")(x)
+    x = _unpatched(x, patch)
     return keras.Model([noisy, time] if label is None else [noisy, time, label], x, name="diffusion_unet")
 
 
+def _patched(x: Any, patch: int) -> Any:
+    """Return (batch, height / patch, width / patch, channels · patch²), patches as channels."""
+    if patch == 1:
+        return x
+    height, width, channels = x.shape[1:]
+    x = ops.reshape(x, (-1, height // patch, patch, width // patch, patch, channels))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, height // patch, width // patch, channels * patch**2))
+
+
+def _unpatched(x: Any, patch: int) -> Any:
+    """Return (batch, height · patch, width · patch, channels / patch²), the reverse."""
+    if patch == 1:
+        return x
+    height, width, channels = x.shape[1:]
+    x = ops.reshape(x, (-1, height, width, patch, patch, channels // patch**2))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(x, (-1, height * patch, width * patch, channels // patch**2))
+
+
 def _check(
-    input_shape: Sequence[int], filters: Sequence[int], classes: int | None, attention: int, heads: int
+    input_shape: Sequence[int],
+    filters: Sequence[int],
+    classes: int | None,
+    patch: int,
+    attention: int,
+    heads: int,
 ) -> None:
     check_levels(input_shape, filters)
+    check_value("patch", patch, Annotated[int, AtLeast(1)])
+    if any(side % patch for side in input_shape[:2]):
+        raise InputError(
+            f"patch must divide height and width, {input_shape[0]} and {input_shape[1]}; received {patch}."
+        )
     check_value("classes", classes, Annotated[int, AtLeast(1)] | None)
     check_value("attention", attention, Annotated[int, Between(0, len(filters))])
     check_value("heads", heads, Annotated[int, AtLeast(1)])

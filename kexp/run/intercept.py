@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -45,6 +46,16 @@ def instead_of_training(
     finally:
         _action.reset(token)
     raise InputError(f"{recipe.__name__} must call kexp.fit; it returned without.")
+
+
+@contextmanager
+def let_train() -> Iterator[None]:
+    """Train as usual inside `instead_of_training`: something that the recipe itself needs to be trained."""
+    token = _action.set(None)
+    try:
+        yield
+    finally:
+        _action.reset(token)
 
 
 def caught(training: Any) -> None:

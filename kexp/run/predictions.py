@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.data.spec import Spec
+from kexp.data.spec import Spec, class_names
 from kexp.errors import InputError
 
 if TYPE_CHECKING:
@@ -139,16 +139,6 @@ def output_shape(spec: Spec) -> tuple[int, ...]:
     """
     pixels = spec.input_shape[:2] if spec.task == "segmentation" else ()
     return (*pixels, spec.outputs)
-
-
-def class_names(spec: Spec) -> tuple[str, ...]:
-    """Return the names of the classes, their indices where the data has no names.
-
-    Example:
-        >>> class_names(Spec("array", (4,), "float32", "classification", 3))
-        ('0', '1', '2')
-    """
-    return spec.class_names or tuple(str(index) for index in range(spec.outputs))
 
 
 def as_str(array: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from kexp.data import check_source
 from kexp.errors import InputError, nearest
 from kexp.ranges import check_value
 from kexp.run.folder import RunFolder
+from kexp.run.intercept import let_train
 from kexp.run.reference import Reference
 from kexp.run.result import Result, load
 from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
@@ -151,7 +152,14 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
 
 
 @contextmanager
-def _under_way(call: Call) -> Iterator[None]:
+def apart() -> Iterator[None]:
+    """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
+    with _under_way(None), let_train():
+        yield
+
+
+@contextmanager
+def _under_way(call: Call | None) -> Iterator[None]:
     token = _current.set(call)
     try:
         yield

@@ -16,9 +16,10 @@ import numpy as np
 from kexp.errors import InputError
 from kexp.models.layers import batch_normalizations
 from kexp.ranges import AtLeast, Between, check_value
+from kexp.train.sample_grids import SampleGrids
 from kexp.train.schedules import scale_learning_rate
 
-__all__ = ["ExponentialAverage", "Plateau", "StochasticWeightAveraging"]
+__all__ = ["ExponentialAverage", "Plateau", "SampleGrids", "StochasticWeightAveraging"]
 
 _HIGHER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "r2", "bleu", "similarity")
 

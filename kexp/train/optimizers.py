@@ -63,6 +63,7 @@ def _named(
     options: TrainOptions, model: keras.Model, learning_rate: float | Schedule
 ) -> keras.optimizers.Optimizer:
     name, cycled = options["optimizer"], options["schedule"] == "one_cycle"
+    momentum = options["momentum"]
     common: dict[str, Any] = {
         "learning_rate": learning_rate,
         "weight_decay": options["weight_decay"],
@@ -73,7 +74,7 @@ def _named(
         common["weight_decay"] = 0.004
     if name in ("momentum", "nesterov"):
         common["nesterov"] = name == "nesterov"
-        return OneCycleSGD(**common) if cycled else keras.optimizers.SGD(momentum=0.9, **common)
+        return OneCycleSGD(**common) if cycled else keras.optimizers.SGD(momentum=momentum, **common)
     if name in ("adam", "adamw") and cycled:
         return OneCycleAdam(**common)
     if name == "muon":
@@ -85,6 +86,8 @@ def _named(
         "adamw": keras.optimizers.AdamW,
         "lion": keras.optimizers.Lion,
     }
+    if name in ("adam", "adamw", "lion"):
+        common["beta_1"] = momentum
     return classes[name](**common)
 
 

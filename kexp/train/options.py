@@ -35,7 +35,9 @@ class TrainOptions(TypedDict, total=False):
             twice the accumulation, whenever memory runs out.
         accumulate: Batches whose gradients make one step; the step sees batch_size times as many samples.
         learning_rate: Step size of the optimizer; the peak of a schedule.
-        optimizer: A Keras optimizer; momentum and nesterov are sgd with momentum 0.9.
+        optimizer: A Keras optimizer; momentum and nesterov are sgd with momentum.
+        momentum: That of momentum and nesterov, and beta_1 of adam, adamw and lion; the other optimizers have
+            none, and one_cycle has a course of its own.
         weight_decay: Decoupled decay of the weights per step, times the learning rate; not applied
             to biases, normalisation and embeddings. None is the optimizer's own: 0.004 for adamw and
             muon, none for the others.
@@ -69,6 +71,7 @@ class TrainOptions(TypedDict, total=False):
     accumulate: Annotated[int, AtLeast(1)]
     learning_rate: Annotated[float, Between(1e-7, 10.0, log=True)]
     optimizer: OptimizerName
+    momentum: Annotated[float, Between(0.0, 0.999)]
     weight_decay: Annotated[float, Between(0.0, 1.0)] | None
     schedule: ScheduleName
     warmup: Annotated[float, Between(0.0, 0.9)]
@@ -98,6 +101,7 @@ DEFAULTS: TrainOptions = {
     "accumulate": 1,
     "learning_rate": 1e-3,
     "optimizer": "adam",
+    "momentum": 0.9,
     "weight_decay": None,
     "schedule": "constant",
     "warmup": 0.0,

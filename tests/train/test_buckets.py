@@ -92,7 +92,7 @@ def test_a_step_on_cut_batches_is_the_step_on_whole_ones(build):
         model.optimizer.build(model.trainable_weights)
         options = kexp.train.options.complete({"batch_size": 8})
         feed = ArrayFeed(split, None, buckets if cuts else None)
-        engine = TensorFlowEngine(model, supervised(spec), feed, None, options)
+        engine = TensorFlowEngine(model, supervised(spec), [model.optimizer], feed, None, options)
         rows = buckets.order(epoch_order(60, 0, 0), 8, 0, 0)[:56].reshape(7, 8)
         assert engine.run(rows, 8) is None
         weights.append(model.get_weights())
