@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kexp.ranges import Between as Between
     from kexp.ranges import Normalization as Normalization
     from kexp.run.classifier import classifier_features as classifier_features
+    from kexp.run.classifier import sample_quality as sample_quality
     from kexp.run.codes import code_scores as code_scores
     from kexp.run.codes import likelihood_scores as likelihood_scores
     from kexp.run.fit import fit as fit
@@ -73,6 +74,7 @@ _HOMES = {
     "lr_find": "kexp.run.learning_rate",
     "recipe": "kexp.run.recipe",
     "resume": "kexp.run.resume",
+    "sample_quality": "kexp.run.classifier",
     "scope": "kexp.train.strategy",
     "to_hypermodel": "kexp.sweep.hypermodel",
 }
@@ -88,7 +90,7 @@ _MODULES = {
 }
 _NEED_TENSORFLOW = (
     *("callbacks", "check", "classifier_features", "code_scores", "Features", "fit", "likelihood_scores"),
-    *("lr_find", "models", "objectives", "Quality", "schedules", "scope"),
+    *("lr_find", "models", "objectives", "Quality", "sample_quality", "schedules", "scope"),
 )
 
 __all__ = [*_HOMES, *_MODULES]

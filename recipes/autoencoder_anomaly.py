@@ -63,12 +63,14 @@ def autoencoder_anomaly(
             code_activation="linear",
             **options,
         )
+    answers = kexp.models.Reconstructor(model, preprocessing, error=objective.error)
+    scores = {"auroc": kexp.data.area_under_roc}
     return kexp.fit(
         model,
         dataset,
         preprocessing=preprocessing,
         objective=objective,
-        answers=kexp.models.Reconstructor(model, preprocessing, error=objective.error),
-        scores={"auroc": kexp.data.area_under_roc},
+        answers=answers,
+        scores=scores,
         **train,
     )

@@ -46,25 +46,13 @@ def autoencoder_images(
     dataset = kexp.data.load(
         data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
     )
-    options = {
-        "code": code,
-        "activation": activation,
-        "normalization": normalization,
-        "noise": noise,
-        "noise_kind": noise_kind,
-        "sparsity": sparsity,
-        "dtype": dataset.spec.dtype,
-    }
+    spoilt = {"noise": noise, "noise_kind": noise_kind, "sparsity": sparsity, "dtype": dataset.spec.dtype}
+    options = {"code": code, "activation": activation, "normalization": normalization, **spoilt}
     if network == "dense":
         model = kexp.models.autoencoder(dataset.spec.input_shape, hidden=hidden or (), **options)
     else:
         model = kexp.models.convolutional_autoencoder(dataset.spec.input_shape, filters=filters, **options)
     answers = kexp.models.Reconstructor(model)
-    return kexp.fit(
-        model,
-        dataset,
-        objective=kexp.objectives.reconstruction(),
-        answers=answers,
-        scores=kexp.code_scores(answers, dataset),
-        **train,
-    )
+    scores = kexp.code_scores(answers, dataset)
+    objective = kexp.objectives.reconstruction()
+    return kexp.fit(model, dataset, objective=objective, answers=answers, scores=scores, **train)

@@ -20,9 +20,6 @@ def diffusion_images(
     conditional: bool | None = None,
     filters: Annotated[tuple[int, ...], AtLeast(4)] = (32, 64, 96),
     patch: Annotated[int, AtLeast(1)] = 1,
-    attention: Annotated[int, AtLeast(0)] = 1,
-    heads: Annotated[int, AtLeast(1)] = 4,
-    dropout: Annotated[float, Between(0.0, 0.5)] = 0.0,
     steps: Annotated[int, AtLeast(2)] = 250,
     noise: Literal["linear", "cosine"] = "cosine",
     predicts: Literal["epsilon", "x0", "v"] = "v",
@@ -42,9 +39,6 @@ def diffusion_images(
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
-        attention: How many of the lowest levels attend among all their places.
-        heads: Heads of the attention.
-        dropout: Share dropped within each block.
         steps: Of the noise schedule.
         noise: How the noise grows from step to step.
         predicts: What the network answers: the noise, the image, or the velocity between both.
@@ -59,31 +53,15 @@ def diffusion_images(
     dataset = kexp.data.load(
         data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
     )
-    if conditional is None:
-        conditional = dataset.spec.task == "classification"
-    names = kexp.data.class_names(dataset.spec) if conditional else ()
+    labelled = dataset.spec.task == "classification" if conditional is None else conditional
+    names = kexp.data.class_names(dataset.spec) if labelled else ()
     network = kexp.models.diffusion_unet(
-        dataset.spec.input_shape,
-        classes=len(names) or None,
-        filters=filters,
-        patch=patch,
-        attention=attention,
-        heads=heads,
-        dropout=dropout,
+        dataset.spec.input_shape, classes=len(names) or None, filters=filters, patch=patch
     )
+    sampling = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
     model = kexp.models.Diffusion(
-        network,
-        steps=steps,
-        noise=noise,
-        target=predicts,
-        sampler=sampler,
-        sample_steps=min(sample_steps, steps),
-        guidance=guidance,
-        class_names=names,
+        network, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
     )
-    features = kexp.classifier_features(dataset, classifier, train["run_dir"], seed=train["seed"])
-    objective = kexp.objectives.denoising(
-        unlabelled=unlabelled, quality=kexp.Quality(features, samples=quality_samples)
-    )
-    grids = kexp.callbacks.SampleGrids(train["run_dir"])
-    return kexp.fit(model, dataset, objective=objective, callbacks=(grids,), **train)
+    quality = kexp.sample_quality(dataset, classifier, quality_samples, train)
+    objective = kexp.objectives.denoising(unlabelled=unlabelled, quality=quality)
+    return kexp.fit(model, dataset, objective=objective, **train)

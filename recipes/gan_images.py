@@ -10,19 +10,20 @@ import kexp
 from kexp import AtLeast, Between, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=20, batch_size=64, learning_rate=2e-4, momentum=0.5, ema=0.995)
+@kexp.recipe(epochs=20, batch_size=64, learning_rate=5e-4, momentum=0.5, ema=0.99)
 def gan_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
     conditional: bool | None = None,
-    loss: Literal["non_saturating", "hinge", "wasserstein"] = "hinge",
+    loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
     latent: Annotated[int, Between(8, 256, log=True)] = 64,
     generator_filters: Annotated[tuple[int, ...], Between(16, 512, log=True)] | None = None,
-    discriminator_filters: Annotated[tuple[int, ...], Between(16, 512, log=True)] | None = None,
-    spectral: bool = True,
+    discriminator_filters: Annotated[tuple[int, ...], Between(16, 512, log=True)] = (64, 128, 256),
+    normalization: kexp.Normalization = "batch",
+    spectral: bool = False,
     critic_steps: Annotated[int, AtLeast(1)] = 1,
-    discriminator_rate: Annotated[float, Between(0.25, 4.0, log=True)] = 2.0,
+    discriminator_rate: Annotated[float, Between(0.25, 4.0, log=True)] = 1.0,
     classifier: str | None = None,
     quality_samples: Annotated[int, AtLeast(100)] = 1000,
     **train: Unpack[TrainOptions],
@@ -36,7 +37,8 @@ def gan_images(
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
         generator_filters: Of its pixels before each doubling; None goes by the size of the images.
-        discriminator_filters: Of its stages; None goes by the size of the images.
+        discriminator_filters: Of its stages.
+        normalization: In the discriminator; for wasserstein, where samples count alone, batch becomes layer.
         spectral: Whether the discriminator's weights are divided by their largest singular value.
         critic_steps: Turns of the discriminator for each one of the generator.
         discriminator_rate: What the learning rate is multiplied by for the discriminator.
@@ -47,28 +49,18 @@ def gan_images(
     dataset = kexp.data.load(
         data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
     )
-    if conditional is None:
-        conditional = dataset.spec.task == "classification"
-    names = kexp.data.class_names(dataset.spec) if conditional else ()
-    classes = len(names) or None
-    shape = dataset.spec.input_shape
-    gan = kexp.models.GAN(
-        kexp.models.gan_generator(shape, latent=latent, classes=classes, filters=generator_filters),
-        kexp.models.gan_discriminator(
-            shape,
-            classes=classes,
-            filters=discriminator_filters,
-            normalization="layer" if loss == "wasserstein" else "none",
-            spectral=spectral and loss != "wasserstein",
-        ),
-        class_names=names,
+    labelled = dataset.spec.task == "classification" if conditional is None else conditional
+    names = kexp.data.class_names(dataset.spec) if labelled else ()
+    if loss == "wasserstein" and normalization == "batch":
+        normalization = "layer"
+    shape, classes = dataset.spec.input_shape, len(names) or None
+    generator = kexp.models.gan_generator(shape, latent=latent, classes=classes, filters=generator_filters)
+    discriminator = kexp.models.gan_discriminator(
+        shape, classes=classes, filters=discriminator_filters, normalization=normalization, spectral=spectral
     )
-    features = kexp.classifier_features(dataset, classifier, train["run_dir"], seed=train["seed"])
+    model = kexp.models.GAN(generator, discriminator, class_names=names)
+    quality = kexp.sample_quality(dataset, classifier, quality_samples, train)
     objective = kexp.objectives.adversarial(
-        loss,
-        critic_steps=critic_steps,
-        discriminator_rate=discriminator_rate,
-        quality=kexp.Quality(features, samples=quality_samples),
+        loss, critic_steps=critic_steps, discriminator_rate=discriminator_rate, quality=quality
     )
-    grids = kexp.callbacks.SampleGrids(train["run_dir"])
-    return kexp.fit(gan, dataset, objective=objective, callbacks=(grids,), **train)
+    return kexp.fit(model, dataset, objective=objective, **train)

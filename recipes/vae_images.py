@@ -48,11 +48,6 @@ def vae_images(
         dtype=dataset.spec.dtype,
     )
     answers = kexp.models.Reconstructor(model)
-    return kexp.fit(
-        model,
-        dataset,
-        objective=kexp.objectives.variational(),
-        answers=answers,
-        scores={**kexp.code_scores(answers, dataset), **kexp.likelihood_scores(model)},
-        **train,
-    )
+    scores = {**kexp.code_scores(answers, dataset), **kexp.likelihood_scores(model)}
+    objective = kexp.objectives.variational()
+    return kexp.fit(model, dataset, objective=objective, answers=answers, scores=scores, **train)

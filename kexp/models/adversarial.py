@@ -70,12 +70,15 @@ class GAN(Sampler):
 
     def made(self, noise: Any, labels: Any, *, training: bool = False) -> Any:
         """Return the images of (n, latent) noise and, where there are classes, (n,) int32 labels."""
-        return self.generator([noise, labels] if self.class_names else noise, training=training)
+        return self.generator(self._with(labels, noise), training=training)
 
     def scores(self, images: Any, labels: Any, *, training: bool = False) -> Any:
         """Return (n,) logits, higher for what looks real, of images from -1 to 1 and int32 labels."""
-        inputs = [images, labels] if self.class_names else images
-        return self.discriminator(inputs, training=training)[:, 0]
+        return self.discriminator(self._with(labels, images), training=training)[:, 0]
+
+    def _with(self, labels: Any, inputs: Any) -> Any:
+        inputs = ops.convert_to_tensor(inputs)
+        return [inputs, ops.convert_to_tensor(labels, "int32")] if self.class_names else inputs
 
     def drawn(self, labels: Any, seed: Any) -> Any:
         noise = normal((ops.shape(labels)[0], self.latent), seed, FIRST_DRAW)

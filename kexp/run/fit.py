@@ -25,6 +25,7 @@ from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
 from kexp.run.training import Score, Training, prepare, space_needed
+from kexp.train.callbacks import SampleGrids
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.evaluation import Held, measured_by
 from kexp.train.loop import Loop
@@ -129,13 +130,15 @@ def fit(
     with _full_disk_explained(folder.path):
         folder.create(environment)
         with folder.locked():
+            # First, while averages are still in the model.
+            grids = [SampleGrids(folder.path)] if training.objective.task == "generation" else []
             loop = Loop(
                 engine,
                 training.epoch_samples,
                 training.options,
                 training.batch_size,
                 folder.path / "checkpoints",
-                training.callbacks,
+                (*grids, *training.callbacks),
                 folder.append_metrics,
                 folder.rewrite_metrics,
             )

@@ -6,8 +6,11 @@ import pytest
 
 from kexp import recipes
 
+_SAMPLES = {"quality_samples": 100}
 # What makes a recipe small enough to be run again and again, where its defaults take a minute or more.
 TINY: dict[str, dict[str, Any]] = {
+    "diffusion_images": {"filters": (8, 16), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
+    "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
     "seq2seq": {"units": 32, "beam": 1},
     "transformer_lm": {"width": 32, "depth": 1},
     "unet_segmentation": {"samples": (600, 60, 64)},

@@ -12,6 +12,7 @@ from kexp.data import Data, Split, Task
 from kexp.errors import InputError
 from kexp.models.adversarial import GAN
 from kexp.models.gan import tanh_from_pixels
+from kexp.models.layers import batch_normalizations
 from kexp.ranges import AtLeast, check_value
 from kexp.train.objectives.base import Losses, Measured, Objective, Player
 from kexp.train.objectives.samples import MadeSamples, check_images
@@ -91,6 +92,11 @@ class Adversarial(Objective):
         if not isinstance(model, GAN):
             raise InputError(f"model must be a kexp.models.GAN for this objective; received {model.name!r}.")
         check_images(model, data, tuple(model.generator.output_shape[1:]))
+        if self.gradient_penalty and batch_normalizations(model.discriminator):
+            raise InputError(
+                "model must have a discriminator without batch normalisation for the gradient penalty, which is "
+                "of each sample alone; build it with normalization='layer' or 'none'."
+            )
 
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
         real, labels = tanh_from_pixels(inputs), ops.cast(targets, "int32")
