@@ -94,8 +94,8 @@ class Adversarial(Objective):
         check_images(model, data, tuple(model.generator.output_shape[1:]))
         if self.gradient_penalty and batch_normalizations(model.discriminator):
             raise InputError(
-                "model must have a discriminator without batch normalisation for the gradient penalty, which is "
-                "of each sample alone; build it with normalization='layer' or 'none'."
+                "model must have a discriminator without batch normalisation for the gradient penalty, which "
+                "is of each sample alone; build it with normalization='layer' or 'none'."
             )
 
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
