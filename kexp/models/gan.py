@@ -16,6 +16,7 @@ from kexp.ranges import Normalization
 __all__ = ["SpectralNormalized", "gan_discriminator", "gan_generator", "pixels_from_tanh", "tanh_from_pixels"]
 
 _SMALLEST = 4  # pixels of the shorter side that a generator starts from, if it can choose
+_LEAK = 0.2  # slope below zero (Radford et al. 2016)
 _START = 0.02  # standard deviation of weights at the start (Radford et al. 2016)
 
 
@@ -139,7 +140,9 @@ def gan_discriminator(
         kind = normalization if number else "none"
         options: dict[str, Any] = {"strides": 2, "padding": "same", "kernel_initializer": start.clone()}
         x = weighted(layers.Conv2D, count, 4, bias=kind != "batch", **options)(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(normalize(kind)(x))  # (batch, height / 2, width / 2, count)
+        x = normalize(kind)(x)
+        # As two operations: TensorFlow's optimiser of graphs fails, loudly, to fuse its own with a bias.
+        x = ops.maximum(x, _LEAK * x)  # (batch, height / 2, width / 2, count)
         x = drop(dropout)(x)
     score = weighted(layers.Dense, 1, kernel_initializer=start.clone(), dtype="float32")(layers.Flatten()(x))
     if classes is not None:

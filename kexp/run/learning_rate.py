@@ -103,7 +103,7 @@ def lr_find(
         **kwargs: Keyword arguments of the recipe.
 
     Raises:
-        InputError: An argument does not fit, or the first loss is not finite.
+        InputError: An argument does not fit, several players compete, or the first loss is not finite.
 
     Source:
         Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3.
@@ -129,6 +129,11 @@ def lr_find(
 
 
 def _losses(training: Training, rates: np.ndarray) -> np.ndarray:
+    if not training.objective.bounded:
+        raise InputError(
+            "recipe must have one loss that a good learning rate lowers; that of a player says nothing of "
+            "it, so compare the samples of a sweep over learning_rate."
+        )
     alone = replace(training, data=replace(training.data, validation=None))
     losses: list[float] = []
     with trial(alone, **AT_A_CONSTANT_RATE) as engine:

@@ -100,3 +100,8 @@ def test_what_does_not_fit_is_an_input_error():
     model = kexp.models.mlp((8, 8, 1), 10, hidden=(4,))
     with pytest.raises(InputError, match=r"first loss is not finite .* kexp\.check"):
         kexp.lr_find(kexp.fit, model, replace(digits, train=nothing))
+
+
+def test_players_that_compete_have_no_loss_to_go_by():
+    with pytest.raises(InputError, match="recipe must have one loss"):
+        kexp.lr_find(kexp.recipes.gan_images)

@@ -39,7 +39,11 @@ def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     report = kexp.check(getattr(recipes, name))
     assert report.ok, str(report)
-    assert report["one batch"].status == "ok"
+    if name not in (
+        "diffusion_images",
+        "gan_images",
+    ):  # with new noise at each step nothing is learnt by heart
+        assert report["one batch"].status == "ok"
     assert report.figures.run_s == report.figures.epoch_s * report.figures.epochs > 0
     assert list(tmp_path.iterdir()) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from kexp.run.training import Training, head
 from kexp.run.trial import AT_A_CONSTANT_RATE, sampled, set_learning_rate, trial
 from kexp.train.engine_tensorflow import TensorFlowEngine
 from kexp.train.objectives import Crossentropy, Supervised
-from kexp.train.objectives.reconstruction import Reconstruction
+from kexp.train.objectives.reconstruction import Reconstruction, Variational
 
 _CROSSENTROPIES = (
     Crossentropy,
@@ -59,10 +60,10 @@ def learning_findings(training: Training) -> list[Finding]:
     with trial(few, **AT_A_CONSTANT_RATE, weight_decay=0.0, class_weight=None) as engine:
         start = engine.read_state()
         losses, stuck = _probed(engine, few, start)
+        engine.restore_state(start)
         findings += [_first_loss(few, losses), _gradients(few, stuck)]
         # Against another player, or with noise that is new at each step, nothing is learnt by heart.
         if few.objective.task != "generation":
-            engine.restore_state(start)
             findings.append(_one_batch(engine, few, start))
     return findings
 
@@ -195,7 +196,7 @@ def _first_loss(few: Training, losses: list[float]) -> Finding:
 
 
 def _penalty(few: Training) -> float:
-    if few.objective.task == "generation":
+    if not isinstance(few.objective, Supervised | Reconstruction):  # what the model adds is part of the loss
         return 0.0
     raw_outputs(few.model, head(few.data.train, few.batch_size).inputs, few.batch_size)
     return float(sum(few.model.losses))
@@ -319,11 +320,12 @@ def _halved(few: Training, first: float) -> float:
 
 def _least_loss(few: Training) -> float:
     """Return what is left of the loss when everything is known: the entropy of smoothed labels or of grey."""
-    if isinstance(few.objective, Reconstruction) and few.objective.error == "cross_entropy":
+    if isinstance(few.objective, Reconstruction | Variational) and few.objective.error == "cross_entropy":
         inputs = head(few.data.train, few.batch_size).inputs
         assert isinstance(inputs, np.ndarray)
         shares = inputs / (255.0 if inputs.dtype == np.uint8 else 1.0)
-        return float(np.mean(entr(shares) + entr(1 - shares)))
+        numbers = math.prod(inputs.shape[1:]) if isinstance(few.objective, Variational) else 1
+        return numbers * float(np.mean(entr(shares) + entr(1 - shares)))
     smoothing, classes = few.options["label_smoothing"], few.data.spec.outputs
     if not smoothing or not isinstance(_loss_function(few), Crossentropy):
         return 0.0
