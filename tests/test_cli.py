@@ -54,7 +54,7 @@ def test_help_shows_the_ranges_and_defaults_of_a_recipe(run_kexp):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "no_such_recipe"], ["no_such_recipe", "mlp_images"]),
+        (["run", "no_such_recipe"], ["no_such_recipe", "cnn_images"]),
         (["run", "mlp_images", "--epoch", "3"], ["--epoch", "Did you mean --epochs?"]),
         (["run", "mlp_images", "--epochs", "three"], ["--epochs", "three"]),
         (["run", "mlp_images", "--epochs", "0"], ["epochs must be a whole number, 1 or more; received 0"]),

@@ -15,7 +15,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"errors", "ranges", "atomic", "backend"},
+    {"errors", "ranges", "atomic", "backend", "pictures"},
     {"data"},
     {"models"},
     {"train"},
