@@ -16,6 +16,7 @@ from kexp.commands import (
     check,
     find_learning_rate,
     first_line,
+    sample,
     train,
     verify_resume,
     with_help,
@@ -73,7 +74,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative=(), consume_multiple=True),
     )
-    for command in (list_, resume, export, predict, report, reproduce):
+    for command in (list_, resume, export, predict, sample, report, reproduce):
         app.command(command, name=command.__name__.rstrip("_"))
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
     verify.command(
@@ -182,6 +183,8 @@ def resume(run_dir: str, *, quiet: bool = False) -> None:
 def predict(directory: str, inputs: str) -> None:
     """Print what an exported model answers, as CSV: one line per sample, in order.
 
+    Of an autoencoder these are anomaly scores and codes.
+
     Args:
         directory: Folder of an exported model.
         inputs: An image, a CSV or Parquet file with the columns of the training data, a .txt file with a
@@ -189,8 +192,10 @@ def predict(directory: str, inputs: str) -> None:
     """
     from kexp.data.inputs import read_inputs
     from kexp.export import load_exported
+    from kexp.run.predictions import check_answers
 
     exported = load_exported(directory)
+    check_answers(exported.spec)
     samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
     exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)

@@ -1,17 +1,22 @@
-"""What the command line does with a recipe: each function gets the recipe and its arguments."""
+"""What the command line does with a recipe, which each function gets with its arguments; and with samples."""
 
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from kexp.backend import start_tensorflow
 from kexp.errors import InputError
+
+if TYPE_CHECKING:
+    from kexp.export import Exported
+    from kexp.run.result import Result
 
 
 def with_help(recipe: Callable[..., Any], action: Callable[..., None]) -> Callable[..., None]:
@@ -77,15 +82,14 @@ def find_learning_rate(
 
     bind(recipe, *args, **kwargs)
     check_value("steps", steps, Annotated[int, AtLeast(10)])
-    if plot is not None and (not plot.endswith(".png") or not Path(plot).expanduser().parent.is_dir()):
-        raise InputError(f"plot must be a .png file in a folder that exists; received {plot!r}.")
+    drawing = None if plot is None else _png("plot", plot)
     start_tensorflow()
     from kexp.run.learning_rate import lr_find
 
     search = lr_find(recipe, *args, steps=steps, **kwargs)
     print(search)
-    if plot is not None:
-        with replacing(Path(plot).expanduser()) as temporary:
+    if drawing is not None:
+        with replacing(drawing) as temporary:
             search.plot().savefig(temporary, dpi=110)
 
 
@@ -103,6 +107,69 @@ def verify_resume(
     print(report)
     if report.difference is not None:
         sys.exit(1)
+
+
+def sample(
+    directory: str,
+    *,
+    output: str,
+    n: int = 16,
+    seed: int = 0,
+    label: tuple[str, ...] = (),
+    quiet: bool = False,
+) -> None:
+    """Draw images from a generative model or a variational autoencoder, and write them as one picture.
+
+    Args:
+        directory: Folder of a finished run, or of an exported model.
+        output: PNG file to write; replaced if it exists.
+        n: How many images, 1 or more.
+        seed: Of the draws, 0 or more; the same one gives the same images.
+        label: Classes to draw, in turn; by default any.
+        quiet: Print nothing.
+    """
+    from kexp.pictures import grid, save_png
+    from kexp.run.draws import check_draw
+
+    path = _png("output", output)
+    source, classes = _drawn_from(directory)
+    labels = [label[index % len(label)] for index in range(n)] if label else None
+    check_draw(n, seed, labels, classes)
+    if source.spec.kind != "image":
+        raise InputError(
+            f"directory must hold a model of images, whose samples make a picture; {directory} holds one of "
+            f"kind {source.spec.kind!r}."
+        )
+    start_tensorflow()
+    images = source.sample(n, seed=seed, labels=labels)
+    save_png(path, grid(images, len(label) if 1 < len(label) <= n else math.ceil(math.sqrt(n))))
+    if not quiet:
+        print(f"{path}: {n} image{'s' if n > 1 else ''}, seed {seed}.")
+
+
+def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | None]:
+    """Return what is in a folder, and the classes that it draws, before TensorFlow is imported."""
+    from kexp.export import load_exported
+    from kexp.run.draws import drawn_classes
+    from kexp.run.result import load
+
+    path = Path(directory).expanduser()
+    if not path.is_dir():
+        raise InputError(
+            f"directory must be the folder of a finished run or of an exported model; {directory} is none."
+        )
+    if (path / "config.json").is_file():
+        result = load(path)
+        return result, drawn_classes(path / "model.keras", result.spec)
+    exported = load_exported(path)
+    return exported, exported.drawn_classes
+
+
+def _png(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.suffix != ".png" or not path.parent.is_dir() or path.is_dir():
+        raise InputError(f"{name} must be a .png file in a folder that exists; received {value!r}.")
+    return path
 
 
 def _report(result: Any) -> None:

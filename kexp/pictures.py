@@ -11,19 +11,20 @@ from kexp.atomic import replacing
 from kexp.errors import InputError
 
 GAP = 1  # pixels between images
-LEAST = 28  # pixels of an image's shorter side, so that there is something to see
+LEAST = 28  # pixels of an image's shorter side
 _GAP_SHADE = 160  # neither the black nor the white that images end in
 
 
-def grid(images: np.ndarray, columns: int) -> np.ndarray:
+def grid(images: np.ndarray, columns: int, *, least: int = LEAST) -> np.ndarray:
     """Return images beside and below one another, in the order of reading.
 
-    Small ones are enlarged by a whole number, so that their shorter side is of 28 pixels or more.
+    Small ones are enlarged by a whole number, so that there is something to see.
 
     Args:
         images: (n, height, width, channels) uint8, one or more; of 1 or 2 channels the first is grey, of 3 or
             more they are red, green and blue.
         columns: Images beside one another, 1 or more.
+        least: Pixels of an image's shorter side when it is enlarged, 1 or more; default 28.
 
     Returns:
         (height, width, 3) uint8, with a gap of one pixel between images and grey in places left over.
@@ -42,7 +43,7 @@ def grid(images: np.ndarray, columns: int) -> np.ndarray:
         )
     if columns < 1:
         raise InputError(f"columns must be 1 or more; received {columns}.")
-    drawn = _enlarged(_coloured(images))
+    drawn = _enlarged(_coloured(images), least)
     height, width = (side + GAP for side in drawn.shape[1:3])
     rows = -(-len(drawn) // columns)
     whole = np.full((rows * height - GAP, columns * width - GAP, 3), _GAP_SHADE, np.uint8)
@@ -56,8 +57,8 @@ def _coloured(images: np.ndarray) -> np.ndarray:
     return images[..., :3] if images.shape[-1] >= 3 else np.repeat(images[..., :1], 3, axis=-1)
 
 
-def _enlarged(images: np.ndarray) -> np.ndarray:
-    times = -(-LEAST // min(images.shape[1:3]))
+def _enlarged(images: np.ndarray, least: int) -> np.ndarray:
+    times = -(-least // min(images.shape[1:3]))
     return images.repeat(times, axis=1).repeat(times, axis=2)
 
 

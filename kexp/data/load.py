@@ -15,7 +15,7 @@ from kexp.data.embedded import one_long_text, read_embedded
 from kexp.data.files import read_idx_folder, read_npz
 from kexp.data.images import Size, read_folder, resize
 from kexp.data.masks import are_masks, encode_masks
-from kexp.data.spec import Data, Kind, Source, Spec, Task
+from kexp.data.spec import Data, Kind, Source, Spec, TargetTask, Task
 from kexp.data.text import as_text
 from kexp.data.tfds import read_tfds
 from kexp.errors import InputError
@@ -26,7 +26,7 @@ def load(
     *,
     target: str | None = None,
     text: str | None = None,
-    task: Task | None = None,
+    task: TargetTask | None = None,
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
@@ -102,8 +102,8 @@ def load(
 
 
 def _targets(
-    read: Source, kind: Kind, inputs: dict[str, Any], task: Task | None
-) -> tuple[Task, targets.Targets, tuple[str, ...]]:
+    read: Source, kind: Kind, inputs: dict[str, Any], task: TargetTask | None
+) -> tuple[TargetTask, targets.Targets, tuple[str, ...]]:
     """Return the task, the targets by part and the names of the classes, if there are any."""
     labels = {part: y for part, (_, y) in read.parts.items()}
     for wanted, needed in (("segmentation", "image"), ("text", "text")):
@@ -122,7 +122,7 @@ def _targets(
 
 
 def _spec(
-    read: Source, kind: Kind, task: Task, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
+    read: Source, kind: Kind, task: TargetTask, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
 ) -> Spec:
     table = kind == "table"
     numbers = encoded.shape[1] if task == "regression" else 0
@@ -146,10 +146,12 @@ def _require_arguments(
             raise InputError(
                 f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
             )
-    if task not in (None, *get_args(Task)):
-        raise InputError(
-            f"task={task!r}: expected {' or '.join(map(repr, get_args(Task)))}; pass one or leave it out."
-        )
+    if task not in (None, *get_args(TargetTask)):
+        known = " or ".join(map(repr, get_args(TargetTask)))
+        advice = "pass one or leave it out"
+        if task in get_args(Task):
+            advice = "that is what a model does, whatever the targets are, so leave task out"
+        raise InputError(f"task={task!r}: expected {known}; {advice}.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
     if image_size is not None and not _is_size(image_size):
@@ -167,7 +169,7 @@ def _is_size(value: object) -> bool:
 
 
 def _read(
-    source: Any, target: str | None, text: str | None, task: Task | None, image_size: Size | None
+    source: Any, target: str | None, text: str | None, task: TargetTask | None, image_size: Size | None
 ) -> Source:
     place = find(source) if isinstance(source, str | Path) else None
     pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it

@@ -10,7 +10,8 @@ import numpy as np
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 Kind = Literal["image", "series", "text", "table", "array"]
-Task = Literal["classification", "regression", "segmentation", "text", "reconstruction", "generation"]
+TargetTask = Literal["classification", "regression", "segmentation", "text"]
+Task = Literal[TargetTask, "reconstruction", "generation"]
 
 
 def column_name(name: object) -> str:
@@ -40,7 +41,9 @@ class Spec:
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
             (steps, channels), () for text, (columns,) or whatever the array has.
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
-        task: What the targets are: one class, some numbers, a class for each pixel, or another text.
+        task: What a model is to give: one class, some numbers, a class for each pixel, or another text, as
+            the targets are; or its own inputs ("reconstruction") or new samples ("generation"), as only a
+            run has it, whose other fields are the data's.
         outputs: Number of classes, or number of regression targets; 0 where the targets are texts.
         class_names: Names in the order of the class indices; empty for regression and texts.
         columns: The columns of a table, in order, or the one that text came from; else empty.
@@ -142,4 +145,4 @@ class Source:
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     target: str = "target"
-    task: Task | None = None
+    task: TargetTask | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from kexp.data.spec import Task
+from kexp.data.spec import TargetTask
 from kexp.errors import InputError
 
 FASHION = (
@@ -33,8 +33,8 @@ Targets = dict[str, np.ndarray]  # by part
 
 
 def encode(
-    name: str, targets: Mapping[str, object], task: Task | None, class_names: tuple[str, ...] = ()
-) -> tuple[Task, Targets, tuple[str, ...]]:
+    name: str, targets: Mapping[str, object], task: TargetTask | None, class_names: tuple[str, ...] = ()
+) -> tuple[TargetTask, Targets, tuple[str, ...]]:
     """Turn the targets of all parts into class indices or numbers.
 
     Args:
@@ -123,7 +123,7 @@ def _text(name: str, part: str, array: np.ndarray) -> np.ndarray:
     return objects
 
 
-def _task(name: str, train: np.ndarray) -> Task:
+def _task(name: str, train: np.ndarray) -> TargetTask:
     if train.ndim == 2 and _one_hot(train):
         raise InputError(
             f"data {name!r}: the targets are one-hot vectors of shape {train.shape}, expected class indices; "

@@ -23,11 +23,13 @@ class Manifest:
         spec: The data it was made for, with the class names.
         keys: Signature key of every column of a table; of "inputs" for everything else.
         provenance: Whatever the caller recorded: metrics, config, versions.
+        signatures: Names of the functions that are served; empty in exports from before it was written down.
     """
 
     spec: Spec
     keys: dict[str, str]
     provenance: dict[str, Any]
+    signatures: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the content of kexp.json.
@@ -40,6 +42,7 @@ class Manifest:
             "version": VERSION,
             "spec": self.spec.to_json(),
             "keys": self.keys,
+            "signatures": list(self.signatures),
             "provenance": self.provenance,
         }
         try:
@@ -75,7 +78,12 @@ class Manifest:
             raise _damaged(path, error) from error
         _check_version(content, path)
         try:
-            return cls(Spec.from_json(content["spec"]), dict(content["keys"]), dict(content["provenance"]))
+            return cls(
+                Spec.from_json(content["spec"]),
+                dict(content["keys"]),
+                dict(content["provenance"]),
+                tuple(content.get("signatures", ())),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, error) from error
 

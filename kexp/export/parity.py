@@ -15,6 +15,8 @@ import numpy as np
 
 BATCH_SIZES = (1, 3, 64)
 TOLERANCE = 1e-5  # of a number, relative to max(1, |number|)
+# Of a byte of an image: a number between two of them, which rounding takes to either, is not an error.
+LEVELS = 1
 # Of the lead that a drawn answer had over the next one: a sum of differences within the tolerance.
 MARGIN = 1e-4
 TIMEOUT_S = 600
@@ -129,6 +131,8 @@ def _compare(received: Answers, expected: Answers, complaint: str) -> None:
             raise ExportError(f"{complaint}: expected answers of shape {array.shape}, received {shape}")
         if array.dtype.kind == "f":
             _compare_numbers(other[kept], array[kept], complaint)
+        elif array.dtype == np.uint8:
+            _compare_pixels(name, other[kept], array[kept], complaint)
         else:
             _compare_choices(name, other[kept], array[kept], _tied(expected), complaint)
 
@@ -140,6 +144,14 @@ def _compare_numbers(received: np.ndarray, expected: np.ndarray, complaint: str)
     if not difference <= TOLERANCE:  # so that NaN is a difference, too
         raise ExportError(
             f"{complaint}: the largest difference is {difference:.3g}, allowed is {TOLERANCE:g}"
+        )
+
+
+def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, complaint: str) -> None:
+    difference = int(np.abs(received.astype(np.int16) - expected.astype(np.int16)).max(initial=0))
+    if difference > LEVELS:
+        raise ExportError(
+            f"{complaint}: the largest difference of the {name} is {difference} of 255, allowed is {LEVELS}"
         )
 
 

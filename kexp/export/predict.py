@@ -1,8 +1,9 @@
-"""Predictions from an export: TensorFlow alone, no Keras."""
+"""Predictions and samples from an export: TensorFlow alone, no Keras."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,24 +16,27 @@ from kexp.data.spec import Inputs, Spec
 from kexp.errors import InputError
 from kexp.export.keys import ARRAY_KEY
 from kexp.export.manifest import Manifest
-from kexp.run.predictions import Predictions, as_str
+from kexp.run.draws import as_data, check_draw
+from kexp.run.predictions import Predictions, as_str, check_answers, class_names
 
 _BATCH_SIZE = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """An exported model, ready to predict.
+    """An exported model, ready to predict or to make samples.
 
     Attributes:
         directory: The folder of the version that was loaded.
         spec: The data it was made for: shapes, columns, class names.
         provenance: What was recorded at its export: metrics, config, versions.
+        signatures: Names of the functions that it serves.
     """
 
     directory: Path
     spec: Spec
     provenance: dict[str, Any]
+    signatures: tuple[str, ...]
     _keys: dict[str, str] = field(repr=False)
 
     @cached_property
@@ -55,8 +59,10 @@ class Exported:
                 of series; strings for text; for tables a DataFrame or a mapping of columns.
 
         Raises:
-            InputError: The inputs are not what the model was made for, or the export is damaged.
+            InputError: The inputs are not what the model was made for, it makes samples instead, or it is
+                damaged.
         """
+        check_answers(self.spec)
         samples = by_key(as_inputs(inputs, self.spec), self._keys)
         count = len(next(iter(samples.values())))
         parts = [
@@ -66,6 +72,41 @@ class Exported:
         return Predictions.from_named(
             {name: as_str(np.concatenate([part[name] for part in parts])) for name in parts[0]}
         )
+
+    def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
+        """Draw new samples from a generative model or a variational autoencoder.
+
+        Args:
+            n: How many, 1 or more, all at once.
+            seed: Of the draws, default 0, 0 or more; the same one gives the same on the same device.
+            labels: (n,) names or indices of the classes to draw; None (default): classes drawn at random, and
+                the only choice for a model without classes, as an autoencoder is.
+
+        Returns:
+            As `kexp.run.result.Result.sample`.
+
+        Raises:
+            InputError: The model makes no samples, n is below 1, the labels are not n of its classes, or the
+                export is damaged.
+        """
+        import tensorflow as tf
+
+        names = check_draw(n, seed, labels, self.drawn_classes)
+        serve, seeds = self._saved_model.signatures, tf.constant(seed, tf.int64)
+        if names is None:
+            answer = serve["sample"](n=tf.constant(n, tf.int32), seed=seeds)
+        else:
+            answer = serve["sample_class"](label=tf.constant(names), seed=seeds)
+        if self.spec.task == "generation":
+            return answer["image"].numpy()
+        return as_data(answer["reconstruction"].numpy(), self.spec)
+
+    @property
+    def drawn_classes(self) -> tuple[str, ...] | None:
+        """The classes that it draws by name: none for some models, None for one that draws nothing."""
+        if "sample" not in self.signatures:
+            return None
+        return class_names(self.spec) if "sample_class" in self.signatures else ()
 
     def _predict_batch(self, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         import tensorflow as tf
@@ -91,7 +132,7 @@ def load_exported(directory: str | os.PathLike[str]) -> Exported:
     """
     folder = _version_folder(Path(directory).expanduser())
     manifest = Manifest.read(folder)
-    return Exported(folder, manifest.spec, manifest.provenance, manifest.keys)
+    return Exported(folder, manifest.spec, manifest.provenance, manifest.signatures, manifest.keys)
 
 
 def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
@@ -106,6 +147,7 @@ def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]
             This comes before TensorFlow is imported.
     """
     exported = load_exported(directory)
+    check_answers(exported.spec)
     return exported.predict(read_inputs(path, exported.spec))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from kexp.data import Spec, Split
 from kexp.data.spec import Inputs
+from kexp.pictures import grid, png
 from kexp.report import html
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 MASKS = 12  # pictures of a page
 ROWS = 40  # of a table
+_LEAST = 44  # pixels of the shorter side of an image among others
 _LONGEST = 300  # characters of a text
 # Apart from one another for as long as there are colours; a page looks the same whatever is installed.
 _COLOURS = (
@@ -118,12 +118,12 @@ def grey_or_colour(image: np.ndarray) -> np.ndarray:
 
 
 def _picture(name: str, pixels: np.ndarray) -> str:
-    from PIL import Image
+    return html.picture(name, png(pixels))
 
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png")
-    content = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{name}" title="{name}" src="data:image/png;base64,{content}">'
+
+def picture_of(name: str, images: np.ndarray, columns: int) -> str:
+    """Return (n, height, width, channels) uint8 as one picture of a page, large enough to be looked at."""
+    return html.picture(name, png(grid(images, columns, least=_LEAST)))
 
 
 def _table(split: Split, predictions: Predictions, spec: Spec) -> tuple[list[str], list[list[object]]]:

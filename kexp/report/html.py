@@ -127,6 +127,38 @@ def _kind(value: object) -> str:
     return "number" if isinstance(value, (int, float)) else "text"
 
 
+def picture(name: str, content: bytes) -> str:
+    """Return a PNG within the page, with a name for those who do not see it.
+
+    Example:
+        >>> picture('6" <b>', b"")
+        '<img class="grid" alt="6&quot; &lt;b&gt;" title="6&quot; &lt;b&gt;" src="data:image/png;base64,">'
+    """
+    encoded, text = base64.b64encode(content).decode(), escape(name)
+    return f'<img class="grid" alt="{text}" title="{text}" src="data:image/png;base64,{encoded}">'
+
+
+def rows(pairs: Sequence[tuple[str, str]]) -> str:
+    """Return HTML beside HTML, one pair below the other.
+
+    Example:
+        >>> rows([("cat", "<b>yes</b>")])
+        '<div class="rows"><div>cat</div><div><b>yes</b></div></div>'
+    """
+    cells = "".join(f"<div>{left}</div><div>{right}</div>" for left, right in pairs)
+    return f'<div class="rows">{cells}</div>'
+
+
+def shown(name: str, text: str, content: str) -> str:
+    """Return HTML below its heading and a text, which is escaped.
+
+    Example:
+        >>> shown("Samples", "1 < 2", "<hr>")
+        '<section><h2>Samples</h2>\\n<p>1 &lt; 2</p><hr></section>'
+    """
+    return f"<section>{heading(name)}<p>{escape(text)}</p>{content}</section>"
+
+
 def duration(seconds: float) -> str:
     """Return seconds in the two units that matter.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kexp.atomic import read_json
 from kexp.errors import InputError
-from kexp.report import html
+from kexp.report import generated, html, reconstructed
 from kexp.report.drawing import style
 from kexp.report.examples import examples, shown, take
 from kexp.report.record import label
@@ -24,13 +24,14 @@ _PREFIXES = {"training": "", "validation": "val_", "test": "test_"}
 def run_page(result: Result, data: Data | None = None) -> str:
     """Return a page with the figures of a run, its curves and what its model answers on validation data.
 
-    Masks are shown as pictures beside the true ones, with the intersection over union of each class; texts as
-    a table. Samples are those of the validation part, or of the training part when there is none; the test
-    part is only ever measured.
+    Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
+    what comes out again, and what codes and anomaly scores tell; masks as pictures beside the true ones, with
+    the intersection over union of each class; texts as a table. Samples are those of the validation part, or
+    of the training part when there is none; the test part is only ever measured.
 
     Args:
         result: A finished run.
-        data: What it was trained on, default None: no samples are shown.
+        data: What it was trained on, default None: none of it is shown.
 
     Raises:
         InputError: The data are not those of the run.
@@ -48,8 +49,7 @@ def run_page(result: Result, data: Data | None = None) -> str:
     with style():
         curves = html.section("Learning curves", draw_curves(result.history))
     parts = [_summary(result, provenance), _figures(result), _class_figures(result), curves]
-    if data is not None:
-        parts.append(_samples(result, data))
+    parts += _shown(result, data)
     return html.document(f"Run of {provenance['config']['recipe']}", parts, pictures=True)
 
 
@@ -169,6 +169,19 @@ def _class_names(spec: Spec) -> dict[str, str]:
     from kexp.train.iou import metric_names
 
     return dict(zip(metric_names(spec.class_names), spec.class_names, strict=True))
+
+
+def _shown(result: Result, data: Data | None) -> list[str]:
+    """Return sections about what the model answers, or makes."""
+    if result.spec.task == "generation":
+        return generated.sections(result, data)
+    if data is None:
+        return []
+    return (
+        reconstructed.sections(result, data)
+        if result.spec.task == "reconstruction"
+        else [_samples(result, data)]
+    )
 
 
 def _samples(result: Result, data: Data) -> str:

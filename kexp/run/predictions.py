@@ -1,4 +1,4 @@
-"""What a model answers: labels and probabilities, values, masks or texts."""
+"""What a model answers: labels and probabilities, values, masks, texts, or its inputs once more."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ _NAMES = {
     "masks": "mask",
     "texts": "text",
     "log_probabilities": "log_probability",
+    "reconstructions": "reconstruction",
+    "codes": "code",
+    "anomaly_scores": "anomaly_score",
 }
+RECONSTRUCTED = ("reconstruction", "code", "anomaly_score")
+_MOST_CODE = 64  # numbers that a frame shows of a code
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,9 @@ class Predictions:
         texts: (n,) str objects, the answers; texts from texts.
         log_probabilities: (n,) float32, natural logarithm of the answer's probability or, of a model that
             answers nothing, of the text that it was given; texts.
+        reconstructions: (n, ...) float32, the inputs as they come out of their codes; reconstruction.
+        codes: (n, ...) float32; reconstruction.
+        anomaly_scores: (n,) float32, how far inputs and reconstructions are apart; reconstruction.
     """
 
     labels: np.ndarray | None = None
@@ -45,6 +53,9 @@ class Predictions:
     masks: np.ndarray | None = None
     texts: np.ndarray | None = None
     log_probabilities: np.ndarray | None = None
+    reconstructions: np.ndarray | None = None
+    codes: np.ndarray | None = None
+    anomaly_scores: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))
@@ -70,12 +81,13 @@ class Predictions:
 
         Args:
             outputs: (n, spec.outputs) logits, or values for regression; for masks (n, height, width,
-                spec.outputs) logits; for texts a mapping with "text" or "log_probability", (n,) each.
+                spec.outputs) logits; for texts a mapping with "text" or "log_probability", (n,) each; for
+                reconstruction one with "reconstruction", "code" and "anomaly_score".
             spec: What the model was made for.
             from_probabilities: The outputs are probabilities already. Default False.
 
         Raises:
-            InputError: `outputs` has another shape.
+            InputError: `outputs` has another shape, or the task is generation, which has no answers.
 
         Example:
             >>> spec = Spec("array", (4,), "float32", "classification", 2, ("cat", "dog"))
@@ -83,8 +95,11 @@ class Predictions:
             >>> answer.labels.tolist(), answer.probabilities.tolist()
             (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
         """
+        check_answers(spec)
         if spec.task == "text":
             return cls.from_named(outputs)
+        if spec.task == "reconstruction":
+            return cls.from_named(_reconstructed(outputs))
         outputs = np.asarray(outputs, dtype=np.float32)
         wanted = output_shape(spec)
         if outputs.shape[1:] != wanted:
@@ -103,7 +118,8 @@ class Predictions:
     def to_frame(self, spec: Spec) -> pd.DataFrame:
         """Return one row per sample: label and a probability per class, or a column per target.
 
-        Of a mask it is the share of pixels of each class.
+        Of a mask it is the share of pixels of each class, of a reconstruction the anomaly score and the code,
+        "code_0" and so on, which is left out where it has more than 64 numbers.
 
         Args:
             spec: What the model was made for; it names the columns.
@@ -118,6 +134,8 @@ class Predictions:
         if spec.task == "text":
             named = self.named()
             return pd.DataFrame({spec.target if name == "text" else name: named[name] for name in named})
+        if self.anomaly_scores is not None:
+            return self._reconstruction_frame()
         if self.masks is not None:
             shares = [(self.masks == index).mean(axis=(1, 2)) for index in range(spec.outputs)]
             return pd.DataFrame(np.stack(shares, axis=-1), columns=class_names(spec))
@@ -129,6 +147,32 @@ class Predictions:
         frame.insert(0, "label", self.labels)
         return frame
 
+    def _reconstruction_frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = {"anomaly_score": self.anomaly_scores}
+        if self.codes is not None:
+            codes = self.codes.reshape(len(self.codes), -1)
+            if codes.shape[1] <= _MOST_CODE:
+                columns.update({f"code_{index}": column for index, column in enumerate(codes.T)})
+        return pd.DataFrame(columns)
+
+
+def check_answers(spec: Spec) -> None:
+    """Check that a model of this task answers inputs at all.
+
+    Raises:
+        InputError: It makes samples instead.
+
+    Example:
+        >>> check_answers(Spec("image", (8, 8, 1), "uint8", "generation", 10))
+        Traceback (most recent call last):
+        kexp.errors.InputError: predict answers inputs, and this model takes none but makes samples; use
+        sample.
+    """
+    if spec.task == "generation":
+        raise InputError("predict answers inputs, and this model takes none but makes samples; use sample.")
+
 
 def output_shape(spec: Spec) -> tuple[int, ...]:
     """Return the shape of a model's outputs for one sample, where they are numbers.
@@ -139,6 +183,16 @@ def output_shape(spec: Spec) -> tuple[int, ...]:
     """
     pixels = spec.input_shape[:2] if spec.task == "segmentation" else ()
     return (*pixels, spec.outputs)
+
+
+def _reconstructed(outputs: Any) -> dict[str, np.ndarray]:
+    if not isinstance(outputs, Mapping) or not outputs.keys() >= set(RECONSTRUCTED):
+        raise InputError(
+            'outputs must be a mapping with "reconstruction", "code" and "anomaly_score", received '
+            f"{sorted(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__}; record a "
+            "kexp.models.Reconstructor of the model."
+        )
+    return {name: np.asarray(outputs[name], dtype=np.float32) for name in RECONSTRUCTED}
 
 
 def as_str(array: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,8 @@ from kexp.data import load as load_data
 from kexp.data.inputs import as_inputs
 from kexp.data.spec import Inputs
 from kexp.errors import InputError
-from kexp.run.predictions import Predictions, as_str
+from kexp.run.draws import as_data, check_draw
+from kexp.run.predictions import Predictions, as_str, check_answers
 from kexp.run.samples import load_samples
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ class Result:
 
     @cached_property
     def model(self) -> keras.Model:
-        """The trained model, raw inputs in; outputs as in training, or for texts what answers them."""
+        """The trained model, raw inputs in; outputs as in training, or what answers in its place."""
         import keras
 
         import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
@@ -60,7 +62,7 @@ class Result:
         return keras.models.load_model(self.run_dir / "model.keras")
 
     def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
-        """Return labels and probabilities, values, masks or texts for raw inputs.
+        """Return labels and probabilities, values, masks, texts or reconstructions for raw inputs.
 
         Args:
             inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, strings,
@@ -68,10 +70,39 @@ class Result:
             batch_size: Samples per call of the model, default 256.
 
         Raises:
-            InputError: The inputs are not what the model was trained on.
+            InputError: The inputs are not what the model was trained on, or it makes samples instead.
         """
+        check_answers(self.spec)
         outputs = raw_outputs(self.model, as_inputs(inputs, self.spec), batch_size)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
+
+    def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
+        """Draw new samples from a generative model or a variational autoencoder.
+
+        Args:
+            n: How many, 1 or more, all at once.
+            seed: Of the draws, default 0, 0 or more; the same one gives the same on the same device.
+            labels: (n,) names or indices of the classes to draw; None (default): classes drawn at random, and
+                the only choice for a model without classes, as an autoencoder is.
+
+        Returns:
+            (n, height, width, channels) uint8, or of an autoencoder what it reconstructs of random codes,
+            (n, ...) uint8 where the data is, else float32.
+
+        Raises:
+            InputError: The model makes no samples, n is below 1, or the labels are not n of its classes.
+
+        Example:
+            >>> load(run_dir).sample(3)
+            Traceback (most recent call last):
+            kexp.errors.InputError: sample draws from models that make samples (generation, or a variational
+            autoencoder), and this is none of them; use predict.
+        """
+        if self.spec.task == "generation":
+            return self.model.sample(n, seed=seed, labels=labels)
+        variational = self.spec.task == "reconstruction" and self.model.variational
+        check_draw(n, seed, labels, () if variational else None)
+        return as_data(np.asarray(self.model.sample(n, seed)), self.spec)
 
     def evaluate(self, data: Data | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
         """Return loss and metrics on the test part of a data set, or all of it when it has none.
@@ -81,12 +112,18 @@ class Result:
             batch_size: Samples per call, default 256.
 
         Raises:
-            InputError: The data does not fit the model.
+            InputError: The data does not fit the model, or its figures are of other kinds than those of
+                answers and targets.
         """
         if self.spec.task == "text":
             raise InputError(
                 "evaluate measures classes, numbers and masks, this run's model answers with texts; compare "
                 "predict(texts) with what you expect, by kexp.data.token_error_rate and the like."
+            )
+        if self.spec.task in ("reconstruction", "generation"):
+            raise InputError(
+                f"evaluate compares answers with targets, of which {self.spec.task} has none; the run's "
+                "metrics hold what was measured of it."
             )
         chosen = data if isinstance(data, Data) else load_data(data, validation=0.0)
         if chosen.spec.outputs != self.spec.outputs or chosen.spec.task != self.spec.task:
@@ -123,20 +160,22 @@ class Result:
         # Export stands above the run in the order of imports, so it is fetched when asked for.
         from kexp.export import export_saved_model
 
-        samples = load_samples(self.run_dir / "samples.npz", self.spec)
+        asked: dict[str, Any] = {}
+        if self.spec.task != "generation":
+            samples = load_samples(self.run_dir / "samples.npz", self.spec)
+            asked = {"samples": samples, "expected": self.predict(samples)}
         return export_saved_model(
             self.model,
             self.spec,
             directory,
-            samples=samples,
-            expected=self.predict(samples),
+            **asked,
             provenance=self.provenance(),
             from_probabilities=not self.from_logits,
             overwrite=overwrite,
         )
 
     def report(self, path: str | os.PathLike[str] | None = None, *, data: Data | None = None) -> Path:
-        """Write a page with the figures, the curves and what the model answers on validation data.
+        """Write a page with the figures, the curves and what the model answers on validation data, or makes.
 
         Args:
             path: An HTML file in a folder that exists; default: report.html in the run folder.

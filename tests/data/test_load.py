@@ -78,3 +78,9 @@ def test_series_with_a_gap_are_refused():
     x[11, 2, 1] = np.nan
     with pytest.raises(InputError, match=r"1 train samples hold NaN.*sample 11"):
         load((x, Y))
+
+
+@pytest.mark.parametrize("task", ["reconstruction", "generation"])
+def test_what_only_a_model_does_is_no_task_of_data(task):
+    with pytest.raises(InputError, match=f"task='{task}'.*that is what a model does.*so leave task out"):
+        load("digits", task=task)

@@ -108,6 +108,30 @@ def test_values_may_differ_in_proportion_to_their_size(monkeypatch):
         check(VALUES)
 
 
+@pytest.mark.parametrize(("apart", "passes"), [(1, True), (-1, True), (2, False), (-2, False)])
+def test_a_byte_of_an_image_may_be_off_by_one(monkeypatch, apart, passes):
+    images = np.full((2, 4, 4, 1), 128, np.uint8)
+    other = images.copy()
+    other[1, 2, 3] += np.int8(apart).astype(np.uint8)
+    answers = {f"sample/0/{call}/image": other for call in (1, 2)}
+    monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
+    checks = [Check("sample", {}, {"image": images}, ())]
+    if passes:
+        check_parity(Path("saved"), checks)
+        return
+    with pytest.raises(
+        ExportError, match="call of sample computes something else: the largest difference of the image is 2"
+    ):
+        check_parity(Path("saved"), checks)
+
+
+def test_other_whole_numbers_are_exact(monkeypatch):
+    answers = {f"sample/0/{call}/index": np.array([1, 3], np.int32) for call in (1, 2)}
+    monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
+    with pytest.raises(ExportError, match="the index of sample 1 is 3, not 2"):
+        check_parity(Path("saved"), [Check("sample", {}, {"index": np.array([1, 2], np.int32)}, ())])
+
+
 def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
     with pytest.raises(
         ExportError, match=r"does not run in a fresh process \(exit status 1\):[\s\S]*saved_model"

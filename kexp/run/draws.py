@@ -1,0 +1,112 @@
+"""What can be drawn from a model that makes samples, known before it is loaded."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from kexp.data.spec import Spec
+from kexp.errors import InputError, nearest
+from kexp.pictures import shades
+from kexp.ranges import AtLeast, check_value
+
+_SHOWN = 12  # names in a message
+
+
+def drawn_classes(model_file: Path, spec: Spec) -> tuple[str, ...] | None:
+    """Return the classes that a recorded model draws by name: none for some, None if it draws nothing.
+
+    Keras is not asked, whose import takes seconds.
+
+    Args:
+        model_file: The model.keras of a run.
+        spec: Of the run.
+
+    Raises:
+        InputError: The file is absent or damaged.
+    """
+    if spec.task not in ("generation", "reconstruction"):
+        return None
+    try:
+        with zipfile.ZipFile(model_file) as archive:
+            config = json.loads(archive.read("config.json"))["config"]
+        if spec.task == "generation":
+            return tuple(config["class_names"])
+        return () if _variational(config["autoencoder"]["config"]) else None
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{model_file} cannot be read ({error}); the run is damaged, train it again."
+        ) from error
+
+
+def _variational(config: dict[str, Any]) -> bool:
+    """Return whether the encoder gives two outputs, a mean and a variance."""
+    encoder = next(layer for layer in config["layers"] if layer["name"] == "encoder")
+    outputs = encoder["config"]["output_layers"]
+    return len(outputs) == 2 and all(isinstance(output, list) for output in outputs)
+
+
+def check_draw(
+    n: int, seed: int, labels: Sequence[str | int] | None, classes: Sequence[str] | None
+) -> list[str] | None:
+    """Check what is asked of a model that makes samples, and return the names of the classes asked for.
+
+    Args:
+        n: How many samples, 1 or more.
+        seed: 0 or more.
+        labels: A name or index for each sample, or None.
+        classes: What the model draws by name; empty: it has no classes; None: it draws nothing.
+
+    Raises:
+        InputError: An argument cannot be used.
+
+    Example:
+        >>> check_draw(2, 0, ["dog", 0], ("cat", "dog"))
+        ['dog', 'cat']
+        >>> check_draw(1, 0, ["dig"], ("cat", "dog"))
+        Traceback (most recent call last):
+        kexp.errors.InputError: labels must be names of classes, cat, dog, or their indices; received 'dig'
+        (did you mean 'dog'?).
+    """
+    if classes is None:
+        raise InputError(
+            "sample draws from models that make samples (generation, or a variational autoencoder), and this "
+            "is none of them; use predict."
+        )
+    check_value("n", n, Annotated[int, AtLeast(1)])
+    check_value("seed", seed, Annotated[int, AtLeast(0)])
+    if labels is None:
+        return None
+    if not classes:
+        raise InputError("labels must be left out for a model that was trained without classes.")
+    if len(labels) != n:
+        raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
+    return [_name(label, classes) for label in labels]
+
+
+def _name(label: Any, classes: Sequence[str]) -> str:
+    whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
+    if whole and 0 <= int(label) < len(classes):
+        return classes[int(label)]
+    if label in classes:
+        return str(label)
+    known = ", ".join(classes[:_SHOWN]) + (", …" if len(classes) > _SHOWN else "")
+    raise InputError(
+        f"labels must be names of classes, {known}, or their indices; received {label!r}"
+        f"{nearest(str(label), classes)}."
+    )
+
+
+def as_data(reconstructions: np.ndarray, spec: Spec) -> np.ndarray:
+    """Return reconstructions as the data has its samples: numbers from 0 to 1 as bytes where that has bytes.
+
+    Example:
+        >>> as_data(np.array([[0.0, 1.0]]), Spec("image", (1, 2, 1), "uint8", "reconstruction", 0)).tolist()
+        [[0, 255]]
+    """
+    return shades(reconstructions) if spec.dtype == "uint8" else reconstructions

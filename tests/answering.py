@@ -1,0 +1,83 @@
+"""Finished runs of autoencoders and of models that make images, none of them trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import kexp
+from kexp.atomic import read_json
+from kexp.data import Data
+from kexp.run.result import Result
+from kexp.run.samples import save_samples
+
+CLASSES = tuple("0123456789")
+SHAPE = (8, 8, 1)
+
+
+def run_of(model: Any, task: str, folder: Path, like: Path, data: Data | None = None) -> Result:
+    """Return a run that another one was copied for, with a model in place of its own.
+
+    Args:
+        model: What answers or makes samples.
+        task: "reconstruction" or "generation".
+        folder: A new one.
+        like: The folder of a finished run on the digits.
+        data: What the run is said to be on, default the digits.
+    """
+    data = data or kexp.data.load("digits")
+    shutil.copytree(like, folder)
+    model.save(folder / "model.keras")
+    save_samples(folder / "samples.npz", data)
+    spec = replace(data.spec, task=task).to_json()
+    for name, changes in (
+        ("result", {"spec": spec}),
+        ("env", {"data": {"name": data.name, "fingerprint": data.fingerprint}}),
+    ):
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({**read_json(path), **changes}))
+    return kexp.load(folder)
+
+
+def autoencoder(*, variational: bool = False, code: int = 5) -> Any:
+    """Return the answers of an autoencoder of digits."""
+    _seed()
+    make, hidden = (kexp.models.vae, (16,)) if variational else (kexp.models.autoencoder, ())
+    return kexp.models.Reconstructor(make(SHAPE, code=code, hidden=hidden))
+
+
+def table_autoencoder(data: Data) -> Any:
+    """Return the answers of an autoencoder of a table."""
+    _seed()
+    preprocessing = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
+    whole = kexp.models.autoencoder(preprocessing.output_shape[1:], code=4, dtype="float32")
+    return kexp.models.Reconstructor(whole, preprocessing, error="squared")
+
+
+def gan(*, classes: bool = False) -> Any:
+    """Return a generative adversarial network of digits whose images differ from one another."""
+    _seed()
+    count = len(CLASSES) if classes else None
+    generator = kexp.models.gan_generator(SHAPE, latent=4, classes=count, filters=(8,))
+    discriminator = kexp.models.gan_discriminator(SHAPE, classes=count, filters=(8,))
+    for weight in generator.trainable_weights:
+        weight.assign(20 * weight)  # weights of the start give nothing but grey
+    return kexp.models.GAN(generator, discriminator, class_names=CLASSES if classes else ())
+
+
+def diffusion(*, classes: bool = False) -> Any:
+    """Return a diffusion model of digits."""
+    _seed()
+    count = len(CLASSES) if classes else None
+    network = kexp.models.diffusion_unet(SHAPE, classes=count, filters=(4, 8))
+    names = CLASSES if classes else ()
+    return kexp.models.Diffusion(network, steps=20, sample_steps=3, class_names=names)
+
+
+def _seed() -> None:
+    import keras
+
+    keras.utils.set_random_seed(7)
