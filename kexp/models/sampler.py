@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kexp.errors import InputError, nearest
+from kexp.data.asked import asked_classes
 from kexp.models.endpoints import Endpoint
 from kexp.models.gan import pixels_from_tanh
 from kexp.ranges import AtLeast, check_value
@@ -61,7 +61,10 @@ class Sampler(keras.Model, ABC):
         """Draw as `sample` does, and return the images and their (n,) int32 classes, None without classes."""
         check_value("n", n, Annotated[int, AtLeast(1)])
         check_value("seed", seed, Annotated[int, AtLeast(0)])
-        numbers = self._classes_drawn(n, seed) if labels is None else self._indices(labels, n)
+        if labels is None:
+            numbers = self._classes_drawn(n, seed)
+        else:
+            numbers = asked_classes(labels, n, self.class_names)
         images = np.asarray(self._compiled(np.asarray(numbers, "int32"), np.int64(seed)))
         return images, np.asarray(numbers) if self.class_names else None
 
@@ -105,26 +108,6 @@ class Sampler(keras.Model, ABC):
         return tf.random.stateless_uniform(
             [n], seeds, 0, max(1, len(self.class_names)), tf.int32, alg="philox"
         )
-
-    def _indices(self, labels: Sequence[str | int], n: int) -> np.ndarray:
-        if not self.class_names:
-            raise InputError("labels must be None for a model that was trained without classes.")
-        if len(labels) != n:
-            raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
-        indices = []
-        for label in labels:
-            whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
-            if whole and 0 <= int(label) < len(self.class_names):
-                indices.append(int(label))
-            elif label in self.class_names:
-                indices.append(self.class_names.index(str(label)))
-            else:
-                hint = nearest(str(label), self.class_names)
-                raise InputError(
-                    f"labels must be names of classes, {', '.join(self.class_names[:12])}, or their indices; "
-                    f"received {label!r}{hint}."
-                )
-        return np.array(indices, "int32")
 
     def _served(self, n: Any, seed: Any) -> dict[str, Any]:
         return self._answered(self._classes_drawn(n, seed), seed)

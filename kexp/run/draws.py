@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from kexp.data.asked import asked_classes
 from kexp.data.spec import Spec
-from kexp.errors import InputError, nearest
+from kexp.errors import InputError
 from kexp.pictures import shades
 from kexp.ranges import AtLeast, check_value
-
-_SHOWN = 12  # names in a message
 
 
 def drawn_classes(model_file: Path, spec: Spec) -> tuple[str, ...] | None:
@@ -82,24 +81,7 @@ def check_draw(
     check_value("seed", seed, Annotated[int, AtLeast(0)])
     if labels is None:
         return None
-    if not classes:
-        raise InputError("labels must be left out for a model that was trained without classes.")
-    if len(labels) != n:
-        raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
-    return [_name(label, classes) for label in labels]
-
-
-def _name(label: Any, classes: Sequence[str]) -> str:
-    whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
-    if whole and 0 <= int(label) < len(classes):
-        return classes[int(label)]
-    if label in classes:
-        return str(label)
-    known = ", ".join(classes[:_SHOWN]) + (", …" if len(classes) > _SHOWN else "")
-    raise InputError(
-        f"labels must be names of classes, {known}, or their indices; received {label!r}"
-        f"{nearest(str(label), classes)}."
-    )
+    return [classes[index] for index in asked_classes(labels, n, classes)]
 
 
 def as_data(reconstructions: np.ndarray, spec: Spec) -> np.ndarray:
