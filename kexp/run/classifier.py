@@ -164,10 +164,11 @@ def _read(path: Path) -> keras.Model:
 
 
 def _own(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> Features:
-    if data.spec.kind != "image" or data.spec.task != "classification":
+    spec = data.spec
+    if spec.kind != "image" or spec.task != "classification" or spec.outputs < 2:
         raise InputError(
             f"classifier must be given for data other than images in classes; {data.name} is of kind "
-            f"{data.spec.kind}, for {data.spec.task}, so give the folder of a finished run of classification "
+            f"{spec.kind}, for {spec.task} with {spec.outputs} outputs, so give the folder of a finished run of classification "
             "of such inputs, or a .keras file."
         )
     return Features("cnn", lambda: _trained(data, folder, seed, epochs, quiet))
