@@ -84,8 +84,8 @@ def _labelled_files(folder: Path) -> list[tuple[Path, str]]:
         files += [(image, path.name) for image in images]
     if not files:
         raise InputError(
-            f"image folder {folder}: expected a folder of images per class, received none; put images that have "
-            "no classes into a single one."
+            f"image folder {folder}: expected a folder of images per class, received none; put images "
+            "that have no classes into a single one."
         )
     return files
 

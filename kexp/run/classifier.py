@@ -168,8 +168,8 @@ def _own(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> Featu
     if spec.kind != "image" or spec.task != "classification" or spec.outputs < 2:
         raise InputError(
             f"classifier must be given for data other than images in classes; {data.name} is of kind "
-            f"{spec.kind}, for {spec.task} with {spec.outputs} outputs, so give the folder of a finished run of classification "
-            "of such inputs, or a .keras file."
+            f"{spec.kind}, for {spec.task} with {spec.outputs} outputs, so give the folder of a finished run "
+            "of classification of such inputs, or a .keras file."
         )
     return Features("cnn", lambda: _trained(data, folder, seed, epochs, quiet))
 
