@@ -215,7 +215,7 @@ def test_a_classifier_that_cannot_be_used_is_refused_at_once_in_one_sentence(dig
             r"of \(28, 28, 1\) uint8 images as fashion_mnist_small has; .* \(8, 8, 1\) uint8",
         ),
         (iris, None, "classifier must be given .* iris is of kind table, for classification"),
-        (masks, None, "classifier must be given .* masks is of kind image, for segmentation with 3 outputs, so give"),
+        (masks, None, "classifier must be given .* masks is of kind image, for segmentation with 2"),
     ]
     for data, classifier, words in cases:
         with pytest.raises(InputError, match=words) as refused:
