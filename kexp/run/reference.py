@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-_RISING = ("accuracy", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "score", "similarity")
+_RISING = (
+    *("accuracy", "auc", "auroc", "dice", "diversity", "f1", "iou", "precision", "r2", "rarest", "recall"),
+    *("recognised", "score", "similarity"),
+)
 
 
 def better(metric: str) -> Literal["max", "min"]:
