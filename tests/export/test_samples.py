@@ -203,9 +203,10 @@ def test_raw_inputs_of_a_table_go_in_by_column_at_every_signature_that_takes_the
             lambda: (answering.gan(), "generation"),
             "call of serving_default .*: the largest difference of the image is",
         ),
-        (
+        pytest.param(
             lambda: (answering.autoencoder(), "reconstruction"),
             r"a batch of \d+ computes something else: the largest difference is",
+            marks=slow,
         ),
     ],
 )
@@ -227,6 +228,7 @@ def test_a_weight_that_changes_after_it_was_measured_leaves_no_export(
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_another_code_than_the_one_measured_is_refused(digits_run, tmp_path):
     run = answering.run_of(answering.autoencoder(), "reconstruction", tmp_path / "run", digits_run)
     samples = kexp.data.load("digits").test.inputs[:64]

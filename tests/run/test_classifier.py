@@ -95,6 +95,7 @@ def test_a_killed_classifier_goes_on_to_the_same_weights(digits, trained, tmp_pa
     np.testing.assert_array_equal(again.features(images(digits)), expected)
 
 
+@pytest.mark.slow
 def test_training_around_it_is_bit_identical_whether_it_is_trained_or_loaded_or_not_there(tmp_path):
     def weights(name, **arguments):
         result = measured(run_dir=str(tmp_path / name), quiet=True, **arguments)

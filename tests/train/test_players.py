@@ -89,7 +89,7 @@ def test_the_generator_has_a_turn_at_each_step_that_is_a_multiple_of_the_critics
 @pytest.mark.parametrize(
     ("build", "objective"),
     [
-        (gan, kexp.objectives.adversarial()),
+        pytest.param(gan, kexp.objectives.adversarial(), marks=pytest.mark.slow),
         pytest.param(diffusion, kexp.objectives.denoising(), marks=pytest.mark.slow),
         (vae, kexp.objectives.variational()),
     ],
@@ -129,6 +129,7 @@ def test_a_step_in_two_batches_is_the_step_in_one_where_nothing_is_drawn(digits)
         np.testing.assert_allclose(one, other, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_the_average_of_the_generator_is_what_is_kept_and_the_discriminator_stays_as_it_is(digits, tmp_path):
     options = {"epochs": 2, "batch_size": 8, "quiet": True, "learning_rate": 1e-2}
     objective = kexp.objectives.adversarial()
@@ -141,6 +142,7 @@ def test_the_average_of_the_generator_is_what_is_kept_and_the_discriminator_stay
     assert not any(same(kept[None][0], kept[0.9][0]))
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_after_each_epoch_and_the_same_ones_again(digits, tmp_path):
     for name in ("one", "two"):
         kexp.fit(
