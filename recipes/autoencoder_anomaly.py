@@ -19,7 +19,7 @@ REFERENCES = (
         "test_auroc",
         0.9,
         0.0,
-        "goal of this project for the mean of digits",
+        "goal of this project, for the mean of digits",
     ),
 )
 

@@ -25,10 +25,13 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
         >>> figure = draw_curves({"loss": [0.5, 0.3], "val_loss": [0.6, 0.4]})
         >>> [axes.get_title() for axes in figure.axes]
         ['loss']
+        >>> [axes.get_title() for axes in draw_curves({"loss": [0.5], "val_frechet_cnn_1000": [9.0]}).axes]
+        ['loss', 'frechet cnn 1000']
     """
     from matplotlib.figure import Figure
 
-    names = [name for name in history if not name.startswith(("val_", _OF_A_CLASS))]
+    stems = dict.fromkeys(name.removeprefix("val_") for name in history)
+    names = [name for name in stems if not name.startswith(_OF_A_CLASS)]
     classes = [name for name in history if name.startswith(_OF_A_CLASS)]
     count = len(names) + bool(classes)
     columns = min(count, _COLUMNS)
@@ -36,9 +39,9 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
     figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
     for number, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, number + 1)
-        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+        for key, label, colour in ((name, "training", "C0"), (f"val_{name}", "validation", "C1")):
             if key in history:
-                _draw(axes, history[key], label)
+                _draw(axes, history[key], label, colour)
         _finish(axes, name.replace("_", " "))
     if classes:
         axes = figure.add_subplot(rows, columns, count)
@@ -54,8 +57,8 @@ def _draw_classes(axes: Axes, history: dict[str, list[float]], classes: list[str
     _finish(axes, f"iou of each class, {'validation' if validated else 'training'}")
 
 
-def _draw(axes: Axes, values: list[float], label: str) -> None:
-    axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, label=label)
+def _draw(axes: Axes, values: list[float], label: str, colour: str | None = None) -> None:
+    axes.plot(range(1, len(values) + 1), values, marker="o", markersize=3, label=label, color=colour)
 
 
 def _finish(axes: Axes, title: str) -> None:
