@@ -122,6 +122,7 @@ def _dots(axes: Axes, points: np.ndarray, shade: str, name: str | None) -> None:
 
     steps = np.tile([Path.MOVETO, Path.LINETO], len(points))
     path = Path(np.repeat(points, 2, axis=0), steps)
+    path.should_simplify = False  # lines without length would be left out of a path of many
     axes.add_patch(
         PathPatch(path, facecolor="none", edgecolor=shade, linewidth=3.2, capstyle="round", alpha=0.8)
     )
