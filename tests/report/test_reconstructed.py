@@ -11,7 +11,7 @@ from kexp.data import Split
 from kexp.pictures import shades
 from kexp.report import run_page
 from kexp.report.codes import draw_map, draw_scores, plane
-from kexp.report.drawing import inline_svg
+from kexp.report.drawing import inline_svg, style
 from tests import answering
 from tests.report.test_page import HOSTILE, Reader
 from tests.report.test_run_page import pixels
@@ -172,7 +172,7 @@ def test_few_samples_are_enough_for_a_page(variational, data):
 
 def test_the_map_has_a_dot_for_each_of_many_codes():
     points = np.random.default_rng(0).normal(size=(600, 2))
-    figure = draw_map(plane(points), np.arange(600) % 2, ("cat", "dog"))
-    drawing = inline_svg(figure, "map")
+    with style():
+        drawing = inline_svg(draw_map(plane(points), np.arange(600) % 2, ("cat", "dog")), "map")
     dots = max(re.findall(r' d="([^"]+)"', drawing), key=len).count("M")
     assert dots == 300
