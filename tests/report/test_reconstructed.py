@@ -174,5 +174,5 @@ def test_the_map_has_a_dot_for_each_of_many_codes():
     points = np.random.default_rng(0).normal(size=(600, 2))
     with style():
         drawing = inline_svg(draw_map(plane(points), np.arange(600) % 2, ("cat", "dog")), "map")
-    dots = max(re.findall(r' d="([^"]+)"', drawing), key=len).count("L")  # a place that no line leaves is not drawn
-    assert dots == 300
+    longest = max(re.findall(r' d="([^"]+)"', drawing), key=len)
+    assert longest.count("L") == 300  # a place that no line leaves is not drawn
