@@ -20,14 +20,14 @@ def one_class(data: Data, normal: str | None = None) -> Data:
     Ruff et al. 2018, "Deep one-class classification", section 4.
 
     Args:
-        data: For classification, with a test part.
+        data: For classification.
         normal: Name of the class that is normal; None (default): the first one.
 
     Returns:
         Data of two classes: 0, the normal one, and 1, anything else.
 
     Raises:
-        InputError: The data are for another task, have no test part, or have no such class.
+        InputError: The data are for another task, or have no such class.
 
     Example:
         >>> import kexp
@@ -35,10 +35,10 @@ def one_class(data: Data, normal: str | None = None) -> Data:
         >>> data.spec.class_names, set(data.train.targets.tolist()), data.test.targets.mean().round(2).item()
         (('3', 'not 3'), {0}, 0.9)
     """
-    if data.spec.task != "classification" or data.test is None:
+    if data.spec.task != "classification":
         raise InputError(
-            "data must have classes and a test part, so that there are anomalies to be found; "
-            f"{data.name} is for {data.spec.task}{'' if data.test else ', without a test part'}."
+            f"data must have classes, one of which is normal; {data.name} is for {data.spec.task}, so give other "
+            "data."
         )
     names = class_names(data.spec)
     normal = names[0] if normal is None else normal
@@ -55,7 +55,7 @@ def one_class(data: Data, normal: str | None = None) -> Data:
         data,
         train=_only(data.train, index),
         validation=None if validation is None else _only(validation, index),
-        test=read_only(data.test.inputs, (data.test.targets != index).astype(np.int32)),
+        test=data.test and read_only(data.test.inputs, (data.test.targets != index).astype(np.int32)),
         spec=replace(data.spec, outputs=2, class_names=(normal, f"not {normal}")),
         fingerprint=hashlib.sha256(f"{data.fingerprint} one class {normal!r}".encode()).hexdigest(),
     )

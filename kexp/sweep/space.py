@@ -221,7 +221,8 @@ def _by_itself(parameter: inspect.Parameter) -> list[Dimension]:
         choices = get_args(inner)
         return [Dimension(name, "choice", choices=choices, condition=condition)] if len(choices) > 1 else []
     ranges = [limit for limit in ranges_of(annotation) if isinstance(limit, Between)]
-    if ranges and (default is not None or get_origin(inner) is not tuple):
+    # A tuple that is None by default has no length to search over.
+    if ranges and (default is not None or tuple not in _scalars(annotation)):
         return _ranged(parameter, ranges[0], condition)
     return []
 

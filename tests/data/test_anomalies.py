@@ -32,11 +32,10 @@ def test_so_it_is_of_a_table():
     ("data", "normal", "complaint"),
     [
         (lambda: kexp.data.load("digits"), "ten", "normal must be a class of digits, 0, 1, 2"),
-        (lambda: kexp.data.load("diabetes"), None, "data must have classes and a test part"),
-        (lambda: kexp.data.load("digits", test=0.0), None, "without a test part"),
+        (lambda: kexp.data.load("diabetes"), None, "data must have classes, one of which is normal"),
     ],
 )
-def test_what_has_no_such_class_or_no_test_is_one_sentence(data, normal, complaint):
+def test_what_has_no_such_class_is_one_sentence(data, normal, complaint):
     with pytest.raises(InputError, match=complaint):
         one_class(data(), normal)
 
