@@ -37,8 +37,8 @@ def one_class(data: Data, normal: str | None = None) -> Data:
     """
     if data.spec.task != "classification":
         raise InputError(
-            f"data must have classes, one of which is normal; {data.name} is for {data.spec.task}, so give other "
-            "data."
+            f"data must have classes, one of which is normal; {data.name} is for {data.spec.task}, so give "
+            "other data."
         )
     names = class_names(data.spec)
     normal = names[0] if normal is None else normal
