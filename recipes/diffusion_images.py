@@ -2,33 +2,56 @@
 
 Source: Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models"; Song, Meng and Ermon 2021,
 "Denoising diffusion implicit models"; Ho and Salimans 2022, "Classifier-free diffusion guidance".
+
+Command: kexp run diffusion_images --data mnist --filters 32 64 96 --patch 2 --epochs 9 --ema 0.999
+    --unlabelled 0.2 --sample-steps 50 --quality-samples 500 --seed S
+Time: DIFF_TIME
+Score: DIFF_SCORE
 """
 
 from typing import Annotated, Literal
 
 import kexp
-from kexp import AtLeast, Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+
+_MNIST = {"data": "mnist", "filters": (32, 64, 96), "patch": 2, "epochs": 9, "ema": 0.999, "unlabelled": 0.2}
+REFERENCES = (
+    Reference(
+        {**_MNIST, "sample_steps": 50, "quality_samples": 500},
+        "test_recognised_cnn_500",
+        0.95,
+        0.0,
+        "goal of this project",
+    ),
+)
 
 
 @kexp.recipe(
-    epochs=10, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup=0.05, ema=0.999, clip_norm=1.0
+    references=REFERENCES,
+    epochs=40,
+    batch_size=64,
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup=0.05,
+    ema=0.99,
+    clip_norm=1.0,
 )
 def diffusion_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
     conditional: bool | None = None,
-    filters: Annotated[tuple[int, ...], AtLeast(4)] = (32, 64, 96),
+    filters: Annotated[tuple[int, ...], AtLeast(4)] = (32, 64),
     patch: Annotated[int, AtLeast(1)] = 1,
     steps: Annotated[int, AtLeast(2)] = 250,
     noise: Literal["linear", "cosine"] = "cosine",
     predicts: Literal["epsilon", "x0", "v"] = "v",
     unlabelled: Annotated[float, Between(0.0, 1.0)] = 0.1,
     sampler: Literal["ddpm", "ddim"] = "ddim",
-    sample_steps: Annotated[int, AtLeast(1)] = 50,
-    guidance: Annotated[float, AtLeast(0.0)] = 0.0,
+    sample_steps: Annotated[int, AtLeast(1)] = 25,
+    guidance: Annotated[float, AtLeast(0.0)] = 1.0,
     classifier: str | None = None,
-    quality_samples: Annotated[int, AtLeast(100)] = 1000,
+    quality_samples: Annotated[int, AtLeast(100)] = 250,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Train a diffusion model on images.

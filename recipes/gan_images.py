@@ -2,15 +2,29 @@
 
 Source: Goodfellow et al. 2014, "Generative adversarial nets"; Radford, Metz and Chintala 2016, "Unsupervised
 representation learning with deep convolutional generative adversarial networks".
+
+Command: kexp run gan_images --data mnist --epochs 5 --normalization batch --no-spectral --seed S
+Time: GAN_TIME
+Score: GAN_SCORE
 """
 
 from typing import Annotated, Literal
 
 import kexp
-from kexp import AtLeast, Between, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+
+REFERENCES = (
+    Reference(
+        {"data": "mnist", "epochs": 5, "normalization": "batch", "spectral": False},
+        "test_recognised_cnn_1000",
+        0.95,
+        0.0,
+        "goal of this project",
+    ),
+)
 
 
-@kexp.recipe(epochs=20, batch_size=64, learning_rate=5e-4, momentum=0.5, ema=0.99)
+@kexp.recipe(references=REFERENCES, epochs=60, batch_size=64, learning_rate=5e-4, momentum=0.5, ema=0.99)
 def gan_images(
     data: str = "digits",
     *,
@@ -20,8 +34,8 @@ def gan_images(
     latent: Annotated[int, Between(8, 256, log=True)] = 64,
     generator_filters: Annotated[tuple[int, ...], Between(16, 512, log=True)] | None = None,
     discriminator_filters: Annotated[tuple[int, ...], Between(16, 512, log=True)] = (64, 128, 256),
-    normalization: kexp.Normalization = "batch",
-    spectral: bool = False,
+    normalization: kexp.Normalization = "none",
+    spectral: bool = True,
     critic_steps: Annotated[int, AtLeast(1)] = 1,
     discriminator_rate: Annotated[float, Between(0.25, 4.0, log=True)] = 1.0,
     classifier: str | None = None,
