@@ -72,7 +72,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         version=f"kexp {__version__}",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(negative=(), consume_multiple=True),
+        default_parameter=Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=True),
     )
     for command in (list_, resume, export, predict, sample, report, reproduce):
         app.command(command, name=command.__name__.rstrip("_"))

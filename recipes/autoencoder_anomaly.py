@@ -8,7 +8,7 @@ Time: ANOM_TIME on two CPU cores
 Score: ANOM_SCORE
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import kexp
 from kexp import Between, Reference, TrainOptions, Unpack
@@ -61,22 +61,17 @@ def autoencoder_anomaly(
         kinds=("image", "table", "array"),
     )
     dataset = kexp.data.one_class(dataset, normal)
-    options = {"code": code, "activation": activation, "normalization": normalization, "noise": noise}
+    options: dict[str, Any] = {"code": code, "activation": activation, "normalization": normalization}
+    options |= {"noise": noise, "dtype": "uint8" if dataset.spec.kind == "image" else "float32"}
     if dataset.spec.kind == "image":
         objective, preprocessing = kexp.objectives.reconstruction(), None
-        model = kexp.models.convolutional_autoencoder(
-            dataset.spec.input_shape, filters=filters, dtype=dataset.spec.dtype, **options
-        )
+        shape = dataset.spec.input_shape
+        model = kexp.models.convolutional_autoencoder(shape, filters=filters, **options)
     else:
         objective = kexp.objectives.reconstruction("squared")
         preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
-        model = kexp.models.autoencoder(
-            preprocessing.output_shape[1:],
-            hidden=hidden,
-            dtype="float32",
-            code_activation="linear",
-            **options,
-        )
+        options |= {"hidden": hidden, "code_activation": "linear"}
+        model = kexp.models.autoencoder(preprocessing.output_shape[1:], **options)
     answers = kexp.models.Reconstructor(model, preprocessing, error=objective.error)
     scores = {"auroc": kexp.data.area_under_roc}
     return kexp.fit(

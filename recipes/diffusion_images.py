@@ -29,7 +29,6 @@ REFERENCES = (
 @kexp.recipe(
     references=REFERENCES,
     epochs=40,
-    batch_size=64,
     learning_rate=2e-3,
     schedule="cosine",
     warmup=0.05,
@@ -78,9 +77,8 @@ def diffusion_images(
     )
     labelled = dataset.spec.task == "classification" if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
-    network = kexp.models.diffusion_unet(
-        dataset.spec.input_shape, classes=len(names) or None, filters=filters, patch=patch
-    )
+    shape, classes = dataset.spec.input_shape, len(names) or None
+    network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
     sampling = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
     model = kexp.models.Diffusion(
         network, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
