@@ -3,9 +3,15 @@
 Source: Goodfellow et al. 2014, "Generative adversarial nets"; Radford, Metz and Chintala 2016, "Unsupervised
 representation learning with deep convolutional generative adversarial networks".
 
-Command: kexp run gan_images --data mnist --epochs 5 --normalization batch --no-spectral --seed S
-Time: GAN_TIME
-Score: GAN_SCORE
+Command: kexp run gan_images --data mnist --epochs 5 --normalization batch --no-spectral
+Time: 19 minutes on two CPU cores beside other programs; 0.23 s of CPU time a step
+Score: of 1,000 samples a classifier with 99.4 % test accuracy, trained on the way, recognises 99.3 % as the
+    class that was asked for; Fréchet distance to the test part 0.71 (95 % interval 0.37 to 1.12), where as
+    many training images have 0.51 and samples of vae_images 38.7 on the same features; precision 0.85,
+    recall 0.80. One seed. Settings were chosen on validation data
+UNCOND
+Small images of few grey levels, as digits are, give themselves away to a strong discriminator: hence the
+defaults, which in 60 epochs and 30 s have a Fréchet distance of 2.9 on validation data of digits, one seed.
 """
 
 from typing import Annotated, Literal

@@ -326,3 +326,8 @@ def test_an_interruption_speaks_of_a_checkpoint_only_where_there_is_one(call_kex
     assert (done.returncode, done.stderr) == (130, "kexp: interrupted.\n")
     done = call_kexp("run", "mlp_images")
     assert done.stderr == "kexp: interrupted; the same line goes on from the last checkpoint.\n"
+
+
+def test_a_flag_that_is_on_by_itself_or_undecided_can_be_switched_off(run_kexp):
+    for recipe, flag in (("lstm_series", "--no-bidirectional"), ("gan_images", "--no-conditional")):
+        assert_mistake(run_kexp("run", recipe, flag, "--epochs", "0"), "epochs must be a whole number")
