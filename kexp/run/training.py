@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.data import Data, Split, Stream, Task
+from kexp.data import Data, Split, Stream
 from kexp.errors import InputError
 from kexp.run.checks import (
     check_answers,
@@ -171,7 +171,7 @@ def prepare(
         objective=objective,
         options=options,
         batch_size=batch_size,
-        callbacks=(*callbacks, *_callbacks_for(options, ready, objective.task)),
+        callbacks=(*callbacks, *_callbacks_for(options, ready, objective)),
         augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
         sample_weight=sample_weight,
         answers=answers,
@@ -227,17 +227,19 @@ def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
     return np.asarray(asked, np.float32)
 
 
-def _callbacks_for(options: TrainOptions, data: Data, task: Task) -> list[keras.callbacks.Callback]:
+def _callbacks_for(options: TrainOptions, data: Data, objective: Objective) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = []
+    makes_samples = objective.task == "generation"
     if options["schedule"] == "plateau":
-        callbacks.append(Plateau())
+        # The loss of a model that makes samples says little or nothing of them.
+        callbacks.append(Plateau(objective.monitor, mode="min") if makes_samples else Plateau())
     if options["ema"] is not None:
         callbacks.append(ExponentialAverage())
     if options["swa"] is not None:
         start = round(options["swa"] * options["epochs"])
         # Of a stream, the sample in memory says too little about the statistics of batch normalisation, and
         # what makes images does not take any.
-        unknown = isinstance(data.train, Stream) or task == "generation"
+        unknown = isinstance(data.train, Stream) or makes_samples
         inputs = None if unknown else data.train.inputs
         callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
     return callbacks

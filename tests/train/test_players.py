@@ -221,3 +221,13 @@ def test_beta_1_of_adam_is_the_momentum_that_was_asked_for(digits):
     assert [optimizer.beta_1 for optimizer in engine.optimizers] == [0.5, 0.5]
     engine = engine_of(vae(), digits, kexp.objectives.variational(), momentum=0.7, optimizer="nesterov")
     assert engine.optimizers[0].momentum == 0.7
+
+
+def test_the_learning_rate_is_lowered_when_samples_get_no_better(digits):
+    quality = kexp.Quality(kexp.Features("any", lambda: None), samples=50)
+    objective = kexp.objectives.adversarial(quality=quality)
+    training = instead_of_training(
+        lambda it: it, kexp.fit, gan(), digits, objective=objective, batch_size=8, schedule="plateau"
+    )
+    (plateau,) = training.callbacks
+    assert (plateau.monitor, plateau.mode) == ("val_frechet_any_50", "min")
