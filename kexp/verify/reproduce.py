@@ -187,8 +187,8 @@ def _line(reference: Reference) -> str:
 
     def words() -> Iterator[str]:
         for name, value in reference.args.items():
-            yield f"--{name.replace('_', '-')}"
-            if value is not True:
+            yield f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
+            if not isinstance(value, bool):
                 yield " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
     return " ".join(words()) or "(defaults)"

@@ -8,7 +8,7 @@ import kexp
 from kexp import Reference, TrainOptions, Unpack
 from kexp.cli import main
 from kexp.errors import InputError
-from kexp.verify.reproduce import reproduce, write_table
+from kexp.verify.reproduce import Reproduced, reproduce, write_table
 
 SHORT = {"data": "iris", "epochs": 2}
 
@@ -88,3 +88,9 @@ def test_references_of_recipes_are_of_their_own_arguments_and_say_where_they_are
         for reference in recipe.references:
             assert reference.source
             json.dumps(dict(reference.args))
+
+
+def test_arguments_are_written_as_the_command_line_takes_them():
+    arguments = {"flip": True, "bidirectional": False, "hidden": (8, 4), "code": None}
+    row = Reproduced("flowers", Reference(arguments, "loss", 1, 0, ""), (1.0,)).row()
+    assert "`--flip --no-bidirectional --hidden 8 4 --code None`" in row
