@@ -9,7 +9,11 @@ Score: of 1,000 samples a classifier with 99.4 % test accuracy, trained on the w
     class that was asked for; Fréchet distance to the test part 0.71 (95 % interval 0.37 to 1.12), where as
     many training images have 0.51 and samples of vae_images 38.7 on the same features; precision 0.85,
     recall 0.80. One seed. Settings were chosen on validation data
-UNCOND
+
+Without classes: --data mnist --epochs 3 --normalization batch --no-spectral --no-conditional
+Time: 13 minutes beside other programs
+Score: Fréchet distance 5.2 (4.5 to 5.9); the rarest digit has 0.56, the commonest 1.42 times a tenth of the
+    samples. One seed
 Small images of few grey levels, as digits are, give themselves away to a strong discriminator: hence the
 defaults, which in 60 epochs and 30 s have a Fréchet distance of 2.9 on validation data of digits, one seed.
 """

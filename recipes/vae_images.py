@@ -5,9 +5,9 @@ Source: Kingma and Welling 2014, "Auto-encoding variational Bayes"; with another
 
 Command: kexp run vae_images --data mnist --epochs 30 --schedule cosine --seed S
 Time: 5 minutes on two CPU cores beside other programs
-Score: MNIST test negative ELBO 99.1 nats, one seed; the bound of 50 codes is 95.0 nats on the first 1,000 test
-    images. A logistic regression on the code has 88.4 % right, and of the 10 training images with the nearest
-    codes 90.3 % have the class of a test image
+Score: MNIST test negative ELBO 99.1 nats, one seed; the bound of 50 codes is 95.0 nats on the first 1,000
+    test images. A logistic regression on the code has 88.4 % right, and of the 10 training images with the
+    nearest codes 90.3 % have the class of a test image
 """
 
 from typing import Annotated
