@@ -6,10 +6,10 @@ Source: Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models"; So
 Command: kexp run diffusion_images --data mnist --filters 32 64 96 --patch 2 --epochs 9 --ema 0.999
     --unlabelled 0.2 --sample-steps 50 --quality-samples 500 --seed S
 Time: 29 minutes on two CPU cores beside other programs, 30 minutes of CPU time
-Score: of 500 samples a classifier with 99.4 % test accuracy recognises 99.8 % as the class that was asked for.
-    Fréchet distance of 1,000 of them to the test part 1.17, and by DDPM with all 250 steps 0.93, where as
-    many training images have 0.51 and samples of vae_images 38.7. Without a class: 9.3 and by DDPM 5.4; the
-    rarest digit has 0.78, the commonest 1.38 times a tenth of the samples. One seed
+Score: of 500 samples a classifier with 99.4 % test accuracy recognises 99.8 % as the class that was asked
+    for. Fréchet distance of 1,000 of them to the test part 1.17, and by DDPM with all 250 steps 0.93, where
+    as many training images have 0.51 and samples of vae_images 38.7. Without a class: 9.3 and by DDPM 5.4;
+    the rarest digit has 0.78, the commonest 1.38 times a tenth of the samples. One seed
 """
 
 from typing import Annotated, Literal

@@ -14,6 +14,7 @@ Without classes: --data mnist --epochs 3 --normalization batch --no-spectral --n
 Time: 13 minutes beside other programs
 Score: Fréchet distance 5.2 (4.5 to 5.9); the rarest digit has 0.56, the commonest 1.42 times a tenth of the
     samples. One seed
+
 Small images of few grey levels, as digits are, give themselves away to a strong discriminator: hence the
 defaults, which in 60 epochs and 30 s have a Fréchet distance of 2.9 on validation data of digits, one seed.
 """
