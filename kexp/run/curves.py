@@ -34,7 +34,7 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
     names = [name for name in stems if not name.startswith(_OF_A_CLASS)]
     classes = [name for name in history if name.startswith(_OF_A_CLASS)]
     count = len(names) + bool(classes)
-    columns = min(count, _COLUMNS)
+    columns = min(max(count, 2), _COLUMNS)  # one panel alone would fill a page
     rows = -(-count // columns)
     figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
     for number, name in enumerate(names):
