@@ -5,14 +5,15 @@ defaults are the first network of blog.keras.io/building-autoencoders-in-keras.h
 cross-entropy on MNIST is 0.093, that of its convolutional network 0.094.
 
 Command: kexp run autoencoder_images --data mnist --epochs 20 --schedule cosine --learning-rate 0.002 --seed S
-Time: DENSE_TIME on two CPU cores
-Score: DENSE_SCORE
+Time: 110 s on two CPU cores beside other programs
+Score: MNIST test binary cross-entropy 0.0919 ± 0.0007, mean and deviation of 3 seeds (0 to 2: 0.0927, 0.0916,
+    0.0915). A logistic regression on the code of seed 0 has 89.2 % right
 
 Convolutional, with a code of 128 numbers:
 Command: kexp run autoencoder_images --data mnist --network convolutional --code None --epochs 30
     --schedule cosine --learning-rate 0.005 --seed S
-Time: CONV_TIME on two CPU cores
-Score: CONV_SCORE
+Time: 19 minutes on two CPU cores beside other programs
+Score: MNIST test binary cross-entropy 0.0887, one seed. In 15 epochs 0.0933 and 0.0948, two seeds
 """
 
 from typing import Annotated, Literal
