@@ -70,7 +70,8 @@ def fit(
             takes them as its input "previous", and what that makes of the inputs as "source".
         answers: A model that contains `model`, and is recorded, asked and exported in place of it and of
             `preprocessing`: for texts as targets, from (batch,) strings to a mapping with "text" (batch,) or
-            "log_probability" (batch,), such as `kexp.models.transcriber` gives.
+            "log_probability" (batch,), such as `kexp.models.transcriber` gives. None (default): of an
+            autoencoder's objective a `kexp.models.Reconstructor`, else both as they are.
         scores: By name, functions from a part of the raw data and what `answers` gives for it to a figure, or
             to several by what their names end in; measured on validation and test data when training has
             ended.

@@ -161,6 +161,7 @@ def prepare(
         objective, ready = _supervised(model, ready, options, loss, metrics)
     else:
         check_objective(objective, model, ready, options, loss, metrics)
+        answers = objective.answers(model, preprocessing) if answers is None else answers
         data = replace(data, spec=replace(data.spec, task=objective.task))
     _tell_directions(callbacks, objective)
     return Training(

@@ -231,3 +231,17 @@ def test_the_learning_rate_is_lowered_when_samples_get_no_better(digits):
     )
     (plateau,) = training.callbacks
     assert (plateau.monitor, plateau.mode) == ("val_frechet_any_50", "min")
+
+
+def test_an_autoencoder_is_recorded_as_what_answers_for_it(digits, tmp_path):
+    objective = kexp.objectives.variational()
+    result = kexp.fit(
+        vae(), digits, objective=objective, epochs=1, batch_size=8, quiet=True, run_dir=str(tmp_path / "run")
+    )
+    answers = kexp.load(tmp_path / "run").predict(digits.train.inputs[:5])
+    assert (result.spec.task, answers.codes.shape, len(answers.anomaly_scores)) == (
+        "reconstruction",
+        (5, 3),
+        5,
+    )
+    assert answers.reconstructions.shape == (5, 8, 8, 1)

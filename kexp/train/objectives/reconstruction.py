@@ -14,6 +14,7 @@ from kexp.data import Data, Task
 from kexp.errors import InputError
 from kexp.models.autoencoders import decoder, encoder
 from kexp.models.codes import bernoulli_loss, gaussian_kl
+from kexp.models.reconstructor import Reconstructor
 from kexp.train.objectives.base import Losses, Objective
 from kexp.train.step import Step
 
@@ -83,6 +84,9 @@ class Reconstruction(Objective):
     def check(self, model: keras.Model, data: Data) -> None:
         check_same_shape(model, data)
 
+    def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+        return Reconstructor(model, preprocessing, error=self.error)
+
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
         outputs = model(inputs, training=step.training)
         total = missed(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
@@ -105,6 +109,9 @@ class Variational(Objective):
                 f"model must be a variational autoencoder, such as kexp.models.vae builds; the code of "
                 f"{model.name!r} has no distribution."
             )
+
+    def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+        return Reconstructor(model, preprocessing, error=self.error)
 
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
         # By parts, with draws of the engine's: the layer between them draws in training alone.
