@@ -122,6 +122,7 @@ def test_training_around_it_is_bit_identical_whether_it_is_trained_or_loaded_or_
         np.testing.assert_array_equal(one, another)
 
 
+@pytest.mark.slow
 def test_it_trains_also_where_a_recipe_is_only_looked_at_and_under_another_precision(digits, tmp_path):
     def look(training):
         features = classifier_features(digits, None, str(tmp_path), quiet=True)

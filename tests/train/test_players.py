@@ -116,6 +116,7 @@ def test_what_goes_on_from_a_state_between_two_steps_ends_bit_for_bit_as_what_wa
     assert len([name for name in state if name.startswith("optimizer of")]) > 20
 
 
+@pytest.mark.slow
 def test_a_step_in_two_batches_is_the_step_in_one_where_nothing_is_drawn(digits):
     ends = []
     for batch_size, accumulate in ((4, 1), (2, 2)):
@@ -163,6 +164,7 @@ def test_samples_are_drawn_after_each_epoch_and_the_same_ones_again(digits, tmp_
     assert first != second
 
 
+@pytest.mark.slow
 def test_players_that_compete_are_not_stopped_by_a_loss_that_grows(digits):
     model = gan()
     engine = engine_of(model, digits, kexp.objectives.adversarial(), spike=1.1, learning_rate=0.05)
