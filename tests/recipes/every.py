@@ -15,8 +15,15 @@ TINY: dict[str, dict[str, Any]] = {
     "transformer_lm": {"width": 32, "depth": 1},
     "unet_segmentation": {"samples": (600, 60, 64)},
 }
+MAKE_SAMPLES = ("diffusion_images", "gan_images")
 QUICK = ("mlp_images", "mlp_tabular")  # texts and series have tests of their own
 
 
 def every_recipe() -> list[Any]:
     return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in recipes.__all__]
+
+
+def tiny(name: str, classifier: str) -> dict[str, Any]:
+    """Return arguments that make a recipe small; samples are measured by a classifier that is trained."""
+    measured = {"classifier": classifier} if name in MAKE_SAMPLES else {}
+    return {**TINY.get(name, {}), **measured}

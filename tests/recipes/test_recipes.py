@@ -9,15 +9,15 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.run.samples import load_samples
-from tests.recipes.every import TINY, every_recipe
+from tests.recipes.every import every_recipe, tiny
 
 
 @pytest.mark.filterwarnings("ignore:Samples have collapsed")  # three tiny epochs do not make them diverse
 @pytest.mark.parametrize("name", every_recipe())
-def test_a_recipe_learns_records_and_exports(name, tmp_path):
+def test_a_recipe_learns_records_and_exports(name, tmp_path, digits_run):
     recipe = getattr(recipes, name)
     options = {"epochs": 3, "quiet": True, "run_dir": str(tmp_path / "run")}
-    result = recipe(**TINY.get(name, {}), **options)
+    result = recipe(**tiny(name, str(digits_run)), **options)
     if name != "gan_images":  # whose players have losses that rise as well as fall
         assert result.history["loss"][-1] < result.history["loss"][0]
     assert all(np.isfinite(value) for value in result.metrics.values())

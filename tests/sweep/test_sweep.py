@@ -17,6 +17,7 @@ from kexp.errors import InputError
 from kexp.sweep.result import load_sweep
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
+from tests.recipes.every import MAKE_SAMPLES
 from tests.sweep.planted_recipes import planted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,7 @@ LINE = {"trials": 5, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", 
 _CALL = """
 import json, sys
 import kexp.sweep
+from tests.recipes.every import MAKE_SAMPLES
 from tests.sweep.planted_recipes import planted
 kexp.sweep(planted, **json.loads(sys.argv[1]))
 """
@@ -268,6 +270,8 @@ def test_pruning_stops_what_is_behind_and_the_budget_stops_all(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.__all__)
-def test_every_recipe_sweeps_with_no_space_given(name, tmp_path):
-    found = sweep(getattr(recipes, name), trials=2, fast_dev_run=True, quiet=True, dir=tmp_path / "sweep")
+def test_every_recipe_sweeps_with_no_space_given(name, tmp_path, digits_run):
+    own = {"classifier": str(digits_run)} if name in MAKE_SAMPLES else {}
+    options = {"fast_dev_run": True, "quiet": True, "dir": tmp_path / "sweep", **own}
+    found = sweep(getattr(recipes, name), trials=2, **options)
     assert [trial.state for trial in found.trials] == ["completed", "completed"]

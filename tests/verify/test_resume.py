@@ -6,7 +6,7 @@ import kexp
 from kexp import recipes
 from kexp.errors import InputError
 from kexp.recipes import mlp_images
-from tests.recipes.every import TINY
+from tests.recipes.every import tiny
 from tests.verify import sequence_recipes
 from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
@@ -31,8 +31,8 @@ def test_so_does_one_on_text_and_one_on_padded_series(recipe):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.__all__)
-def test_every_recipe_ends_as_if_it_had_been_left_alone(name):
-    arguments = {**TINY.get(name, {}), "epochs": 2}
+def test_every_recipe_ends_as_if_it_had_been_left_alone(name, digits_run):
+    arguments = {**tiny(name, str(digits_run)), "epochs": 2}
     report = kexp.verify.resume(getattr(recipes, name), kills=1, **arguments)
     assert report.difference is None, str(report)
 
