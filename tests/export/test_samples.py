@@ -57,7 +57,7 @@ slow = pytest.mark.slow
     ("name", "signatures"),
     [
         pytest.param("autoencoder", ENCODING, marks=slow),
-        ("vae", {*ENCODING, "sample"}),
+        pytest.param("vae", {*ENCODING, "sample"}, marks=slow),
         ("table", ENCODING),
         pytest.param("gan", SAMPLING, marks=slow),
         ("classes", {*SAMPLING, "sample_class"}),
@@ -74,7 +74,7 @@ def test_all_that_a_model_answers_is_served_and_written_down(exported, name, sig
     assert set(tf.saved_model.load(str(directory / "1")).signatures) == signatures
 
 
-@pytest.mark.parametrize("name", ["vae", "table"])
+@pytest.mark.parametrize("name", [pytest.param("vae", marks=slow), "table"])
 def test_an_autoencoders_export_answers_as_its_run(exported, name):
     case = exported(name)
     data = kexp.data.load("breast_cancer" if name == "table" else "digits")
@@ -87,7 +87,9 @@ def test_an_autoencoders_export_answers_as_its_run(exported, name):
     assert answer.to_frame(case.run.spec).columns[0] == "anomaly_score"
 
 
-@pytest.mark.parametrize("name", ["vae", "classes", pytest.param("diffusion", marks=slow)])
+@pytest.mark.parametrize(
+    "name", [pytest.param("vae", marks=slow), "classes", pytest.param("diffusion", marks=slow)]
+)
 def test_an_export_draws_what_its_run_draws(exported, name):
     case = exported(name)
     loaded = load_exported(case.directory)
@@ -122,6 +124,7 @@ def test_an_export_that_makes_samples_predicts_nothing(exported, tmp_path):
         kexp.export.predict_file(directory, tmp_path / "absent.png")
 
 
+@slow
 def test_signatures_answer_by_hand_where_kexp_cannot_be_imported(exported, tmp_path):
     script = """
 import json, sys
