@@ -42,6 +42,17 @@ def run_of(model: Any, task: str, folder: Path, like: Path, data: Data | None = 
     return kexp.load(folder)
 
 
+def runs_in(folder: Path, like: Path) -> dict[str, Result]:
+    """Return runs of all kinds by name, in folders of their own; see `run_of`."""
+    models = {
+        "gan": (gan(), "generation"),
+        "classes": (gan(classes=True), "generation"),
+        "vae": (autoencoder(variational=True), "reconstruction"),
+        "autoencoder": (autoencoder(), "reconstruction"),
+    }
+    return {name: run_of(model, task, folder / name, like) for name, (model, task) in models.items()}
+
+
 def autoencoder(*, variational: bool = False, code: int = 5) -> Any:
     """Return the answers of an autoencoder of digits."""
     _seed()

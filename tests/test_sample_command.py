@@ -15,17 +15,7 @@ from tests import answering
 
 @pytest.fixture(scope="module")
 def runs(digits_run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    models = {
-        "gan": (answering.gan(), "generation"),
-        "classes": (answering.gan(classes=True), "generation"),
-        "vae": (answering.autoencoder(variational=True), "reconstruction"),
-        "autoencoder": (answering.autoencoder(), "reconstruction"),
-    }
-    return {
-        name: answering.run_of(model, task, folder / name, digits_run)
-        for name, (model, task) in models.items()
-    }
+    return answering.runs_in(tmp_path_factory.mktemp("runs"), digits_run)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.data.images import Size, resize
-from kexp.data.spec import Data, Split
+from kexp.data.spec import Data, Split, class_names
 from kexp.data.splits import TEST_SEED, read_only
 from kexp.errors import InputError
 
@@ -83,7 +83,7 @@ def canvases(
             inputs, targets = (np.stack(arrays) for arrays in zip(*drawn, strict=True))
             parts[part] = read_only(inputs, targets)
     described = (data.fingerprint, tuple(size), *counts.values(), *objects, *scale, clutter, seed)
-    names = data.spec.class_names or tuple(str(index) for index in range(data.spec.outputs))
+    names = class_names(data.spec)
     return replace(
         data,
         train=parts["train"],

@@ -104,10 +104,8 @@ class Sampler(keras.Model, ABC):
         """Return (n,) int32, 0 where there are no classes."""
         import tensorflow as tf
 
-        seeds = ops.stack([ops.cast(seed, "int64"), ops.cast(_CLASSES, "int64")])
-        return tf.random.stateless_uniform(
-            [n], seeds, 0, max(1, len(self.class_names)), tf.int32, alg="philox"
-        )
+        end = max(1, len(self.class_names))
+        return tf.random.stateless_uniform([n], _seeds(seed, _CLASSES), 0, end, tf.int32, alg="philox")
 
     def _served(self, n: Any, seed: Any) -> dict[str, Any]:
         return self._answered(self._classes_drawn(n, seed), seed)
@@ -135,5 +133,9 @@ def normal(shape: Any, seed: Any, number: Any) -> Any:
     """Return float32 of a shape, standard normal: the draw of this number, 1 or more, of a seed."""
     import tensorflow as tf
 
-    seeds = ops.stack([ops.cast(seed, "int64"), ops.cast(number, "int64")])
-    return tf.random.stateless_normal(shape, seeds, alg="philox")
+    return tf.random.stateless_normal(shape, _seeds(seed, number), alg="philox")
+
+
+def _seeds(seed: Any, number: Any) -> Any:
+    """Return (2,) int64, what TensorFlow draws from."""
+    return ops.stack([ops.cast(seed, "int64"), ops.cast(number, "int64")])

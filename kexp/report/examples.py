@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.data import Spec, Split
+from kexp.data import Spec, Split, class_names
 from kexp.data.spec import Inputs
 from kexp.pictures import grid, png
 from kexp.report import html
@@ -70,7 +70,7 @@ def colour(index: int) -> str:
 
 
 def _legend(spec: Spec) -> str:
-    names = spec.class_names or tuple(str(index) for index in range(spec.outputs))
+    names = class_names(spec)
     entries = [
         f'<span><i style="background:{colour(index)}"></i>{escape(name)}</span>'
         for index, name in enumerate(names)
@@ -132,7 +132,7 @@ def _table(split: Split, predictions: Predictions, spec: Spec) -> tuple[list[str
     if spec.kind == "text":
         columns["input"] = [short(text) for text in split.inputs]
     if predictions.labels is not None and predictions.probabilities is not None:
-        names = spec.class_names or tuple(str(index) for index in range(spec.outputs))
+        names = class_names(spec)
         columns["expected"] = [names[index] for index in split.targets]
         columns["answer"] = list(predictions.labels)
         columns["its probability"] = [float(row.max()) for row in predictions.probabilities]
