@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 
 from kexp.errors import InputError
 
@@ -25,8 +26,11 @@ def require_tensorflow() -> None:
         raise InputError(f"KERAS_BACKEND must be tensorflow for kexp; received {backend!r}, so unset it.")
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
     """Import TensorFlow with its start-up notices, which C++ writes past Python, off the terminal.
+
+    Args:
+        begin: Called before TensorFlow looks for its devices, after which it cannot become a worker.
 
     Raises:
         InputError: TensorFlow is not installed.
@@ -39,6 +43,8 @@ def start_tensorflow() -> None:
     try:
         import tensorflow as tf
 
+        if begin is not None:
+            begin()
         tf.config.list_logical_devices()
         # On a CPU without AVX-512 oneDNN says once that this is not for it; masks would have it said later.
         tf.transpose([[True]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -21,16 +22,17 @@ from kexp.commands import (
     verify_resume,
     with_help,
 )
-from kexp.errors import InputError, TrainingDiverged
+from kexp.errors import InputError, TrainingDiverged, WorkerLost
 
 _MISTAKE = 2
+_WORKER_LOST = 75
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
     The code is 0 when it did what was asked, 1 when a check did not hold, 2 for a mistake that the
-    user can mend, and 130 or 143 after SIGINT or SIGTERM, which save the state of a run first.
+    user can mend, 75 when another worker is gone, and 130 or 143 after SIGINT or SIGTERM, which save the state of a run first.
     """
     sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
 
@@ -46,6 +48,11 @@ def _exit_code(arguments: list[str]) -> int:
     except TrainingDiverged as divergence:
         _say(str(divergence))
         return 1
+    except WorkerLost as loss:
+        _say(str(loss))
+        sys.stdout.flush()
+        # TensorFlow would wait at its end for the worker that is gone.
+        os._exit(_WORKER_LOST)
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "signal_number", signal.SIGINT)
         resumable = arguments[:1] in (["run"], ["resume"], ["sweep"])

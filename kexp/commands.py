@@ -46,8 +46,14 @@ def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
     from kexp.run.recipe import bind
 
-    bind(recipe, *args, **kwargs)
-    start_tensorflow()
+    options = bind(recipe, *args, **kwargs)
+
+    def begin() -> None:
+        from kexp.train.strategy import join_workers
+
+        join_workers(options)
+
+    start_tensorflow(begin)
     result = recipe(*args, **kwargs)
     if not kwargs.get("quiet"):
         _report(result)

@@ -47,3 +47,11 @@ class TrainingDiverged(ArithmeticError):
         self.samples = samples
         self.loss = loss
         self.gradient_norm = gradient_norm
+
+
+class WorkerLost(ConnectionError):
+    """One of several processes that train together is gone, or never came.
+
+    The others stop; the run's last checkpoint is kept. The command line prints the message alone and exits
+    with code 75.
+    """

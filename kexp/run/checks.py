@@ -11,9 +11,17 @@ import tensorflow as tf
 
 from kexp.data import Data, Stream
 from kexp.errors import InputError
+from kexp.models.layers import batch_normalizations
 from kexp.run.predictions import output_shape
 from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions
+from kexp.train.workers import Workers
+
+_STRATEGIES = {
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
+    "tpu": tf.distribute.TPUStrategy,
+}
 
 
 def check_stream(
@@ -52,14 +60,35 @@ def check_model(model: keras.Model, options: TrainOptions) -> None:
             f"precision must be that of the model, which does not compute in {wanted}; build it with "
             f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
         )
-    strategy = tf.distribute.get_strategy()
-    wants_many = options["strategy"] == "mirrored" and not isinstance(
-        strategy, tf.distribute.MirroredStrategy
-    )
-    if wants_many or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
+    strategy, asked = tf.distribute.get_strategy(), options["strategy"]
+    elsewhere = asked in _STRATEGIES and not isinstance(strategy, _STRATEGIES[asked])
+    if elsewhere or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
+        name = asked if elsewhere else "mirrored"
         raise InputError(
             "model must be built in the scope of the strategy that it is trained with; build it and call fit "
-            "inside `with kexp.scope('mirrored'):`, as recipes do."
+            f"inside `with kexp.scope({name!r}):`, as recipes do."
+        )
+
+
+def check_replicas(model: keras.Model, options: TrainOptions, last_batch: int) -> None:
+    """Refuse what several replicas, or the processes that they are in, cannot have.
+
+    Args:
+        model: What is trained.
+        options: Complete training options.
+        last_batch: Samples of the smallest batch of an epoch.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if options["batch_size"] == "auto" and (Workers().count > 1 or options["scale_by_replicas"]):
+        raise InputError(
+            "batch_size must be a number for several workers, of which one may run out of memory alone, and "
+            "for scale_by_replicas; received 'auto'."
+        )
+    if not options["sync_normalization"] and last_batch < replicas and batch_normalizations(model):
+        raise InputError(
+            f"sync_normalization must be True where a batch has fewer samples than there are replicas, which "
+            f"leaves some without statistics; the last batch of an epoch has {last_batch} for {replicas}, so "
+            "choose another batch_size, or leave it out."
         )
 
 

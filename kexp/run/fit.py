@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import shutil
 import time
@@ -19,7 +20,7 @@ from kexp.data import Data, Split
 from kexp.errors import InputError
 from kexp.run.curves import draw_curves
 from kexp.run.environment import describe_environment
-from kexp.run.folder import RunFolder
+from kexp.run.folder import Elsewhere, RunFolder
 from kexp.run.intercept import caught
 from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
@@ -27,10 +28,12 @@ from kexp.run.samples import save_samples
 from kexp.run.training import Score, Training, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
 from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.evaluation import Held, measured_by
+from kexp.train.evaluation import Held
 from kexp.train.loop import Loop
+from kexp.train.measures import measured_by
 from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions, Unpack, complete
+from kexp.train.workers import Workers
 
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
@@ -125,14 +128,22 @@ def fit(
     )
     caught(training)
     environment = describe_environment(training.raw, options["seed"])
-    folder.check_same_data(environment)
-    engine = training.engine()
-    _check_space(engine, folder.path, quiet=options["quiet"])
-    with _full_disk_explained(folder.path):
+    workers = Workers()
+    folder = (RunFolder if workers.chief else Elsewhere)(
+        folder.path, {**folder.config, "batch": training.batch}
+    )
+    with workers.watched(), _full_disk_explained(folder.path):
+        folder.check_same_data(environment)
+        engine = training.engine()
+        if workers.chief:
+            _check_space(engine, folder.path, quiet=options["quiet"])
+            if not options["quiet"]:
+                _say_batch(training.batch)
         folder.create(environment)
         with folder.locked():
             # First, while averages are still in the model.
-            grids = [SampleGrids(folder.path)] if training.objective.task == "generation" else []
+            drawn = folder.path if workers.chief else None
+            grids = [SampleGrids(drawn)] if training.objective.task == "generation" else []
             loop = Loop(
                 engine,
                 training.epoch_samples,
@@ -144,7 +155,7 @@ def fit(
                 folder.rewrite_metrics,
             )
             loop.run()
-            return _record(training, loop, baselines or {}, folder.path, started_s)
+            return _record(training, loop, baselines or {}, folder.path, started_s, workers)
 
 
 def _plain_name(model: keras.Model) -> str:
@@ -152,19 +163,27 @@ def _plain_name(model: keras.Model) -> str:
     return re.sub(r"_\d+$", "", model.name)
 
 
-def _record(training: Training, loop: Loop, baselines: Baselines, run_dir: Path, started_s: float) -> Result:
+def _record(
+    training: Training,
+    loop: Loop,
+    baselines: Baselines,
+    run_dir: Path,
+    started_s: float,
+    workers: Workers,
+) -> Result:
     training.model.optimizer = None
-    figures = {
-        **_final_figures(training, loop),
-        **_baseline_figures(training, baselines),
-        **_scores(training),
-    }
+    figures = _final_figures(training, loop)  # which all workers measure together
     trained = training.answers or raw_model(training.model, training.preprocessing)
-    with replacing(run_dir / "model.keras") as temporary:
-        trained.save(temporary)
-    save_samples(run_dir / "samples.npz", training.raw)
-    _write_result(training, loop, figures, run_dir, started_s)
-    result = load(run_dir)
+    recorded: dict[str, Any] = {}
+    if workers.chief:
+        figures.update(_baseline_figures(training, baselines))
+        figures.update(_scores(training))
+        with replacing(run_dir / "model.keras") as temporary:
+            trained.save(temporary)
+        save_samples(run_dir / "samples.npz", training.raw)
+        recorded = _write_result(training, loop, figures, run_dir, started_s)
+    content = workers.from_chief(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
+    result = Result.from_json(json.loads(content))
     vars(result)["model"] = trained  # what `Result.model` would otherwise read back from the folder
     return result
 
@@ -211,25 +230,24 @@ def _measured_parts(training: Training) -> list[tuple[str, Split]]:
 
 def _write_result(
     training: Training, loop: Loop, figures: dict[str, float], run_dir: Path, started_s: float
-) -> None:
+) -> dict[str, Any]:
     history = loop.position.history
     curves = {name: [epoch[name] for epoch in history] for name in history[0]}
     with replacing(run_dir / "curves.png") as temporary:
         draw_curves(curves).savefig(temporary, dpi=110)
+    recorded = {
+        "metrics": figures,
+        "epochs": len(history),
+        "best_epoch": loop.position.best_epoch,
+        "parameters": training.model.count_params(),
+        "history": curves,
+        "spec": training.raw.spec.to_json(),
+        "from_logits": training.objective.from_logits,
+        "seconds": round(time.perf_counter() - started_s, 3),
+    }
     # The last file to be written: a folder with it is a finished run.
-    write_json(
-        run_dir / "result.json",
-        {
-            "metrics": figures,
-            "epochs": len(history),
-            "best_epoch": loop.position.best_epoch,
-            "parameters": training.model.count_params(),
-            "history": curves,
-            "spec": training.raw.spec.to_json(),
-            "from_logits": training.objective.from_logits,
-            "seconds": round(time.perf_counter() - started_s, 3),
-        },
-    )
+    write_json(run_dir / "result.json", recorded)
+    return recorded
 
 
 @contextmanager
@@ -263,3 +281,12 @@ def _check_space(engine: TensorFlowEngine, run_dir: Path, *, quiet: bool) -> Non
         )
     if not quiet:
         print(f"run folder {run_dir}, about {needed / 1e6:.0f} MB of {free / 1e6:,.0f} MB free")
+
+
+def _say_batch(batch: dict[str, int]) -> None:
+    replicas = batch["replicas"]
+    if replicas > 1:
+        print(
+            f"batches of {batch['global_batch']} samples, {batch['per_replica_batch']} on each of {replicas} "
+            f"replicas; {batch['accumulate']} to a step"
+        )

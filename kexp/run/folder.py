@@ -136,6 +136,27 @@ class RunFolder:
             )
 
 
+class Elsewhere(RunFolder):
+    """The run folder for a worker that is not the chief, who alone looks at it and writes."""
+
+    def check_same_data(self, environment: dict[str, Any]) -> None:
+        """Leave it to the chief."""
+
+    def create(self, environment: dict[str, Any]) -> None:
+        """Make nothing."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Lock nothing."""
+        yield
+
+    def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
+        """Write nothing."""
+
+    def rewrite_metrics(self, history: list[dict[str, float]]) -> None:
+        """Write nothing."""
+
+
 def _new_path(name: str) -> Path:
     stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     path, count = stem, 1

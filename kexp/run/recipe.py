@@ -143,11 +143,11 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
     require_tensorflow()
     import keras
 
-    from kexp.train.strategy import precision, scope
+    from kexp.train.strategy import entered, precision
 
-    keras.utils.set_random_seed(call.arguments["seed"])
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with scope(call.arguments["strategy"]), precision(call.arguments["precision"]), _under_way(call):
+    with entered(arguments), precision(arguments["precision"]), _under_way(call):
+        keras.utils.set_random_seed(arguments["seed"])
         return function(**arguments)
 
 

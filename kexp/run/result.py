@@ -52,6 +52,17 @@ class Result:
     spec: Spec
     from_logits: bool
 
+    @classmethod
+    def from_json(cls, recorded: dict[str, Any]) -> Result:
+        """Return the result that result.json holds, with its "run_dir"."""
+        return cls(
+            run_dir=Path(recorded["run_dir"]),
+            metrics=recorded["metrics"],
+            history=recorded["history"],
+            spec=Spec.from_json(recorded["spec"]),
+            from_logits=recorded["from_logits"],
+        )
+
     @cached_property
     def model(self) -> keras.Model:
         """The trained model, raw inputs in; outputs as in training, or what answers in its place."""
@@ -238,11 +249,4 @@ def load(run_dir: str | os.PathLike[str]) -> Result:
     if not (path / "result.json").is_file():
         state = "an unfinished run" if (path / "config.json").is_file() else "no run"
         raise InputError(f"run_dir must be the folder of a finished run; {path} holds {state}.")
-    recorded = read_json(path / "result.json")
-    return Result(
-        run_dir=path,
-        metrics=recorded["metrics"],
-        history=recorded["history"],
-        spec=Spec.from_json(recorded["spec"]),
-        from_logits=recorded["from_logits"],
-    )
+    return Result.from_json({**read_json(path / "result.json"), "run_dir": str(path)})

@@ -18,6 +18,7 @@ from kexp.run.checks import (
     check_model,
     check_objective,
     check_outputs,
+    check_replicas,
     check_stream,
     check_texts,
     checked_weights,
@@ -76,6 +77,18 @@ class Training:
         """Samples that an epoch takes: all of those in memory, of a stream a whole number of steps."""
         samples, per_step = len(self.data.train), self.batch_size * self.options["accumulate"]
         return samples // per_step * per_step if isinstance(self.data.train, Stream) else samples
+
+    @property
+    def batch(self) -> dict[str, int]:
+        """Samples of a batch, all together and on one replica, and how many batches make a step."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return {
+            "global_batch": self.batch_size,
+            "replicas": replicas,
+            "per_replica_batch": -(-self.batch_size // replicas),
+            "accumulate": self.options["accumulate"],
+            "samples_per_step": self.batch_size * self.options["accumulate"],
+        }
 
     @property
     def steps_per_epoch(self) -> int:
@@ -143,10 +156,12 @@ def prepare(
     Raises:
         InputError: Model, data and options do not fit each other.
     """
+    options = _scaled(options)
     batch_size = _batch_size(options, data)
     if isinstance(data.train, Stream):
         check_stream(data.train, options, preprocessing, sample_weight, batch_size)
     check_model(model, options)
+    check_replicas(model, options, len(data.train) % batch_size or batch_size)
     check_texts(data, target_preprocessing, augmentation)
     check_answers(data, answers, scores)
     sample_weight = checked_weights(sample_weight, options, data)
@@ -178,6 +193,17 @@ def prepare(
         answers=answers,
         scores=scores,
     )
+
+
+def _scaled(options: TrainOptions) -> TrainOptions:
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if not options["scale_by_replicas"] or options["batch_size"] == "auto":
+        return options
+    return {
+        **options,
+        "batch_size": options["batch_size"] * replicas,
+        "learning_rate": options["learning_rate"] * replicas,
+    }
 
 
 def _supervised(

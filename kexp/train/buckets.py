@@ -99,7 +99,7 @@ class Buckets:
     def _ignored_by(self, model: keras.Model, split: Split) -> bool:
         rows = np.argsort(self.sizes, kind="stable")[:_COMPARED].astype(np.int32)
         inputs, targets = tf.nest.map_structure(
-            lambda array: tf.constant(array[rows]), (_plain(split.inputs), split.targets)
+            lambda array: tf.constant(array[rows]), (plain(split.inputs), split.targets)
         )
         shorter, _ = self.cutter()(inputs, targets, rows)
         first, second = (np.asarray(model(batch, training=False), "float32") for batch in (inputs, shorter))
@@ -126,7 +126,8 @@ class Cutter:
         return cut if isinstance(inputs, Mapping) else cut[""], targets
 
 
-def _plain(inputs: Any) -> Any:
+def plain(inputs: Any) -> Any:
+    """Return inputs by name in a plain dict, and others as they are."""
     return dict(inputs) if isinstance(inputs, Mapping) else inputs  # tf.nest takes no other mapping
 
 

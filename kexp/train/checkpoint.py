@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import warnings
 from dataclasses import dataclass
@@ -111,3 +112,27 @@ def _digest(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as it stands in a file, to send it."""
+    buffer = io.BytesIO()
+    _write(buffer, checkpoint)
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> Checkpoint:
+    """Return the checkpoint that `packed` made these bytes of."""
+    return _read(io.BytesIO(content))
+
+
+def _write(file: Any, checkpoint: Checkpoint) -> None:
+    plain = json.dumps({"position": checkpoint.position, "callbacks": checkpoint.callbacks}).encode()
+    np.savez(file, **{_PLAIN: np.frombuffer(plain, np.uint8)}, **checkpoint.arrays)  # type: ignore[arg-type]
+
+
+def _read(file: Any) -> Checkpoint:
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    plain = json.loads(arrays.pop(_PLAIN).tobytes())
+    return Checkpoint(arrays, plain["position"], plain["callbacks"])

@@ -14,10 +14,12 @@ import tensorflow as tf
 
 from kexp.data import Split
 from kexp.models.layers import batch_normalizations
-from kexp.train.evaluation import Held, Measures
+from kexp.train.evaluation import Held
 from kexp.train.feed import Feed
-from kexp.train.objectives import Objective
+from kexp.train.measures import Measures
+from kexp.train.objectives import Losses, Objective
 from kexp.train.options import TrainOptions
+from kexp.train.replicas import Replicas, Share, apply_once, taking
 from kexp.train.step import Step
 
 # Of the running mean that a spike is measured against: it looks back over about fifty steps.
@@ -58,6 +60,7 @@ class TensorFlowEngine:
         options: Complete training options.
         augmentation: Changes the inputs and targets of a training batch; has `variables`.
         class_weights: (classes,) float32 weights of the training loss.
+        replicas: Who shares the batches; None (default): the replicas of the strategy in scope.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class TensorFlowEngine:
         *,
         augmentation: Any | None = None,
         class_weights: np.ndarray | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -80,14 +84,13 @@ class TensorFlowEngine:
         self.options = options
         self._augmentation = augmentation
         self._class_weights = class_weights
-        self._strategy = tf.distribute.get_strategy()
-        self._replicas = self._strategy.num_replicas_in_sync
-        # Of one device too, a strategy wants to be the one that runs its replica.
-        self._distributed = tf.distribute.has_strategy()
-        if self._distributed:
-            _synchronize_normalization(model)
-        self._measures = Measures(objective)
-        self._measures.create_variables(model, feed.first())
+        self._replicas = Replicas() if replicas is None else replicas
+        if self._replicas.distributed:
+            for layer in batch_normalizations(model):
+                layer.synchronized = options["sync_normalization"]
+            for optimizer in optimizers:
+                apply_once(optimizer)
+        self._measures = Measures(objective, model, feed.first(), summed=self._replicas.distributed)
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
         self._validation = None if validation is None else Held(model, objective, validation)
@@ -247,56 +250,56 @@ class TensorFlowEngine:
     ) -> tuple[list[Any], tf.Tensor]:
         """Return what `rows`, from the place `first` of a step, add to its gradient and its loss."""
         batch = self.feed(rows)
-        if not self._distributed:
-            gradients, loss, terms, outputs, targets = self._forward(number, batch, samples, first)
-            self._measures.update_terms(terms)
-            self._measures.update_metrics(targets, outputs)
+        if not self._replicas.distributed:
+            gradients, loss, losses, targets = self._forward(number, batch, samples, first)
+            self._measures.update(losses, targets)
             return gradients, loss
-        results = self._strategy.run(self._forward, args=(number, batch, samples, first))
-        gradients, loss, terms, outputs, targets = results
-        gathered = partial(self._strategy.gather, axis=0)
-        self._measures.update_terms({name: gathered(values) for name, values in terms.items()})
-        if outputs is not None:
-            self._measures.update_metrics(gathered(targets), gathered(outputs))
-        summed = [self._strategy.reduce("SUM", gradient, axis=None) for gradient in gradients]
-        return summed, self._strategy.reduce("SUM", loss, axis=None)
+        loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
+        weights = len(self._trained(number))
+        self._measures.add(others[weights:])
+        return others[:weights], loss
 
-    def _forward(self, number: int, batch: tuple[Any, Any, Any], samples: tf.Tensor, first: Any) -> Any:
-        """Return gradient, loss, terms, outputs and targets of this replica's share of a batch."""
-        inputs, targets, weights = self._share(batch)
+    def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
+        """Return what this replica's samples add to the loss, the gradients and the figures."""
+        own, share = self._replicas.share(batch)
+        with taking(share):
+            gradients, loss, losses, targets = self._forward(number, own, samples, first, share)
+        return [loss, *gradients, *self._measures.changes(losses, targets, share.real)]
+
+    def _forward(
+        self, number: int, batch: Any, samples: tf.Tensor, first: Any, share: Share | None = None
+    ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
+        """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
+        inputs, targets, weights = batch
         if self._augmentation is not None:
             inputs, targets = self._augmentation(inputs, targets)
         if self._class_weights is not None:
             soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
             weights = tf.linalg.matvec(soft, self._class_weights)
+        if share is not None and share.real is not None:
+            weights = share.real if weights is None else weights * share.real
         player, trained = self.players[number], self._trained(number)
-        share = tf.cast(tf.shape(targets)[0], tf.float32) / tf.cast(samples, tf.float32)
-        step = Step(True, self.options["seed"], self._progress[0], first, number, self._replica())
+        count = tf.cast(tf.shape(targets)[0], tf.float32) if share is None else share.count
+        # The last number tells nothing apart, but the figures that are published were drawn with it.
+        step = Step(True, self.options["seed"], self._progress[0], first, number, 0, share=share)
         with tf.GradientTape() as tape:
             losses = self.objective.losses(player.name, self.model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights
             loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
-            loss += tf.cast(losses.penalty, tf.float32) * share
+            loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
             scaled = self.optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
-        return gradients, loss, losses.terms, losses.outputs, self.objective.labels(targets)
-
-    def _replica(self) -> Any:
-        return tf.distribute.get_replica_context().replica_id_in_sync_group if self._distributed else 0
-
-    def _share(self, batch: Any) -> Any:
-        if not self._distributed:
-            return batch
-        replica = self._replica()
-        count = tf.shape(batch[1])[0]
-        first, last = count * replica // self._replicas, count * (replica + 1) // self._replicas
-        return tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[first:last], batch)
+        return gradients, loss, losses, self.objective.labels(targets)
 
     def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
         unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
         if unreached:
             warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
-        dense = self._distributed or self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
+        dense = (
+            self._replicas.distributed
+            or self.options["accumulate"] > 1
+            or self.options["batch_size"] == "auto"
+        )
         return [
             tf.zeros(weight.shape, weight.dtype) if g is None else tf.convert_to_tensor(g) if dense else g
             for weight, g in zip(weights, gradients, strict=True)
@@ -320,19 +323,8 @@ class TensorFlowEngine:
                 tf.where(tf.math.is_finite(gradient), tf.clip_by_value(gradient, -limit, limit), gradient)
                 for gradient in map(tf.convert_to_tensor, gradients)
             ]
-        if not self._distributed:
+        if not self._replicas.distributed:
             optimizer.apply(gradients, weights)
         else:
-            self._strategy.run(self._apply_share, args=(number, *gradients))
+            self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
-
-    def _apply_share(self, number: int, *gradients: tf.Tensor) -> None:
-        # Keras sums over replicas once more when it applies.
-        parts = [gradient / self._replicas for gradient in gradients]
-        self.optimizers[number].apply(parts, self._trained(number))
-
-
-def _synchronize_normalization(model: keras.Model) -> None:
-    # Statistics of a replica's share alone would differ from one device's, and be NaN for an empty share.
-    for layer in batch_normalizations(model):
-        layer.synchronized = True

@@ -12,8 +12,10 @@ import tensorflow as tf
 from kexp.data import Split
 from kexp.data.pipeline import batches
 from kexp.train.buckets import Buckets
-from kexp.train.feed import on_device
-from kexp.train.objectives.base import Measured, Objective
+from kexp.train.feed import first_of, on_device
+from kexp.train.measures import Measures
+from kexp.train.objectives.base import Losses, Measured, Objective
+from kexp.train.replicas import Replicas, taking
 from kexp.train.step import Step
 
 # The random numbers of a measurement are the same for all runs and epochs.
@@ -51,7 +53,9 @@ class Evaluation:
     def __init__(self, model: keras.Model, objective: Objective, split: Split) -> None:
         self._model = model
         self._objective = objective
-        self._measures = Measures(objective)
+        self._replicas = Replicas()
+        summed = self._replicas.distributed
+        self._measures = Measures(objective, model, first_of(split) if summed else None, summed=summed)
         buckets = Buckets.of(model, split, objective.task)
         self._cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
@@ -77,79 +81,34 @@ class Evaluation:
                 inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), arrays)
                 if self._cut is not None:
                     inputs, targets = self._cut(inputs, targets, taken)
-                self._step(inputs, targets, Step(False, _SEED, taken[0]))
+                self._step(inputs, targets, taken[0])
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
 
         return run.get_concrete_function()  # a trace that TensorFlow does not count as one too many
 
-    def _step(self, inputs: Any, targets: tf.Tensor, step: Step) -> None:
+    def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
+        samples = tf.shape(targets)[0]
+        if not self._replicas.distributed:
+            losses = self._losses(inputs, targets, Step(False, _SEED, place))
+            loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
+            self._measures.update(losses, targets)
+        else:
+            loss, *changes = self._replicas.total(self._shared, inputs, targets, place)
+            self._measures.add(changes)
+        self._measures.update_loss(loss, samples)
+
+    def _shared(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> list[tf.Tensor]:
+        """Return what this replica's samples add to the loss of a batch and to the figures."""
+        samples = tf.cast(tf.shape(targets)[0], tf.float32)
+        (inputs, targets), share = self._replicas.share((inputs, targets))
+        with taking(share):
+            losses = self._losses(inputs, targets, Step(False, _SEED, place, share=share))
+        total = losses.total if share.real is None else losses.total * share.real
+        loss = (tf.reduce_sum(total) + tf.cast(losses.penalty, tf.float32) * share.count) / samples
+        return [loss, *self._measures.changes(losses, targets, share.real)]
+
+    def _losses(self, inputs: Any, targets: tf.Tensor, step: Step) -> Losses:
         assert self._objective.held_out is not None
-        losses = self._objective.losses(self._objective.held_out, self._model, inputs, targets, step)
-        loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
-        self._measures.update_loss(loss, tf.shape(targets)[0])
-        self._measures.update_terms(losses.terms)
-        self._measures.update_metrics(targets, losses.outputs)
-
-
-def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
-    """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
-    measures = Measures(objective)
-    measures.reset()
-    measures.update_metrics(tf.constant(targets), tf.constant(outputs))
-    figures = measures.read()
-    measures.reset()
-    return {name: value for name, value in figures.items() if name != "loss"}
-
-
-class Measures:
-    """The running loss, terms and metrics of an objective, weighted by the samples of each batch."""
-
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-        self._metrics = objective.metrics
-        self._loss = keras.metrics.Mean(name="loss")
-        self._terms = {name: keras.metrics.Mean(name=name) for name in objective.terms}
-        self._all = (self._loss, *self._terms.values(), *self._metrics)
-
-    @property
-    def variables(self) -> list[Any]:
-        return [variable for metric in self._all for variable in metric.variables]
-
-    def create_variables(self, model: keras.Model, sample: tuple[Any, tf.Tensor]) -> None:
-        """Make the variables that some Keras metrics make only at the first update."""
-        if not self._metrics:
-            return
-        inputs, targets = sample
-        self.update_metrics(targets, model(inputs, training=False))
-        for metric in self._metrics:
-            metric.reset_state()
-
-    def update_loss(self, loss: tf.Tensor, samples: tf.Tensor) -> None:
-        self._loss.update_state(loss, sample_weight=samples)
-
-    def update_terms(self, terms: dict[str, tf.Tensor]) -> None:
-        for name, values in terms.items():
-            self._terms[name].update_state(values)
-
-    def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor | None) -> None:
-        if outputs is None:
-            return
-        counted = self._objective.counted(targets)
-        options = {}  # not every Keras metric takes weights
-        if counted is not None:
-            # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would
-            # count for more in a batch that is short.
-            options = {"sample_weight": tf.reshape(counted, [-1])}
-            targets, outputs = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
-        for metric in self._metrics:
-            metric.update_state(targets, outputs, **options)
-
-    def read(self) -> dict[str, float]:
-        # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
-        return {metric.name: float(str(np.float32(metric.result()))) for metric in self._all}
-
-    def reset(self) -> None:
-        for metric in self._all:
-            metric.reset_state()
+        return self._objective.losses(self._objective.held_out, self._model, inputs, targets, step)

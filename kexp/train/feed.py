@@ -13,7 +13,7 @@ import tensorflow as tf
 from kexp.data import Split, Stream
 from kexp.data.series import complete
 from kexp.errors import InputError
-from kexp.train.buckets import Buckets
+from kexp.train.buckets import Buckets, plain
 
 
 class Feed(Protocol):
@@ -76,7 +76,7 @@ class ArrayFeed:
         return inputs, targets, None if self._weights is None else tf.gather(self._weights, rows)
 
     def first(self) -> tuple[Any, tf.Tensor]:
-        return tf.nest.map_structure(lambda array: array[:1], self._arrays)
+        return first_of(self._split)
 
     def skip(self, samples: int) -> None:
         pass  # an order by index has no place that would have to move on
@@ -132,7 +132,7 @@ class StreamFeed:
         return inputs, targets, None
 
     def first(self) -> tuple[Any, tf.Tensor]:
-        return tf.nest.map_structure(lambda array: array[:1], on_device(self._stream))
+        return first_of(self._stream)
 
     def skip(self, samples: int) -> None:
         for _ in range(samples // self._batch_size):
@@ -156,6 +156,9 @@ class StreamFeed:
 
 def on_device(split: Split) -> tuple[Any, tf.Tensor]:
     """Return inputs and targets as tensors."""
-    if isinstance(split.inputs, np.ndarray):
-        return tf.constant(split.inputs), tf.constant(split.targets)
-    return {name: tf.constant(column) for name, column in split.inputs.items()}, tf.constant(split.targets)
+    return tf.nest.map_structure(tf.constant, (plain(split.inputs), split.targets))
+
+
+def first_of(split: Split) -> tuple[Any, tf.Tensor]:
+    """Return inputs and targets of the first sample, (1, ...) each."""
+    return tf.nest.map_structure(lambda array: tf.constant(array[:1]), (plain(split.inputs), split.targets))

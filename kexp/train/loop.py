@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,13 +16,14 @@ import tensorflow as tf
 from kexp.data.pipeline import batches, epoch_order
 from kexp.errors import TrainingDiverged
 from kexp.train.callback_state import read_states, restore_states
-from kexp.train.checkpoint import Checkpoint, load_latest, save_checkpoint
+from kexp.train.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
 from kexp.train.due import Due
 from kexp.train.engine_tensorflow import TensorFlowEngine, Trouble
 from kexp.train.options import TrainOptions
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
-from kexp.train.signals import Stopped, StopRequest
+from kexp.train.signals import STOPPING, Stopped, StopRequest
+from kexp.train.workers import Workers
 
 _STEPS_PER_CALL = 100
 _SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar
@@ -81,7 +83,9 @@ class Loop:
         self._on_restore = on_restore
         self._stop = StopRequest()
         self._due = Due(options["checkpoint_every"])
-        self._lines = None if options["quiet"] else EpochLines(options["epochs"], self._steps_per_epoch)
+        self._workers = Workers()
+        shows = self._workers.chief and not options["quiet"]
+        self._lines = EpochLines(options["epochs"], self._steps_per_epoch) if shows else None
         own = [] if self._lines is None else [self._lines]
         self._with_state = list(callbacks)
         self._callbacks = keras.callbacks.CallbackList(
@@ -104,7 +108,7 @@ class Loop:
             TrainingDiverged: A step went wrong; the last checkpoint is from before it.
         """
         self.engine.model.stop_training = False
-        checkpoint = load_latest(self._checkpoints)
+        checkpoint = self._latest()
         self._callbacks.on_train_begin()
         try:
             with self._stop:
@@ -138,6 +142,14 @@ class Loop:
             restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
         self._on_restore(self.position.history)
 
+    def _latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint, which the chief reads for all workers."""
+        checkpoint = load_latest(self._checkpoints) if self._workers.chief else None
+        if self._workers.count == 1:
+            return checkpoint
+        content = self._workers.from_chief(b"" if checkpoint is None else packed(checkpoint))
+        return unpacked(content) if content else None
+
     def _over(self) -> bool:
         return self.position.finished or self.position.epoch >= self.options["epochs"]
 
@@ -162,10 +174,14 @@ class Loop:
         if not self.engine.validates:
             return
         self._callbacks.on_test_begin()
-        validated = self.engine.validate(self.position.batch_size)
+        validated = self._from_chief(self.engine.validate(self.position.batch_size))
         figures.update({f"val_{name}": value for name, value in validated.items()})
         self._choose(figures)
         self._callbacks.on_test_end(validated)
+
+    def _from_chief(self, figures: dict[str, float]) -> dict[str, float]:
+        # What is chosen by them must not hang on how a worker's processor rounds.
+        return json.loads(self._workers.from_chief(json.dumps(figures).encode()))
 
     def _train_epoch(self) -> None:
         seed, epoch = self.options["seed"], self.position.epoch
@@ -194,10 +210,25 @@ class Loop:
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
             self._adapt(count, time.perf_counter() - started_s)
-            if self._due.within_epoch(self._steps_taken()) or self._stop.signal_number:
+            due, signal_number = self._agreed()
+            if due or signal_number:
                 self._save()
-            if self._stop.signal_number:
-                raise Stopped(self._stop.signal_number, self._steps_taken())
+            if signal_number:
+                raise Stopped(signal_number, self._steps_taken())
+
+    def _agreed(self) -> tuple[bool, int]:
+        """Return whether a checkpoint is due and which signal came, and let the chief pace the next call.
+
+        By the clock of one, and by the signals of all: every worker must save, stop and go on alike.
+        """
+        due, signal_number = self._due.within_epoch(self._steps_taken()), self._stop.signal_number or 0
+        if self._workers.count == 1:
+            return due, signal_number
+        from_chief = [int(due), self._steps_per_call] if self._workers.chief else [0, 0]
+        stops = [int(signal_number == number) for number in STOPPING]
+        dues, self._steps_per_call, *stopped = self._workers.summed([*from_chief, *stops])
+        came = [number for number, count in zip(STOPPING, stopped, strict=True) if count]
+        return bool(dues), came[0] if came else 0
 
     def _take(self, rows: np.ndarray) -> None:
         trouble = self.engine.run(rows, self.position.batch_size)
@@ -213,7 +244,7 @@ class Loop:
         A step that ran out of memory may have been taken in part, so that it cannot just be repeated.
         """
         batch_size = self.position.batch_size
-        checkpoint = load_latest(self._checkpoints) if self.options["batch_size"] == "auto" else None
+        checkpoint = self._latest() if self.options["batch_size"] == "auto" else None
         if checkpoint is None or batch_size == 1:
             raise
         self._restore(checkpoint)
@@ -235,7 +266,7 @@ class Loop:
         wrong = self._steps_taken() + reason.trouble.steps
         error = self._diverged(reason, wrong)
         skipped, rollbacks = [*self.position.skipped, wrong], self.position.rollbacks
-        checkpoint = load_latest(self._checkpoints) if self.options["on_nan"] == "rollback" else None
+        checkpoint = self._latest() if self.options["on_nan"] == "rollback" else None
         if checkpoint is None or rollbacks >= _ROLLBACKS:
             raise error
         self._restore(checkpoint)
@@ -293,6 +324,8 @@ class Loop:
         return bool(patience) and self.position.waited_epochs >= patience
 
     def _save(self) -> None:
+        if not self._workers.chief:
+            return
         best = {f"best/{number}": array for number, array in enumerate(self.best_weights or [])}
         states, state_arrays = read_states(self._with_state)
         arrays = {**self.engine.read_state(), **best, **state_arrays}

@@ -14,6 +14,7 @@ else:
     from typing_extensions import Unpack
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lion", "muon"]
+StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
 ScheduleName = Literal[
     "constant",
     "cosine",
@@ -59,7 +60,14 @@ class TrainOptions(TypedDict, total=False):
         on_nan: What happens when a loss is NaN, infinite or a spike: stop, or go back to the last
             checkpoint and skip that step with half the learning rate, three times at most.
         spike: A loss so many times above the mean of the recent steps counts as a spike; None for never.
-        strategy: Devices to train on: auto takes one, mirrored all there are.
+        strategy: Devices to train on. auto takes several workers where TF_CONFIG or SLURM describes them,
+            else a TPU, else all GPUs, else the CPU; cpu and gpu take one device, mirrored all of a kind.
+        devices: Those to take, such as GPU:0 GPU:2; None is all of the strategy.
+        scale_by_replicas: Multiply batch_size, which else counts for all replicas together, and learning_rate
+            by the number of replicas (Goyal et al. 2017, "Accurate, large minibatch SGD").
+        sync_normalization: Whether batch normalisation takes its statistics from all replicas, as one device
+            would; else each takes those of its own samples.
+        start_timeout_s: Seconds that workers wait for one another at the start.
         overfit_batches: Train and validate on so many batches alone, to see whether the model can
             learn them by heart; 0 takes all data.
         fast_dev_run: Try the whole path on three batches of each part, for one epoch.
@@ -89,7 +97,11 @@ class TrainOptions(TypedDict, total=False):
     run_dir: str | None
     on_nan: Literal["stop", "rollback"]
     spike: Annotated[float, Between(1.1, 1e9)] | None
-    strategy: Literal["auto", "mirrored"]
+    strategy: StrategyName
+    devices: tuple[str, ...] | None
+    scale_by_replicas: bool
+    sync_normalization: bool
+    start_timeout_s: Annotated[float, AtLeast(1.0)]
     overfit_batches: Annotated[int, AtLeast(0)]
     fast_dev_run: bool
     quiet: bool
@@ -120,13 +132,17 @@ DEFAULTS: TrainOptions = {
     "on_nan": "stop",
     "spike": 1000.0,
     "strategy": "auto",
+    "devices": None,
+    "scale_by_replicas": False,
+    "sync_normalization": True,
+    "start_timeout_s": 300.0,
     "overfit_batches": 0,
     "fast_dev_run": False,
     "quiet": False,
 }
 
-# Where a run is written and what it prints say nothing about what it computes.
-OUTPUT_ONLY = ("run_dir", "quiet")
+# Where a run is written, how long it waits and what it prints say nothing about what it computes.
+OUTPUT_ONLY = ("run_dir", "start_timeout_s", "quiet")
 
 
 def option_types() -> dict[str, Any]:

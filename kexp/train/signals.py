@@ -7,6 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 
 class Stopped(KeyboardInterrupt):
     """A run was asked to stop by a signal and has saved its state; the same call goes on from there.
@@ -36,7 +38,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOPPING:
                 self._before[number] = signal.signal(number, self._note)
         return self
 

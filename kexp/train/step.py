@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
+
+from kexp.train.replicas import Share
 
 
 class Step:
@@ -13,11 +16,12 @@ class Step:
 
     The numbers follow from the run's seed and from where the pass stands, in the run and among the replicas,
     alone: they need no state, so that a run which goes on from a checkpoint draws what it would have drawn,
-    and each replica draws its own. Every draw of a pass is independent of the ones before.
+    and replicas together draw what one device would. Every draw of a pass is independent of the ones before.
 
     Args:
         training: Whether weights are going to be changed.
         *place: Whole numbers that tell the pass from all others: first the seed.
+        share: Which samples of the batch the pass is of; None (default): all of them.
 
     Example:
         >>> one, same, other = Step(True, 0, 5), Step(True, 0, 5), Step(True, 0, 6)
@@ -28,8 +32,9 @@ class Step:
         False
     """
 
-    def __init__(self, training: bool, *place: Any) -> None:
+    def __init__(self, training: bool, *place: Any, share: Share | None = None) -> None:
         self.training = training
+        self._share = share
         seed = tf.constant([0, 0], tf.int32)
         for number in place:
             seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
@@ -37,16 +42,17 @@ class Step:
         self._draws = 0
 
     def normal(self, shape: Sequence[Any]) -> Any:
-        """Return float32 of a shape, standard normal."""
-        return tf.random.stateless_normal(shape, self._next(), alg="philox")
+        """Return float32 of a shape, of which the first axis is that of the samples, standard normal."""
+        return self._drawn(partial(tf.random.stateless_normal, seed=self._next(), alg="philox"), shape)
 
     def uniform(self, shape: Sequence[Any]) -> Any:
-        """Return float32 of a shape, from 0 to below 1."""
-        return tf.random.stateless_uniform(shape, self._next(), alg="philox")
+        """Return float32 of a shape as for `normal`, from 0 to below 1."""
+        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), alg="philox"), shape)
 
     def integers(self, shape: Sequence[Any], end: int) -> Any:
-        """Return int32 of a shape, from 0 to below `end`, each as likely as the others."""
-        return tf.random.stateless_uniform(shape, self._next(), 0, end, tf.int32, alg="philox")
+        """Return int32 of a shape as for `normal`, from 0 to below `end`, each as likely as the others."""
+        kind = {"minval": 0, "maxval": end, "dtype": tf.int32, "alg": "philox"}
+        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), **kind), shape)
 
     def slope(self, function: Callable[[Any], Any], x: Any) -> Any:
         """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape.
@@ -59,6 +65,11 @@ class Step:
             tape.watch(x)
             value = tf.reduce_sum(function(x))
         return tape.gradient(value, x)
+
+    def _drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
+        if self._share is None:
+            return draw(shape)
+        return self._share.drawn(draw, tf.unstack(shape) if tf.is_tensor(shape) else shape)
 
     def _next(self) -> tf.Tensor:
         self._draws += 1

@@ -1,0 +1,143 @@
+"""The running loss, terms and metrics of an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.train.objectives.base import Losses, Objective
+
+
+class Measures:
+    """The running loss, terms and metrics of an objective, weighted by the samples of each batch.
+
+    Replicas cannot update one metric. Each works out what its samples would change, which for a metric that
+    counts and sums is a sum over replicas, and these sums are kept here in place of the metrics' variables.
+
+    Args:
+        objective: What is measured.
+        model: That is measured, and
+        sample: Inputs and targets of one sample, so that metrics make their variables.
+        summed: Whether replicas are going to share the samples.
+    """
+
+    def __init__(
+        self, objective: Objective, model: Any = None, sample: Any = None, *, summed: bool = False
+    ) -> None:
+        self._objective = objective
+        self._metrics = objective.metrics
+        self._loss = keras.metrics.Mean(name="loss")
+        self._terms = {name: keras.metrics.Mean(name=name) for name in objective.terms}
+        self._all = (self._loss, *self._terms.values(), *self._metrics)
+        if sample is not None and self._metrics:
+            self._create_variables(model, *sample)
+        own = [variable for metric in self._all for variable in metric.variables]
+        self._sums = [tf.Variable(tf.zeros(v.shape, v.dtype)) for v in own] if summed else []
+        self.variables: list[Any] = self._sums or own
+
+    def _create_variables(self, model: keras.Model, inputs: Any, targets: tf.Tensor) -> None:
+        """Make the variables that some Keras metrics make only at the first update."""
+        self.update_metrics(targets, model(inputs, training=False))
+        for metric in self._metrics:
+            metric.reset_state()
+
+    def update_loss(self, loss: tf.Tensor, samples: tf.Tensor) -> None:
+        if not self._sums:
+            self._loss.update_state(loss, sample_weight=samples)
+            return
+        for total, change in zip(self._sums, _change(self._loss, loss, sample_weight=samples), strict=False):
+            total.assign_add(change)
+
+    def update(self, losses: Losses, targets: tf.Tensor) -> None:
+        """Take account of the terms and outputs of a batch."""
+        for name, values in losses.terms.items():
+            self._terms[name].update_state(values)
+        self.update_metrics(targets, losses.outputs)
+
+    def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor | None) -> None:
+        if outputs is not None:
+            targets, outputs, weights = self._counted(targets, outputs, None)
+            for metric in self._metrics:
+                metric.update_state(targets, outputs, **weights)
+
+    def changes(self, losses: Losses, targets: tf.Tensor, real: tf.Tensor | None) -> list[tf.Tensor]:
+        """Return what a replica's samples, (batch,) of which are real, change in all but the loss."""
+        weights = {} if real is None else {"sample_weight": real}
+        changes = []
+        for name, metric in self._terms.items():
+            known = name in losses.terms
+            changes += _change(metric, losses.terms[name], **weights) if known else _nothing(metric)
+        if losses.outputs is None:
+            return changes + [zero for metric in self._metrics for zero in _nothing(metric)]
+        targets, outputs, weights = self._counted(targets, losses.outputs, real)
+        return changes + [
+            change for metric in self._metrics for change in _change(metric, targets, outputs, **weights)
+        ]
+
+    def add(self, changes: Sequence[tf.Tensor]) -> None:
+        """Take account of `changes`, summed over all replicas."""
+        for total, change in zip(self._sums[len(self._loss.variables) :], changes, strict=True):
+            total.assign_add(tf.cast(change, total.dtype))
+
+    def read(self) -> dict[str, float]:
+        # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
+        return {name: float(str(np.float32(value))) for name, value in self._results()}
+
+    def reset(self) -> None:
+        for metric in self._all:
+            metric.reset_state()
+        for total in self._sums:
+            total.assign(tf.zeros_like(total))
+
+    def _results(self) -> list[tuple[str, Any]]:
+        if not self._sums:
+            return [(metric.name, metric.result()) for metric in self._all]
+        values, results = iter(self._sums), []
+        for metric in self._all:
+            own = [tf.convert_to_tensor(next(values)) for _ in metric.variables]
+            results.append((metric.name, metric.stateless_result(own)))
+        return results
+
+    def _counted(self, targets: Any, outputs: Any, real: Any) -> tuple[Any, Any, dict[str, Any]]:
+        """Return targets and outputs as metrics take them, and by name their weights, if there are any."""
+        counted = self._objective.counted(targets)
+        if counted is not None:
+            # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would
+            # count for more in a batch that is short.
+            weights = counted if real is None else counted * real[:, None]
+            flat = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
+            return *flat, {"sample_weight": tf.reshape(weights, [-1])}
+        if real is None:
+            return targets, outputs, {}  # not every Keras metric takes weights
+        return targets, outputs, {"sample_weight": _for_each(real, targets)}
+
+
+def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+    """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
+    measures = Measures(objective)
+    measures.reset()
+    measures.update_metrics(tf.constant(targets), tf.constant(outputs))
+    figures = measures.read()
+    measures.reset()
+    return {name: value for name, value in figures.items() if name != "loss"}
+
+
+def _change(metric: keras.metrics.Metric, *values: Any, **weights: Any) -> list[tf.Tensor]:
+    """Return what an update changes in each variable of a metric."""
+    updated = metric.stateless_update_state(_nothing(metric), *values, **weights)
+    return [tf.convert_to_tensor(value) for value in updated]
+
+
+def _nothing(metric: keras.metrics.Metric) -> list[tf.Tensor]:
+    return [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
+
+
+def _for_each(real: Any, targets: Any) -> Any:
+    """Return (batch,) weights for every pixel of (batch, height, width) targets, or as they are."""
+    if len(targets.shape) < 3:
+        return real
+    return tf.broadcast_to(real[:, None, None], tf.shape(targets))

@@ -1,0 +1,172 @@
+"""The devices that share the batches of a run, and what each of them takes and draws."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src.backend.tensorflow import random as keras_random
+
+# What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
+_DRAWS = ("normal", "uniform", "truncated_normal", "randint", "gamma")
+_taken = threading.local()
+
+
+@dataclass(frozen=True)
+class Share:
+    """The samples of a batch that one replica takes.
+
+    Random numbers are drawn for the whole batch, of which each replica keeps those of its samples: so the
+    replicas draw unlike numbers, and together what one device would have drawn.
+
+    Attributes:
+        first: Place of its first sample in the batch.
+        size: How many it takes.
+        whole: Samples that are drawn for.
+        real: (size,) 1 for a sample and 0 for one that only fills up a shape; None: all are real.
+    """
+
+    first: Any
+    size: Any
+    whole: Any
+    real: Any | None = None
+
+    @property
+    def count(self) -> Any:
+        """How many real samples it has, float32."""
+        return tf.cast(self.size, tf.float32) if self.real is None else tf.reduce_sum(self.real)
+
+    def drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
+        """Return numbers of a shape whose first axis is that of the samples, one or several to each.
+
+        Args:
+            draw: From a shape to numbers.
+            shape: What is wanted.
+        """
+        each = shape[0] // (max(self.size, 1) if isinstance(self.size, int) else tf.maximum(self.size, 1))
+        numbers = draw((each * self.whole, *shape[1:]))
+        return tf.slice(numbers, [each * self.first, *[0] * (len(shape) - 1)], list(shape))
+
+
+class Replicas:
+    """The replicas of the strategy that is in scope, which may be one device.
+
+    Args:
+        static: Whether shapes must be known when a step is compiled: shares are then of one size, filled up
+            with samples that count for nothing. Default: where the strategy is for TPUs.
+    """
+
+    def __init__(self, *, static: bool | None = None) -> None:
+        self.strategy = tf.distribute.get_strategy()
+        self.count = self.strategy.num_replicas_in_sync
+        # Of one device too, a strategy wants to be the one that runs its replica.
+        self.distributed = tf.distribute.has_strategy()
+        self.static = isinstance(self.strategy, tf.distribute.TPUStrategy) if static is None else static
+
+    def number(self) -> Any:
+        """Return which replica this is, where it is one that asks."""
+        return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+    def share(self, batch: Any) -> tuple[Any, Share]:
+        """Return this replica's samples of a batch, a nest of tensors and None, and which they are."""
+        first_axis = tf.nest.flatten(batch)[0]
+        if self.static:
+            return self._filled(batch, int(first_axis.shape[0]))
+        count, number = tf.shape(first_axis)[0], self.number()
+        first, last = count * number // self.count, count * (number + 1) // self.count
+        return _mapped(lambda tensor: tensor[first:last], batch), Share(first, last - first, count)
+
+    def _filled(self, batch: Any, count: int) -> tuple[Any, Share]:
+        size = -(-count // self.count)
+        first = self.number() * size
+        places = first + tf.range(size)
+        real = None if count % self.count == 0 else tf.cast(places < count, tf.float32)
+        own = _mapped(partial(tf.gather, indices=tf.minimum(places, count - 1)), batch)
+        return own, Share(first, size, self.count * size, real)
+
+    def total(self, function: Callable[..., Sequence[Any]], *arguments: Any) -> list[Any]:
+        """Run a function on every replica and return the sums of the float32 tensors that it gives.
+
+        All go in one message, since each would take as long to begin with as most take to be sent.
+        """
+
+        shapes: list[Any] = []
+
+        def joined(*arguments: Any) -> Any:
+            tensors = [tf.cast(tensor, tf.float32) for tensor in function(*arguments)]
+            shapes[:] = [tensor.shape for tensor in tensors]
+            return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
+
+        with _drawing_for_all():
+            parts = self.strategy.run(joined, args=arguments)
+        together = self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
+        pieces = tf.split(together, [shape.num_elements() for shape in shapes])
+        return [tf.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+def apply_once(optimizer: keras.optimizers.Optimizer) -> None:
+    """Have an optimizer take its gradients, which are the same on all replicas, as they are."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = list  # Keras would sum them over replicas once more
+
+
+@contextmanager
+def taking(share: Share) -> Iterator[None]:
+    """Have layers draw this share's part of the numbers of the whole batch."""
+    _taken.share = share
+    try:
+        yield
+    finally:
+        _taken.share = None
+
+
+@contextmanager
+def _drawing_for_all() -> Iterator[None]:
+    """Have Keras's random numbers ask for the share, while a step is traced, on whichever replica."""
+    own = {name: getattr(keras_random, name) for name in (*_DRAWS, "dropout")}
+    for name in _DRAWS:
+        setattr(keras_random, name, partial(_drawn, own[name]))
+    keras_random.dropout = partial(_dropped, own["dropout"])
+    try:
+        yield
+    finally:
+        for name, function in own.items():
+            setattr(keras_random, name, function)
+
+
+def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:
+    share = getattr(_taken, "share", None)
+    wanted = tf.unstack(shape) if tf.is_tensor(shape) else list(shape)
+    if share is None or not wanted or not _of_samples(share, wanted[0]):
+        return draw(shape, *others, **options)
+    return share.drawn(lambda whole: draw(whole, *others, **options), wanted)
+
+
+def _dropped(
+    dropout: Callable[..., Any], inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
+) -> Any:
+    share = getattr(_taken, "share", None)
+    asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
+    sizes = [
+        own if fixed is None else fixed for own, fixed in zip(keras.ops.shape(inputs), asked, strict=True)
+    ]
+    if share is None or not _of_samples(share, sizes[0]) or not 0 < rate < 1:
+        return dropout(inputs, rate, noise_shape, seed)
+    return inputs * share.drawn(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
+
+
+def _of_samples(share: Share, size: Any) -> bool:
+    """Return whether a first axis is that of the samples: where shapes are open, that of others is known."""
+    if isinstance(share.size, int):
+        return not isinstance(size, int) or (size >= share.size and size % share.size == 0)
+    return not isinstance(size, int)
+
+
+def _mapped(function: Callable[[Any], Any], batch: Any) -> Any:
+    return tf.nest.map_structure(lambda tensor: None if tensor is None else function(tensor), batch)
