@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
         path: The file to write. The temporary name keeps its suffix, since some writers choose the
             format by it.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
         sync(temporary)
@@ -29,6 +29,12 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_name(name: str) -> str:
+    """Return the name of a file while it is being written."""
+    stem, suffix = os.path.splitext(name)
+    return f".{stem}.{os.getpid()}{suffix}"
 
 
 def sync(path: Path) -> None:

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
     The code is 0 when it did what was asked, 1 when a check did not hold, 2 for a mistake that the
-    user can mend, 75 when another worker is gone, and 130 or 143 after SIGINT or SIGTERM, which save the state of a run first.
+    user can mend, 75 when another worker is gone, and 130 or 143 after SIGINT or SIGTERM, which save the
+    state of a run first.
     """
     sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
 

@@ -38,6 +38,11 @@ def pictures(spoil):
     return write
 
 
+def foreign(folder):
+    (folder / "thesis.txt").write_text("mine")
+    return folder
+
+
 def with_value(array, value):
     spoilt = array.astype("float32")
     spoilt[3, 2, 1] = value
@@ -75,6 +80,14 @@ CASES = {
     "zero epochs": (
         lambda folder: ["mlp_images", "--epochs", "0"],
         ["epochs must be a whole number, 1 or more"],
+    ),
+    "checkpoints where no file system is": (
+        lambda folder: ["mlp_images", "--data", "digits", "--checkpoint-dir", "nosuch://x", "--quiet"],
+        ["checkpoint_dir must be a folder that can be reached", "nosuch"],
+    ),
+    "checkpoints among other files": (
+        lambda folder: ["mlp_images", "--data", "digits", "--checkpoint-dir", foreign(folder), "--quiet"],
+        ["checkpoint_dir", "holds files that are not checkpoints"],
     ),
     "table for an image recipe": (
         lambda folder: ["cnn_images", "--data", "wine"],

@@ -63,6 +63,7 @@ def test_no_file_names_a_recipe(source):
         "import kexp.data",
         "import kexp.export",
         "import kexp.run.recipe",
+        "from kexp.train.checkpoint import newest_step; newest_step('absent')",
     ],
 )
 def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):

@@ -25,6 +25,7 @@ from kexp.run.intercept import caught
 from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
 from kexp.run.samples import save_samples
+from kexp.run.state import StateFolder
 from kexp.run.training import Score, Training, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
 from kexp.train.engine_tensorflow import TensorFlowEngine
@@ -110,6 +111,7 @@ def fit(
     folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
     if folder.finished():
         return load(folder.path)
+    state = StateFolder.choose(options["checkpoint_dir"], folder.path)
     started_s = time.perf_counter()
     training = prepare(
         model,
@@ -127,18 +129,21 @@ def fit(
         scores=scores or {},
     )
     caught(training)
-    environment = describe_environment(training.raw, options["seed"])
+    environment = {**describe_environment(training.raw, options["seed"]), "checkpoint_dir": state.asked}
     workers = Workers()
     folder = (RunFolder if workers.chief else Elsewhere)(
         folder.path, {**folder.config, "batch": training.batch}
     )
     with workers.watched(), _full_disk_explained(folder.path):
         folder.check_same_data(environment)
+        if workers.chief:
+            state.check_same_run(folder, environment)
         engine = training.engine()
         if workers.chief:
             _check_space(engine, folder.path, quiet=options["quiet"])
             if not options["quiet"]:
                 _say_batch(training.batch)
+            state.create(folder, environment)
         folder.create(environment)
         with folder.locked():
             # First, while averages are still in the model.
@@ -149,7 +154,7 @@ def fit(
                 training.epoch_samples,
                 training.options,
                 training.batch_size,
-                folder.path / "checkpoints",
+                state.path,
                 (*grids, *training.callbacks),
                 folder.append_metrics,
                 folder.rewrite_metrics,

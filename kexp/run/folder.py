@@ -13,6 +13,7 @@ from typing import Any
 
 from kexp.atomic import read_json, write_json
 from kexp.errors import InputError
+from kexp.train.options import DEFAULTS, OUTPUT_ONLY
 
 try:
     import fcntl
@@ -43,7 +44,7 @@ class RunFolder:
                 with another config.
         """
         path = _new_path(name) if run_dir is None else Path(run_dir).expanduser()
-        _check_usable(path)
+        check_usable("run_dir", path)
         folder = cls(path, json.loads(json.dumps(config)))
         if folder._holds_run():
             folder._check_same_config()
@@ -64,6 +65,20 @@ class RunFolder:
             raise InputError(
                 f"run_dir {self.path} holds an unfinished run on other data than "
                 f"{environment['data']['name']} has now; give another run_dir."
+            )
+
+    def check_same_place(self, checkpoint_dir: str | None) -> None:
+        """Refuse to go on with a run without the checkpoints that it has elsewhere.
+
+        Raises:
+            InputError: The folder's own run keeps them in another place than this one.
+        """
+        path = self.path / "env.json"
+        recorded = read_json(path).get("checkpoint_dir") if path.is_file() else checkpoint_dir
+        if recorded != checkpoint_dir:
+            raise InputError(
+                f"run_dir {self.path} holds a run with checkpoint_dir {recorded!r}; received "
+                f"{checkpoint_dir!r}, so repeat that one or give another run_dir."
             )
 
     def create(self, environment: dict[str, Any]) -> None:
@@ -102,8 +117,7 @@ class RunFolder:
         return (self.path / "result.json").is_file() and not self._lengthened()
 
     def _lengthened(self) -> bool:
-        before = read_json(self.path / "config.json").get("arguments", {}).get("epochs")
-        return bool(before) and bool(self.config["arguments"].get("epochs", 0) > before)
+        return _lengthened(read_json(self.path / "config.json"), self.config)
 
     def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
         """Add the figures of an epoch, counted from 1, to metrics.jsonl."""
@@ -120,18 +134,10 @@ class RunFolder:
         return (self.path / "config.json").is_file()
 
     def _check_same_config(self) -> None:
-        recorded = read_json(self.path / "config.json")
-        before, now = recorded.get("arguments", {}), self.config["arguments"]
-        changes = [
-            f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
-            for name in sorted({*before, *now})
-            if before.get(name) != now.get(name) and not (name == "epochs" and self._lengthened())
-        ]
-        if recorded.get("recipe") != self.config["recipe"]:
-            changes.insert(0, f"recipe was {recorded.get('recipe')} and is now {self.config['recipe']}")
-        if changes:
+        differences = changes(read_json(self.path / "config.json"), self.config)
+        if differences:
             raise InputError(
-                f"run_dir {self.path} holds a run with other arguments: {'; '.join(changes)}. "
+                f"run_dir {self.path} holds a run with other arguments: {'; '.join(differences)}. "
                 "Repeat its arguments or give another run_dir."
             )
 
@@ -157,6 +163,25 @@ class Elsewhere(RunFolder):
         """Write nothing."""
 
 
+def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    """Return in words how a config differs from a recorded one, but for more epochs now."""
+    # A run from before there was an option was made with what is now its default.
+    before, now = {**DEFAULTS, **recorded.get("arguments", {})}, {**DEFAULTS, **config["arguments"]}
+    found = [
+        f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
+        for name in sorted({*before, *now} - {*OUTPUT_ONLY})
+        if before.get(name) != now.get(name) and not (name == "epochs" and _lengthened(recorded, config))
+    ]
+    if recorded.get("recipe") != config["recipe"]:
+        found.insert(0, f"recipe was {recorded.get('recipe')} and is now {config['recipe']}")
+    return found
+
+
+def _lengthened(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
+    before = recorded.get("arguments", {}).get("epochs")
+    return bool(before) and bool(config["arguments"].get("epochs", 0) > before)
+
+
 def _new_path(name: str) -> Path:
     stem = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     path, count = stem, 1
@@ -166,13 +191,22 @@ def _new_path(name: str) -> Path:
     return path
 
 
-def _check_usable(path: Path) -> None:
+def check_usable(name: str, path: Path) -> None:
+    """Refuse a path that no folder can be made at, or that cannot be written to.
+
+    Args:
+        name: The argument, for the message.
+        path: What it asks for.
+
+    Raises:
+        InputError: It is below or in the place of a file, or read-only.
+    """
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not existing.is_dir():
-        raise InputError(f"run_dir must be a folder; {existing} is a file, so give another path.")
+        raise InputError(f"{name} must be a folder; {existing} is a file, so give another path.")
     if not _can_write(existing):
         raise InputError(
-            f"run_dir must be a folder that can be written to; {existing} is read-only, so give another path."
+            f"{name} must be a folder that can be written to; {existing} is read-only, so give another path."
         )
 
 

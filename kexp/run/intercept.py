@@ -40,7 +40,7 @@ def instead_of_training(
     """
     token = _action.set(action)
     try:
-        recipe(*args, **{**kwargs, "run_dir": None})
+        recipe(*args, **{**kwargs, "run_dir": None, "checkpoint_dir": None})
     except _Caught as caught:
         return caught.value
     finally:

@@ -54,4 +54,7 @@ def recorded_call(
             f"run_dir {path} is a run of {config['recipe']}, which is not one of kexp's recipes; "
             "call that again with this run_dir, or give it as the argument recipe."
         )
-    return recipe, {**config["arguments"], "run_dir": str(path)}
+    # Where the state is says nothing about what is computed, so it is recorded beside the config.
+    environment = path / "env.json"
+    place = read_json(environment).get("checkpoint_dir") if environment.is_file() else None
+    return recipe, {**config["arguments"], "checkpoint_dir": place, "run_dir": str(path)}

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from kexp.sweep.override import takes_tuple
 from kexp.sweep.sweep import OPTIONS, search, sweep
 
-_GIVEN_BY_THE_SWEEP = ("run_dir", *OPTIONS)
+_GIVEN_BY_THE_SWEEP = ("checkpoint_dir", "run_dir", *OPTIONS)
 
 
 def command(

@@ -157,6 +157,11 @@ def space_of(recipe: Callable[..., Any], overrides: Mapping[str, Any] | None = N
     for name in overrides:
         if name in ("run_dir", "quiet"):
             raise InputError(f"space must not have {name}, which the sweep itself gives to every trial.")
+        if name == "checkpoint_dir":
+            raise InputError(
+                "space must not have checkpoint_dir, which all trials would share; leave it out, and each "
+                "keeps its checkpoints in its own folder."
+            )
         if name not in parameters:
             raise InputError(f"space: {recipe.__name__} has no argument {name}{nearest(name, parameters)}.")
     dimensions: list[Dimension] = []

@@ -8,11 +8,11 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from kexp.atomic import read_json, replacing, write_json
+from kexp.train.storage import Storage, storage
 
 FORMAT = 2
 _KEPT = 2
@@ -29,7 +29,7 @@ class Checkpoint:
     callbacks: dict[str, Any]
 
 
-def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> None:
+def save_checkpoint(directory: Path | str, step: int, checkpoint: Checkpoint) -> None:
     """Write a checkpoint and remove all but the last two.
 
     First all of it goes into one file, then a manifest with that file's checksum, and at last the name
@@ -37,64 +37,65 @@ def save_checkpoint(directory: Path, step: int, checkpoint: Checkpoint) -> None:
     manifest is there.
 
     Args:
-        directory: The run's checkpoints/ folder.
+        directory: Where the run's checkpoints are kept; a path with a scheme is reached by `tf.io.gfile`.
         step: Steps taken since the run began; names the files.
         checkpoint: What to save.
     """
-    stem = _stem(step)
-    state = directory / f"{stem}.npz"
-    plain = json.dumps({"position": checkpoint.position, "callbacks": checkpoint.callbacks}).encode()
-    with replacing(state) as temporary:
-        np.savez(temporary, **{_PLAIN: np.frombuffer(plain, np.uint8)}, **checkpoint.arrays)  # type: ignore[arg-type]
-    write_json(directory / f"{stem}.json", {"format": FORMAT, "sha256": _digest(state)})
-    write_json(directory / _NEWEST, {"step": step})
-    for old in _manifests(directory)[:-_KEPT]:
-        old.unlink()
-        old.with_suffix(".npz").unlink(missing_ok=True)
+    files, stem = storage(directory), _stem(step)
+    with files.replacing(f"{stem}.npz") as file:
+        _write(file, checkpoint)
+        checksum = _digest(file)
+    files.write_json(f"{stem}.json", {"format": FORMAT, "sha256": checksum})
+    files.write_json(_NEWEST, {"step": step})
+    for old in _stems(files)[:-_KEPT]:
+        files.remove(f"{old}.json")
+        files.remove(f"{old}.npz")
 
 
-def load_latest(directory: Path) -> Checkpoint | None:
+def load_latest(directory: Path | str) -> Checkpoint | None:
     """Return the newest checkpoint that is undamaged, or None when there is none.
 
     A damaged or missing one is reported by a warning and the one before is used.
+
+    Raises:
+        ConnectionError: They are at a path with a scheme that cannot be reached now.
     """
-    for torn in directory.glob(".*"):  # what a kill in the middle of a write left behind
-        torn.unlink()
-    _report_missing(directory)
-    for manifest in reversed(_manifests(directory)):
+    files = storage(directory)
+    for torn in files.names(".*"):  # what a kill in the middle of a write left behind
+        files.remove(torn)
+    _report_missing(files)
+    for stem in reversed(_stems(files)):
         try:
-            return _load(manifest)
+            return _load(files, stem)
+        except ConnectionError:
+            raise  # it is not damaged, and a run that began anew would overwrite it
         except (OSError, ValueError, KeyError, TypeError) as error:
-            warnings.warn(
-                f"Checkpoint {manifest.stem} is damaged ({error}); using the one before.", stacklevel=2
-            )
+            warnings.warn(f"Checkpoint {stem} is damaged ({error}); using the one before.", stacklevel=2)
     return None
 
 
-def newest_step(directory: Path) -> int:
+def newest_step(directory: Path | str) -> int:
     """Return the steps that the newest checkpoint was saved after, 0 when there is none."""
-    return max((int(manifest.stem.removeprefix("step-")) for manifest in _manifests(directory)), default=0)
+    return max((int(stem.removeprefix("step-")) for stem in _stems(storage(directory))), default=0)
 
 
-def _load(manifest: Path) -> Checkpoint:
-    content = read_json(manifest)
-    state = manifest.with_suffix(".npz")
+def _load(files: Storage, stem: str) -> Checkpoint:
+    content = files.read_json(f"{stem}.json")
     if content["format"] != FORMAT:
         raise ValueError(f"format {content['format']} is not {FORMAT}")
-    if _digest(state) != content["sha256"]:
-        raise ValueError("its checksum differs")
-    with np.load(state, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    plain = json.loads(arrays.pop(_PLAIN).tobytes())
-    return Checkpoint(arrays, plain["position"], plain["callbacks"])
+    with files.opened(f"{stem}.npz") as file:
+        if _digest(file) != content["sha256"]:
+            raise ValueError("its checksum differs")
+        file.seek(0)
+        return _read(file)
 
 
-def _report_missing(directory: Path) -> None:
+def _report_missing(files: Storage) -> None:
     try:
-        newest = int(read_json(directory / _NEWEST)["step"])
+        newest = int(files.read_json(_NEWEST)["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return  # it only serves to notice; what is there is checked by itself
-    if not (directory / f"{_stem(newest)}.json").is_file():
+    if _stem(newest) not in _stems(files):
         warnings.warn(f"Checkpoint {_stem(newest)} is missing; using the one before.", stacklevel=3)
 
 
@@ -102,20 +103,22 @@ def _stem(step: int) -> str:
     return f"step-{step:09d}"
 
 
-def _manifests(directory: Path) -> list[Path]:
-    return sorted(directory.glob("step-*.json"))
+def _stems(files: Storage) -> list[str]:
+    """Return the checkpoints that have a manifest, the oldest first."""
+    return [name.removesuffix(".json") for name in files.names("step-*.json")]
 
 
-def _digest(path: Path) -> str:
+def _digest(file: BinaryIO) -> str:
+    """Return the checksum of a whole file."""
+    file.seek(0)
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()
 
 
 def packed(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as it stands in a file, to send it."""
+    """Return a checkpoint as it stands in its file, to send it."""
     buffer = io.BytesIO()
     _write(buffer, checkpoint)
     return buffer.getvalue()
@@ -126,12 +129,12 @@ def unpacked(content: bytes) -> Checkpoint:
     return _read(io.BytesIO(content))
 
 
-def _write(file: Any, checkpoint: Checkpoint) -> None:
+def _write(file: BinaryIO, checkpoint: Checkpoint) -> None:
     plain = json.dumps({"position": checkpoint.position, "callbacks": checkpoint.callbacks}).encode()
     np.savez(file, **{_PLAIN: np.frombuffer(plain, np.uint8)}, **checkpoint.arrays)  # type: ignore[arg-type]
 
 
-def _read(file: Any) -> Checkpoint:
+def _read(file: BinaryIO) -> Checkpoint:
     with np.load(file, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     plain = json.loads(arrays.pop(_PLAIN).tobytes())

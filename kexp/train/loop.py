@@ -54,7 +54,7 @@ class Loop:
         samples: Training samples of an epoch.
         options: Complete training options, batch_size a number or "auto".
         batch_size: Samples per forward pass to begin with.
-        checkpoints: Folder for the state of the run.
+        checkpoints: Folder for the state of the run, or a path with a scheme.
         callbacks: Keras callbacks.
         on_epoch: Called with the number of each epoch, from 1, and its figures.
         on_restore: Called with the figures of all epochs so far when the run starts or goes back.
@@ -66,7 +66,7 @@ class Loop:
         samples: int,
         options: TrainOptions,
         batch_size: int,
-        checkpoints: Path,
+        checkpoints: Path | str,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, figures: None,
         on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,

@@ -56,6 +56,8 @@ class TrainOptions(TypedDict, total=False):
         early_stop: Stop after so many epochs without a better validation figure; 0 never stops.
         seed: Governs weights, order, dropout and the validation split.
         checkpoint_every: How often the state is saved: "10 steps", "1 epoch" or "5 minutes".
+        checkpoint_dir: Folder for the state of the run; None is checkpoints in the run folder. A path with a
+            scheme, such as gs://bucket/folder, is reached through TensorFlow's file systems.
         run_dir: Folder of the run; None makes one under runs/. An unfinished run in it is continued.
         on_nan: What happens when a loss is NaN, infinite or a spike: stop, or go back to the last
             checkpoint and skip that step with half the learning rate, three times at most.
@@ -94,6 +96,7 @@ class TrainOptions(TypedDict, total=False):
     early_stop: Annotated[int, AtLeast(0)]
     seed: Annotated[int, Between(0, 2**31 - 1)]
     checkpoint_every: str
+    checkpoint_dir: str | None
     run_dir: str | None
     on_nan: Literal["stop", "rollback"]
     spike: Annotated[float, Between(1.1, 1e9)] | None
@@ -128,6 +131,7 @@ DEFAULTS: TrainOptions = {
     "early_stop": 0,
     "seed": 0,
     "checkpoint_every": "1 epoch",
+    "checkpoint_dir": None,
     "run_dir": None,
     "on_nan": "stop",
     "spike": 1000.0,
@@ -141,8 +145,9 @@ DEFAULTS: TrainOptions = {
     "quiet": False,
 }
 
-# Where a run is written, how long it waits and what it prints say nothing about what it computes.
-OUTPUT_ONLY = ("run_dir", "start_timeout_s", "quiet")
+# Where a run and its state are written, how long it waits and what it prints say nothing about what it
+# computes.
+OUTPUT_ONLY = ("checkpoint_dir", "run_dir", "start_timeout_s", "quiet")
 
 
 def option_types() -> dict[str, Any]:

@@ -89,6 +89,11 @@ def resume(
     if kills < 1:
         raise InputError(f"kills must be a whole number, 1 or more; received {kills}.")
     bound = bind(recipe, **{"checkpoint_every": "1 steps", **arguments, "quiet": True})
+    if bound["checkpoint_dir"] is not None:
+        raise InputError(
+            f"checkpoint_dir must be None here, where two runs are compared; received "
+            f"{bound['checkpoint_dir']!r}, so leave it out."
+        )
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as folder:
         alone, killed = Path(folder) / "alone", Path(folder) / "killed"
         _finish(_start(recipe, bound, alone))

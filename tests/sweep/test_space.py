@@ -99,6 +99,7 @@ def test_a_condition_is_stated_by_the_recipe_or_by_the_caller():
         ({"dropout": When("learning_rate", 0.1, [0.1])}, "must depend on a choice"),
         ({"ema": [0.9, 0.99], "swa": 0.5}, "ema and swa exclude each other"),
         ({"run_dir": "here"}, "space must not have run_dir"),
+        ({"checkpoint_dir": "here"}, "space must not have checkpoint_dir, which all trials would share"),
     ],
 )
 def test_a_mistake_in_the_space_is_one_sentence_before_anything_starts(overrides, words):

@@ -50,3 +50,5 @@ def test_it_needs_at_least_one_kill_and_arguments_that_fit():
         kexp.verify.resume(mlp_images, kills=0)
     with pytest.raises(InputError, match="dropout must be a number"):
         kexp.verify.resume(mlp_images, dropout=2.0)
+    with pytest.raises(InputError, match="checkpoint_dir must be None here"):
+        kexp.verify.resume(mlp_images, checkpoint_dir="here")
