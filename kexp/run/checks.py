@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from kexp.data import Data, Stream
 from kexp.errors import InputError
-from kexp.models.layers import batch_normalizations
 from kexp.run.predictions import output_shape
 from kexp.train.objectives import Objective
 from kexp.train.options import TrainOptions
@@ -70,25 +69,12 @@ def check_model(model: keras.Model, options: TrainOptions) -> None:
         )
 
 
-def check_replicas(model: keras.Model, options: TrainOptions, last_batch: int) -> None:
-    """Refuse what several replicas, or the processes that they are in, cannot have.
-
-    Args:
-        model: What is trained.
-        options: Complete training options.
-        last_batch: Samples of the smallest batch of an epoch.
-    """
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+def check_replicas(options: TrainOptions) -> None:
+    """Refuse what several replicas, or the processes that they are in, cannot have."""
     if options["batch_size"] == "auto" and (Workers().count > 1 or options["scale_by_replicas"]):
         raise InputError(
             "batch_size must be a number for several workers, of which one may run out of memory alone, and "
             "for scale_by_replicas; received 'auto'."
-        )
-    if not options["sync_normalization"] and last_batch < replicas and batch_normalizations(model):
-        raise InputError(
-            f"sync_normalization must be True where a batch has fewer samples than there are replicas, which "
-            f"leaves some without statistics; the last batch of an epoch has {last_batch} for {replicas}, so "
-            "choose another batch_size, or leave it out."
         )
 
 

@@ -161,7 +161,7 @@ def prepare(
     if isinstance(data.train, Stream):
         check_stream(data.train, options, preprocessing, sample_weight, batch_size)
     check_model(model, options)
-    check_replicas(model, options, len(data.train) % batch_size or batch_size)
+    check_replicas(options)
     check_texts(data, target_preprocessing, augmentation)
     check_answers(data, answers, scores)
     sample_weight = checked_weights(sample_weight, options, data)

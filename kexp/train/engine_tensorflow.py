@@ -264,7 +264,7 @@ class TensorFlowEngine:
         own, share = self._replicas.share(batch)
         with taking(share):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, share)
-        return [loss, *gradients, *self._measures.changes(losses, targets, share.real)]
+        return [loss, *gradients, *self._measures.changes(losses, targets, share.weight)]
 
     def _forward(
         self, number: int, batch: Any, samples: tf.Tensor, first: Any, share: Share | None = None
@@ -276,8 +276,8 @@ class TensorFlowEngine:
         if self._class_weights is not None:
             soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
             weights = tf.linalg.matvec(soft, self._class_weights)
-        if share is not None and share.real is not None:
-            weights = share.real if weights is None else weights * share.real
+        if share is not None:
+            weights = share.weight if weights is None else weights * share.weight
         player, trained = self.players[number], self._trained(number)
         count = tf.cast(tf.shape(targets)[0], tf.float32) if share is None else share.count
         # The last number tells nothing apart, but the figures that are published were drawn with it.

@@ -105,9 +105,9 @@ class Evaluation:
         (inputs, targets), share = self._replicas.share((inputs, targets))
         with taking(share):
             losses = self._losses(inputs, targets, Step(False, _SEED, place, share=share))
-        total = losses.total if share.real is None else losses.total * share.real
-        loss = (tf.reduce_sum(total) + tf.cast(losses.penalty, tf.float32) * share.count) / samples
-        return [loss, *self._measures.changes(losses, targets, share.real)]
+        total = tf.reduce_sum(losses.total) * share.weight
+        loss = (total + tf.cast(losses.penalty, tf.float32) * share.count) / samples
+        return [loss, *self._measures.changes(losses, targets, share.weight)]
 
     def _losses(self, inputs: Any, targets: tf.Tensor, step: Step) -> Losses:
         assert self._objective.held_out is not None

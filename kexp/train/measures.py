@@ -60,23 +60,22 @@ class Measures:
 
     def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor | None) -> None:
         if outputs is not None:
-            targets, outputs, weights = self._counted(targets, outputs, None)
+            targets, outputs, weights = self._counted(targets, outputs)
             for metric in self._metrics:
                 metric.update_state(targets, outputs, **weights)
 
-    def changes(self, losses: Losses, targets: tf.Tensor, real: tf.Tensor | None) -> list[tf.Tensor]:
-        """Return what a replica's samples, (batch,) of which are real, change in all but the loss."""
-        weights = {} if real is None else {"sample_weight": real}
+    def changes(self, losses: Losses, targets: tf.Tensor, weight: Any) -> list[tf.Tensor]:
+        """Return what a replica's samples, each of so much weight, change in all but the loss."""
         changes = []
         for name, metric in self._terms.items():
-            known = name in losses.terms
-            changes += _change(metric, losses.terms[name], **weights) if known else _nothing(metric)
+            changes += _change(metric, losses.terms[name]) if name in losses.terms else _nothing(metric)
         if losses.outputs is None:
-            return changes + [zero for metric in self._metrics for zero in _nothing(metric)]
-        targets, outputs, weights = self._counted(targets, losses.outputs, real)
-        return changes + [
-            change for metric in self._metrics for change in _change(metric, targets, outputs, **weights)
-        ]
+            changes += [zero for metric in self._metrics for zero in _nothing(metric)]
+        else:
+            targets, outputs, weights = self._counted(targets, losses.outputs)
+            for metric in self._metrics:
+                changes += _change(metric, targets, outputs, **weights)
+        return [tf.cast(change, tf.float32) * weight for change in changes]
 
     def add(self, changes: Sequence[tf.Tensor]) -> None:
         """Take account of `changes`, summed over all replicas."""
@@ -102,18 +101,15 @@ class Measures:
             results.append((metric.name, metric.stateless_result(own)))
         return results
 
-    def _counted(self, targets: Any, outputs: Any, real: Any) -> tuple[Any, Any, dict[str, Any]]:
+    def _counted(self, targets: Any, outputs: Any) -> tuple[Any, Any, dict[str, Any]]:
         """Return targets and outputs as metrics take them, and by name their weights, if there are any."""
         counted = self._objective.counted(targets)
-        if counted is not None:
-            # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would
-            # count for more in a batch that is short.
-            weights = counted if real is None else counted * real[:, None]
-            flat = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
-            return *flat, {"sample_weight": tf.reshape(weights, [-1])}
-        if real is None:
+        if counted is None:
             return targets, outputs, {}  # not every Keras metric takes weights
-        return targets, outputs, {"sample_weight": _for_each(real, targets)}
+        # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would count
+        # for more in a batch that is short.
+        flat = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
+        return *flat, {"sample_weight": tf.reshape(counted, [-1])}
 
 
 def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
@@ -134,10 +130,3 @@ def _change(metric: keras.metrics.Metric, *values: Any, **weights: Any) -> list[
 
 def _nothing(metric: keras.metrics.Metric) -> list[tf.Tensor]:
     return [tf.zeros(variable.shape, variable.dtype) for variable in metric.variables]
-
-
-def _for_each(real: Any, targets: Any) -> Any:
-    """Return (batch,) weights for every pixel of (batch, height, width) targets, or as they are."""
-    if len(targets.shape) < 3:
-        return real
-    return tf.broadcast_to(real[:, None, None], tf.shape(targets))

@@ -28,19 +28,19 @@ class Share:
     Attributes:
         first: Place of its first sample in the batch.
         size: How many it takes.
-        whole: Samples that are drawn for.
-        real: (size,) 1 for a sample and 0 for one that only fills up a shape; None: all are real.
+        whole: Samples of the batch.
+        weight: What each of its samples counts; below 1 where several replicas take the same ones.
     """
 
     first: Any
     size: Any
     whole: Any
-    real: Any | None = None
+    weight: Any
 
     @property
     def count(self) -> Any:
-        """How many real samples it has, float32."""
-        return tf.cast(self.size, tf.float32) if self.real is None else tf.reduce_sum(self.real)
+        """How many samples it counts for, float32."""
+        return tf.cast(self.size, tf.float32) * self.weight
 
     def drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
         """Return numbers of a shape whose first axis is that of the samples, one or several to each.
@@ -58,8 +58,8 @@ class Replicas:
     """The replicas of the strategy that is in scope, which may be one device.
 
     Args:
-        static: Whether shapes must be known when a step is compiled: shares are then of one size, filled up
-            with samples that count for nothing. Default: where the strategy is for TPUs.
+        static: Whether shapes must be known when a step is compiled, so that shares are all of one size.
+            Default: where the strategy is for TPUs.
     """
 
     def __init__(self, *, static: bool | None = None) -> None:
@@ -74,21 +74,31 @@ class Replicas:
         return tf.distribute.get_replica_context().replica_id_in_sync_group
 
     def share(self, batch: Any) -> tuple[Any, Share]:
-        """Return this replica's samples of a batch, a nest of tensors and None, and which they are."""
-        first_axis = tf.nest.flatten(batch)[0]
-        if self.static:
-            return self._filled(batch, int(first_axis.shape[0]))
-        count, number = tf.shape(first_axis)[0], self.number()
-        first, last = count * number // self.count, count * (number + 1) // self.count
-        return _mapped(lambda tensor: tensor[first:last], batch), Share(first, last - first, count)
+        """Return this replica's samples of a batch, a nest of tensors and None, and which they are.
 
-    def _filled(self, batch: Any, count: int) -> tuple[Any, Share]:
-        size = -(-count // self.count)
-        first = self.number() * size
-        places = first + tf.range(size)
-        real = None if count % self.count == 0 else tf.cast(places < count, tf.float32)
-        own = _mapped(partial(tf.gather, indices=tf.minimum(places, count - 1)), batch)
-        return own, Share(first, size, self.count * size, real)
+        A batch that does not go round is taken by all of them, and each of its samples counts a part: no
+        replica is without a sample, which batch normalisation and some of TensorFlow's kernels could not do.
+        """
+        tensors = [tensor for tensor in tf.nest.flatten(batch) if tensor is not None]
+        count = int(tensors[0].shape[0]) if self.static else tf.shape(tensors[0])[0]
+        share = self._of_static(count) if self.static else self._of(count)
+
+        def own(tensor: Any) -> Any:
+            return None if tensor is None else tf.gather(tensor, share.first + tf.range(share.size))
+
+        return tf.nest.map_structure(own, batch), share
+
+    def _of(self, count: Any) -> Share:
+        number, few = self.number(), count < self.count
+        first = tf.where(few, 0, count * number // self.count)
+        last = tf.where(few, count, count * (number + 1) // self.count)
+        return Share(first, last - first, count, tf.where(few, 1.0 / self.count, 1.0))
+
+    def _of_static(self, count: int) -> Share:
+        if count % self.count:
+            return Share(0, count, count, 1.0 / self.count)
+        size = count // self.count
+        return Share(self.number() * size, size, count, 1.0)
 
     def total(self, function: Callable[..., Sequence[Any]], *arguments: Any) -> list[Any]:
         """Run a function on every replica and return the sums of the float32 tensors that it gives.
@@ -166,7 +176,3 @@ def _of_samples(share: Share, size: Any) -> bool:
     if isinstance(share.size, int):
         return not isinstance(size, int) or (size >= share.size and size % share.size == 0)
     return not isinstance(size, int)
-
-
-def _mapped(function: Callable[[Any], Any], batch: Any) -> Any:
-    return tf.nest.map_structure(lambda tensor: None if tensor is None else function(tensor), batch)

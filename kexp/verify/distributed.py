@@ -1,0 +1,221 @@
+"""Whether a recipe computes the same on one device, on many, and in several processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from kexp.atomic import write_json
+from kexp.errors import InputError
+from kexp.ranges import AtLeast, check_value
+from kexp.run.recipe import bind
+from kexp.run.result import Result
+from kexp.train.cluster import Cluster
+from kexp.verify.steps import ALONE, WORKERS
+
+# Adam divides by the size of a gradient, which where it is nothing but rounding makes a whole step of it.
+_DEFAULTS = {"optimizer": "momentum", "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One way of training beside one device.
+
+    Attributes:
+        name: Of the way.
+        loss_difference: The largest between the losses of a step.
+        weight_difference: The largest between numbers of the model's weights after the last step.
+        state_difference: The largest between numbers of the optimizers, averages of weights among them.
+    """
+
+    name: str
+    loss_difference: float
+    weight_difference: float
+    state_difference: float
+
+
+@dataclass(frozen=True)
+class DistributedReport:
+    """What came of training a recipe in several ways.
+
+    Attributes:
+        recipe: Its name.
+        steps: How many steps were taken.
+        tolerance: The largest difference of weights that counts as equal.
+        ways: Each way beside one device.
+    """
+
+    recipe: str
+    steps: int
+    tolerance: float
+    ways: tuple[Compared, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether all ways end with the weights of one device."""
+        return all(way.weight_difference <= self.tolerance for way in self.ways)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{way.name}: losses differ by at most {way.loss_difference:.2g}, weights by "
+            f"{way.weight_difference:.2g}, optimizers by {way.state_difference:.2g}"
+            for way in self.ways
+        ]
+        outcome = "the same as on one device" if self.same else f"NOT the same (tolerance {self.tolerance:g})"
+        return "\n".join([f"{self.recipe}, {self.steps} steps: {outcome}", *lines])
+
+
+def distributed(
+    recipe: Callable[..., Result],
+    *,
+    replicas: int | None = 2,
+    workers: int | None = 2,
+    train_steps: int = 20,
+    tolerance: float = 1e-5,
+    **arguments: Any,
+) -> DistributedReport:
+    """Take the first steps of a recipe on one device, on several, and in several processes, and compare.
+
+    Everything is on this machine's CPU: the devices are parts of it that TensorFlow treats as devices of
+    their own, the workers are processes that speak to one another. Among the steps are one of a single
+    sample, one of 7, and one of a sample fewer than the others, so that shares are uneven. Draws of dropout,
+    augmentation and noise are part of the comparison; a layer that mixes samples with one another can only
+    mix those that a replica has, and would make a difference.
+
+    Args:
+        recipe: A recipe in a module that can be imported, kexp's or your own.
+        replicas: Logical devices, default 2, 2 or more; None for no such comparison.
+        workers: Processes, default 2, 2 or more; None for no such comparison.
+        train_steps: Steps to compare, default 20, 1 or more.
+        tolerance: The largest difference of weights that counts as equal, default 1e-5.
+        **arguments: Arguments of the recipe; the optimizer is momentum with a learning rate of 0.01 unless
+            they say something else, since Adam makes whole steps of gradients that are nothing but rounding.
+
+    Raises:
+        InputError: An argument does not fit, or the recipe cannot be imported by another process.
+        RuntimeError: A process failed.
+    """
+    case = Case(recipe, arguments)
+    return compare([case], replicas, workers, train_steps=train_steps, tolerance=tolerance)[0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe and the arguments that it is compared with."""
+
+    recipe: Callable[..., Result]
+    arguments: Mapping[str, Any]
+
+
+def compare(
+    cases: Sequence[Case],
+    replicas: int | Sequence[int] | None,
+    workers: int | None,
+    *,
+    train_steps: int = 20,
+    tolerance: float = 1e-5,
+) -> list[DistributedReport]:
+    """Compare many recipes as `distributed` does one, with a process for each way and not for each recipe.
+
+    Args:
+        cases: Recipes and their arguments.
+        replicas: Numbers of logical devices.
+        workers: Number of processes, or None.
+        train_steps: Steps to compare.
+        tolerance: The largest difference of weights that counts as equal.
+    """
+    counts = [replicas] if isinstance(replicas, int) else list(replicas or ())
+    for name, value in [*(("replicas", count) for count in counts), ("workers", workers)]:
+        check_value(name, value, Annotated[int, AtLeast(2)] | None)
+    check_value("train_steps", train_steps, Annotated[int, AtLeast(1)])
+    with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
+        folder = Path(name)
+        write_json(folder / "cases.json", [_described(case, train_steps) for case in cases])
+        names = {str(count): f"{count} logical devices" for count in counts}
+        for mode in (ALONE, *names):
+            _run(folder, mode)
+        if workers is not None:
+            names[WORKERS] = f"{workers} worker processes"
+            _run(folder, WORKERS, _local_clusters(workers))
+        return [
+            DistributedReport(
+                case.recipe.__name__,
+                train_steps,
+                tolerance,
+                tuple(_compared(folder, number, mode, words) for mode, words in names.items()),
+            )
+            for number, case in enumerate(cases)
+        ]
+
+
+def _described(case: Case, train_steps: int) -> dict[str, Any]:
+    recipe = case.recipe
+    if recipe.__module__ == "__main__":
+        raise InputError(
+            f"recipe {recipe.__name__} must be in a module that another process can import; "
+            "move it from the script into a file of its own."
+        )
+    arguments = {**_DEFAULTS, **case.arguments}
+    bind(recipe, **arguments)
+    module, name = recipe.__module__, recipe.__name__
+    return {"module": module, "recipe": name, "arguments": arguments, "steps": train_steps}
+
+
+def _local_clusters(workers: int) -> list[Cluster]:
+    """Return the cluster of each of so many processes on this machine, at ports that are free."""
+    sockets = [socket.socket() for _ in range(workers)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
+    for one in sockets:
+        one.close()
+    return [Cluster(addresses, index, "TF_CONFIG") for index in range(workers)]
+
+
+def _run(folder: Path, mode: str, clusters: Sequence[Cluster | None] = (None,)) -> None:
+    """Take the steps of all cases in a process, or in one for each place in a cluster."""
+    variables = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+    variables["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    variables["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    processes = []
+    for number, cluster in enumerate(clusters):
+        own = {} if cluster is None else {"TF_CONFIG": cluster.to_json()}
+        with open(folder / f"{mode}-{number}.log", "w") as log:
+            command = [sys.executable, "-m", "kexp.verify.steps", str(folder), mode]
+            processes.append(subprocess.Popen(command, env={**variables, **own}, stdout=log, stderr=log))
+    codes = [process.wait() for process in processes]
+    logs = [(folder / f"{mode}-{number}.log").read_text(errors="replace") for number in range(len(codes))]
+    failed = [f"exit code {code}: {log[-2000:]}" for code, log in zip(codes, logs, strict=True) if code]
+    if failed:
+        raise RuntimeError("the steps failed with " + "\nand with ".join(failed))
+
+
+def _compared(folder: Path, number: int, mode: str, name: str) -> Compared:
+    files = [folder / f"{one}-{number}.npz" for one in (ALONE, mode)]
+    with np.load(files[0]) as alone, np.load(files[1]) as other:
+        weights = [key for key in alone.files if key.startswith("weight/")]
+        differences = [_largest(alone[key], other[key]) for key in weights]
+        return Compared(
+            name,
+            _largest(alone["losses"], other["losses"]),
+            max(differences, default=0.0),
+            _largest(alone["state"], other["state"]),
+        )
+
+
+def _largest(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest difference; what is not a number differs from all but itself."""
+    if one.dtype.kind not in "fiu":
+        return 0.0 if np.array_equal(one, other) else float("inf")
+    apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
+    apart = np.where(np.isnan(one) & np.isnan(other), 0.0, np.nan_to_num(apart, nan=np.inf))
+    return float(apart.max(initial=0.0))
