@@ -19,6 +19,7 @@ from kexp.commands import (
     first_line,
     sample,
     train,
+    verify_distributed,
     verify_resume,
     with_help,
 )
@@ -85,14 +86,11 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     for command in (list_, resume, export, predict, sample, report, reproduce):
         app.command(command, name=command.__name__.rstrip("_"))
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
-    verify.command(
-        _recipes(
-            ("verify", "resume"),
-            "Kill a recipe at random moments; it must end as if left alone.",
-            verify_resume,
-            arguments,
-        )
-    )
+    for name, text, action in (
+        ("resume", "Kill a recipe at random moments; it must end as if left alone.", verify_resume),
+        ("distributed", "Train on one device, on several, by processes: all the same.", verify_distributed),
+    ):
+        verify.command(_recipes(("verify", name), text, action, arguments))
     for name, text, action in (
         ("run", "Train a recipe", train),
         ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -103,15 +103,44 @@ def verify_resume(
     recipe: Callable[..., Any],
     *args: Any,
     kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
+    workers: Annotated[int, Parameter(help="Processes that train together. [1 or more]")] = 1,
+    victim: Annotated[Literal["all", "chief", "other"], Parameter(help="Which of them are killed.")] = "all",
     **kwargs: Any,
 ) -> None:
     """Print the proof's outcome, and exit with 1 when the runs differ."""
     from kexp import verify
 
     arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
-    report = verify.resume(recipe, kills=kills, **arguments)
+    report = verify.resume(recipe, kills=kills, workers=workers, victim=victim, **arguments)
     print(report)
     if report.difference is not None:
+        sys.exit(1)
+
+
+def verify_distributed(
+    recipe: Callable[..., Any],
+    *args: Any,
+    replicas: Annotated[int, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
+    workers: Annotated[int, Parameter(help="Processes that train together. [2 or more]")] = 2,
+    train_steps: Annotated[int, Parameter(help="Steps that are compared. [1 or more]")] = 20,
+    tolerance: Annotated[float, Parameter(help="Largest difference of weights.")] = 1e-5,
+    **kwargs: Any,
+) -> None:
+    """Print the proof's outcome, and exit with 1 when there is a difference."""
+    from kexp import verify
+
+    # Only what was given: the proof has an optimizer of its own.
+    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
+    report = verify.distributed(
+        recipe,
+        replicas=replicas,
+        workers=workers,
+        train_steps=train_steps,
+        tolerance=tolerance,
+        **arguments,
+    )
+    print(report)
+    if not report.same:
         sys.exit(1)
 
 

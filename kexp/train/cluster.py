@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,6 +60,22 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     if int(environment.get("SLURM_STEP_NUM_TASKS") or 1) > 1 and "SLURM_PROCID" in environment:
         return _from_slurm(environment)
     return None
+
+
+def local_clusters(workers: int) -> list[Cluster]:
+    """Return the cluster of each of so many processes on this machine, at ports that are free now.
+
+    Example:
+        >>> [cluster.index for cluster in local_clusters(2)]
+        [0, 1]
+    """
+    sockets = [socket.socket() for _ in range(workers)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
+    for one in sockets:
+        one.close()
+    return [Cluster(addresses, index, "TF_CONFIG") for index in range(workers)]
 
 
 def _from_tf_config(text: str) -> Cluster | None:

@@ -295,14 +295,11 @@ class TensorFlowEngine:
         unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
         if unreached:
             warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
-        dense = (
-            self._replicas.distributed
-            or self.options["accumulate"] > 1
-            or self.options["batch_size"] == "auto"
-        )
+        accumulates = self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
+        dense = self._replicas.distributed or accumulates
         return [
-            tf.zeros(weight.shape, weight.dtype) if g is None else tf.convert_to_tensor(g) if dense else g
-            for weight, g in zip(weights, gradients, strict=True)
+            _whole(g, weight) if dense or g is None else g
+            for g, weight in zip(gradients, weights, strict=True)
         ]
 
     def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
@@ -328,3 +325,10 @@ class TensorFlowEngine:
         else:
             self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
+
+
+def _whole(gradient: Any, weight: Any) -> tf.Tensor:
+    """Return a gradient as a tensor whose shape is known, zero where there is none."""
+    if gradient is None:
+        return tf.zeros(weight.shape, weight.dtype)
+    return tf.ensure_shape(tf.convert_to_tensor(gradient), weight.shape)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +11,10 @@ from typing import Annotated, Any
 import numpy as np
 
 from kexp.atomic import write_json
-from kexp.errors import InputError
 from kexp.ranges import AtLeast, check_value
 from kexp.run.recipe import bind
 from kexp.run.result import Result
-from kexp.train.cluster import Cluster
+from kexp.verify.processes import Processes, importable
 from kexp.verify.steps import ALONE, WORKERS
 
 # Adam divides by the size of a gradient, which where it is nothing but rounding makes a whole step of it.
@@ -142,10 +137,10 @@ def compare(
         write_json(folder / "cases.json", [_described(case, train_steps) for case in cases])
         names = {str(count): f"{count} logical devices" for count in counts}
         for mode in (ALONE, *names):
-            _run(folder, mode)
+            Processes(_command(folder, mode), folder).finish()
         if workers is not None:
             names[WORKERS] = f"{workers} worker processes"
-            _run(folder, WORKERS, _local_clusters(workers))
+            Processes(_command(folder, WORKERS), folder, workers).finish()
         return [
             DistributedReport(
                 case.recipe.__name__,
@@ -157,46 +152,15 @@ def compare(
         ]
 
 
+def _command(folder: Path, mode: str) -> list[str]:
+    return ["-m", "kexp.verify.steps", str(folder), mode]
+
+
 def _described(case: Case, train_steps: int) -> dict[str, Any]:
-    recipe = case.recipe
-    if recipe.__module__ == "__main__":
-        raise InputError(
-            f"recipe {recipe.__name__} must be in a module that another process can import; "
-            "move it from the script into a file of its own."
-        )
+    module, name = importable(case.recipe)
     arguments = {**_DEFAULTS, **case.arguments}
-    bind(recipe, **arguments)
-    module, name = recipe.__module__, recipe.__name__
+    bind(case.recipe, **arguments)
     return {"module": module, "recipe": name, "arguments": arguments, "steps": train_steps}
-
-
-def _local_clusters(workers: int) -> list[Cluster]:
-    """Return the cluster of each of so many processes on this machine, at ports that are free."""
-    sockets = [socket.socket() for _ in range(workers)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
-    for one in sockets:
-        one.close()
-    return [Cluster(addresses, index, "TF_CONFIG") for index in range(workers)]
-
-
-def _run(folder: Path, mode: str, clusters: Sequence[Cluster | None] = (None,)) -> None:
-    """Take the steps of all cases in a process, or in one for each place in a cluster."""
-    variables = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-    variables["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    variables["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    processes = []
-    for number, cluster in enumerate(clusters):
-        own = {} if cluster is None else {"TF_CONFIG": cluster.to_json()}
-        with open(folder / f"{mode}-{number}.log", "w") as log:
-            command = [sys.executable, "-m", "kexp.verify.steps", str(folder), mode]
-            processes.append(subprocess.Popen(command, env={**variables, **own}, stdout=log, stderr=log))
-    codes = [process.wait() for process in processes]
-    logs = [(folder / f"{mode}-{number}.log").read_text(errors="replace") for number in range(len(codes))]
-    failed = [f"exit code {code}: {log[-2000:]}" for code, log in zip(codes, logs, strict=True) if code]
-    if failed:
-        raise RuntimeError("the steps failed with " + "\nand with ".join(failed))
 
 
 def _compared(folder: Path, number: int, mode: str, name: str) -> Compared:

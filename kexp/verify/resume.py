@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from kexp.errors import InputError
+from kexp.ranges import AtLeast, check_value
 from kexp.run.recipe import bind
 from kexp.run.result import Result
 from kexp.train.checkpoint import load_latest, newest_step
+from kexp.verify.processes import Processes, importable
 
 _CALL = """
 import importlib, json, sys
 module, name, arguments = sys.argv[1:]
 getattr(importlib.import_module(module), name)(**json.loads(arguments))
 """
+Victim = Literal["all", "chief", "other"]
 _TIMES = ("seconds",)  # what may differ in result.json
 
 
@@ -36,10 +35,12 @@ class Kill:
     Attributes:
         step: Steps that the newest checkpoint held at that moment.
         while_writing: Whether a file was being written.
+        ended_s: Seconds until the workers that were not killed had ended.
     """
 
     step: int
     while_writing: bool
+    ended_s: float
 
 
 @dataclass(frozen=True)
@@ -58,88 +59,88 @@ class ResumeReport:
         writing = sum(kill.while_writing for kill in self.kills)
         steps = ", ".join(str(kill.step) for kill in self.kills)
         outcome = "identical to the run left alone" if self.difference is None else self.difference
-        return f"{len(self.kills)} kills after steps {steps}, {writing} while a file was written: {outcome}"
+        ended_s = max((kill.ended_s for kill in self.kills), default=0.0)
+        return (
+            f"{len(self.kills)} kills after steps {steps}, {writing} while a file was written, all processes "
+            f"gone within {ended_s:.1f} s: {outcome}"
+        )
 
 
 def resume(
-    recipe: Callable[..., Result], *, kills: int = 20, kill_seed: int = 0, **arguments: Any
+    recipe: Callable[..., Result],
+    *,
+    kills: int = 20,
+    kill_seed: int = 0,
+    workers: int = 1,
+    victim: Victim = "all",
+    **arguments: Any,
 ) -> ResumeReport:
     """Run a recipe once untouched and once killed at random moments, and compare everything.
 
-    Each run is a process of its own; the killed one is started again with the same call until it is
-    through. Compared are, to the bit, weights, optimizer slots, random streams, running means, best
-    weights, the course of every figure and the final ones.
+    Each run is a process of its own, or several that train together; the killed one is started again with
+    the same call until it is through. Compared are, to the bit, weights, optimizer slots, random streams,
+    running means, best weights, the course of every figure and the final ones.
 
     Args:
         recipe: A recipe in a module that can be imported, kexp's or your own.
         kills: SIGKILLs, default 20, 1 or more.
         kill_seed: Governs the moments, default 0.
+        workers: Processes that train together, default 1, 1 or more.
+        victim: Who is killed: "all" (default), the "chief", which writes, or an "other" one. Those that are
+            left must end by themselves within a minute.
         **arguments: Arguments of the recipe; checkpoints are written at every step unless they say
             something else.
 
     Raises:
         InputError: An argument does not fit, or the recipe cannot be imported by another process.
-        RuntimeError: A run failed by itself.
+        RuntimeError: A run failed by itself, or a worker did not end when another was killed.
     """
-    if recipe.__module__ == "__main__":
-        raise InputError(
-            f"recipe {recipe.__name__} must be in a module that another process can import; "
-            "move it from the script into a file of its own."
-        )
     if kills < 1:
         raise InputError(f"kills must be a whole number, 1 or more; received {kills}.")
+    check_value("workers", workers, Annotated[int, AtLeast(1)])
+    check_value("victim", victim, Victim)
+    importable(recipe)
     bound = bind(recipe, **{"checkpoint_every": "1 steps", **arguments, "quiet": True})
     if bound["checkpoint_dir"] is not None:
         raise InputError(
             f"checkpoint_dir must be None here, where two runs are compared; received "
             f"{bound['checkpoint_dir']!r}, so leave it out."
         )
-    with tempfile.TemporaryDirectory(prefix="kexp-verify-") as folder:
-        alone, killed = Path(folder) / "alone", Path(folder) / "killed"
-        _finish(_start(recipe, bound, alone))
+    victims = {"all": range(workers), "chief": [0], "other": [workers - 1]}[victim]
+    with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
+        folder = Path(name)
+        alone, killed = folder / "alone", folder / "killed"
+        Processes(_command(recipe, bound, alone), folder, workers).finish()
         steps = newest_step(alone / "checkpoints")
         moments = np.random.default_rng(kill_seed)
         targets = sorted(moments.choice(np.arange(1, steps), size=min(kills, steps - 1), replace=False))
-        done = [_kill_at(recipe, bound, killed, int(step), moments.uniform(0, 0.02)) for step in targets]
-        _finish(_start(recipe, bound, killed))
+        again = _command(recipe, bound, killed)
+        done = [
+            _kill_at(Processes(again, folder, workers), killed, int(step), moments.uniform(0, 0.02), victims)
+            for step in targets
+        ]
+        Processes(again, folder, workers).finish()
         return ResumeReport(tuple(kill for kill in done if kill), _first_difference(alone, killed))
 
 
-def _start(
-    recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path
-) -> subprocess.Popen[bytes]:
-    call = json.dumps({**arguments, "run_dir": str(run_dir)})
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    return subprocess.Popen(
-        [sys.executable, "-c", _CALL, recipe.__module__, recipe.__name__, call],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _finish(process: subprocess.Popen[bytes]) -> None:
-    _, errors = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"the run failed with exit code {process.returncode}: {errors.decode()[-2000:]}")
+def _command(recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path) -> list[str]:
+    return ["-c", _CALL, *importable(recipe), json.dumps({**arguments, "run_dir": str(run_dir)})]
 
 
 def _kill_at(
-    recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path, step: int, delay_s: float
+    processes: Processes, run_dir: Path, step: int, delay_s: float, victims: Sequence[int]
 ) -> Kill | None:
-    """Start the run and kill it a moment after its checkpoint of `step`; None when it was through before."""
-    process = _start(recipe, arguments, run_dir)
+    """Kill workers a moment after the checkpoint of `step`; None when the run was through before."""
     checkpoints = run_dir / "checkpoints"
-    while process.poll() is None and newest_step(checkpoints) < step:
+    while not processes.over and newest_step(checkpoints) < step:
         time.sleep(0.001)
     time.sleep(delay_s)
-    if process.poll() is not None:
-        _finish(process)
+    if processes.over:
+        processes.finish()
         return None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    ended_s = processes.kill(victims)
     torn = [*run_dir.glob(".*"), *checkpoints.glob(".*")]
-    return Kill(newest_step(checkpoints), bool(torn))
+    return Kill(newest_step(checkpoints), bool(torn), ended_s)
 
 
 def _first_difference(alone: Path, killed: Path) -> str | None:

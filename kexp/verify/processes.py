@@ -1,0 +1,89 @@
+"""Processes that prove something: one, or several workers of a cluster on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kexp.errors import InputError
+from kexp.train.cluster import local_clusters
+
+_PATIENCE_S = 60.0
+
+
+class Processes:
+    """One command, started as often as there are workers, each of which knows its place.
+
+    Args:
+        command: What follows the Python interpreter.
+        logs: Folder for what they say.
+        workers: How many; 1 for a process that knows of no others.
+    """
+
+    def __init__(self, command: Sequence[str], logs: Path, workers: int = 1) -> None:
+        variables = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+        variables["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        variables["TF_CPP_MIN_LOG_LEVEL"] = "2"
+        configs = [{"TF_CONFIG": one.to_json()} for one in local_clusters(workers)] if workers > 1 else [{}]
+        self._logs = [logs / f"process-{number}.log" for number in range(workers)]
+        self._processes = []
+        for config, path in zip(configs, self._logs, strict=True):
+            with open(path, "w") as log:
+                whole = [sys.executable, *command]
+                self._processes.append(
+                    subprocess.Popen(whole, env={**variables, **config}, stdout=log, stderr=log)
+                )
+
+    @property
+    def over(self) -> bool:
+        """Whether all of them have ended."""
+        return all(process.poll() is not None for process in self._processes)
+
+    def finish(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            RuntimeError: One has failed; the message has the last of what those that failed said.
+        """
+        codes = [process.wait() for process in self._processes]
+        said = [log.read_text(encoding="utf-8", errors="replace")[-2000:] for log in self._logs]
+        failed = [f"exit code {code}: {last}" for code, last in zip(codes, said, strict=True) if code]
+        if failed:
+            raise RuntimeError("the run failed with " + "\nand with ".join(failed))
+
+    def kill(self, victims: Iterable[int]) -> float:
+        """Kill some by SIGKILL, and return how many seconds the others took to end by themselves.
+
+        Raises:
+            RuntimeError: They did not within a minute.
+        """
+        for victim in victims:
+            self._processes[victim].kill()
+        killed_s = time.monotonic()
+        try:
+            for process in self._processes:
+                process.wait(max(0.0, killed_s + _PATIENCE_S - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            for process in self._processes:
+                process.kill()
+            raise RuntimeError(f"a worker did not end within {_PATIENCE_S:.0f} s of another's end") from None
+        return time.monotonic() - killed_s
+
+
+def importable(recipe: object) -> tuple[str, str]:
+    """Return module and name of a recipe, by which another process finds it.
+
+    Raises:
+        InputError: It is part of a script.
+    """
+    module, name = recipe.__module__, getattr(recipe, "__name__", "")
+    if module == "__main__":
+        raise InputError(
+            f"recipe {name} must be in a module that another process can import; "
+            "move it from the script into a file of its own."
+        )
+    return module, name
