@@ -34,6 +34,7 @@ from kexp.train.feed import ArrayFeed, Feed, StreamFeed
 from kexp.train.objectives import Objective, Player, gives_logits, supervised
 from kexp.train.optimizers import optimizer_for
 from kexp.train.options import DEFAULTS, TrainOptions
+from kexp.train.replicas import Replicas
 
 _FAST_DEV_BATCHES = 3
 
@@ -125,7 +126,7 @@ class Training:
         train = self.data.train
         if isinstance(train, Stream):
             return StreamFeed(train, self.batch_size)
-        buckets = Buckets.of(self.model, train, self.objective.task)
+        buckets = None if Replicas().static else Buckets.of(self.model, train, self.objective.task)
         return ArrayFeed(train, self.sample_weight, buckets)
 
 

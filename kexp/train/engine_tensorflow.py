@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from kexp.data import Split
 from kexp.models.layers import batch_normalizations
 from kexp.train.evaluation import Held
 from kexp.train.feed import Feed
+from kexp.train.gradients import clipped, whole
 from kexp.train.measures import Measures
 from kexp.train.objectives import Losses, Objective
 from kexp.train.options import TrainOptions
@@ -90,6 +91,7 @@ class TensorFlowEngine:
                 layer.synchronized = options["sync_normalization"]
             for optimizer in optimizers:
                 apply_once(optimizer)
+        self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
         self._measures = Measures(objective, model, feed.first(), summed=self._replicas.distributed)
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
@@ -105,7 +107,10 @@ class TensorFlowEngine:
         Returns:
             None when all went well. After trouble the model is not to be used: restore a state.
         """
-        taken, loss, norm, wrong = self._train_steps(tf.constant(rows), tf.constant(batch_size))
+        # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
+        # run takes.
+        sizes = (rows.shape[1], batch_size) if self._replicas.static else (None, None)
+        taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
         return Trouble(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
 
     def measured(self) -> dict[str, float]:
@@ -162,18 +167,17 @@ class TensorFlowEngine:
             for number, variable in enumerate(variables)
         }
 
-    @cached_property
-    def _train_steps(self) -> Callable[..., Any]:
-        # The batch axis stays open, so that the uneven last batch needs no trace of its own, which would
-        # cost more time than a short run takes. Without autograph, as in Keras's own loop: TensorFlow
-        # 2.20 has none for Python 3.13.
-        signature = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)]
+    def _compiled(self, width: int | None, batch_size: int | None) -> Callable[..., Any]:
+        """Return the function that takes steps, for rows and batches of any size or of these alone."""
+        if (width, batch_size) in self._functions:
+            return self._functions[width, batch_size]
+        signature = [tf.TensorSpec([None, width], tf.int32), tf.TensorSpec([], tf.int32)]
 
+        # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
         @tf.function(input_signature=signature, autograph=False)
-        def run(rows: tf.Tensor, batch_size: tf.Tensor) -> Any:
+        def run(rows: tf.Tensor, size: tf.Tensor) -> Any:
             def take_step(number: Any, mean: Any, *_: Any) -> Any:
-                loss, norm = self._step(rows[number], batch_size)
-                self._progress[0].assign_add(1)
+                loss, norm = self.step(rows[number], batch_size or size)
                 return number + 1, self._running_mean(mean, loss), loss, norm, self._wrong(mean, loss, norm)
 
             steps = tf.shape(rows)[0]
@@ -189,7 +193,8 @@ class TensorFlowEngine:
 
         # Traced once, here: TensorFlow takes many models in one process for one that is traced again and
         # again, and would warn.
-        return run.get_concrete_function()
+        self._functions[width, batch_size] = run.get_concrete_function()
+        return self._functions[width, batch_size]
 
     def _running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
         first = self._progress[1]
@@ -204,9 +209,18 @@ class TensorFlowEngine:
         usual = tf.maximum(mean, _FLOOR * self._progress[1])
         return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
 
-    def _step(self, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Have each player take its turn; return the sum of their losses and the norm of all gradients."""
+    def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Have each player take its turn, inside a compiled function.
+
+        Args:
+            row: (samples,) positions in the training data.
+            batch_size: Samples per forward pass, a number where shapes must be known.
+
+        Returns:
+            The sum of the players' losses and the norm of all gradients.
+        """
         turns = [self._turn(number, row, batch_size) for number in range(len(self.players))]
+        self._progress[0].assign_add(1)
         if len(turns) == 1:
             return turns[0]
         losses, norms = zip(*turns, strict=True)
@@ -214,7 +228,7 @@ class TensorFlowEngine:
 
     def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def play() -> tuple[tf.Tensor, tf.Tensor]:
-            samples = tf.shape(row)[0]
+            samples = row.shape[0] or tf.shape(row)[0]
             if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
                 gradients, loss = self._gradients(number, row, samples, 0)
             else:
@@ -237,10 +251,15 @@ class TensorFlowEngine:
             return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
 
         zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
-        _, loss, *gradients = tf.while_loop(
-            lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
-        )
-        return gradients, loss
+        if isinstance(samples, int):
+            state = (0, tf.zeros(()), *zeros)
+            while state[0] < samples:
+                state = add(*state)
+        else:
+            state = tf.while_loop(
+                lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
+            )
+        return list(state[2:]), state[1]
 
     def _trained(self, number: int) -> list[Any]:
         return self.players[number].network.trainable_weights
@@ -298,37 +317,16 @@ class TensorFlowEngine:
         accumulates = self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
         dense = self._replicas.distributed or accumulates
         return [
-            _whole(g, weight) if dense or g is None else g
+            whole(g, weight) if dense or g is None else g
             for g, weight in zip(gradients, weights, strict=True)
         ]
 
     def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
         """Clip and apply the gradient of a whole step, and return its norm."""
         optimizer, weights = self.optimizers[number], self._trained(number)
-        clip_norm, clip_value = self.options["clip_norm"], self.options["clip_value"]
-        scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        # An infinite gradient of a scaled loss is the optimizer's business: it takes a smaller scale.
-        norm = tf.zeros(()) if scales_loss else tf.linalg.global_norm(gradients)
-        if clip_norm is not None:
-            # Gradients of a scaled loss are clipped at a limit that is scaled alike.
-            limit = optimizer.scale_loss(tf.constant(clip_norm))
-            gradients, _ = tf.clip_by_global_norm(gradients, limit, use_norm=None if scales_loss else norm)
-        if clip_value is not None:
-            limit = optimizer.scale_loss(tf.constant(clip_value))
-            # What is not finite stays so, for the optimizer to notice.
-            gradients = [
-                tf.where(tf.math.is_finite(gradient), tf.clip_by_value(gradient, -limit, limit), gradient)
-                for gradient in map(tf.convert_to_tensor, gradients)
-            ]
+        gradients, norm = clipped(gradients, optimizer, self.options)
         if not self._replicas.distributed:
             optimizer.apply(gradients, weights)
         else:
             self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
-
-
-def _whole(gradient: Any, weight: Any) -> tf.Tensor:
-    """Return a gradient as a tensor whose shape is known, zero where there is none."""
-    if gradient is None:
-        return tf.zeros(weight.shape, weight.dtype)
-    return tf.ensure_shape(tf.convert_to_tensor(gradient), weight.shape)

@@ -56,11 +56,13 @@ class Evaluation:
         self._replicas = Replicas()
         summed = self._replicas.distributed
         self._measures = Measures(objective, model, first_of(split) if summed else None, summed=summed)
-        buckets = Buckets.of(model, split, objective.task)
+        # Where shapes must be known there is one function for each batch size, and no length but the longest.
+        buckets = None if self._replicas.static else Buckets.of(model, split, objective.task)
         self._cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
         self._order = by_length.astype(np.int32)
-        self._steps = self._compiled_steps(on_device(split))
+        self._arrays = on_device(split)
+        self._functions: dict[int | None, Any] = {}
 
     def measure(self, batch_size: int) -> dict[str, float]:
         """Return loss and metrics, without touching a weight."""
@@ -68,17 +70,21 @@ class Evaluation:
         full, tail = batches(self._order, batch_size)
         for rows in (full, tail[None]):
             if rows.size:
-                self._steps(tf.constant(rows))
+                self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
         figures = self._measures.read()
         self._measures.reset()
         return figures
 
-    def _compiled_steps(self, arrays: tuple[Any, tf.Tensor]) -> Any:
-        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)], autograph=False)
+    def _steps(self, width: int | None) -> Any:
+        """Return the function that measures batches of any size, or of this one alone."""
+        if width in self._functions:
+            return self._functions[width]
+
+        @tf.function(input_signature=[tf.TensorSpec([None, width], tf.int32)], autograph=False)
         def run(rows: tf.Tensor) -> None:
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
                 taken = rows[number]
-                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), arrays)
+                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), self._arrays)
                 if self._cut is not None:
                     inputs, targets = self._cut(inputs, targets, taken)
                 self._step(inputs, targets, taken[0])
@@ -86,7 +92,8 @@ class Evaluation:
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
 
-        return run.get_concrete_function()  # a trace that TensorFlow does not count as one too many
+        self._functions[width] = run.get_concrete_function()  # TensorFlow does not count it as one too many
+        return self._functions[width]
 
     def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
         samples = tf.shape(targets)[0]

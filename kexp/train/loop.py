@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.data.pipeline import batches, epoch_order
-from kexp.errors import TrainingDiverged
 from kexp.train.callback_state import read_states, restore_states
 from kexp.train.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.train.divergence import diverged
 from kexp.train.due import Due
 from kexp.train.engine_tensorflow import TensorFlowEngine, Trouble
 from kexp.train.options import TrainOptions
@@ -264,7 +264,8 @@ class Loop:
     def _pass_over(self, reason: _WentWrong) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
         wrong = self._steps_taken() + reason.trouble.steps
-        error = self._diverged(reason, wrong)
+        bad = self.engine.feed.not_finite(reason.samples)
+        error = diverged(reason.trouble, reason.samples, bad, wrong, self._steps_per_epoch)
         skipped, rollbacks = [*self.position.skipped, wrong], self.position.rollbacks
         checkpoint = self._latest() if self.options["on_nan"] == "rollback" else None
         if checkpoint is None or rollbacks >= _ROLLBACKS:
@@ -279,23 +280,6 @@ class Loop:
             "will be passed over.",
             RuntimeWarning,
             stacklevel=2,
-        )
-
-    def _diverged(self, reason: _WentWrong, step: int) -> TrainingDiverged:
-        trouble, samples = reason.trouble, [int(sample) for sample in reason.samples]
-        bad = self.engine.feed.not_finite(reason.samples)
-        where = f"; inputs or targets of sample {', '.join(map(str, bad[:5]))} are not finite" if bad else ""
-        shown = ", ".join(map(str, samples[:5])) + (", …" if len(samples) > 5 else "")
-        epoch = step // self._steps_per_epoch
-        return TrainingDiverged(
-            f"Training went wrong in step {step} (step {step % self._steps_per_epoch} of epoch {epoch + 1}): "
-            f"loss {trouble.loss:.4g}, gradient norm {trouble.gradient_norm:.4g}, on training samples {shown}"
-            f"{where}. Lower learning_rate, set clip_norm, or give on_nan='rollback'.",
-            step=step,
-            epoch=epoch + 1,
-            samples=samples,
-            loss=trouble.loss,
-            gradient_norm=trouble.gradient_norm,
         )
 
     def _adapt(self, count: int, seconds: float) -> None:

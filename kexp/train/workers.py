@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import signal
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +14,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.distribute.collective_all_reduce_strategy import coordination_config_pb2
+from tensorflow.python.eager import context
 
 from kexp.errors import InputError, WorkerLost
 from kexp.train.cluster import Cluster
+from kexp.train.rendezvous import meet
+from kexp.train.signals import STOPPING
 
 # What TensorFlow raises in those that are left; which of them depends on what it was doing.
 _LOST = (
@@ -80,9 +84,8 @@ class Workers:
         except _LOST as error:
             if self.count == 1:
                 raise
-            reason = re.sub(r"\{\{.*?\}\} ?", "", error.message).strip().partition("\n")[0]
             raise WorkerLost(
-                f"Another of the {self.count} workers is gone ({reason}). Start all of them again: the same "
+                f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them again: the same "
                 "call goes on from the last checkpoint."
             ) from error
 
@@ -99,56 +102,48 @@ def start_workers(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
         WorkerLost: They are not all there in time.
         InputError: TensorFlow has been in use before, and cannot become a worker any more.
     """
+    meet(cluster, timeout_s)
     os.environ["TF_CONFIG"] = cluster.to_json()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    outcome: list[Any] = []
-    # TensorFlow waits for ever, deaf to signals; so another thread waits for it.
-    thread = threading.Thread(target=_start, args=(outcome,), daemon=True)
-    thread.start()
-    thread.join(timeout_s)
-    if threading.current_thread() is threading.main_thread():
-        for number, handler in handlers.items():
-            signal.signal(number, handler)  # TensorFlow puts its own in
-    if not outcome:
-        raise WorkerLost(
-            f"Not all of the {len(cluster.workers)} workers came within {timeout_s:g} s; this is worker "
-            f"{cluster.index}, and {_missing(cluster)}. Start all of them, or give them more time with "
-            "start_timeout_s."
-        )
-    if isinstance(outcome[0], RuntimeError):
-        raise InputError(
-            f"strategy 'multiworker' must be set up before TensorFlow computes anything ({outcome[0]}); call "
-            "the recipe, or enter kexp.scope('multiworker'), first of all."
-        )
-    if isinstance(outcome[0], Exception):
-        raise WorkerLost(f"The workers could not begin together: {outcome[0]}.")
-    return outcome[0]
-
-
-def _start(outcome: list[Any]) -> None:
-    ring = tf.distribute.experimental.CommunicationImplementation.RING
-    auto = tf.distribute.experimental.CommunicationImplementation.AUTO
+    # While it waits TensorFlow lets no Python run, and then keeps a handler of its own.
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
+    in_main = threading.current_thread() is threading.main_thread()
+    for number in STOPPING if in_main else ():
+        signal.signal(number, signal.SIG_DFL)
+    # One that is gone since would be waited for without an end; this ends the process.
+    faulthandler.dump_traceback_later(timeout_s, exit=True)
     try:
-        gpus = tf.config.list_physical_devices("GPU")
-        options = tf.distribute.experimental.CommunicationOptions(implementation=auto if gpus else ring)
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
-        strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant([1]), axis=None)  # all are there
-        outcome.append(strategy)
-    except Exception as error:
-        outcome.append(error)
+        return _begun(cluster, timeout_s)
+    except RuntimeError as error:
+        raise InputError(
+            f"strategy 'multiworker' must be set up before TensorFlow computes anything ({error}); call the "
+            "recipe, or enter kexp.scope('multiworker'), first of all."
+        ) from error
+    except tf.errors.OpError as error:
+        raise WorkerLost(f"The workers could not begin together ({_first_line(error)}).") from error
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        for number, handler in handlers.items() if in_main else ():
+            signal.signal(number, handler)
 
 
-def _missing(cluster: Cluster) -> str:
-    """Return which workers do not answer at their addresses."""
+def _begun(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
+    jobs = [coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.workers))]
+    # As the strategy would do itself, but for the time, which it leaves at an hour.
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=int(1000 * timeout_s),
+        coordinated_jobs=jobs,
+    )
+    choices = tf.distribute.experimental.CommunicationImplementation
+    gpus = tf.config.list_physical_devices("GPU")
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=choices.AUTO if gpus else choices.RING
+    )
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant([1]), axis=None)  # all are there
+    return strategy
 
-    def answers(address: str) -> bool:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=1.0).close()
-        except OSError:
-            return False
-        return True
 
-    others = [place for place in enumerate(cluster.workers) if place[0] != cluster.index]
-    silent = [f"{number} ({address})" for number, address in others if not answers(address)]
-    return f"no answer came from {', '.join(silent)}" if silent else "the others did not get ready"
+def _first_line(error: tf.errors.OpError) -> str:
+    return re.sub(r"\{\{.*?\}\} ?", "", error.message).strip().partition("\n")[0]

@@ -4,6 +4,7 @@ python replicated_runs.py REPLICAS FOLDER
 """
 
 import sys
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,9 @@ CASES = {
     "table": ("mlp_tabular", {"batch_size": 84, "dropout": 0.0, "epochs": 3, "label_smoothing": 0.1}),
 }
 
+# As for a TPU: every share of one size, every size of a batch a program of its own.
+STATIC = ("clipped and accumulated", "by value, momentum")
+
 
 def train(name: str, run_dir: Path, strategy: str) -> dict[str, np.ndarray]:
     """Return final weights and loss of a case."""
@@ -69,11 +73,16 @@ def train(name: str, run_dir: Path, strategy: str) -> dict[str, np.ndarray]:
 
 
 def main(replicas: int, folder: Path) -> None:
-    """Train all cases under MirroredStrategy."""
+    """Train all cases under MirroredStrategy, and some of them with shapes that are known beforehand."""
     device = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * replicas)
     for name in CASES:
         np.savez(folder / f"{name}.npz", **train(name, folder, "mirrored"))
+    from kexp.train.replicas import Replicas
+
+    Replicas.__init__ = partialmethod(Replicas.__init__, static=True)
+    for name in STATIC:
+        np.savez(folder / f"static-{name}.npz", **train(name, folder / "static", "mirrored"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""What is said of a run whose training went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kexp.errors import TrainingDiverged
+from kexp.train.engine_tensorflow import Trouble
+
+_SHOWN = 5
+
+
+def diverged(
+    trouble: Trouble, rows: np.ndarray, not_finite: Sequence[int], step: int, steps_per_epoch: int
+) -> TrainingDiverged:
+    """Return the error that names a step and its samples.
+
+    Args:
+        trouble: What the step came to.
+        rows: (samples,) positions of its samples in the training data.
+        not_finite: Those of them that are not finite themselves.
+        step: Steps taken since the run began, that one not included.
+        steps_per_epoch: Steps of an epoch.
+    """
+    samples, epoch = [int(sample) for sample in rows], step // steps_per_epoch
+    listed = ", ".join(map(str, not_finite[:_SHOWN]))
+    where = f"; inputs or targets of sample {listed} are not finite" if listed else ""
+    shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
+    return TrainingDiverged(
+        f"Training went wrong in step {step} (step {step % steps_per_epoch} of epoch {epoch + 1}): "
+        f"loss {trouble.loss:.4g}, gradient norm {trouble.gradient_norm:.4g}, on training samples {shown}"
+        f"{where}. Lower learning_rate, set clip_norm, or give on_nan='rollback'.",
+        step=step,
+        epoch=epoch + 1,
+        samples=samples,
+        loss=trouble.loss,
+        gradient_norm=trouble.gradient_norm,
+    )

@@ -1,0 +1,60 @@
+"""Every family's whole step, with its updates, is one XLA program of static shapes, as a TPU needs it."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kexp import recipes
+from kexp.run.intercept import instead_of_training
+from tests.recipes.every import TINY, tiny
+
+BATCH = 8
+# What a program would call on the host, or wait for.
+HOST = ("infeed", "outfeed", "send(", "recv(", "custom-call")
+DRAWS = ("dropout", "shift")
+
+
+def steps(training, jit, count=3):
+    """Return the losses of some steps, and the program if it is XLA's."""
+    engine = training.engine()
+    step = tf.function(lambda row: engine.step(row, BATCH), jit_compile=jit, autograph=False)
+    rows = [tf.constant(np.arange(first, first + BATCH), tf.int32) for first in range(count)]
+    losses = [float(step(row)[0]) for row in rows]
+    return losses, step.experimental_get_compiler_ir(rows[0])(stage="hlo") if jit else ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipes.__all__)
+def test_a_whole_step_is_one_program_that_calls_no_host(name, digits_run):
+    recipe = getattr(recipes, name)
+    keras.backend.clear_session()
+
+    def compare(training):
+        start = training.engine().read_state()
+        plain, _ = steps(training, jit=False)
+        training.engine().restore_state(start)
+        return plain, *steps(training, jit=True)
+
+    known = inspect.signature(recipe).parameters
+    # XLA draws other numbers for a layer than TensorFlow does.
+    arguments = {**tiny(name, str(digits_run)), **{draw: 0.0 for draw in DRAWS if draw in known}}
+    plain, compiled, program = instead_of_training(
+        compare, recipe, **arguments, batch_size=BATCH, optimizer="momentum", learning_rate=1e-3, quiet=True
+    )
+    np.testing.assert_allclose(compiled, plain, rtol=1e-3)
+    assert not [call for call in HOST if call in program]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cnn_images", "transformer_lm"])
+def test_so_is_one_in_bfloat16(name):
+    def losses(training):
+        return steps(training, jit=True)
+
+    arguments = {**TINY.get(name, {}), "batch_size": BATCH, "precision": "bfloat16", "quiet": True}
+    compiled, program = instead_of_training(losses, getattr(recipes, name), **arguments)
+    assert np.isfinite(compiled).all()
+    assert "bf16[" in program
