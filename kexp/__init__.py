@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kexp import data as data
+    from kexp import doctor as doctor
+    from kexp import launch as launch
     from kexp import models as models
     from kexp import recipes as recipes
     from kexp import sweep as sweep
@@ -81,6 +83,8 @@ _HOMES = {
 _MODULES = {
     "callbacks": "kexp.train.callbacks",
     "data": "kexp.data",
+    "doctor": "kexp.doctor",
+    "launch": "kexp.launch",
     "models": "kexp.models",
     "objectives": "kexp.train.objectives",
     "recipes": "kexp.recipes",

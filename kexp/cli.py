@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cyclopts
-from cyclopts import Parameter
 
 from kexp import __version__
 from kexp.backend import start_tensorflow
 from kexp.commands import (
+    READING,
+    add_training,
     argument_texts,
     check,
     find_learning_rate,
     first_line,
+    of_recipes,
     sample,
+    sentence,
     train,
     verify_distributed,
     verify_resume,
-    with_help,
 )
 from kexp.errors import InputError, TrainingDiverged, WorkerLost
 
 _MISTAKE = 2
-_WORKER_LOST = 75
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +45,7 @@ def _exit_code(arguments: list[str]) -> int:
         app = _app(arguments)
         app(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
-        return _say(_sentence(error))
+        return _say(sentence(error))
     except InputError as error:
         return _say(str(error))
     except TrainingDiverged as divergence:
@@ -54,7 +55,7 @@ def _exit_code(arguments: list[str]) -> int:
         _say(str(loss))
         sys.stdout.flush()
         # TensorFlow would wait at its end for the worker that is gone.
-        os._exit(_WORKER_LOST)
+        os._exit(loss.exit_code)
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "signal_number", signal.SIGINT)
         resumable = arguments[:1] in (["run"], ["resume"], ["sweep"])
@@ -69,11 +70,6 @@ def _say(sentence: str) -> int:
     return _MISTAKE
 
 
-def _sentence(error: cyclopts.CycloptsError) -> str:
-    words = " ".join(str(error).split())
-    return words if words.endswith((".", "?")) else f"{words}."
-
-
 def _app(arguments: Sequence[str]) -> cyclopts.App:
     app = cyclopts.App(
         name="kexp",
@@ -81,41 +77,28 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         version=f"kexp {__version__}",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=True),
+        default_parameter=READING,
     )
-    for command in (list_, resume, export, predict, sample, report, reproduce):
+    for command in (list_, export, predict, sample, report, reproduce, launch, doctor):
         app.command(command, name=command.__name__.rstrip("_"))
+    add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
     for name, text, action in (
         ("resume", "Kill a recipe at random moments; it must end as if left alone.", verify_resume),
         ("distributed", "Train on one device, on several, by processes: all the same.", verify_distributed),
     ):
-        verify.command(_recipes(("verify", name), text, action, arguments))
+        verify.command(of_recipes(("verify", name), text, action, arguments))
     for name, text, action in (
-        ("run", "Train a recipe", train),
         ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
         ("lr-find", "Find the learning rate to begin with", find_learning_rate),
     ):
         text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
-        app.command(_recipes((name,), text, action, arguments))
+        app.command(of_recipes((name,), text, action, arguments))
     app.command(verify)
     app.command(_sweep_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(prepare)
     app.command(data)
-    return app
-
-
-def _recipes(
-    path: tuple[str, ...], text: str, action: Callable[..., None], arguments: Sequence[str]
-) -> cyclopts.App:
-    """Return a command with a command for every recipe, which are only looked for where they are needed."""
-    app = cyclopts.App(name=path[-1], help=text)
-    if tuple(arguments[: len(path)]) == path:
-        from kexp import recipes
-
-        for name in recipes.__all__:
-            app.command(with_help(getattr(recipes, name), action), name=name)
     return app
 
 
@@ -171,19 +154,6 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def resume(run_dir: str, *, quiet: bool = False) -> None:
-    """Go on with an unfinished run from its last checkpoint.
-
-    Args:
-        run_dir: Folder of the run.
-        quiet: Print nothing.
-    """
-    from kexp.run.resume import recorded_call
-
-    recipe, arguments = recorded_call(run_dir)
-    train(recipe, **arguments, quiet=quiet)
 
 
 def predict(directory: str, inputs: str) -> None:
@@ -265,6 +235,31 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
 
     start_tensorflow()
     prepare_data(name, data_dir)
+
+
+def launch(*line: str, workers: int, cores_per_worker: int | None = None) -> None:
+    """Start several workers of one training on this machine: `kexp launch --workers 2 -- run RECIPE ...`.
+
+    The exit code is that of the workers, or of the one that failed first.
+
+    Args:
+        line: After `--`, `run` or `resume` and what follows it.
+        workers: How many, 1 or more.
+        cores_per_worker: Cores that each worker has to itself; by default all share all of them.
+    """
+    from kexp.launch import launch as launch_workers
+
+    sys.exit(launch_workers(line, workers, cores_per_worker=cores_per_worker))
+
+
+def doctor() -> None:
+    """Print versions and devices, what would be trained on and why, and exit with 1 if something is wrong."""
+    from kexp.doctor import doctor as look
+
+    diagnosis = look()
+    print(diagnosis)
+    if not diagnosis.ok:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

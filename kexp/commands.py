@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import cyclopts
 from cyclopts import Parameter
 
 from kexp.backend import start_tensorflow
@@ -19,11 +20,54 @@ if TYPE_CHECKING:
     from kexp.run.result import Result
 
 
-def with_help(recipe: Callable[..., Any], action: Callable[..., None]) -> Callable[..., None]:
+# How every command line of kexp's reads its options.
+READING = Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=True)
+
+
+def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Sequence[str]) -> None:
+    """Add the commands `run` and `resume`, which both hand a recipe and its arguments to `action`."""
+
+    def resume(run_dir: str, *, quiet: bool = False) -> Any:
+        """Go on with an unfinished run from its last checkpoint.
+
+        Args:
+            run_dir: Folder of the run.
+            quiet: Print nothing.
+        """
+        from kexp.run.resume import recorded_call
+
+        recipe, recorded = recorded_call(run_dir)
+        return action(recipe, **recorded, quiet=quiet)
+
+    text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
+    app.command(of_recipes(("run",), text, action, arguments))
+    app.command(resume, name="resume")
+
+
+def of_recipes(
+    path: tuple[str, ...], text: str, action: Callable[..., Any], arguments: Sequence[str]
+) -> cyclopts.App:
+    """Return a command with a command for every recipe, which are only looked for where they are needed."""
+    app = cyclopts.App(name=path[-1], help=text)
+    if tuple(arguments[: len(path)]) == path:
+        from kexp import recipes
+
+        for name in recipes.__all__:
+            app.command(with_help(getattr(recipes, name), action), name=name)
+    return app
+
+
+def sentence(error: cyclopts.CycloptsError) -> str:
+    """Return what is wrong with a command line, as a sentence."""
+    words = " ".join(str(error).split())
+    return words if words.endswith((".", "?")) else f"{words}."
+
+
+def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callable[..., Any]:
     """Return a command with the recipe's signature, and the options of `action`, that hands both to it."""
 
-    def command(*args: Any, **kwargs: Any) -> None:
-        action(recipe, *args, **kwargs)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        return action(recipe, *args, **kwargs)
 
     texts = argument_texts(recipe)
     signature = inspect.signature(recipe)

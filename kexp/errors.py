@@ -55,3 +55,5 @@ class WorkerLost(ConnectionError):
     The others stop; the run's last checkpoint is kept. The command line prints the message alone and exits
     with code 75.
     """
+
+    exit_code = 75

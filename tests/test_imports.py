@@ -15,13 +15,14 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"errors", "ranges", "atomic", "backend", "pictures"},
+    {"errors", "ranges", "atomic", "backend", "pictures", "processes"},
     {"data"},
     {"models"},
     {"train"},
     {"run"},
     {"export", "verify", "sweep", "report"},
     {"commands"},
+    {"launch", "doctor"},
     {"cli"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
@@ -64,6 +65,8 @@ def test_no_file_names_a_recipe(source):
         "import kexp.export",
         "import kexp.run.recipe",
         "from kexp.train.checkpoint import newest_step; newest_step('absent')",
+        "import kexp.launch",
+        "import kexp.doctor",
     ],
 )
 def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):

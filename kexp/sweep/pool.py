@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from kexp.processes import module_paths, nvidia_gpus, usable_cores
+
 if TYPE_CHECKING:
     from kexp.sweep.cluster import Cluster
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
 _IMPORT_S = 10.0  # until the first heartbeat
 _SAVING_S = 60.0  # how long a worker may take to save its state
 
@@ -119,7 +120,6 @@ class Pool:
         # Its coordinator's number makes a name unique over all calls of a sweep.
         owner = f"{slot}-{self._started}-{os.getpid()}"
         variables, options = self._devices[slot]
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
         log = open(self._log(owner), "wb")  # noqa: SIM115
         self._born_s[owner] = time.monotonic()
         with log:
@@ -128,7 +128,7 @@ class Pool:
                     *(sys.executable, "-m", "kexp.sweep.worker", str(self._directory.absolute()), owner),
                     *("--coordinator", str(os.getpid()), "--threads", str(self._threads), *options),
                 ],
-                env={**os.environ, **variables, "PYTHONPATH": paths},
+                env={**os.environ, **variables, "PYTHONPATH": module_paths()},
                 stdin=subprocess.PIPE,  # closed by the end of this process, whatever ends it
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -146,7 +146,7 @@ class Pool:
 
 def _devices(workers: int) -> list[tuple[dict[str, str], Sequence[str]]]:
     """Return environment and options of each worker: a GPU of its own, or a share of the cores."""
-    gpus = len(list(_GPUS.iterdir())) if _GPUS.is_dir() else 0
+    gpus = nvidia_gpus()
     if gpus and "CUDA_VISIBLE_DEVICES" not in os.environ:
         return [({"CUDA_VISIBLE_DEVICES": str(slot % gpus)}, ()) for slot in range(workers)]
     cores = usable_cores()
@@ -168,13 +168,6 @@ def workers_on(
     from kexp.sweep.cluster import Cluster
 
     return Cluster(directory, workers, threads, address=cluster, resources=resources or {"CPU": 1})
-
-
-def usable_cores() -> list[int]:
-    """Return the numbers of the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _slot(owner: str) -> int:

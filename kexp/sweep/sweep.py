@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from kexp.backend import require_tensorflow
 from kexp.errors import InputError
+from kexp.processes import usable_cores
 from kexp.ranges import AtLeast, Between, check_value
 from kexp.sweep.algorithms import Algorithm, AlgorithmName, Listed, algorithm_for
 from kexp.sweep.budget import Budget, parse_budget
@@ -21,7 +22,7 @@ from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.folders import locked
 from kexp.sweep.lines import Lines
 from kexp.sweep.objective import Objective
-from kexp.sweep.pool import usable_cores, workers_on
+from kexp.sweep.pool import workers_on
 from kexp.sweep.result import Sweep, load_sweep
 from kexp.sweep.retrain import retrain
 from kexp.sweep.space import Space, space_of

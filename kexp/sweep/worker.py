@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import faulthandler
 import json
 import os
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kexp.processes import die_with
 from kexp.sweep.algorithms import drawn
 from kexp.sweep.calls import KeptData, disk_is_full, look, prepared, recipe_of, tested
 from kexp.sweep.folders import FULL_DISK, LOST_LEASE, folder_bytes, trial_folder
@@ -28,13 +28,12 @@ from kexp.train.signals import Stopped
 
 HEARTBEAT_S = 2.0
 _IDLE_S = 0.05
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Run trials of a sweep until standard input is closed or SIGTERM comes."""
     arguments = _arguments()
-    _die_with(arguments.coordinator)
+    die_with(arguments.coordinator)
     faulthandler.enable()
     if arguments.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core) for core in arguments.cores.split(",")})
@@ -65,21 +64,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cores", default="")
     parser.add_argument("--threads", type=int, default=0)
     return parser.parse_args()
-
-
-def _die_with(coordinator: int) -> None:
-    """End this process when the coordinator ends, however it ends."""
-    if sys.platform == "linux":  # which also ends a worker that is frozen
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != coordinator:
-        os._exit(1)
-
-    def watch() -> None:
-        while os.read(0, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _work(directory: Path, name: str, threads: int, heart: Heart) -> None:

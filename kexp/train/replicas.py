@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend.tensorflow import nn as keras_nn
 from keras.src.backend.tensorflow import random as keras_random
 
 # What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
@@ -113,7 +114,7 @@ class Replicas:
             shapes[:] = [tensor.shape for tensor in tensors]
             return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
-        with _drawing_for_all():
+        with _of_all():
             parts = self.strategy.run(joined, args=arguments)
         together = self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
         pieces = tf.split(together, [shape.num_elements() for shape in shapes])
@@ -137,17 +138,46 @@ def taking(share: Share) -> Iterator[None]:
 
 
 @contextmanager
-def _drawing_for_all() -> Iterator[None]:
-    """Have Keras's random numbers ask for the share, while a step is traced, on whichever replica."""
-    own = {name: getattr(keras_random, name) for name in (*_DRAWS, "dropout")}
-    for name in _DRAWS:
-        setattr(keras_random, name, partial(_drawn, own[name]))
-    keras_random.dropout = partial(_dropped, own["dropout"])
+def _of_all() -> Iterator[None]:
+    """Have Keras's layers draw and normalise as of the whole batch, while a step is traced, on any replica."""
+    changed: dict[tuple[Any, str], Any] = {
+        **{(keras_random, name): partial(_drawn, getattr(keras_random, name)) for name in _DRAWS},
+        (keras_random, "dropout"): partial(_dropped, keras_random.dropout),
+        (keras_nn, "_compute_moments_sync"): moments_of_all,
+    }
+    own = {place: getattr(*place) for place in changed}
+    for (module, name), function in changed.items():
+        setattr(module, name, function)
     try:
         yield
     finally:
-        for name, function in own.items():
-            setattr(keras_random, name, function)
+        for (module, name), function in own.items():
+            setattr(module, name, function)
+
+
+def moments_of_all(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[Any, Any]:
+    """Return mean and variance of what all replicas have, for batch normalisation.
+
+    In two passes, as on one device: Keras's own way for replicas, the mean of the squares less the square of
+    the mean, loses what is small beside its mean.
+
+    Args:
+        x: What this replica has.
+        axes: Over which the moments are.
+        keepdims: Whether these axes are kept, of size 1.
+    """
+
+    def summed(values: Any) -> Any:
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+    own = tf.reduce_sum(x, axis=axes, keepdims=True)
+    count = tf.cast(tf.size(x), x.dtype) / tf.cast(tf.size(own), x.dtype)
+    sums = summed(tf.concat([tf.reshape(own, [-1]), [count]], axis=0))
+    mean = tf.reshape(sums[:-1] / sums[-1], tf.shape(own))
+    # The sum of squares does not move with the mean.
+    squares = tf.math.squared_difference(x, tf.stop_gradient(mean))
+    variance = summed(tf.reduce_sum(squares, axis=axes, keepdims=True)) / sums[-1]
+    return (mean, variance) if keepdims else (tf.squeeze(mean, axes), tf.squeeze(variance, axes))
 
 
 def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:

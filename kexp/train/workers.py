@@ -85,8 +85,8 @@ class Workers:
             if self.count == 1:
                 raise
             raise WorkerLost(
-                f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them again: the same "
-                "call goes on from the last checkpoint."
+                f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them again: "
+                "the same call goes on from the last checkpoint."
             ) from error
 
 
@@ -146,4 +146,4 @@ def _begun(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    return re.sub(r"\{\{.*?\}\} ?", "", error.message).strip().partition("\n")[0]
+    return re.sub(r"\{\{.*?\}\} ?", "", error.message).strip().partition("\n")[0].rstrip(":.")
