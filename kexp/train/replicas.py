@@ -139,7 +139,7 @@ def taking(share: Share) -> Iterator[None]:
 
 @contextmanager
 def _of_all() -> Iterator[None]:
-    """Have Keras's layers draw and normalise as of the whole batch, while a step is traced, on any replica."""
+    """Have Keras's layers draw and normalise as for the whole batch while a replica's step is traced."""
     changed: dict[tuple[Any, str], Any] = {
         **{(keras_random, name): partial(_drawn, getattr(keras_random, name)) for name in _DRAWS},
         (keras_random, "dropout"): partial(_dropped, keras_random.dropout),

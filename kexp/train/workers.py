@@ -85,8 +85,8 @@ class Workers:
             if self.count == 1:
                 raise
             raise WorkerLost(
-                f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them again: "
-                "the same call goes on from the last checkpoint."
+                f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them "
+                "again: the same call goes on from the last checkpoint."
             ) from error
 
 
