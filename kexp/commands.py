@@ -99,7 +99,9 @@ def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 
     start_tensorflow(begin)
     result = recipe(*args, **kwargs)
-    if not kwargs.get("quiet"):
+    from kexp.train.strategy import leads
+
+    if not kwargs.get("quiet") and leads(options):
         _report(result)
 
 

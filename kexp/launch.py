@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from kexp.commands import READING, add_training, sentence
 from kexp.errors import InputError, WorkerLost
 from kexp.processes import die_with, module_paths, nvidia_gpus, usable_cores
 from kexp.ranges import AtLeast, check_value
-from kexp.train.cluster import Cluster
+from kexp.train.cluster import Cluster, local_clusters
 from kexp.train.signals import StopRequest
 
 _COMMANDS = ("run", "resume")
@@ -227,10 +226,9 @@ class _Crew:
         self._left = ExitStack()
 
     def __enter__(self) -> _Crew:
-        addresses = _free_addresses(len(self._shares))
         with ExitStack() as started:
-            for index, cores in enumerate(self._shares):
-                worker = _Worker(Cluster(addresses, index, "TF_CONFIG"), self._words, cores)
+            for cluster, cores in zip(local_clusters(len(self._shares)), self._shares, strict=True):
+                worker = _Worker(cluster, self._words, cores)
                 started.callback(worker.close)
                 self._workers.append(worker)
             self._left = started.pop_all()
@@ -286,15 +284,6 @@ def _end(workers: Sequence[_Worker]) -> None:
         except subprocess.TimeoutExpired:
             worker.process.kill()
             worker.process.wait()
-
-
-def _free_addresses(count: int) -> tuple[str, ...]:
-    """Return addresses on this machine whose ports nobody uses now."""
-    with ExitStack() as bound:
-        sockets = [bound.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("localhost", 0))
-        return tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
 
 
 def _gpus_of(cluster: Cluster) -> dict[str, str]:

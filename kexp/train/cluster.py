@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,9 +58,8 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     """
     if environment.get("TF_CONFIG", "").strip():
         return _from_tf_config(environment["TF_CONFIG"])
-    if int(environment.get("SLURM_STEP_NUM_TASKS") or 1) > 1 and "SLURM_PROCID" in environment:
-        return _from_slurm(environment)
-    return None
+    tasks = environment.get("SLURM_STEP_NUM_TASKS", "").strip()
+    return _from_slurm(environment) if tasks not in ("", "0", "1") else None
 
 
 def local_clusters(workers: int) -> list[Cluster]:
@@ -69,12 +69,11 @@ def local_clusters(workers: int) -> list[Cluster]:
         >>> [cluster.index for cluster in local_clusters(2)]
         [0, 1]
     """
-    sockets = [socket.socket() for _ in range(workers)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
-    for one in sockets:
-        one.close()
+    with ExitStack() as bound:
+        sockets = [bound.enter_context(socket.socket()) for _ in range(workers)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
     return [Cluster(addresses, index, "TF_CONFIG") for index in range(workers)]
 
 

@@ -123,6 +123,11 @@ def join_workers(options: Mapping[str, Any]) -> None:
         start_workers(_cluster(), options["start_timeout_s"])
 
 
+def leads(options: Mapping[str, Any]) -> bool:
+    """Return whether this process is the one that speaks for a run: the chief, if there are several."""
+    return not _several_workers(options["strategy"], options["devices"]) or _cluster().index == 0
+
+
 def _of_devices(strategy: StrategyName, devices: Sequence[str]) -> Choice:
     names = tuple(name.upper() for name in devices)
     known = (*_gpus(), *_cpus())

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kexp.errors import InputError
+from kexp.processes import module_paths
 from kexp.train.cluster import local_clusters
 
 _PATIENCE_S = 60.0
@@ -26,7 +27,7 @@ class Processes:
 
     def __init__(self, command: Sequence[str], logs: Path, workers: int = 1) -> None:
         variables = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-        variables["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        variables["PYTHONPATH"] = module_paths()
         variables["TF_CPP_MIN_LOG_LEVEL"] = "2"
         configs = [{"TF_CONFIG": one.to_json()} for one in local_clusters(workers)] if workers > 1 else [{}]
         self._logs = [logs / f"process-{number}.log" for number in range(workers)]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -56,10 +55,9 @@ def test_the_chief_alone_writes_and_a_signal_to_one_stops_both_at_the_same_step(
     again = [ends(worker) for worker in start_both(tmp_path)]
     assert [code for code, *_ in again] == [0, 0]
     assert "batches of 64 samples, 32 on each of 2 replicas" in again[0][1]
-    # Both have the figures, one has shown the epochs.
-    assert re.findall("test_accuracy +(.*)", again[0][1]) == re.findall("test_accuracy +(.*)", again[1][1])
     assert "epoch 40/40" in again[0][1]
-    assert "epoch" not in again[1][1]
+    assert "test_accuracy" in again[0][1]
+    assert again[1][1] == ""
     assert not (tmp_path / "worker-1").exists()
     alone = kexp.recipes.mlp_images(epochs=40, hidden=(16,), quiet=True, run_dir=str(tmp_path / "alone"))
     assert kexp.load(tmp_path / "worker-0").metrics == pytest.approx(alone.metrics, abs=1e-4)
