@@ -61,7 +61,6 @@ class TensorFlowEngine:
         options: Complete training options.
         augmentation: Changes the inputs and targets of a training batch; has `variables`.
         class_weights: (classes,) float32 weights of the training loss.
-        replicas: Who shares the batches; None (default): the replicas of the strategy in scope.
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class TensorFlowEngine:
         *,
         augmentation: Any | None = None,
         class_weights: np.ndarray | None = None,
-        replicas: Replicas | None = None,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -85,7 +83,7 @@ class TensorFlowEngine:
         self.options = options
         self._augmentation = augmentation
         self._class_weights = class_weights
-        self._replicas = Replicas() if replicas is None else replicas
+        self._replicas = Replicas()
         if self._replicas.distributed:
             for layer in batch_normalizations(model):
                 layer.synchronized = options["sync_normalization"]
