@@ -54,13 +54,18 @@ CASES = {
 
 # As for a TPU: every share of one size, every size of a batch a program of its own.
 STATIC = ("clipped and accumulated", "by value, momentum")
+# Four replicas with a quarter of batch and learning rate each are one device with all of it.
+SCALED = ("cnn_images", {"dropout": 0.0, "filters": (8,), "optimizer": "momentum"})
+WHOLE = {"batch_size": 84, "learning_rate": 0.02}
+QUARTER = {"batch_size": 21, "learning_rate": 0.005, "scale_by_replicas": True}
+APART = {**WHOLE, "sync_normalization": False}
 
 
-def train(name: str, run_dir: Path, strategy: str) -> dict[str, np.ndarray]:
+def train(name: str, run_dir: Path, strategy: str, case: tuple | None = None) -> dict[str, np.ndarray]:
     """Return final weights and loss of a case."""
     from kexp import recipes
 
-    recipe, arguments = CASES[name]
+    recipe, arguments = CASES[name] if case is None else case
     result = getattr(recipes, recipe)(
         **{**COMMON, **arguments}, run_dir=str(run_dir / name.replace(" ", "-")), strategy=strategy
     )
@@ -78,6 +83,9 @@ def main(replicas: int, folder: Path) -> None:
     tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * replicas)
     for name in CASES:
         np.savez(folder / f"{name}.npz", **train(name, folder, "mirrored"))
+    for name, own in (("scaled", QUARTER), ("apart", APART)):
+        case = (SCALED[0], {**SCALED[1], **own})
+        np.savez(folder / f"{name}.npz", **train(name, folder, "mirrored", case))
     from kexp.train.replicas import Replicas
 
     Replicas.__init__ = partialmethod(Replicas.__init__, static=True)

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 import kexp
 from kexp.errors import InputError
+from kexp.train import strategy
 from kexp.train.strategy import choose, scope
 
 WITHOUT_GPU = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="has a GPU")
@@ -70,3 +71,24 @@ def test_one_device_of_a_mirrored_strategy_trains_as_without(tmp_path):
         **options, run_dir=str(tmp_path / "mirrored"), devices=("CPU:0",), strategy="mirrored"
     )
     assert mirrored.metrics == pytest.approx(one.metrics, abs=1e-6)
+
+
+def test_a_tpu_is_connected_to_and_initialised_before_it_has_a_strategy(monkeypatch):
+    order = []
+
+    def noted(name, value=None):
+        return lambda *given: order.append((name, *given)) or value
+
+    resolvers = tf.distribute.cluster_resolver
+    monkeypatch.setattr(resolvers, "TPUClusterResolver", noted("resolver", "resolver of it"))
+    monkeypatch.setattr(tf.config, "experimental_connect_to_cluster", noted("connect"))
+    monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", noted("initialise"))
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", noted("strategy", tf.distribute.get_strategy()))
+    monkeypatch.setenv("TPU_NAME", "planted")
+    try:
+        scope("tpu")
+        scope("tpu")  # once is enough for a process
+    finally:
+        strategy._tpu_strategy.cache_clear()
+    steps = ["connect", "initialise", "strategy"]
+    assert order == [("resolver", "planted"), *((step, "resolver of it") for step in steps)]
