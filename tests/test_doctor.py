@@ -50,6 +50,7 @@ def test_a_machine_without_faults_trains_on_its_cpu_and_is_told_why(tmp_path):
     assert done.stdout.endswith("✓ nothing is wrong\n")
 
 
+@pytest.mark.slow
 def test_an_invisible_gpu_a_bad_cluster_and_missing_folders_are_each_named(tmp_path):
     plant_nvidia_smi(tmp_path, f'echo "{GPU}"')
     variables = {"TF_CONFIG": "{", "KEXP_DATA_DIR": "/no/such/folder", "TPU_NAME": "local"}

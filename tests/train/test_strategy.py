@@ -64,6 +64,7 @@ def test_a_device_by_name_is_where_a_model_is():
     assert model.weights[0].value.device.endswith("CPU:0")
 
 
+@pytest.mark.slow
 def test_one_device_of_a_mirrored_strategy_trains_as_without(tmp_path):
     options = {"hidden": (16,), "epochs": 1, "quiet": True}
     one = kexp.recipes.mlp_images(**options, run_dir=str(tmp_path / "one"))

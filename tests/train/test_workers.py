@@ -78,6 +78,7 @@ def test_one_that_is_left_without_its_chief_says_so_and_ends(tmp_path):
     assert ends(workers[0])[0] == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_worker_that_never_comes_is_given_up(tmp_path, index):
     began_s = time.monotonic()
