@@ -13,7 +13,7 @@ TINY: dict[str, dict[str, Any]] = {
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
     "seq2seq": {"units": 32, "beam": 1},
     "transformer_lm": {"width": 32, "depth": 1},
-    "unet_segmentation": {"samples": (600, 60, 64)},
+    "unet_segmentation": {"samples": (300, 60, 64)},
 }
 MAKE_SAMPLES = ("diffusion_images", "gan_images")
 QUICK = ("mlp_images", "mlp_tabular")  # texts and series have tests of their own
