@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from kexp.atomic import write_json
+from kexp.errors import InputError
 from kexp.ranges import AtLeast, check_value
 from kexp.run.recipe import bind
 from kexp.run.result import Result
@@ -97,7 +98,13 @@ def distributed(
 
     Raises:
         InputError: An argument does not fit, or the recipe cannot be imported by another process.
-        RuntimeError: A process failed.
+        RuntimeError: A process failed, or a step went wrong in it.
+
+    Example:
+        >>> from kexp import recipes
+        >>> distributed(recipes.mlp_images, replicas=1)
+        Traceback (most recent call last):
+        kexp.errors.InputError: replicas must be ...; received 1.
     """
     case = Case(recipe, arguments)
     return compare([case], replicas, workers, train_steps=train_steps, tolerance=tolerance)[0]
@@ -132,6 +139,8 @@ def compare(
     for name, value in [*(("replicas", count) for count in counts), ("workers", workers)]:
         check_value(name, value, Annotated[int, AtLeast(2)] | None)
     check_value("train_steps", train_steps, Annotated[int, AtLeast(1)])
+    if not counts and workers is None:
+        raise InputError("replicas or workers must be given to compare with; received None for both.")
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
         folder = Path(name)
         write_json(folder / "cases.json", [_described(case, train_steps) for case in cases])
@@ -177,9 +186,8 @@ def _compared(folder: Path, number: int, mode: str, name: str) -> Compared:
 
 
 def _largest(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference; what is not a number differs from all but itself."""
+    """Return the largest difference; what is not a number differs from everything."""
     if one.dtype.kind not in "fiu":
         return 0.0 if np.array_equal(one, other) else float("inf")
     apart = np.abs(one.astype(np.float64) - other.astype(np.float64))
-    apart = np.where(np.isnan(one) & np.isnan(other), 0.0, np.nan_to_num(apart, nan=np.inf))
-    return float(apart.max(initial=0.0))
+    return float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))

@@ -48,9 +48,10 @@ def _take_steps(training: Training, steps: int, path: Path) -> None:
     from kexp.train.workers import Workers
 
     engine = training.engine()
-    losses = []
+    losses: list[float] = []
     for rows in itertools.islice(_rows(training), steps):
-        engine.run(rows[None], training.batch_size)
+        if engine.run(rows[None], training.batch_size) is not None:
+            raise RuntimeError(f"step {len(losses) + 1} went wrong; lower the learning rate")
         losses.append(engine.measured()["loss"])
         engine.reset_metrics()
     if Workers().chief:

@@ -41,5 +41,7 @@ def test_mistakes_are_told_before_a_process_starts():
         kexp.verify.distributed(drawing, replicas=1)
     with pytest.raises(InputError, match=r"workers must be .* received 0"):
         kexp.verify.distributed(drawing, workers=0)
+    with pytest.raises(InputError, match="replicas or workers must be given"):
+        kexp.verify.distributed(drawing, replicas=None, workers=None)
     with pytest.raises(InputError, match="drawing has no argument epoch"):
         kexp.verify.distributed(drawing, epoch=3)
