@@ -50,7 +50,7 @@ class Share:
             draw: From a shape to numbers.
             shape: What is wanted.
         """
-        each = shape[0] // (max(self.size, 1) if isinstance(self.size, int) else tf.maximum(self.size, 1))
+        each = shape[0] // self.size
         numbers = draw((each * self.whole, *shape[1:]))
         return tf.slice(numbers, [each * self.first, *[0] * (len(shape) - 1)], list(shape))
 
