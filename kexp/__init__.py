@@ -10,26 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kexp import data as data
-    from kexp import doctor as doctor
-    from kexp import launch as launch
+    from kexp import metrics as metrics
     from kexp import models as models
     from kexp import recipes as recipes
     from kexp import sweep as sweep
     from kexp import verify as verify
-    from kexp.errors import InputError as InputError
-    from kexp.errors import TrainingDiverged as TrainingDiverged
+    from kexp.cli import doctor as doctor
+    from kexp.cli import launch as launch
+    from kexp.core.constraints import Activation as Activation
+    from kexp.core.constraints import AtLeast as AtLeast
+    from kexp.core.constraints import Between as Between
+    from kexp.core.constraints import Normalization as Normalization
+    from kexp.core.errors import InputError as InputError
+    from kexp.core.errors import TrainingDiverged as TrainingDiverged
+    from kexp.core.options import TrainOptions as TrainOptions
+    from kexp.core.options import Unpack as Unpack
+    from kexp.engine.tensorflow.strategy import scope as scope
+    from kexp.evaluation.classifier import classifier_features as classifier_features
+    from kexp.evaluation.classifier import sample_quality as sample_quality
+    from kexp.evaluation.learning_rate_finder import lr_find as lr_find
+    from kexp.evaluation.representation_metrics import code_scores as code_scores
+    from kexp.evaluation.representation_metrics import likelihood_scores as likelihood_scores
     from kexp.export import load_exported as load_exported
-    from kexp.ranges import Activation as Activation
-    from kexp.ranges import AtLeast as AtLeast
-    from kexp.ranges import Between as Between
-    from kexp.ranges import Normalization as Normalization
-    from kexp.run.classifier import classifier_features as classifier_features
-    from kexp.run.classifier import sample_quality as sample_quality
-    from kexp.run.codes import code_scores as code_scores
-    from kexp.run.codes import likelihood_scores as likelihood_scores
+    from kexp.metrics.image_features import Features as Features
+    from kexp.metrics.sample_quality import Quality as Quality
+    from kexp.preflight import check as check
     from kexp.run.fit import fit as fit
-    from kexp.run.learning_rate import lr_find as lr_find
-    from kexp.run.preflight import check as check
     from kexp.run.recipe import recipe as recipe
     from kexp.run.reference import Reference as Reference
     from kexp.run.result import Result as Result
@@ -42,49 +48,45 @@ if TYPE_CHECKING:
     from kexp.train import callbacks as callbacks
     from kexp.train import objectives as objectives
     from kexp.train import schedules as schedules
-    from kexp.train.features import Features as Features
-    from kexp.train.options import TrainOptions as TrainOptions
-    from kexp.train.options import Unpack as Unpack
-    from kexp.train.sample_quality import Quality as Quality
-    from kexp.train.strategy import scope as scope
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Activation": "kexp.ranges",
-    "AtLeast": "kexp.ranges",
-    "Between": "kexp.ranges",
-    "Features": "kexp.train.features",
-    "InputError": "kexp.errors",
-    "Normalization": "kexp.ranges",
-    "Quality": "kexp.train.sample_quality",
+    "Activation": "kexp.core.constraints",
+    "AtLeast": "kexp.core.constraints",
+    "Between": "kexp.core.constraints",
+    "Features": "kexp.metrics.image_features",
+    "InputError": "kexp.core.errors",
+    "Normalization": "kexp.core.constraints",
+    "Quality": "kexp.metrics.sample_quality",
     "Reference": "kexp.run.reference",
     "Result": "kexp.run.result",
     "Sweep": "kexp.sweep.result",
-    "TrainOptions": "kexp.train.options",
-    "TrainingDiverged": "kexp.errors",
-    "Unpack": "kexp.train.options",
+    "TrainOptions": "kexp.core.options",
+    "TrainingDiverged": "kexp.core.errors",
+    "Unpack": "kexp.core.options",
     "When": "kexp.sweep.override",
-    "check": "kexp.run.preflight",
-    "classifier_features": "kexp.run.classifier",
-    "code_scores": "kexp.run.codes",
+    "check": "kexp.preflight",
+    "classifier_features": "kexp.evaluation.classifier",
+    "code_scores": "kexp.evaluation.representation_metrics",
     "fit": "kexp.run.fit",
-    "likelihood_scores": "kexp.run.codes",
+    "likelihood_scores": "kexp.evaluation.representation_metrics",
     "load": "kexp.run.result",
     "load_exported": "kexp.export",
     "load_sweep": "kexp.sweep.result",
-    "lr_find": "kexp.run.learning_rate",
+    "lr_find": "kexp.evaluation.learning_rate_finder",
     "recipe": "kexp.run.recipe",
     "resume": "kexp.run.resume",
-    "sample_quality": "kexp.run.classifier",
-    "scope": "kexp.train.strategy",
+    "sample_quality": "kexp.evaluation.classifier",
+    "scope": "kexp.engine.tensorflow.strategy",
     "to_hypermodel": "kexp.sweep.hypermodel",
 }
 _MODULES = {
     "callbacks": "kexp.train.callbacks",
     "data": "kexp.data",
-    "doctor": "kexp.doctor",
-    "launch": "kexp.launch",
+    "doctor": "kexp.cli.doctor",
+    "launch": "kexp.cli.launch",
+    "metrics": "kexp.metrics",
     "models": "kexp.models",
     "objectives": "kexp.train.objectives",
     "recipes": "kexp.recipes",
@@ -102,7 +104,7 @@ __all__ = [*_HOMES, *_MODULES]
 
 def __getattr__(name: str) -> Any:
     if name in _NEED_TENSORFLOW:
-        importlib.import_module("kexp.backend").require_tensorflow()
+        importlib.import_module("kexp.core.backend").require_tensorflow()
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name in _HOMES:

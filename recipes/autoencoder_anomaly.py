@@ -77,7 +77,7 @@ def autoencoder_anomaly(
         options |= {"hidden": hidden, "code_activation": "linear"}
         model = kexp.models.autoencoder(preprocessing.output_shape[1:], **options)
     answers = kexp.models.Reconstructor(model, preprocessing, error=objective.error)
-    scores = {"auroc": kexp.data.area_under_roc}
+    scores = {"auroc": kexp.metrics.area_under_roc}
     return kexp.fit(
         model,
         dataset,

@@ -68,8 +68,8 @@ def lstm_forecast(
         **kexp.models.output_range(dataset),
     )
     baselines = {
-        "naive": kexp.data.naive_forecast(horizon),
-        "seasonal_naive": kexp.data.naive_forecast(horizon, season=season),
+        "naive": kexp.metrics.naive_forecast(horizon),
+        "seasonal_naive": kexp.metrics.naive_forecast(horizon, season=season),
     }
     preprocessing = kexp.models.series_preprocessing(dataset.train.inputs)
     return kexp.fit(model, dataset, preprocessing=preprocessing, baselines=baselines, **train)

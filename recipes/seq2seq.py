@@ -81,6 +81,6 @@ def seq2seq(
         preprocessing=reads,
         target_preprocessing=writes,
         answers=answers,
-        scores=kexp.data.error_rates(target_split, **names),
+        scores=kexp.metrics.error_rates(target_split, **names),
         **train,
     )

@@ -70,7 +70,7 @@ def transformer_lm(
     model = kexp.models.transformer_decoder(context, size, width=width, depth=depth, **network)
     drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
-    scores = {"bits_per_character": kexp.data.bits_per_character}
+    scores = {"bits_per_character": kexp.metrics.bits_per_character}
     result = kexp.fit(model, dataset, target_preprocessing=tokens, answers=answers, scores=scores, **train)
     samples = answers.generate([prompt] * 3, sample_tokens, seed=train["seed"], **drawing)
     (result.run_dir / "samples.txt").write_text("\n\n---\n\n".join(samples) + "\n", encoding="utf-8")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import kexp
-from kexp.atomic import read_json
+from kexp.core.files import read_json
 from kexp.data import Data
+from kexp.run.example_inputs import save_samples
 from kexp.run.result import Result
-from kexp.run.samples import save_samples
 
 CLASSES = tuple("0123456789")
 SHAPE = (8, 8, 1)

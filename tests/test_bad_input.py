@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kexp.cli import main
+from kexp.cli.app import main
 
 GOOD = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype="uint8")
 LABELS = np.arange(40) % 4

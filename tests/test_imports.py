@@ -58,15 +58,15 @@ def test_no_file_names_a_recipe(source):
 @pytest.mark.parametrize(
     "statement",
     [
-        "import kexp.cli",
+        "import kexp.cli.app",
         "import kexp.recipes",
         "import kexp.sweep",
         "import kexp.data",
         "import kexp.export",
         "import kexp.run.recipe",
-        "from kexp.train.checkpoint import newest_step; newest_step('absent')",
-        "import kexp.launch",
-        "import kexp.doctor",
+        "from kexp.train.checkpoint.checkpoint import newest_step; newest_step('absent')",
+        "import kexp.cli.launch",
+        "import kexp.cli.doctor",
     ],
 )
 def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):

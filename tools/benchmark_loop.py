@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 import kexp
-from kexp.data.pipeline import batches, epoch_order
+from kexp.data.order import batches, epoch_order
 
 BATCH_SIZE = 64
 EPOCHS = 4

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kexp.data.embedded import EMBEDDED
-from kexp.data.files import idx_files
-from kexp.data.images import class_folders, has_images
-from kexp.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest
+from kexp.data.sources.array_files import idx_files
+from kexp.data.sources.builtin_datasets import EMBEDDED
+from kexp.data.sources.images import class_folders, has_images
 
 Form = Literal["embedded", "npz", "idx", "images", "csv", "parquet", "txt", "tfds"]
 
@@ -86,7 +86,7 @@ def check_source(source: object) -> None:
         >>> check_source("digist")
         Traceback (most recent call last):
             ...
-        kexp.errors.InputError: data='digist': there is no such data set or path (did you mean 'digits'?)...
+        kexp.InputError: data='digist': there is no such data set or path (did you mean 'digits'?)...
     """
     if isinstance(source, str | Path):
         find(source)

@@ -9,16 +9,18 @@ from typing import Any, get_args
 
 import numpy as np
 
-from kexp.data import arrays, splits, tables, targets, tf_data
+from kexp.core.errors import InputError
+from kexp.data import splits
 from kexp.data.catalog import Place, find
-from kexp.data.embedded import one_long_text, read_embedded
-from kexp.data.files import read_idx_folder, read_npz
-from kexp.data.images import Size, read_folder, resize
-from kexp.data.masks import are_masks, encode_masks
-from kexp.data.spec import Data, Kind, Source, Spec, TargetTask, Task
-from kexp.data.text import as_text
-from kexp.data.tfds import read_tfds
-from kexp.errors import InputError
+from kexp.data.dataset import Data, Kind, Source, Spec, TargetTask, Task
+from kexp.data.sources import arrays, tables, tf_data
+from kexp.data.sources.array_files import read_idx_folder, read_npz
+from kexp.data.sources.builtin_datasets import one_long_text, read_embedded
+from kexp.data.sources.images import Size, read_folder, resize
+from kexp.data.sources.text import as_text
+from kexp.data.sources.tfds import read_tfds
+from kexp.data.targets import labels as targets
+from kexp.data.targets.masks import are_masks, encode_masks
 
 
 def load(

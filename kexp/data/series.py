@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 
 def listed(values: Any) -> bool:

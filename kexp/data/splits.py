@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from kexp.data.spec import Inputs, Spec, Split
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.data.dataset import Inputs, Spec, Split
 
 Parts = dict[str, tuple[Inputs, np.ndarray]]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexp.data.spec import Spec
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.data.dataset import Spec
 
 FORMAT = "kexp export"
 VERSION = 1

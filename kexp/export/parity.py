@@ -74,14 +74,14 @@ def check_parity(saved_model: Path, checks: Sequence[Check]) -> None:
 
 
 def _run_fresh(saved_model: Path, checks: Sequence[Check], folder: Path) -> Answers:
-    """Run `fresh.py` on the examples and return the arrays it wrote."""
+    """Run `parity_process.py` on the examples and return the arrays it wrote."""
     examples = {
         f"{check.signature}/{key}": _plain(values[: max(check.batch_sizes)] if check.batch_sizes else values)
         for check in checks
         for key, values in check.examples.items()
     }
     np.savez(folder / "examples.npz", **examples)  # type: ignore[arg-type]  # mypy: for allow_pickle
-    script = Path(__file__).with_name("fresh.py").read_text(encoding="utf-8")
+    script = Path(__file__).with_name("parity_process.py").read_text(encoding="utf-8")
     sizes = json.dumps({check.signature: list(check.batch_sizes) for check in checks})
     try:
         process = subprocess.run(

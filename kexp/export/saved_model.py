@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kexp.data.inputs import as_inputs
-from kexp.data.spec import Inputs, Spec
-from kexp.errors import InputError
-from kexp.export.checks import check_expected, check_model
-from kexp.export.keys import ARRAY_KEY, signature_keys
+from kexp.core.errors import InputError
+from kexp.data.adapters import as_inputs
+from kexp.data.dataset import Inputs, Spec
+from kexp.export.export_checks import check_expected, check_model
+from kexp.export.input_names import ARRAY_KEY, signature_keys
 from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
-from kexp.export.serving import Served, answering, sampling
+from kexp.export.serving_signatures import Served, answering, sampling
 from kexp.export.staging import check_place, staged
 from kexp.run.predictions import Predictions
 

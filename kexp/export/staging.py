@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kexp.atomic import sync
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.files import sync
 from kexp.export.manifest import LOCATION
 
 _SAVED_MODEL_PARTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}

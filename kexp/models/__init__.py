@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 __all__: list[str] = []
-for _module in pkgutil.iter_modules(__path__):
-    _builders = importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    _builders = importlib.import_module(_module.name)
     # A builder may take the place of the module of its name: `kexp.models.mlp(...)` is a call.
-    globals().update({_name: getattr(_builders, _name) for _name in _builders.__all__})
-    __all__ += _builders.__all__
+    globals().update({_name: getattr(_builders, _name) for _name in getattr(_builders, "__all__", ())})
+    __all__ += getattr(_builders, "__all__", ())

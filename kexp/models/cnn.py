@@ -8,9 +8,9 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
-from kexp.errors import InputError
-from kexp.models.layers import StochasticDepth, drop, normalize, predictions, scaled_input
-from kexp.ranges import Activation, InputType, Normalization
+from kexp.core.constraints import Activation, InputType, Normalization
+from kexp.core.errors import InputError
+from kexp.models.layers.common import StochasticDepth, drop, normalize, predictions, scaled_input
 
 __all__ = ["cnn", "resnet", "resnet20", "resnet32", "resnet56"]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from kexp.models.layers import drop, normalize, predictions, scaled_input
-from kexp.ranges import Activation, InputType, Normalization
+from kexp.core.constraints import Activation, InputType, Normalization
+from kexp.models.layers.common import drop, normalize, predictions, scaled_input
 
 __all__ = ["mlp"]
 

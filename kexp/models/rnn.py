@@ -8,8 +8,8 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
-from kexp.errors import InputError
-from kexp.models.layers import drop, masked_mean, masked_series, predictions, until_last
+from kexp.core.errors import InputError
+from kexp.models.layers.common import drop, masked_mean, masked_series, predictions, until_last
 
 __all__ = ["rnn"]
 

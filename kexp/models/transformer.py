@@ -8,11 +8,11 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
-from kexp.errors import InputError
-from kexp.models.attention import SequencePooling, blocks, check_width
-from kexp.models.embeddings import LearnedPositions, TokenEmbedding
-from kexp.models.layers import masked_mean, masked_series, predictions, until_last
-from kexp.ranges import Activation
+from kexp.core.constraints import Activation
+from kexp.core.errors import InputError
+from kexp.models.layers.attention import SequencePooling, blocks, check_width
+from kexp.models.layers.common import masked_mean, masked_series, predictions, until_last
+from kexp.models.layers.embeddings import LearnedPositions, TokenEmbedding
 
 __all__ = ["transformer_decoder", "transformer_encoder"]
 

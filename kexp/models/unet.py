@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from kexp.errors import InputError
-from kexp.models.layers import check_image_shape, drop, normalize, scaled_input
-from kexp.ranges import Activation, InputType, Normalization
+from kexp.core.constraints import Activation, InputType, Normalization
+from kexp.core.errors import InputError
+from kexp.models.layers.common import check_image_shape, drop, normalize, scaled_input
 
 __all__ = ["unet"]
 

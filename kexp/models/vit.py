@@ -8,11 +8,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from kexp.errors import InputError
-from kexp.models.attention import SequencePooling, blocks, check_width
-from kexp.models.embeddings import LearnedPositions
-from kexp.models.layers import predictions, scaled_input
-from kexp.ranges import Activation, InputType
+from kexp.core.constraints import Activation, InputType
+from kexp.core.errors import InputError
+from kexp.models.layers.attention import SequencePooling, blocks, check_width
+from kexp.models.layers.common import predictions, scaled_input
+from kexp.models.layers.embeddings import LearnedPositions
 
 __all__ = ["cct", "cct_2_3x2", "cct_7_3x1", "vit"]
 

@@ -1,9 +1,9 @@
 """What a run or a sweep found, as one page each; of a sweep, the importance of what was searched."""
 
 from kexp.report.importance import Importance, importance
-from kexp.report.page import sweep_page, write_page
-from kexp.report.record import Searched, SweepRecord, TrialRecord, read_history
 from kexp.report.run_page import recorded_data, run_page, write_run_page
+from kexp.report.sweep_page import sweep_page, write_page
+from kexp.report.sweep_record import Searched, SweepRecord, TrialRecord, read_history
 
 __all__ = [
     "Importance",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.images import grid, png
 from kexp.data import Spec, Split, class_names
-from kexp.data.spec import Inputs
-from kexp.pictures import grid, png
+from kexp.data.dataset import Inputs
 from kexp.report import html
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kexp.data import Data
+from kexp.metrics.sample_distances import nearest
 from kexp.report import html
 from kexp.report.examples import picture_of
-from kexp.train.quality import nearest
 
 if TYPE_CHECKING:
     from kexp.run.result import Result

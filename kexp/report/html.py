@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexp.atomic import replacing
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.files import replacing
 from kexp.report.drawing import inline_svg
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def write(page: str, path: str | os.PathLike[str]) -> Path:
         >>> write("", "no/such/folder/page.html")
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: path must be a file in a folder that exists; received
+        kexp.InputError: path must be a file in a folder that exists; received
         no/such/folder/page.html.
     """
     target = writable(path)

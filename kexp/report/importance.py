@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.report.record import Searched, SweepRecord, TrialRecord, fences, label
+from kexp.report.sweep_record import Searched, SweepRecord, TrialRecord, fences, label
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kexp.core.images import shades
 from kexp.data import Data, Spec, Split
-from kexp.pictures import shades
 from kexp.report import html
-from kexp.report.codes import draw_map, draw_scores, labels_of, plane
 from kexp.report.drawing import style
 from kexp.report.examples import picture_of, short, take
+from kexp.report.latent_plots import draw_map, draw_scores, labels_of, plane
 from kexp.run.predictions import Predictions, class_names
 from kexp.run.result import raw_outputs
 

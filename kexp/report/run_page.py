@@ -7,12 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexp.atomic import read_json
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.files import read_json
 from kexp.report import generated, html, reconstructed
 from kexp.report.drawing import style
 from kexp.report.examples import examples, shown, take
-from kexp.report.record import label
+from kexp.report.sweep_record import label
 
 if TYPE_CHECKING:
     from kexp.data import Data, Spec, Split
@@ -42,7 +42,7 @@ def run_page(result: Result, data: Data | None = None) -> str:
         >>> "test" in page, "its probability" in page
         (True, True)
     """
-    from kexp.run.curves import draw_curves
+    from kexp.run.learning_curves import draw_curves
 
     provenance = result.provenance()
     _require_same_data(provenance, data)
@@ -166,7 +166,7 @@ def _class_names(spec: Spec) -> dict[str, str]:
     """Return the names of the classes by their metrics'."""
     if spec.task != "segmentation":
         return {}
-    from kexp.train.iou import metric_names
+    from kexp.metrics.iou import metric_names
 
     return dict(zip(metric_names(spec.class_names), spec.class_names, strict=True))
 

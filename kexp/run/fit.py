@@ -15,26 +15,26 @@ from typing import Any
 import keras
 import numpy as np
 
-from kexp.atomic import replacing, write_json
+from kexp.core.errors import InputError
+from kexp.core.files import replacing, write_json
+from kexp.core.options import TrainOptions, Unpack, complete
 from kexp.data import Data, Split
-from kexp.errors import InputError
-from kexp.run.curves import draw_curves
+from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.tensorflow.evaluator import Held
+from kexp.engine.tensorflow.metric_accumulator import measured_by
+from kexp.engine.tensorflow.workers import Workers
+from kexp.run.checkpoint_dir import StateFolder
 from kexp.run.environment import describe_environment
+from kexp.run.example_inputs import save_samples
 from kexp.run.folder import Elsewhere, RunFolder
 from kexp.run.intercept import caught
+from kexp.run.learning_curves import draw_curves
 from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
-from kexp.run.samples import save_samples
-from kexp.run.state import StateFolder
-from kexp.run.training import Score, Training, prepare, space_needed
+from kexp.run.training_setup import Score, Training, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
-from kexp.train.engine_tensorflow import TensorFlowEngine
-from kexp.train.evaluation import Held
 from kexp.train.loop import Loop
-from kexp.train.measures import measured_by
 from kexp.train.objectives import Objective
-from kexp.train.options import TrainOptions, Unpack, complete
-from kexp.train.workers import Workers
 
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
@@ -87,8 +87,8 @@ def fit(
             gives; the model that is recorded is without them.
         sample_weight: (training samples,) weights of the training loss, in the order of `data.train`.
         baselines: By name, functions from raw inputs to (samples, outputs) such as
-            `kexp.data.naive_forecast` gives; measured on the same validation and test data as the model, and
-            named before the figure: `test_naive_mean_absolute_error`.
+            `kexp.metrics.naive_forecast` gives; measured on the same validation and test data as the model,
+            and named before the figure: `test_naive_mean_absolute_error`.
         **train: Training options; see `TrainOptions`.
 
     Returns:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexp.atomic import read_json, write_json
-from kexp.errors import InputError
-from kexp.train.options import DEFAULTS, OUTPUT_ONLY
+from kexp.core.errors import InputError
+from kexp.core.files import read_json, write_json
+from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 
 try:
     import fcntl

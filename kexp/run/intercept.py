@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 
 class _Caught(BaseException):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.data.spec import Spec, class_names
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.data.dataset import Spec, class_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ def check_answers(spec: Spec) -> None:
     Example:
         >>> check_answers(Spec("image", (8, 8, 1), "uint8", "generation", 10))
         Traceback (most recent call last):
-        kexp.errors.InputError: predict answers inputs, and this model takes none but makes samples; use
+        kexp.InputError: predict answers inputs, and this model takes none but makes samples; use
         sample.
     """
     if spec.task == "generation":

@@ -10,15 +10,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from kexp.backend import require_tensorflow
+from kexp.core.backend import require_tensorflow
+from kexp.core.constraints import check_value
+from kexp.core.errors import InputError, nearest
+from kexp.core.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
 from kexp.data import check_source
-from kexp.errors import InputError, nearest
-from kexp.ranges import check_value
 from kexp.run.folder import RunFolder
 from kexp.run.intercept import let_train
 from kexp.run.reference import Reference
 from kexp.run.result import Result, load
-from kexp.train.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def recipe(
         >>> nothing(epoch=3)
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: nothing has no argument epoch (did you mean 'epochs'?).
+        kexp.InputError: nothing has no argument epoch (did you mean 'epochs'?).
     """
     own_defaults = complete({**DEFAULTS, **defaults})
     default_batch_size = own_defaults["batch_size"]
@@ -143,7 +143,7 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
     require_tensorflow()
     import keras
 
-    from kexp.train.strategy import entered, precision
+    from kexp.engine.tensorflow.strategy import entered, precision
 
     arguments = {**call.arguments, "run_dir": str(folder.path)}
     with entered(arguments), precision(arguments["precision"]), _under_way(call):

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.atomic import read_json
+from kexp.core.errors import InputError
+from kexp.core.files import read_json
 from kexp.data import Data, Spec
 from kexp.data import load as load_data
-from kexp.data.inputs import as_inputs
-from kexp.data.spec import Inputs
-from kexp.errors import InputError
-from kexp.run.draws import as_data, check_draw
+from kexp.data.adapters import as_inputs
+from kexp.data.dataset import Inputs
+from kexp.run.example_inputs import load_samples
 from kexp.run.predictions import Predictions, as_str, check_answers
-from kexp.run.samples import load_samples
+from kexp.run.sample_requests import as_data, check_draw
 
 if TYPE_CHECKING:
     import keras
@@ -106,7 +106,7 @@ class Result:
         Example:
             >>> load(run_dir).sample(3)
             Traceback (most recent call last):
-            kexp.errors.InputError: sample draws from models that make samples (generation, or a variational
+            kexp.InputError: sample draws from models that make samples (generation, or a variational
             autoencoder), and this is none of them; use predict.
         """
         if self.spec.task == "generation":
@@ -129,7 +129,7 @@ class Result:
         if self.spec.task == "text":
             raise InputError(
                 "evaluate measures classes, numbers and masks, this run's model answers with texts; compare "
-                "predict(texts) with what you expect, by kexp.data.token_error_rate and the like."
+                "predict(texts) with what you expect, by kexp.metrics.token_error_rate and the like."
             )
         if self.spec.task in ("reconstruction", "generation"):
             raise InputError(
@@ -142,7 +142,7 @@ class Result:
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
-        from kexp.train.evaluation import Evaluation
+        from kexp.engine.tensorflow.evaluator import Evaluation
         from kexp.train.objectives import supervised
 
         objective = supervised(self.spec, from_logits=self.from_logits)
@@ -150,7 +150,7 @@ class Result:
 
     def plot(self) -> Figure:
         """Return the learning curves as a matplotlib figure."""
-        from kexp.run.curves import draw_curves
+        from kexp.run.learning_curves import draw_curves
 
         return draw_curves(self.history)
 
@@ -243,7 +243,7 @@ def load(run_dir: str | os.PathLike[str]) -> Result:
         >>> load("no/such/folder")
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
+        kexp.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
     """
     path = Path(run_dir).expanduser()
     if not (path / "result.json").is_file():

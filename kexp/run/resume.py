@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kexp.atomic import read_json
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.files import read_json
 from kexp.run.result import Result
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.oracles import (
     asked,
     decoded,

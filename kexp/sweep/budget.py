@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.folders import folder_bytes
 from kexp.sweep.store import Store
 

@@ -81,7 +81,7 @@ def tested(recipe: Callable[..., Any], arguments: dict[str, Any], folder: Path) 
 
 def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return what a run monitors and about what it takes, or the mistake in the arguments."""
-    from kexp.errors import InputError
+    from kexp.core.errors import InputError
     from kexp.run.intercept import instead_of_training
 
     try:
@@ -93,7 +93,7 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 
 def _seen(training: Any) -> dict[str, Any]:
-    from kexp.run.preflight.figures import expectation
+    from kexp.preflight.cost import expectation
     from kexp.run.reference import better
 
     objective = training.objective

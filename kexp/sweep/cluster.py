@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.folders import FULL_DISK, trial_folder
 from kexp.sweep.pool import Death
 from kexp.sweep.store import Store, Trial
 from kexp.sweep.task import ATTEMPTS, Call, Order, crash_log, perform
-from kexp.train.checkpoint import newest_step
+from kexp.train.checkpoint.checkpoint import newest_step
 
 _CONNECT_S = 5.0  # until a machine has answered; Ray itself tries for minutes
 _CLIENT_PORT = 10001

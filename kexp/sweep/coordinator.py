@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.signals import StopRequest
 from kexp.sweep.algorithms import ROUND, Algorithm, Proposal
 from kexp.sweep.budget import Budget
 from kexp.sweep.folders import FULL_DISK, folder_bytes, strip, trial_folder
@@ -18,8 +19,7 @@ from kexp.sweep.lines import Lines
 from kexp.sweep.objective import Objective
 from kexp.sweep.pool import Death
 from kexp.sweep.store import ENDED, Store, Trial
-from kexp.train.checkpoint import newest_step
-from kexp.train.signals import StopRequest
+from kexp.train.checkpoint.checkpoint import newest_step
 
 _TICK_S = 0.05
 # Deaths of workers, without progress in between, until a trial has failed: a crash is the trial's own doing,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 LOST_LEASE, FULL_DISK = 70, 71  # exit codes of a worker
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kexp.backend import require_tensorflow
+from kexp.core.backend import require_tensorflow
 from kexp.run.recipe import bind
 from kexp.sweep.oracles import decoded, keras_tuner, register
 from kexp.sweep.space import space_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kexp.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest
 from kexp.run.reference import better
 from kexp.sweep.store import State, Trial
 

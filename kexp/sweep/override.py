@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from kexp.errors import InputError
-from kexp.ranges import Between, check_value, ranges_of
+from kexp.core.constraints import Between, check_value, ranges_of
+from kexp.core.errors import InputError
 
 
 @dataclass(frozen=True)

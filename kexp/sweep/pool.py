@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from kexp.processes import module_paths, nvidia_gpus, usable_cores
+from kexp.core.processes import module_paths, nvidia_gpus, usable_cores
 
 if TYPE_CHECKING:
     from kexp.sweep.cluster import Cluster

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, check_value
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
 from kexp.run.result import Result, load
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.objective import Objective
@@ -183,7 +183,7 @@ def load_sweep(dir: str | os.PathLike[str]) -> Sweep:
         >>> load_sweep("no/such/folder")
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: dir must be the folder of a sweep; no/such/folder holds no sweep.sqlite.
+        kexp.InputError: dir must be the folder of a sweep; no/such/folder holds no sweep.sqlite.
     """
     path = Path(dir).expanduser()
     if not (path / "sweep.sqlite").is_file():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.algorithms import Listed
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, Workers, replay

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

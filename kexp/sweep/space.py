@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from kexp.errors import InputError, nearest
-from kexp.ranges import Between, check_value, ranges_of
+from kexp.core.constraints import Between, check_value, ranges_of
+from kexp.core.errors import InputError, nearest
+from kexp.core.options import option_types
 from kexp.run.recipe import bind
 from kexp.sweep.override import When, parse
-from kexp.train.options import option_types
 
 Kind = Literal["float", "int", "choice"]
 

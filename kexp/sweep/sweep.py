@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from kexp.backend import require_tensorflow
-from kexp.errors import InputError
-from kexp.processes import usable_cores
-from kexp.ranges import AtLeast, Between, check_value
+from kexp.core.backend import require_tensorflow
+from kexp.core.constraints import AtLeast, Between, check_value
+from kexp.core.errors import InputError
+from kexp.core.processes import usable_cores
 from kexp.sweep.algorithms import Algorithm, AlgorithmName, Listed, algorithm_for
 from kexp.sweep.budget import Budget, parse_budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
@@ -114,7 +114,7 @@ def sweep(
         >>> sweep(mlp_images, trials=4, space={"dropout": (0.0, 0.9)})
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: space: dropout must be a number, from 0 to 0.5; received 0.9, ...
+        kexp.InputError: space: dropout must be a number, from 0 to 0.5; received 0.9, ...
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS}
     return search(recipe, _merged(space or {}, arguments), given, oracle=oracle)

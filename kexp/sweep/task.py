@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.signals import Stopped, StopRequest
 from kexp.sweep.calls import KeptData, disk_is_full, look, prepared, recipe_of, tested
 from kexp.sweep.folders import folder_bytes, trial_folder
-from kexp.train.checkpoint import newest_step
-from kexp.train.signals import Stopped, StopRequest
+from kexp.train.checkpoint.checkpoint import newest_step
 
 Call = Literal["look", "trial", "test"]
 ATTEMPTS = 4  # Ray's first and three more, when a node or a process is lost

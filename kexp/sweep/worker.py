@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kexp.processes import die_with
+from kexp.core.processes import die_with
+from kexp.core.signals import Stopped
 from kexp.sweep.algorithms import drawn
 from kexp.sweep.calls import KeptData, disk_is_full, look, prepared, recipe_of, tested
 from kexp.sweep.folders import FULL_DISK, LOST_LEASE, folder_bytes, trial_folder
 from kexp.sweep.prune import Pruner
 from kexp.sweep.space import Dimension
 from kexp.sweep.store import Store, Trial
-from kexp.train.signals import Stopped
 
 HEARTBEAT_S = 2.0
 _IDLE_S = 0.05

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from keras import ops
 
-from kexp.errors import InputError, nearest
-from kexp.ranges import Between, check_value
+from kexp.core.constraints import Between, check_value
+from kexp.core.errors import InputError, nearest
 
 Course = Callable[[Any], Any]
 """From the fraction of the run that is over, 0 to 1, to the factor of the peak. Takes arrays too."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kexp.errors import TrainingDiverged
-from kexp.train.engine_tensorflow import Trouble
+from kexp.core.errors import TrainingDiverged
+from kexp.engine.tensorflow.engine import Trouble
 
 _SHOWN = 5
 

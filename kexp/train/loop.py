@@ -13,17 +13,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.data.pipeline import batches, epoch_order
-from kexp.train.callback_state import read_states, restore_states
-from kexp.train.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.core.options import TrainOptions
+from kexp.core.signals import STOPPING, Stopped, StopRequest
+from kexp.data.order import batches, epoch_order
+from kexp.engine.tensorflow.engine import TensorFlowEngine, Trouble
+from kexp.engine.tensorflow.workers import Workers
+from kexp.train.checkpoint.callback_state import read_states, restore_states
+from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.train.checkpoint.interval import Due
 from kexp.train.divergence import diverged
-from kexp.train.due import Due
-from kexp.train.engine_tensorflow import TensorFlowEngine, Trouble
-from kexp.train.options import TrainOptions
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
-from kexp.train.signals import STOPPING, Stopped, StopRequest
-from kexp.train.workers import Workers
 
 _STEPS_PER_CALL = 100
 _SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar

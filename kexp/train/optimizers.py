@@ -10,8 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kexp.errors import InputError
-from kexp.train.options import TrainOptions
+from kexp.core.errors import InputError
+from kexp.core.options import TrainOptions
 from kexp.train.schedules import Schedule, momentum_course
 
 _MUON_IS_OLD = "rms_rate" not in inspect.signature(keras.optimizers.Muon).parameters

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, check_value
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
 from kexp.train.courses import (
     Course,
     constant,

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from kexp.atomic import write_json
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, check_value
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
+from kexp.core.files import write_json
 from kexp.run.recipe import bind
 from kexp.run.result import Result
 from kexp.verify.processes import Processes, importable
@@ -104,7 +104,7 @@ def distributed(
         >>> from kexp import recipes
         >>> distributed(recipes.mlp_images, replicas=1)
         Traceback (most recent call last):
-        kexp.errors.InputError: replicas must be ...; received 1.
+        kexp.InputError: replicas must be ...; received 1.
     """
     case = Case(recipe, arguments)
     return compare([case], replicas, workers, train_steps=train_steps, tolerance=tolerance)[0]

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kexp.errors import InputError
-from kexp.processes import module_paths
-from kexp.train.cluster import local_clusters
+from kexp.core.errors import InputError
+from kexp.core.processes import module_paths
+from kexp.engine.tensorflow.cluster_spec import local_clusters
 
 _PATIENCE_S = 60.0
 

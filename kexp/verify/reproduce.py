@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from kexp.atomic import read_json, replacing
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
+from kexp.core.files import read_json, replacing
 from kexp.data import check_source
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, check_value
 from kexp.run.recipe import bind
 from kexp.run.reference import Reference
 
@@ -105,7 +105,7 @@ def reproduce(
         >>> reproduce([recipes.mlp_tabular], seeds=0)
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: seeds must be a whole number, 1 or more; received 0.
+        kexp.InputError: seeds must be a whole number, 1 or more; received 0.
     """
     check_value("seeds", seeds, Annotated[int, AtLeast(1)])
     asked = [(recipe, reference) for recipe in recipes for reference in _references(recipe)]

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from kexp.errors import InputError
-from kexp.ranges import AtLeast, check_value
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
 from kexp.run.recipe import bind
 from kexp.run.result import Result
-from kexp.train.checkpoint import load_latest, newest_step
+from kexp.train.checkpoint.checkpoint import load_latest, newest_step
 from kexp.verify.processes import Processes, importable
 
 _CALL = """

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.atomic import read_json
+from kexp.core.files import read_json
 
 if TYPE_CHECKING:
-    from kexp.run.training import Training
+    from kexp.run.training_setup import Training
 
 ALONE, WORKERS = "alone", "workers"  # any other mode is a number of logical devices
 
@@ -45,7 +45,7 @@ def main(folder: Path, mode: str) -> None:
 
 def _take_steps(training: Training, steps: int, path: Path) -> None:
     """Take steps on batches as they come in a run, but for three that are as uneven as a last one can be."""
-    from kexp.train.workers import Workers
+    from kexp.engine.tensorflow.workers import Workers
 
     engine = training.engine()
     losses: list[float] = []
@@ -68,7 +68,7 @@ def _flat(state: dict[str, np.ndarray]) -> np.ndarray:
 
 def _rows(training: Training) -> Iterator[np.ndarray]:
     """Return the (samples,) positions of each step."""
-    from kexp.data.pipeline import batches, epoch_order
+    from kexp.data.order import batches, epoch_order
 
     samples, per_step = training.epoch_samples, training.batch["samples_per_step"]
     uneven = {3: 1, 9: 7, 15: per_step - 1}

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kexp.core.errors import InputError
 from kexp.data import check_source, load, names
 from kexp.data.catalog import find
-from kexp.data.embedded import EMBEDDED
-from kexp.errors import InputError
+from kexp.data.sources.builtin_datasets import EMBEDDED
 
 
 def test_nothing_heavy_is_imported_to_check_a_source_or_list_names():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 import kexp.data
+from kexp.core.errors import InputError
 from kexp.data import load
-from kexp.errors import InputError
 
 X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from kexp.core.errors import InputError
 from kexp.data import load
-from kexp.data.inputs import as_inputs
+from kexp.data.adapters import as_inputs
+from kexp.data.dataset import Spec
 from kexp.data.series import lengths_of
-from kexp.data.spec import Spec
-from kexp.errors import InputError
 
 LENGTHS = (3, 5, 1, 4, 2, 5)
 SERIES = [np.full((length, 2), number, np.float64) for number, length in enumerate(LENGTHS)]

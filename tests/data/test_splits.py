@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
+from kexp.core.errors import InputError
 from kexp.data import load
 from kexp.data.splits import fingerprint, hold_out
-from kexp.errors import InputError
 
 X = np.arange(200, dtype=np.float32)[:, None]  # (200, 1): each sample is its own number
 Y = np.repeat([0, 1, 2, 3], [100, 60, 37, 3])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from kexp.data.spec import Column, Inputs, Spec
+from kexp.data.dataset import Column, Inputs, Spec
 from kexp.export import export_saved_model
 from kexp.run.predictions import Predictions
 

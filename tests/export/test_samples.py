@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.export import ExportError, export_saved_model, load_exported, saved_model
 from tests import answering
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kexp.data.spec import Column, Spec
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.data.dataset import Column, Spec
 from kexp.export import ExportError, export_saved_model, load_exported, saved_model
 from kexp.export.saved_model import _without_cudnn
 from kexp.run.predictions import Predictions

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.export.staging import staged
 
 

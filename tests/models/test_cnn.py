@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from tests.models.checks import (
     POLICIES,
     assert_mixed_precision_is_close,

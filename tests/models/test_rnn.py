@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from tests.models.checks import (
     POLICIES,
     assert_mixed_precision_is_close,

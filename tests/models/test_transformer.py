@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 import kexp
-from kexp.errors import InputError
-from kexp.models.attention import rotate
+from kexp.core.errors import InputError
+from kexp.models.layers.attention import rotate
 from tests.models.checks import (
     POLICIES,
     assert_mixed_precision_is_close,

@@ -8,7 +8,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.run.samples import load_samples
+from kexp.run.example_inputs import load_samples
 from tests.recipes.every import every_recipe, tiny
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import kexp
+from kexp.core.images import grid, save_png
 from kexp.data import Split
-from kexp.pictures import grid, save_png
 from kexp.report import generated, run_page
 from tests import answering
 from tests.report.test_page import HOSTILE, Reader

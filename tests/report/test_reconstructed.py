@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import kexp
+from kexp.core.images import shades
 from kexp.data import Split
-from kexp.pictures import shades
 from kexp.report import run_page
-from kexp.report.codes import draw_map, draw_scores, plane
 from kexp.report.drawing import inline_svg, style
+from kexp.report.latent_plots import draw_map, draw_scores, plane
 from tests import answering
 from tests.report.test_page import HOSTILE, Reader
 from tests.report.test_run_page import pixels

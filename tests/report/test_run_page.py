@@ -102,7 +102,7 @@ def test_a_page_of_masks_has_a_table_of_the_classes_and_a_legend_with_their_colo
 
 
 def test_the_classes_of_a_segmentation_share_one_panel_of_the_curves():
-    from kexp.run.curves import draw_curves
+    from kexp.run.learning_curves import draw_curves
 
     names = [f"iou_{number}" for number in range(11)]
     history = {name: [0.1, 0.2] for name in ("loss", "mean_iou", "val_mean_iou", *names)}

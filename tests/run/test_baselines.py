@@ -12,7 +12,7 @@ def test_baselines_are_measured_beside_the_model_on_validation_and_test_data(tmp
     result = kexp.fit(
         model,
         data,
-        baselines={"seasonal": kexp.data.naive_forecast(3, season=11)},
+        baselines={"seasonal": kexp.metrics.naive_forecast(3, season=11)},
         epochs=1,
         quiet=True,
         run_dir=str(tmp_path / "run"),
@@ -32,4 +32,4 @@ def test_baselines_are_measured_beside_the_model_on_validation_and_test_data(tmp
 
 def test_a_season_longer_than_the_history_is_refused():
     with pytest.raises(kexp.InputError, match="season must be at most the 5 steps of history"):
-        kexp.data.naive_forecast(2, season=11)(np.zeros((1, 5, 1)))
+        kexp.metrics.naive_forecast(2, season=11)(np.zeros((1, 5, 1)))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.export import predict_file
 
 

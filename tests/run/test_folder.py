@@ -11,7 +11,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 TINY = {"data": "digits", "epochs": 1, "quiet": True}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.preflight.data_checks import data_findings
 from kexp.run.intercept import instead_of_training
-from kexp.run.preflight.data import data_findings
 
 
 def digits_with_masks() -> tuple[np.ndarray, np.ndarray]:

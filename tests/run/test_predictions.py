@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from kexp.core.errors import InputError
 from kexp.data import Spec
-from kexp.errors import InputError
 from kexp.run.predictions import Predictions
 
 SPEC = Spec("image", (8, 8, 1), "uint8", "reconstruction", 10)

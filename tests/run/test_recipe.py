@@ -10,8 +10,8 @@ import pytest
 
 import kexp
 from kexp import TrainOptions, Unpack, recipes
-from kexp.errors import InputError
-from kexp.train.options import option_types
+from kexp.core.errors import InputError
+from kexp.core.options import option_types
 
 
 def test_every_recipe_shows_each_training_option_on_its_own_signature():

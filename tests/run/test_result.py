@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 
 
 @pytest.fixture(scope="module")

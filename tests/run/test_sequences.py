@@ -9,9 +9,9 @@ import pytest
 
 import kexp
 from kexp.data import Split
+from kexp.engine.tensorflow.input_pipeline import ArrayFeed
+from kexp.preflight.data_checks import data_findings
 from kexp.run.intercept import instead_of_training
-from kexp.run.preflight.data import data_findings
-from kexp.train.feed import ArrayFeed
 from tests.verify import sequence_recipes
 
 NAMES = ["Anna", "Ivan", "", "Łukasz", "x" * 5000]

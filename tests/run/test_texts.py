@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.engine.tensorflow.evaluator import Evaluation
+from kexp.engine.tensorflow.step_context import Step
 from kexp.run.intercept import instead_of_training
-from kexp.run.preprocessed import teacher_forced
-from kexp.train.evaluation import Evaluation
+from kexp.run.preprocess_dataset import teacher_forced
 from kexp.train.objectives import supervised
-from kexp.train.step import Step
 
 
 def pairs() -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.algorithms import algorithm_for, keras_tuner
 from kexp.sweep.space import Dimension, Space
 

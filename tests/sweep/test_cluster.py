@@ -10,15 +10,15 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
+from kexp.core.signals import Stopped
 from kexp.sweep import task
 from kexp.sweep.cluster import Cluster, _Task, checked_resources
 from kexp.sweep.result import load_sweep
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
 from kexp.sweep.task import Order, perform
-from kexp.train.checkpoint import newest_step
-from kexp.train.signals import Stopped
+from kexp.train.checkpoint.checkpoint import newest_step
 from tests.sweep.planted_recipes import planted
 from tests.sweep.test_sweep import running, start, table, until
 

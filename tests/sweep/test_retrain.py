@@ -5,7 +5,7 @@ import json
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.sweep import sweep
 from tests.sweep.planted_recipes import planted
 

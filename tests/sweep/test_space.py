@@ -6,7 +6,7 @@ import pytest
 
 import kexp
 from kexp import Between, TrainOptions, Unpack
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.recipes import cnn_images, mlp_images
 from kexp.sweep.override import When
 from kexp.sweep.space import Dimension, space_of

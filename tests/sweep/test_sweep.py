@@ -13,7 +13,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.sweep.result import load_sweep
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import kexp
-from kexp.train.strategy import precision
+from kexp.engine.tensorflow.strategy import precision
 
 BATCH = 50
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from tests.train.iris_runs import Cut, CutAfter, assert_same, train, weights
 
 OPTIONS = {"epochs": 6, "checkpoint_every": "1 steps", "dropout": 0.2, "learning_rate": 0.3}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kexp.train.checkpoint import Checkpoint, load_latest, newest_step, save_checkpoint
+from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, newest_step, save_checkpoint
 
 
 def checkpoint(number):

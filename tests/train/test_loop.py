@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kexp
-from kexp.data.pipeline import epoch_order
+from kexp.data.order import epoch_order
 from tests.train.iris_runs import BATCH, Cut, CutAfter, assert_same, build, train, weights
 
 

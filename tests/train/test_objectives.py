@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import kexp
-from kexp.errors import InputError
-from kexp.models.noise import noised
-from kexp.train.step import Step
+from kexp.core.errors import InputError
+from kexp.engine.tensorflow.step_context import Step
+from kexp.models.diffusion.noise_schedule import noised
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype("uint8")
 LABELS = np.array([0, 1, 2, 0, 1, 2], "int32")

@@ -7,9 +7,9 @@ import tensorflow as tf
 from sklearn.datasets import load_diabetes
 
 from kexp import InputError
+from kexp.core.options import complete
 from kexp.train import schedules
 from kexp.train.optimizers import LossScaling, OneCycleAdam, OneCycleSGD, optimizer_for
-from kexp.train.options import complete
 
 STEPS, RATE = 20, 0.05
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.run.intercept import instead_of_training
 
 ROWS = np.arange(24, dtype="int32").reshape(6, 4)

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.report import recorded_data
-from kexp.train.checkpoint import newest_step
+from kexp.train.checkpoint.checkpoint import newest_step
 from tests.train.iris_runs import Cut, CutAfter, assert_same, train, weights
 
 OPTIONS = {"dropout": 0.3, "checkpoint_every": "1 steps", "early_stop": 3}

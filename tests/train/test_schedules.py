@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from kexp import InputError
+from kexp.core.options import ScheduleName
 from kexp.train import schedules
-from kexp.train.options import ScheduleName
 from kexp.train.schedules import Schedule, scale_learning_rate
 
 STEPS, PEAK = 140, 0.2

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.data.pipeline import epoch_order
-from kexp.train.checkpoint import load_latest
+from kexp.data.order import epoch_order
+from kexp.train.checkpoint.checkpoint import load_latest
 from tests.train.iris_runs import BATCH, Cut, CutAfter, assert_same, train, weights
 
 

@@ -4,7 +4,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.verify.distributed import Case, compare
 from tests.recipes.every import tiny
 from tests.verify.replica_recipes import centred_by_batch, drawing

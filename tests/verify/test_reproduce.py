@@ -6,8 +6,8 @@ import pytest
 
 import kexp
 from kexp import Reference, TrainOptions, Unpack
-from kexp.cli import main
-from kexp.errors import InputError
+from kexp.cli.app import main
+from kexp.core.errors import InputError
 from kexp.verify.reproduce import Reproduced, reproduce, write_table
 
 SHORT = {"data": "iris", "epochs": 2}

@@ -4,7 +4,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.errors import InputError
+from kexp.core.errors import InputError
 from kexp.recipes import mlp_images
 from tests.recipes.every import tiny
 from tests.verify import sequence_recipes

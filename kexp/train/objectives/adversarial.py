@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import keras
 from keras import ops
 
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
 from kexp.data import Data, Split, Task
-from kexp.errors import InputError
-from kexp.models.adversarial import GAN
-from kexp.models.gan import tanh_from_pixels
-from kexp.models.layers import batch_normalizations
-from kexp.ranges import AtLeast, check_value
+from kexp.engine.tensorflow.step_context import Step
+from kexp.models.gan.gan_model import GAN
+from kexp.models.gan.networks import tanh_from_pixels
+from kexp.models.layers.common import batch_normalizations
 from kexp.train.objectives.base import Losses, Measured, Objective, Player
 from kexp.train.objectives.samples import MadeSamples, check_images
-from kexp.train.step import Step
 
 if TYPE_CHECKING:
-    from kexp.train.sample_quality import Quality
+    from kexp.metrics.sample_quality import Quality
 
 AdversarialLoss = Literal["non_saturating", "hinge", "wasserstein"]
 

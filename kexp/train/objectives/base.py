@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import keras
 
 from kexp.data import Data, Split, Task
-from kexp.train.step import Step
+from kexp.engine.tensorflow.step_context import Step
 
 
 class Player(NamedTuple):

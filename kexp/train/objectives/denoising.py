@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import keras
 from keras import ops
 
+from kexp.core.constraints import Between, check_value
+from kexp.core.errors import InputError
 from kexp.data import Data, Split, Task
-from kexp.errors import InputError
-from kexp.models.denoiser import Diffusion
-from kexp.models.gan import tanh_from_pixels
-from kexp.models.noise import diffusion_target, noised
-from kexp.ranges import Between, check_value
+from kexp.engine.tensorflow.step_context import Step
+from kexp.models.diffusion.diffusion_model import Diffusion
+from kexp.models.diffusion.noise_schedule import diffusion_target, noised
+from kexp.models.gan.networks import tanh_from_pixels
 from kexp.train.objectives.base import Losses, Measured, Objective
 from kexp.train.objectives.samples import MadeSamples, check_images
-from kexp.train.step import Step
 
 if TYPE_CHECKING:
-    from kexp.train.sample_quality import Quality
+    from kexp.metrics.sample_quality import Quality
 
 
 def denoising(*, unlabelled: float = 0.1, quality: Quality | None = None) -> Objective:

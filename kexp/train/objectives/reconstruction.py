@@ -10,13 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from kexp.core.errors import InputError
 from kexp.data import Data, Task
-from kexp.errors import InputError
-from kexp.models.autoencoders import decoder, encoder
-from kexp.models.codes import bernoulli_loss, gaussian_kl
-from kexp.models.reconstructor import Reconstructor
+from kexp.engine.tensorflow.step_context import Step
+from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
+from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
+from kexp.models.autoencoder.networks import decoder, encoder
 from kexp.train.objectives.base import Losses, Objective
-from kexp.train.step import Step
 
 ErrorKind = Literal["cross_entropy", "squared"]
 
@@ -39,7 +39,7 @@ def reconstruction(error: ErrorKind = "cross_entropy") -> Reconstruction:
         >>> reconstruction("sqaured")
         Traceback (most recent call last):
         ...
-        kexp.errors.InputError: error must be 'cross_entropy' or 'squared'; received 'sqaured'.
+        kexp.InputError: error must be 'cross_entropy' or 'squared'; received 'sqaured'.
     """
     _check_error(error)
     return Reconstruction(error)

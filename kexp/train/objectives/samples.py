@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kexp.core.errors import InputError
 from kexp.data import Data, Split
-from kexp.errors import InputError
-from kexp.models.sampler import Sampler
+from kexp.models.image_generator import Sampler
 
 if TYPE_CHECKING:
-    from kexp.train.sample_quality import Quality
+    from kexp.metrics.sample_quality import Quality
 
 
 @dataclass(frozen=True, eq=False)

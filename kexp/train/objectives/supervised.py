@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from kexp.core.errors import InputError
 from kexp.data import Data, Spec, Task
-from kexp.errors import InputError
-from kexp.train.iou import iou_metrics
+from kexp.engine.tensorflow.step_context import Step
+from kexp.metrics.iou import iou_metrics
 from kexp.train.objectives.base import Losses, Objective
-from kexp.train.step import Step
 
 # The figure that the best epoch is chosen by; where there is none, the loss.
 _BEST = {"classification": "val_accuracy", "segmentation": "val_mean_iou"}

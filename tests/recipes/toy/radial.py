@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kexp.models.layers import predictions
+from kexp.models.layers.common import predictions
 
 __all__ = ["radial"]
 

@@ -1,0 +1,266 @@
+"""The command line: every command is a function, every recipe's signature its own options."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from kexp import __version__
+from kexp.cli.recipe_commands import (
+    READING,
+    add_training,
+    argument_texts,
+    check,
+    find_learning_rate,
+    first_line,
+    of_recipes,
+    sample,
+    sentence,
+    train,
+    verify_distributed,
+    verify_resume,
+)
+from kexp.core.backend import start_tensorflow
+from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
+
+_MISTAKE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    The code is 0 when it did what was asked, 1 when a check did not hold, 2 for a mistake that the
+    user can mend, 75 when another worker is gone, and 130 or 143 after SIGINT or SIGTERM, which save the
+    state of a run first.
+    """
+    sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        app = _app(arguments)
+        app(arguments, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        return _say(sentence(error))
+    except InputError as error:
+        return _say(str(error))
+    except TrainingDiverged as divergence:
+        _say(str(divergence))
+        return 1
+    except WorkerLost as loss:
+        _say(str(loss))
+        sys.stdout.flush()
+        # TensorFlow would wait at its end for the worker that is gone.
+        os._exit(loss.exit_code)
+    except KeyboardInterrupt as interruption:
+        number = getattr(interruption, "signal_number", signal.SIGINT)
+        resumable = arguments[:1] in (["run"], ["resume"], ["sweep"])
+        then = "; the same line goes on from the last checkpoint" if resumable else ""
+        print(f"kexp: interrupted{then}.", file=sys.stderr)
+        return 128 + number
+    return 0
+
+
+def _say(sentence: str) -> int:
+    print(f"kexp: {sentence}", file=sys.stderr)
+    return _MISTAKE
+
+
+def _app(arguments: Sequence[str]) -> cyclopts.App:
+    app = cyclopts.App(
+        name="kexp",
+        help="Train, record and export Keras models with one line.",
+        version=f"kexp {__version__}",
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        default_parameter=READING,
+    )
+    for command in (list_, export, predict, sample, report, reproduce, launch, doctor):
+        app.command(command, name=command.__name__.rstrip("_"))
+    add_training(app, train, arguments)
+    verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
+    for name, text, action in (
+        ("resume", "Kill a recipe at random moments; it must end as if left alone.", verify_resume),
+        ("distributed", "Train on one device, on several, by processes: all the same.", verify_distributed),
+    ):
+        verify.command(of_recipes(("verify", name), text, action, arguments))
+    for name, text, action in (
+        ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
+        ("lr-find", "Find the learning rate to begin with", find_learning_rate),
+    ):
+        text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
+        app.command(of_recipes((name,), text, action, arguments))
+    app.command(verify)
+    app.command(_sweep_app(arguments))
+    data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
+    data.command(prepare)
+    app.command(data)
+    return app
+
+
+def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
+    text = "Search a recipe's arguments; each option also takes a range (1e-4..1e-2) or choices (adam,sgd)."
+    app = cyclopts.App(name="sweep", help=text)
+    if arguments[:1] == ["sweep"]:
+        from kexp import recipes
+        from kexp.cli.sweep_command import command
+
+        for name in recipes.__all__:
+            recipe = getattr(recipes, name)
+            app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
+    return app
+
+
+def list_() -> None:
+    """List the recipes and the data sets at hand."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kexp import recipes
+    from kexp.data import names
+
+    console = Console(highlight=False)
+    for title, rows in (
+        ("recipe", [(name, first_line(getattr(recipes, name))) for name in recipes.__all__]),
+        ("data", sorted(names().items())),
+    ):
+        table = Table(title, "", box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        console.print()
+    console.print("Any path to a CSV, Parquet, .npz, IDX or image folder is data too: --data PATH")
+
+
+def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
+    """Write the model of a run as a SavedModel and check that it computes what was trained.
+
+    Args:
+        run_dir: Folder of a finished run.
+        directory: New folder for the SavedModel.
+        overwrite: Replace an earlier export there.
+    """
+    from kexp.export import ExportError
+    from kexp.run.result import load
+
+    result = load(run_dir)
+    try:
+        start_tensorflow()
+        print(f"{result.export(directory, overwrite=overwrite)} answers as the run does.")
+    except ExportError as error:
+        print(f"kexp: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def predict(directory: str, inputs: str) -> None:
+    """Print what an exported model answers, as CSV: one line per sample, in order.
+
+    Of an autoencoder these are anomaly scores and codes.
+
+    Args:
+        directory: Folder of an exported model.
+        inputs: An image, a CSV or Parquet file with the columns of the training data, a .txt file with a
+            text in every line, or a .npy array.
+    """
+    from kexp.data.adapters import read_inputs
+    from kexp.export import load_exported
+    from kexp.run.predictions import check_answers
+
+    exported = load_exported(directory)
+    check_answers(exported.spec)
+    samples = read_inputs(inputs, exported.spec)
+    start_tensorflow()
+    exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)
+
+
+def report(directory: str) -> None:
+    """Write a page about a run or a sweep into its folder: figures, curves, and what the model answers.
+
+    Args:
+        directory: Folder of a finished run, or of a sweep.
+    """
+    from pathlib import Path
+
+    from kexp.run.result import load
+    from kexp.sweep.result import load_sweep
+
+    if (Path(directory).expanduser() / "sweep.sqlite").is_file():
+        print(load_sweep(directory).report())
+        return
+    result = load(directory)
+    start_tensorflow()
+    print(result.report())
+
+
+def reproduce(
+    recipe: str | None = None, *, seeds: int = 3, dir: str = "reproduced", table: str | None = None
+) -> None:
+    """Run what recipes refer to in papers and pages, and exit with 1 when a published figure is not met.
+
+    Args:
+        recipe: Its name; by default all recipes.
+        seeds: How many seeds, from 0, 1 or more.
+        dir: Where the run folders go; the same line again goes on with them.
+        table: Markdown file to write the figures to.
+    """
+    from kexp import recipes
+    from kexp.core.errors import nearest
+    from kexp.verify.reproduce import check_table, reproduce, write_table
+
+    if recipe is not None and recipe not in recipes.__all__:
+        raise InputError(f"there is no recipe {recipe}{nearest(recipe, recipes.__all__)}.")
+    chosen = [getattr(recipes, name) for name in ([recipe] if recipe else recipes.__all__)]
+    if table is not None:
+        check_table(table)
+    start_tensorflow()
+    found = reproduce(chosen, seeds=seeds, dir=dir)
+    if table is not None:
+        write_table(found, table)
+    if not all(one.met for one in found):
+        sys.exit(1)
+
+
+def prepare(name: str, *, data_dir: str | None = None) -> None:
+    """Download a data set of tensorflow-datasets and prepare it for use by its name.
+
+    Args:
+        name: Name of the data set, such as cifar10.
+        data_dir: Where to put it; the folder KEXP_DATA_DIR, or TensorFlow Datasets' own.
+    """
+    from kexp.data import prepare as prepare_data
+
+    start_tensorflow()
+    prepare_data(name, data_dir)
+
+
+def launch(*line: str, workers: int, cores_per_worker: int | None = None) -> None:
+    """Start several workers of one training on this machine: `kexp launch --workers 2 -- run RECIPE ...`.
+
+    The exit code is that of the workers, or of the one that failed first.
+
+    Args:
+        line: After `--`, `run` or `resume` and what follows it.
+        workers: How many, 1 or more.
+        cores_per_worker: Cores that each worker has to itself; by default all share all of them.
+    """
+    from kexp.cli.launch import launch as launch_workers
+
+    sys.exit(launch_workers(line, workers, cores_per_worker=cores_per_worker))
+
+
+def doctor() -> None:
+    """Print versions and devices, what would be trained on and why, and exit with 1 if something is wrong."""
+    from kexp.cli.doctor import doctor as look
+
+    diagnosis = look()
+    print(diagnosis)
+    if not diagnosis.ok:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

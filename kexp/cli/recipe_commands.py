@@ -1,0 +1,278 @@
+"""What the command line does with a recipe, which each function gets with its arguments; and with samples."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import cyclopts
+from cyclopts import Parameter
+
+from kexp.core.backend import start_tensorflow
+from kexp.core.errors import InputError
+
+if TYPE_CHECKING:
+    from kexp.export import Exported
+    from kexp.run.result import Result
+
+
+# How every command line of kexp's reads its options.
+READING = Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=True)
+
+
+def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Sequence[str]) -> None:
+    """Add the commands `run` and `resume`, which both hand a recipe and its arguments to `action`."""
+
+    def resume(run_dir: str, *, quiet: bool = False) -> Any:
+        """Go on with an unfinished run from its last checkpoint.
+
+        Args:
+            run_dir: Folder of the run.
+            quiet: Print nothing.
+        """
+        from kexp.run.resume import recorded_call
+
+        recipe, recorded = recorded_call(run_dir)
+        return action(recipe, **recorded, quiet=quiet)
+
+    text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
+    app.command(of_recipes(("run",), text, action, arguments))
+    app.command(resume, name="resume")
+
+
+def of_recipes(
+    path: tuple[str, ...], text: str, action: Callable[..., Any], arguments: Sequence[str]
+) -> cyclopts.App:
+    """Return a command with a command for every recipe, which are only looked for where they are needed."""
+    app = cyclopts.App(name=path[-1], help=text)
+    if tuple(arguments[: len(path)]) == path:
+        from kexp import recipes
+
+        for name in recipes.__all__:
+            app.command(with_help(getattr(recipes, name), action), name=name)
+    return app
+
+
+def sentence(error: cyclopts.CycloptsError) -> str:
+    """Return what is wrong with a command line, as a sentence."""
+    words = " ".join(str(error).split())
+    return words if words.endswith((".", "?")) else f"{words}."
+
+
+def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command with the recipe's signature, and the options of `action`, that hands both to it."""
+
+    def command(*args: Any, **kwargs: Any) -> Any:
+        return action(recipe, *args, **kwargs)
+
+    texts = argument_texts(recipe)
+    signature = inspect.signature(recipe)
+    own = [
+        parameter
+        for parameter in inspect.signature(action, eval_str=True).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    parameters = [
+        parameter.replace(annotation=Annotated[parameter.annotation, Parameter(help=texts.get(name))])
+        for name, parameter in signature.parameters.items()
+        if name not in {option.name for option in own}
+    ]
+    command.__signature__ = signature.replace(parameters=[*parameters, *own])  # type: ignore[attr-defined]
+    command.__doc__ = first_line(recipe)
+    return command
+
+
+def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
+    from kexp.run.recipe import bind
+
+    options = bind(recipe, *args, **kwargs)
+
+    def begin() -> None:
+        from kexp.engine.tensorflow.strategy import join_workers
+
+        join_workers(options)
+
+    start_tensorflow(begin)
+    result = recipe(*args, **kwargs)
+    from kexp.engine.tensorflow.strategy import leads
+
+    if not kwargs.get("quiet") and leads(options):
+        _report(result)
+
+
+def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    """Print what a look before the run finds, and exit with 1 when there is a problem."""
+    from kexp.run.recipe import bind
+
+    bind(recipe, *args, **kwargs)
+    start_tensorflow()
+    from kexp import preflight
+
+    report = preflight.check(recipe, *args, **kwargs)
+    if not kwargs.get("quiet"):
+        print(report)
+    if not report.ok:
+        sys.exit(1)
+
+
+def find_learning_rate(
+    recipe: Callable[..., Any],
+    *args: Any,
+    steps: Annotated[int, Parameter(help="Training steps, each at a higher rate. [10 or more]")] = 100,
+    plot: Annotated[str | None, Parameter(help="PNG file to draw to; replaced if it exists.")] = None,
+    **kwargs: Any,
+) -> None:
+    """Print the suggested rate, and draw the losses if asked for."""
+    from kexp.core.constraints import AtLeast, check_value
+    from kexp.core.files import replacing
+    from kexp.run.recipe import bind
+
+    bind(recipe, *args, **kwargs)
+    check_value("steps", steps, Annotated[int, AtLeast(10)])
+    drawing = None if plot is None else _png("plot", plot)
+    start_tensorflow()
+    from kexp.evaluation.learning_rate_finder import lr_find
+
+    search = lr_find(recipe, *args, steps=steps, **kwargs)
+    print(search)
+    if drawing is not None:
+        with replacing(drawing) as temporary:
+            search.plot().savefig(temporary, dpi=110)
+
+
+def verify_resume(
+    recipe: Callable[..., Any],
+    *args: Any,
+    kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
+    workers: Annotated[int, Parameter(help="Processes that train together. [1 or more]")] = 1,
+    victim: Annotated[Literal["all", "chief", "other"], Parameter(help="Which of them are killed.")] = "all",
+    **kwargs: Any,
+) -> None:
+    """Print the proof's outcome, and exit with 1 when the runs differ."""
+    from kexp import verify
+
+    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
+    report = verify.resume(recipe, kills=kills, workers=workers, victim=victim, **arguments)
+    print(report)
+    if report.difference is not None:
+        sys.exit(1)
+
+
+def verify_distributed(
+    recipe: Callable[..., Any],
+    *args: Any,
+    replicas: Annotated[int, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
+    workers: Annotated[int, Parameter(help="Processes that train together. [2 or more]")] = 2,
+    train_steps: Annotated[int, Parameter(help="Steps that are compared. [1 or more]")] = 20,
+    tolerance: Annotated[float, Parameter(help="Largest difference of weights.")] = 1e-5,
+    **kwargs: Any,
+) -> None:
+    """Print the proof's outcome, and exit with 1 when there is a difference."""
+    from kexp import verify
+
+    # Only what was given: the proof has an optimizer of its own.
+    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
+    report = verify.distributed(
+        recipe,
+        replicas=replicas,
+        workers=workers,
+        train_steps=train_steps,
+        tolerance=tolerance,
+        **arguments,
+    )
+    print(report)
+    if not report.same:
+        sys.exit(1)
+
+
+def sample(
+    directory: str,
+    *,
+    output: str,
+    n: int = 16,
+    seed: int = 0,
+    label: tuple[str, ...] = (),
+    quiet: bool = False,
+) -> None:
+    """Draw images from a generative model or a variational autoencoder, and write them as one picture.
+
+    Args:
+        directory: Folder of a finished run, or of an exported model.
+        output: PNG file to write; replaced if it exists.
+        n: How many images, 1 or more.
+        seed: Of the draws, 0 or more; the same one gives the same images.
+        label: Classes to draw, in turn; by default any.
+        quiet: Print nothing.
+    """
+    from kexp.core.images import grid, save_png
+    from kexp.run.sample_requests import check_draw
+
+    path = _png("output", output)
+    source, classes = _drawn_from(directory)
+    labels = [label[index % len(label)] for index in range(n)] if label else None
+    check_draw(n, seed, labels, classes)
+    if source.spec.kind != "image":
+        raise InputError(
+            f"directory must hold a model of images, whose samples make a picture; {directory} holds one of "
+            f"kind {source.spec.kind!r}."
+        )
+    start_tensorflow()
+    images = source.sample(n, seed=seed, labels=labels)
+    save_png(path, grid(images, len(label) if 1 < len(label) <= n else math.ceil(math.sqrt(n))))
+    if not quiet:
+        print(f"{path}: {n} image{'s' if n > 1 else ''}, seed {seed}.")
+
+
+def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | None]:
+    """Return what is in a folder, and the classes that it draws, before TensorFlow is imported."""
+    from kexp.export import load_exported
+    from kexp.run.result import load
+    from kexp.run.sample_requests import drawn_classes
+
+    path = Path(directory).expanduser()
+    if not path.is_dir():
+        raise InputError(
+            f"directory must be the folder of a finished run or of an exported model; {directory} is none."
+        )
+    if (path / "config.json").is_file():
+        result = load(path)
+        return result, drawn_classes(path / "model.keras", result.spec)
+    exported = load_exported(path)
+    return exported, exported.drawn_classes
+
+
+def _png(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.suffix != ".png" or not path.parent.is_dir() or path.is_dir():
+        raise InputError(f"{name} must be a .png file in a folder that exists; received {value!r}.")
+    return path
+
+
+def _report(result: Any) -> None:
+    for name, value in result.metrics.items():
+        print(f"{name:<28} {value:.4f}")
+    print(f"run folder                   {result.run_dir}")
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
+    """Return what the help says of each argument: its docstring, and its range."""
+    from docstring_parser import parse_from_object
+
+    from kexp.core.constraints import ranges_of
+    from kexp.core.options import TrainOptions
+
+    documented = [*parse_from_object(TrainOptions).params, *parse_from_object(recipe).params]
+    texts = {item.arg_name: " ".join((item.description or "").split()) for item in documented}
+    for name, parameter in inspect.signature(recipe).parameters.items():
+        limits = " and ".join(str(limit) for limit in ranges_of(parameter.annotation))
+        texts[name] = f"{texts.get(name, '')} [{limits}]" if limits else texts.get(name, "")
+    return texts

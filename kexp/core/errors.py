@@ -1,0 +1,63 @@
+"""The exceptions of kexp: a mistake its user can mend, with what was probably meant, and a run gone wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """An argument, a file or a data set that cannot be used as given.
+
+    The message is one sentence that names the argument, says what was expected, what was received,
+    and what to do. The command line prints it alone and exits with code 2.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return what was probably meant, in brackets for the middle of a sentence, or nothing.
+
+    Example:
+        >>> nearest("specis", ["species", "island"])
+        " (did you mean 'species'?)"
+    """
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.65)
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+class TrainingDiverged(ArithmeticError):
+    """A training step gave a loss or a gradient that is not finite, or a loss far above the others.
+
+    The run's last good checkpoint is kept. The command line prints the message alone and exits with code 1.
+
+    Attributes:
+        step: Steps taken since the run began, that one not included.
+        epoch: Its epoch, from 1.
+        samples: Positions in the training data of the samples of the step.
+        loss: Mean loss of the step.
+        gradient_norm: Global norm of its gradient.
+    """
+
+    def __init__(
+        self, message: str, *, step: int, epoch: int, samples: list[int], loss: float, gradient_norm: float
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.epoch = epoch
+        self.samples = samples
+        self.loss = loss
+        self.gradient_norm = gradient_norm
+
+
+class WorkerLost(ConnectionError):
+    """One of several processes that train together is gone, or never came.
+
+    The others stop; the run's last checkpoint is kept. The command line prints the message alone and exits
+    with code 75.
+    """
+
+    exit_code = 75
+
+
+for _error in (InputError, TrainingDiverged, WorkerLost):
+    _error.__module__ = "kexp"  # where its users find it, and what a traceback calls it

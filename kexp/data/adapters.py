@@ -1,0 +1,325 @@
+"""Inputs for a model: what a user has, a file or an array or a table, as the model takes it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import Column, Inputs, Spec, column_name
+from kexp.data.series import complete, listed, padded_to
+from kexp.data.sources.images import SUFFIXES as IMAGE_SUFFIXES
+from kexp.data.sources.tables import read_csv, read_parquet
+from kexp.data.sources.text import as_text, read_lines
+
+IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+def as_inputs(raw: Any, spec: Spec) -> Inputs:
+    """Return raw inputs in the form a model of this data takes.
+
+    Args:
+        raw: For a table a DataFrame or a mapping from column name to values, where other columns are
+            ignored, or to one value each for a single sample. For text strings or one string, or a
+            DataFrame with the column of the training data. For everything else an array of
+            (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
+            may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
+            than those of training, and may end in steps of NaN.
+        spec: The data that the model was made for.
+
+    Returns:
+        (samples, *spec.input_shape) of spec.dtype, shorter series ending in steps of NaN; for text
+        (samples,) str objects; for a table a dict with a vector of (samples,) per
+        column: float32 with NaN for what is missing, or str objects with "".
+
+    Raises:
+        InputError: The shape, the type or a column is not the data's.
+
+    Example:
+        >>> image = Spec("image", (2, 2, 1), "uint8", "classification", 10)
+        >>> as_inputs([[0, 255], [7, 7]], image).shape
+        (1, 2, 2, 1)
+        >>> columns = (Column("age", "number"), Column("town", "category"))
+        >>> table = Spec("table", (2,), "mixed", "regression", 1, columns=columns)
+        >>> as_inputs({"age": [31, None], "town": [None, "Graz"]}, table)
+        {'age': array([31., nan], dtype=float32), 'town': array(['', 'Graz'], dtype=object)}
+    """
+    if spec.kind == "table":
+        return _columns(raw, spec)
+    if spec.kind == "text":
+        return _texts(raw, spec)
+    if spec.kind == "series" and listed(raw):
+        raw = padded_to("inputs:", raw, *spec.input_shape)
+    array = _numeric(raw)
+    return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
+
+
+def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
+    """Read the raw inputs of a model from a file.
+
+    Args:
+        path: An image for a model of images; .csv, .csv.gz or .parquet for one of tables; for one of
+            text these, or .txt with a text in every line; .npy for any array. Nothing in it is unpickled.
+        spec: The data that the model was made for.
+
+    Returns:
+        As `as_inputs`; an image is one sample.
+
+    Raises:
+        InputError: There is no such file, it is damaged, or it is not what the model takes.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"path {path} must be a file, but it {'is a folder' if path.is_dir() else 'does not exist'}; "
+            f"give {_wanted_files(spec)}."
+        )
+    name = path.name.lower()
+    if name.endswith(".npy") and spec.kind != "table":
+        return _named(path, _read_array(path), spec)
+    if path.suffix.lower() in IMAGE_SUFFIXES and spec.kind == "image":
+        return _named(path, _read_image(path, spec), spec)
+    if name.endswith(".txt") and spec.kind == "text":
+        return _named(path, read_lines(path), spec)
+    if name.endswith(TABLE_SUFFIXES) and spec.kind in ("table", "text"):
+        return _named(path, _read_table(path, spec), spec)
+    raise InputError(
+        f"path {path} must be {_wanted_files(spec)} for a model of this kind of data ({spec.kind})."
+    )
+
+
+def _wanted_files(spec: Spec) -> str:
+    if spec.kind == "table":
+        return f"a table ({', '.join(TABLE_SUFFIXES)})"
+    if spec.kind == "text":
+        return (
+            f"lines of text (.txt), a table with the column {_text_column(spec)!r} "
+            f"({', '.join(TABLE_SUFFIXES)}) or an array (.npy)"
+        )
+    if spec.kind == "image":
+        return f"an image ({', '.join(sorted(IMAGE_SUFFIXES))}) or an array (.npy)"
+    return "an array (.npy)"
+
+
+def _named(path: Path, raw: Any, spec: Spec) -> Inputs:
+    try:
+        return as_inputs(raw, spec)
+    except InputError as error:
+        raise InputError(f"file {path}: {error}") from None
+
+
+def _read_table(path: Path, spec: Spec) -> Any:
+    if path.name.lower().endswith(".parquet"):
+        return read_parquet(path)
+    categories = [column.name for column in spec.columns if column.kind == "category"]
+    return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else ())
+
+
+def _text_column(spec: Spec) -> str:
+    return spec.columns[0].name if spec.columns else "text"
+
+
+def _texts(raw: Any, spec: Spec) -> np.ndarray:  # (samples,) str objects
+    if isinstance(raw, Mapping) or hasattr(raw, "columns"):
+        values, column = _by_name(raw), _text_column(spec)
+        if column not in values:
+            raise InputError(f"inputs lack the column {column!r}, expected the text there; rename a column.")
+        raw = values[column]
+    if isinstance(raw, str):
+        raw = [raw]
+    if not (isinstance(raw, list | tuple) or np.ndim(raw) == 1) or not len(raw):
+        raise InputError(
+            f"inputs must be one string or more, received {_described(raw)}; give a list of them."
+        )
+    return as_text("inputs", raw)
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"file {path}: cannot be read as an array of numbers ({error}); save it with numpy.save."
+        ) from None
+
+
+def _read_image(path: Path, spec: Spec) -> np.ndarray:  # (height, width, channels) uint8
+    from PIL import Image, ImageOps
+
+    height, width, channels = spec.input_shape
+    if channels not in IMAGE_MODES:
+        raise InputError(
+            f"file {path}: an image has 1, 3 or 4 channels, the model takes {channels}; give an array (.npy)."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
+            opened = Image.open(path)
+        with opened:
+            # The size is known before a pixel is decoded; a photograph may lie on its side.
+            if sorted(opened.size) != sorted((width, height)):
+                raise _wrong_size(path, opened.size, spec)
+            mode, image = opened.mode, ImageOps.exif_transpose(opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).replace(str(path), "file")
+        raise InputError(
+            f"file {path}: cannot be read as an image ({reason}); save it again as PNG."
+        ) from None
+    if mode.startswith(("I", "F")):
+        raise InputError(
+            f"file {path}: expected 8 bits per channel, received the mode {mode}; convert it first."
+        )
+    if image.size != (width, height):
+        raise _wrong_size(path, image.size, spec)
+    return np.asarray(image.convert(IMAGE_MODES[channels])).reshape(spec.input_shape)
+
+
+def _wrong_size(path: Path, size: tuple[int, int], spec: Spec) -> InputError:
+    height, width = spec.input_shape[:2]
+    return InputError(
+        f"file {path}: expected an image of {width} x {height} pixels (width x height), "
+        f"received {size[0]} x {size[1]}; resize it as the training images were."
+    )
+
+
+def _numeric(raw: Any) -> np.ndarray:
+    try:
+        array = np.asarray(raw)
+    except ValueError:
+        raise InputError(
+            "inputs differ in shape, expected one array, or a list of (steps, channels) arrays for a model "
+            "of series; pad or cut them first."
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"inputs must be an array of numbers, received {_described(raw)}; convert it first.")
+    return array
+
+
+def _described(raw: Any) -> str:
+    if isinstance(raw, np.ndarray):
+        return f"an array of {raw.dtype}"
+    return f"a {type(raw).__name__}"
+
+
+def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
+    """Add the batch axis and the axis of a single channel where they were left out."""
+    shape = array.shape
+    if shape[1:] == sample and len(array):
+        return array
+    if shape == sample:
+        return array[None]
+    if len(sample) > 1 and sample[-1] == 1:
+        if shape[1:] == sample[:-1] and len(array):
+            return array[..., None]
+        if shape == sample[:-1]:
+            return array[None, ..., None]
+    wanted = ", ".join(map(str, sample))
+    raise InputError(
+        f"inputs must have the shape (samples, {wanted}), or ({wanted}) for one sample, received {shape}; "
+        "bring them to the size of the training data."
+    )
+
+
+def _with_dtype(array: np.ndarray, spec: Spec) -> np.ndarray:
+    if spec.dtype == "uint8":
+        return _as_uint8(array)
+    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
+        floats = array.astype(spec.dtype)
+    ends_in_nan = spec.kind == "series"
+    finite = complete(floats) if ends_in_nan else np.isfinite(floats).reshape(len(floats), -1).all(1)
+    if not finite.all():
+        allowed = " (it may only pad the end of a series, in all channels)" if ends_in_nan else ""
+        raise InputError(
+            f"inputs must be finite, received NaN or infinity in sample {finite.argmin()}; remove or fill "
+            f"it{allowed}."
+        )
+    return floats
+
+
+def _as_uint8(array: np.ndarray) -> np.ndarray:
+    whole = array.dtype.kind in "iu"
+    if whole and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.uint8, copy=False)
+    advice = (
+        "give images of 8 bits per channel" if whole else "give the raw pixels, the model scales them itself"
+    )
+    raise InputError(
+        f"inputs must be whole numbers from 0 to 255 (uint8), received {array.dtype} from {array.min()} to "
+        f"{array.max()}; {advice}."
+    )
+
+
+def _columns(raw: Any, spec: Spec) -> dict[str, np.ndarray]:
+    values = _by_name(raw)
+    missing = [column.name for column in spec.columns if column_name(column.name) not in values]
+    if missing:
+        raise InputError(
+            f"inputs lack the columns {', '.join(map(repr, missing))}, expected "
+            f"{', '.join(repr(column.name) for column in spec.columns)}; add them, empty if unknown."
+        )
+    columns = {column.name: _column(column, values[column_name(column.name)]) for column in spec.columns}
+    lengths = {name: len(vector) for name, vector in columns.items()}
+    if len(set(lengths.values())) > 1 or not all(lengths.values()):
+        raise InputError(
+            "inputs must have one or more samples, as many in every column, received "
+            f"{', '.join(f'{count} in {name!r}' for name, count in lengths.items())}; mend the columns."
+        )
+    return columns
+
+
+def _by_name(raw: Any) -> dict[str, Any]:
+    if isinstance(raw, Mapping):
+        return {column_name(name): values for name, values in raw.items()}
+    if not hasattr(raw, "iloc") or not hasattr(raw, "columns"):
+        raise InputError(
+            f"inputs must be a pandas DataFrame or a mapping from column name to values, received "
+            f"{_described(raw)}; name the columns."
+        )
+    return {column_name(name): raw.iloc[:, position] for position, name in enumerate(raw.columns)}
+
+
+def _column(column: Column, values: Any) -> np.ndarray:
+    import pandas as pd
+
+    if values is None or np.ndim(values) == 0:  # one sample, given by plain values
+        values = [values]
+    if np.ndim(values) != 1:
+        raise InputError(
+            f"inputs must have one value per sample in column {column.name!r}, received the shape "
+            f"{np.shape(values)}; flatten it."
+        )
+    series = pd.Series(values) if hasattr(values, "dtype") else pd.Series(values, dtype=object)
+    return _numbers(column.name, series) if column.kind == "number" else _categories(series)
+
+
+def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
+    import pandas as pd
+
+    gaps = (series.isna() | series.eq("")).to_numpy()
+    if series.dtype.kind in "Mm":  # to pandas dates are numbers, of nanoseconds since 1970
+        series = series.astype(object).astype(str)
+    wide = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
+        numbers = wide.astype(np.float32)
+    wrong = np.flatnonzero((np.isnan(numbers) & ~gaps) | np.isinf(numbers))
+    if len(wrong):
+        raise InputError(
+            f"inputs must have finite or missing numbers in column {name!r}, received "
+            f"{series.iloc[wrong[0]]!r} in row {wrong[0] + 1} of {len(series)}; mend it or leave it empty."
+        )
+    return numbers
+
+
+def _categories(series: Any) -> np.ndarray:  # (samples,) str objects
+    gaps = series.isna()
+    return np.array(
+        ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)], dtype=object
+    )

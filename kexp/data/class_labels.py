@@ -1,0 +1,51 @@
+"""Classes that are asked for by name or by index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kexp.core.errors import InputError, nearest
+
+_SHOWN = 12  # names in a message
+
+
+def asked_classes(labels: Sequence[Any] | np.ndarray, n: int, names: Sequence[str]) -> list[int]:
+    """Return the indices of the classes that n samples are asked to be of.
+
+    Args:
+        labels: (n,) names or indices.
+        n: How many there must be.
+        names: Of the classes, in the order of their indices; empty where there are none.
+
+    Raises:
+        InputError: There are no classes, not n labels, or one is no class.
+
+    Example:
+        >>> asked_classes(["dog", 0], 2, ("cat", "dog"))
+        [1, 0]
+        >>> asked_classes(["dig"], 1, ("cat", "dog"))
+        Traceback (most recent call last):
+        kexp.InputError: labels must be names of classes, cat, dog, or their indices; received 'dig'
+        (did you mean 'dog'?).
+    """
+    if not names:
+        raise InputError("labels must be left out for a model that was trained without classes.")
+    if len(labels) != n:
+        raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
+    return [_index(label, names) for label in labels]
+
+
+def _index(label: Any, names: Sequence[str]) -> int:
+    whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
+    if whole and 0 <= int(label) < len(names):
+        return int(label)
+    if label in names:
+        return list(names).index(label)
+    known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    raise InputError(
+        f"labels must be names of classes, {known}, or their indices; received {label!r}"
+        f"{nearest(str(label), names)}."
+    )

@@ -1,0 +1,123 @@
+"""Real data that is there without a download: scikit-learn's, and what lies in the folder samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kexp.core.errors import InputError, nearest
+from kexp.data.dataset import Column, Source, column_name
+from kexp.data.sources.array_files import read_npz
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+EMBEDDED = {
+    "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",
+    "breast_cancer": "table: 569 tumours, 30 measurements, 2 classes (scikit-learn)",
+    "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
+    "digits": "images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)",
+    "fashion_mnist_small": "images: 5,000 of Fashion-MNIST, 28x28x1, 10 classes (Zalando, MIT)",
+    "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
+    "iris": "table: 150 flowers, 4 measurements, 3 classes (scikit-learn)",
+    "japanese_vowels": "series: 640 spoken vowels of 7 to 29 steps, 9 speakers (Kudo et al., CC BY 4.0)",
+    "moby_dick": "text: a book of 1.2 million characters, for kexp.data.passages (public domain)",
+    "pronunciations": "text to text: 20,000 English words, their 39 phonemes (CMUdict, BSD)",
+    "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
+    "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
+}
+
+
+def read_embedded(name: str) -> Source:
+    """Read one of the data sets in `EMBEDDED`.
+
+    Raises:
+        InputError: For a series or a book, which have no samples before they are cut.
+
+    Example:
+        >>> read_embedded("iris").class_names
+        ('setosa', 'versicolor', 'virginica')
+    """
+    if name == "sunspots":
+        raise InputError(
+            "data 'sunspots' is one long series, expected samples; cut it into them with "
+            "kexp.data.windows('sunspots', history=…, test=…)."
+        )
+    if name == "moby_dick":
+        raise one_long_text(name)
+    if name in ("fashion_mnist_small", "japanese_vowels"):
+        return read_npz(sample_path(name), name)
+    if name == "first_names":
+        return _first_names()
+    if name in ("addition", "pronunciations"):
+        from kexp.data.sources import text_pairs as pairs
+
+        return pairs.read_addition() if name == "addition" else pairs.read_pronunciations()
+    return _digits() if name == "digits" else _table(name)
+
+
+def one_long_text(name: str) -> InputError:
+    """Return what to say where samples are expected and the source is a book."""
+    return InputError(
+        f"data {name!r} is one long text, expected samples; cut it into them with "
+        f"kexp.data.passages({name!r}, context=…)."
+    )
+
+
+def sample_path(name: str) -> Path:
+    """Return the path of a file that comes with kexp, with its licence beside it in NAME.LICENSE.
+
+    Args:
+        name: "fashion_mnist_small" (.npz), "first_names" (.csv.gz: name, label), "japanese_vowels" (.npz),
+            "moby_dick" (.txt.gz), "pronunciations" (.csv.gz: word, phonemes) or "sunspots" (.csv: year,
+            sunactivity).
+
+    Raises:
+        InputError: There is no such file.
+
+    Example:
+        >>> sample_path("moby_dick").name
+        'moby_dick.txt.gz'
+    """
+    files = {path.name.partition(".")[0]: path for path in SAMPLES.iterdir() if path.suffix != ".LICENSE"}
+    if name not in files:
+        raise InputError(
+            f"name={name!r}: there is no such sample{nearest(name, files)}; give one of "
+            f"{', '.join(sorted(files))}."
+        )
+    return files[name]
+
+
+def _first_names() -> Source:
+    from kexp.data.sources.tables import from_frame, read_csv
+
+    names = read_csv(sample_path("first_names"), text="name").drop_duplicates()
+    # A name that stands under both labels has no right answer.
+    names = names.drop_duplicates("name", keep=False)
+    return from_frame(names, "first_names", "label", "classification", "name")
+
+
+def _digits() -> Source:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    # Sixteen grey levels brought to the range of every other image.
+    images = np.round(digits.images * (255 / 16)).astype(np.uint8)
+    return Source("digits", {"train": (images, digits.target)})
+
+
+def _table(name: str) -> Source:
+    from sklearn import datasets
+
+    if name == "diabetes":  # in the units of the clinic, as a user of the trained model has them
+        table = datasets.load_diabetes(scaled=False)
+    else:
+        table = getattr(datasets, f"load_{name}")()
+    names = [column_name(column) for column in table.feature_names]
+    inputs = {column: table.data[:, index].astype(np.float32) for index, column in enumerate(names)}
+    return Source(
+        name,
+        {"train": (inputs, table.target)},
+        class_names=tuple(str(label) for label in table.get("target_names", ())),
+        columns=tuple(Column(column, "number") for column in names),
+    )

@@ -1,0 +1,176 @@
+"""Windows of one long series: what came before as inputs, what comes next as targets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexp.core.errors import InputError, nearest
+from kexp.data import splits
+from kexp.data.catalog import find
+from kexp.data.dataset import Data, Spec, Split
+from kexp.data.sources.builtin_datasets import sample_path
+from kexp.data.sources.tables import read_csv, read_parquet
+
+
+def windows(
+    values: Any,
+    *,
+    history: int,
+    horizon: int = 1,
+    test: int,
+    validation: float = 0.1,
+    column: str | Sequence[str] | None = None,
+    name: str | None = None,
+) -> Data:
+    """Cut a series into every window of some steps of history and the steps that follow, in order of time.
+
+    The last steps are tested on, the latest windows before them validated on. No target of an earlier
+    part reaches into a later one: windows that would are left out. The history of a later part may,
+    since it is known when the forecast is made.
+
+    Args:
+        values: (steps,) or (steps, channels) numbers in order of time; a DataFrame; or "sunspots", or a
+            name or path of a CSV or Parquet file, with a row per step.
+        history: Steps that are looked back at, 1 or more.
+        horizon: Steps that are foretold, 1 or more; default 1.
+        test: Steps at the end whose targets are the test part, from `horizon` on; 0 for no test part.
+        validation: Share of the other windows to make choices on, the latest of them, at least 0 and
+            below 1; default 0.1. 0: train on all of them.
+        column: Column of a table that is foretold, or several that are looked back at, of which the first
+            is; default for sunspots: "sunactivity".
+        name: Name of the data; default: that of the source, or "series".
+
+    Returns:
+        Data of the kind "series" for regression: inputs (samples, history, channels) float32 and targets
+        (samples, horizon) float32, the next values of the first channel; every array read-only.
+
+    Raises:
+        InputError: For values that are not finite numbers, or too few of them.
+
+    Example:
+        >>> data = windows("sunspots", history=33, test=40)
+        >>> data.train.inputs.shape, data.validation.inputs.shape, data.test.targets.shape
+        ((212, 33, 1), (24, 33, 1), (40, 1))
+        >>> data = windows(np.arange(20), history=3, horizon=2, test=4, validation=0)
+        >>> data.train.inputs[-1].ravel().tolist(), data.train.targets[-1].tolist()
+        ([11.0, 12.0, 13.0], [14.0, 15.0])
+    """
+    _require_arguments(history, horizon, test, validation)
+    series, found_name, target = _read(values, column)
+    name = name or found_name
+    series = _finite(name, series)
+    parts = _first_windows(name, len(series), history, horizon, test, validation)
+    shape = (history, series.shape[1])
+    spec = Spec("series", shape, "float32", "regression", horizon, target=target)
+    fingerprint = splits.fingerprint({"train": (series, series[:, 0])}, spec.to_json())
+    drawn = {part: _cut(series, rows, history, horizon) for part, rows in parts.items()}
+    return Data(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+
+
+def _require_arguments(history: object, horizon: object, test: object, validation: object) -> None:
+    for argument, count, least in (("history", history, 1), ("horizon", horizon, 1), ("test", test, 0)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+            raise InputError(
+                f"{argument}={count!r}: expected a whole number of steps, {least} or more; pass one."
+            )
+    if 0 < test < horizon:  # type: ignore[operator]
+        raise InputError(f"test={test}: expected 0, or the {horizon} steps of horizon or more; pass more.")
+    if isinstance(validation, bool) or not isinstance(validation, int | float) or not 0 <= validation < 1:
+        raise InputError(
+            f"validation={validation!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
+        )
+
+
+def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
+    """(steps, channels) numbers, the name of the data and that of the target."""
+    pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
+    if pandas is not None and isinstance(values, pandas.DataFrame):
+        return _from_frame(values, "DataFrame", column)
+    if isinstance(values, str | Path):
+        place = find(values)
+        if place.form == "embedded" and place.name == "sunspots":
+            return _from_frame(read_csv(sample_path("sunspots")), "sunspots", column or "sunactivity")
+        if place.form not in ("csv", "parquet"):
+            raise InputError(
+                f"values={str(values)!r}: expected 'sunspots', or a CSV or Parquet file with a row per step; "
+                f"read it yourself and pass the numbers."
+            )
+        frame = read_csv(place.path) if place.form == "csv" else read_parquet(place.path)
+        return _from_frame(frame, place.name, column)
+    if column is not None:
+        raise InputError(f"column={column!r}: only a table has columns to choose; leave column out.")
+    return _from_array(values), "series", "target"
+
+
+def _from_frame(frame: Any, name: str, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
+    import pandas as pd
+
+    chosen = [column] if isinstance(column, str) else list(column or ())
+    known = [str(label) for label in frame.columns]
+    if not chosen or not set(chosen) <= set(known):
+        lacking = next((label for label in chosen if label not in known), None)
+        raise InputError(
+            f"column={lacking!r}: expected one of the columns {', '.join(map(repr, known))} of {name!r}"
+            f"{nearest(str(lacking), known)}; name the one to foretell."
+        )
+    numbers = [pd.to_numeric(frame.iloc[:, known.index(label)], errors="coerce") for label in chosen]
+    series = np.stack([array.to_numpy(np.float64, na_value=np.nan) for array in numbers], axis=-1)
+    return series, name, chosen[0]
+
+
+def _from_array(values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or not array.size:
+        raise InputError(
+            f"values: expected numbers of shape (steps,) or (steps, channels), received "
+            f"{type(values).__name__} {array.shape}; pass one series, in order of time."
+        )
+    return array[:, None] if array.ndim == 1 else array
+
+
+def _finite(name: str, series: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its step
+        floats = series.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(floats).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"data {name!r}: {len(bad)} of {len(floats)} steps are no finite numbers (in float32), the first "
+            f"is step {bad[0]}; fill them in, or cut the series there."
+        )
+    return floats
+
+
+def _first_windows(
+    name: str, steps: int, history: int, horizon: int, test: int, validation: float
+) -> dict[str, range]:
+    """The windows of each part by their first step."""
+    whole = steps - test - history - horizon + 1  # windows whose targets end before the test steps
+    held = max(1, round(validation * whole)) if validation else 0
+    # The last ones before the validation windows have targets in common with them.
+    kept = whole - held - (horizon - 1 if held else 0)
+    if kept < 1:
+        raise InputError(
+            f"data {name!r}: {steps} steps are too few for windows of {history} + {horizon} steps with "
+            f"test={test} and validation={validation}; pass smaller ones, or more steps."
+        )
+    parts = {"train": range(kept)}
+    if held:
+        parts["validation"] = range(whole - held, whole)
+    if test:
+        parts["test"] = range(steps - test - history, steps - history - horizon + 1)
+    return parts
+
+
+def _cut(series: np.ndarray, rows: range, history: int, horizon: int) -> Split:
+    before = np.lib.stride_tricks.sliding_window_view(series, history, axis=0)  # (windows, channels, history)
+    after = np.lib.stride_tricks.sliding_window_view(series[history:, 0], horizon)  # (windows, horizon)
+    inputs, targets = before[rows.start : rows.stop].swapaxes(1, 2), after[rows.start : rows.stop]
+    return splits.read_only(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))

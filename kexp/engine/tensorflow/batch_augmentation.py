@@ -1,0 +1,126 @@
+"""Augmentation within a training step: Keras layers on a batch of inputs and targets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kexp.core.errors import InputError
+from kexp.data import Spec
+from kexp.models.preprocessing.augmentation import MixUpOrCutMix
+
+
+class Augmentation:
+    """Keras layers, called in order on every training batch, with all of their random state in `variables`.
+
+    Layers that mix labels get `{"images": ..., "labels": one-hot}`; every other layer gets the inputs
+    alone. Bytes are augmented as float32 from 0 to 255 and become bytes again.
+
+    Args:
+        layers: Keras layers that keep the shape.
+        spec: What the data is.
+
+    Raises:
+        InputError: One is not a Keras layer, does not fit the data, or mixes the labels of a regression.
+
+    Example:
+        >>> spec = Spec("image", (8, 8, 1), "uint8", "classification", 3)
+        >>> augmentation = Augmentation([keras.layers.MixUp(alpha=0.2)], spec)
+        >>> images, targets = augmentation(np.zeros((5, 8, 8, 1), "uint8"), np.array([0, 1, 2, 0, 1]))
+        >>> targets.shape  # one-hot labels, mixed
+        TensorShape([5, 3])
+    """
+
+    def __init__(self, layers: Sequence[keras.layers.Layer], spec: Spec) -> None:
+        for layer in layers:
+            _check(layer, spec)
+        self._layers = tuple(layers)
+        self._spec = spec
+        self._mixes = any(_mixes_labels(layer) for layer in layers)
+        self._build()
+
+    @property
+    def variables(self) -> list[Any]:
+        """Every variable that a call reads or writes, in a stable order."""
+        return [variable for layer in self._layers for variable in layer.variables]
+
+    def __call__(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Return a batch as it is to be trained on.
+
+        Args:
+            inputs: (batch, *input_shape) in the data's type.
+            targets: (batch,) class indices, or (batch, outputs) for regression.
+
+        Returns:
+            Inputs of the same shape and type; the targets as they came or, if a layer mixes labels, each
+            class's share, (batch, classes) float32.
+        """
+        if not self._layers:
+            return inputs, targets
+        images = ops.cast(inputs, "float32")
+        if self._mixes:
+            targets = ops.one_hot(ops.cast(targets, "int32"), self._spec.outputs, dtype="float32")
+        for layer in self._layers:
+            if _mixes_labels(layer):
+                mixed = layer({"images": images, "labels": targets}, training=True)
+                images, targets = mixed["images"], ops.cast(mixed["labels"], "float32")
+            else:
+                images = layer(images, training=True)
+            images = ops.cast(images, "float32")
+        if self._spec.dtype == "uint8":
+            images = ops.cast(ops.clip(ops.round(images), 0, 255), "uint8")
+        return images, targets
+
+    def _build(self) -> None:
+        """Let every layer make its variables, and leave the random state as it was."""
+        before = [(variable, np.copy(ops.convert_to_numpy(variable))) for variable in self.variables]
+        shape = tuple(self._spec.input_shape)
+        try:
+            outputs, _ = self(np.zeros((2, *shape), self._spec.dtype), self._targets())
+        except Exception as error:
+            # Of Keras's message, the line in bold says what is wrong.
+            reason = re.sub(r".*\x1b\[1m(.*)\x1b\[0m.*", r"\1", str(error), flags=re.DOTALL)
+            reason = " ".join(reason.split())
+            raise InputError(f"augmentation must fit inputs of shape {shape}; received: {reason}") from error
+        finally:
+            for variable, value in before:
+                variable.assign(value)
+        made = tuple(outputs.shape[1:])
+        if made != shape:
+            raise InputError(f"augmentation must keep the shape of the inputs, {shape}; it made {made}.")
+
+    def _targets(self) -> np.ndarray:
+        if self._spec.task == "classification":
+            return np.zeros(2, "int32")
+        return np.zeros((2, self._spec.outputs), "float32")
+
+
+def _check(layer: Any, spec: Spec) -> None:
+    if not isinstance(layer, keras.layers.Layer):
+        raise InputError(
+            f"augmentation must be a sequence of Keras layers such as keras.layers.RandomFlip(); "
+            f"received {layer!r} in it."
+        )
+    name = layer.__class__.__name__
+    if spec.kind == "table":
+        raise InputError(f"augmentation must be () for a table, which has no such layers; received {name}.")
+    if (hasattr(layer, "transform_images") or _mixes_labels(layer)) and spec.kind != "image":
+        raise InputError(f"augmentation must fit the data, which is no images; received {name}, for images.")
+    if _mixes_labels(layer) and spec.task != "classification":
+        raise InputError(
+            f"augmentation must leave the targets of a regression as they are; received {name}, "
+            "which mixes the labels of classes."
+        )
+
+
+def _mixes_labels(layer: Any) -> bool:
+    if isinstance(layer, (keras.layers.MixUp, keras.layers.CutMix, MixUpOrCutMix)):
+        return True
+    # Keras's other layers keep the labels; what a user's own image layer does to them is for it to say.
+    change = getattr(type(layer), "transform_labels", None)
+    return change is not None and not change.__module__.startswith("keras.")

@@ -1,0 +1,123 @@
+"""The processes that train together, as the environment of one of them describes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kexp.core.errors import InputError
+
+_SHAPE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+# Two jobs that share a host get ports of their own by their numbers.
+_FIRST_PORT, _PORTS = 20_000, 12_000
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers that train one model together.
+
+    Attributes:
+        workers: host:port of each; the first is the chief, which alone writes.
+        index: The place of this process among them.
+        source: Where they are described.
+    """
+
+    workers: tuple[str, ...]
+    index: int
+    source: Literal["TF_CONFIG", "SLURM"]
+
+    def to_json(self) -> str:
+        """Return it as a TF_CONFIG, in which the chief is the first worker."""
+        task = {"type": "worker", "index": self.index}
+        return json.dumps({"cluster": {"worker": list(self.workers)}, "task": task})
+
+
+def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
+    """Return the cluster that TF_CONFIG or SLURM describes, or None where there is none.
+
+    Of SLURM, a job step with several tasks is one (`srun`), each task a worker. A TF_CONFIG goes first.
+
+    Args:
+        environment: Variables by name; default those of this process.
+
+    Raises:
+        InputError: TF_CONFIG is none, names parameter servers or evaluators, or leaves this process out.
+
+    Example:
+        >>> config = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
+        >>> cluster = read_cluster({"TF_CONFIG": config})
+        >>> cluster.workers, cluster.index
+        (('a:1', 'b:1'), 1)
+        >>> read_cluster({}) is None
+        True
+    """
+    if environment.get("TF_CONFIG", "").strip():
+        return _from_tf_config(environment["TF_CONFIG"])
+    tasks = environment.get("SLURM_STEP_NUM_TASKS", "").strip()
+    return _from_slurm(environment) if tasks not in ("", "0", "1") else None
+
+
+def local_clusters(workers: int) -> list[Cluster]:
+    """Return the cluster of each of so many processes on this machine, at ports that are free now.
+
+    Example:
+        >>> [cluster.index for cluster in local_clusters(2)]
+        [0, 1]
+    """
+    with ExitStack() as bound:
+        sockets = [bound.enter_context(socket.socket()) for _ in range(workers)]
+        for one in sockets:
+            one.bind(("localhost", 0))
+        addresses = tuple(f"localhost:{one.getsockname()[1]}" for one in sockets)
+    return [Cluster(addresses, index, "TF_CONFIG") for index in range(workers)]
+
+
+def _from_tf_config(text: str) -> Cluster | None:
+    try:
+        config = json.loads(text)
+        if not config.get("cluster"):
+            return None
+        jobs = {job: tuple(map(str, addresses)) for job, addresses in config["cluster"].items()}
+        kind, index = str(config["task"]["type"]), int(config["task"]["index"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise InputError(f"TF_CONFIG must be JSON like {_SHAPE}; received {text!r}.") from None
+    if not set(jobs) <= {"chief", "worker"} or len(jobs.get("chief", ())) > 1:
+        raise InputError(
+            "TF_CONFIG must have a cluster of workers, and at most one chief; received jobs "
+            f"{', '.join(sorted(jobs))}, so leave the others out."
+        )
+    if kind not in jobs or not 0 <= index < len(jobs[kind]):
+        raise InputError(
+            f"TF_CONFIG must have a task that is in its cluster; received {kind} {index}, and "
+            f"{', '.join(f'{len(addresses)} of {job}' for job, addresses in jobs.items())}."
+        )
+    chief, workers = jobs.get("chief", ()), jobs.get("worker", ())
+    return Cluster((*chief, *workers), index + (len(chief) if kind == "worker" else 0), "TF_CONFIG")
+
+
+def _from_slurm(environment: Mapping[str, str]) -> Cluster:
+    # TensorFlow reads SLURM's short forms ("node[01-03]", "2(x3)"); its resolver divides by the GPUs of a
+    # node, of which there may be none.
+    from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
+
+    try:
+        hosts: list[Any] = slurm.expand_hostlist(environment["SLURM_STEP_NODELIST"])
+        counts: list[int] = slurm.expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
+        port = _FIRST_PORT + int(environment.get("SLURM_JOB_ID", 0)) % _PORTS
+        workers = tuple(
+            f"{host}:{port + task}"
+            for host, count in zip(hosts, counts, strict=True)
+            for task in range(count)
+        )
+        index = int(environment["SLURM_PROCID"])
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            "SLURM must describe its step by SLURM_STEP_NODELIST, SLURM_STEP_TASKS_PER_NODE and "
+            f"SLURM_PROCID; received something else ({error}), so start with srun, or give TF_CONFIG."
+        ) from None
+    return Cluster(workers, index, "SLURM")

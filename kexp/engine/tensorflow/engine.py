@@ -1,0 +1,330 @@
+"""The TensorFlow engine: the only place where a gradient is taken."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.core.options import TrainOptions
+from kexp.data import Split
+from kexp.engine.tensorflow.evaluator import Held
+from kexp.engine.tensorflow.gradients import clipped, whole
+from kexp.engine.tensorflow.input_pipeline import Feed
+from kexp.engine.tensorflow.metric_accumulator import Measures
+from kexp.engine.tensorflow.replicas import Replicas, Share, apply_once, taking
+from kexp.engine.tensorflow.step_context import Step
+from kexp.models.layers.common import batch_normalizations
+from kexp.train.objectives import Losses, Objective
+
+# Of the running mean that a spike is measured against: it looks back over about fifty steps.
+_MEAN_MOMENTUM = 0.98
+# Near a loss of zero every hard sample would be a spike, so the mean counts as this share of the first loss.
+_FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A step whose loss or gradient was not finite, or whose loss was a spike.
+
+    Attributes:
+        steps: Steps of the same call that went well before it.
+        loss: Mean loss of the step.
+        gradient_norm: Global norm of its gradient; NaN where it was not taken.
+    """
+
+    steps: int
+    loss: float
+    gradient_norm: float
+
+
+class TensorFlowEngine:
+    """Runs steps of a Keras model on data that stays on the device.
+
+    Many steps make a call, and what the order of training decides is the index matrix alone, so that any
+    step can be reached at once and the host does nothing in between. The gradient of a step is the mean
+    over all its samples: summed over batches (accumulation) and replicas first, clipped and applied after,
+    so that any number of either computes the same.
+
+    Args:
+        model: A built model, made in the scope of the current tf.distribute strategy.
+        objective: What a step minimises and what is measured.
+        optimizers: That of each player of the objective, with its slots, in the order of their turns.
+        feed: Gives the samples of a step.
+        validation: The validation data, if any.
+        options: Complete training options.
+        augmentation: Changes the inputs and targets of a training batch; has `variables`.
+        class_weights: (classes,) float32 weights of the training loss.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        optimizers: Sequence[keras.optimizers.Optimizer],
+        feed: Feed,
+        validation: Split | None,
+        options: TrainOptions,
+        *,
+        augmentation: Any | None = None,
+        class_weights: np.ndarray | None = None,
+    ) -> None:
+        self.model = model
+        self.objective = objective
+        self.players = objective.players(model)
+        self.optimizers = tuple(optimizers)
+        self.feed = feed
+        self.options = options
+        self._augmentation = augmentation
+        self._class_weights = class_weights
+        self._replicas = Replicas()
+        if self._replicas.distributed:
+            for layer in batch_normalizations(model):
+                layer.synchronized = options["sync_normalization"]
+            for optimizer in optimizers:
+                apply_once(optimizer)
+        self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
+        self._measures = Measures(objective, model, feed.first(), summed=self._replicas.distributed)
+        # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
+        self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
+        self._validation = None if validation is None else Held(model, objective, validation)
+
+    def run(self, rows: np.ndarray, batch_size: int) -> Trouble | None:
+        """Take one step for each row of `rows`, and stop early at one that goes wrong.
+
+        Args:
+            rows: (steps, samples) positions in the training data.
+            batch_size: Samples per forward pass; a row may have several times as many.
+
+        Returns:
+            None when all went well. After trouble the model is not to be used: restore a state.
+        """
+        # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
+        # run takes.
+        sizes = (rows.shape[1], batch_size) if self._replicas.static else (None, None)
+        taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
+        return Trouble(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
+
+    def measured(self) -> dict[str, float]:
+        """Return loss and metrics over what was run since the last reset."""
+        return self._measures.read()
+
+    def reset_metrics(self) -> None:
+        """Start the running means anew."""
+        self._measures.reset()
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is validation data."""
+        return self._validation is not None
+
+    def validate(self, batch_size: int) -> dict[str, float]:
+        """Return loss, metrics and figures of samples on the validation data."""
+        assert self._validation is not None
+        return self._validation.measure(batch_size)
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return every variable that a step reads or writes, by a stable name."""
+        # A copy: the array that TensorFlow hands out may be the variable's own memory.
+        state = {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
+        return {**state, **self.feed.read_state()}
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        """Set every variable to what `read_state` returned."""
+        for name, variable in self._variables().items():
+            saved = state[name]
+            # NumPy's file format knows bfloat16 only as two raw bytes.
+            variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
+        self.feed.restore_state(state)
+
+    def state_bytes(self) -> int:
+        """Return the size of what `read_state` returns."""
+        return sum(array.nbytes for array in self.read_state().values())
+
+    def _variables(self) -> dict[str, Any]:
+        groups = {
+            "model": self.model.variables,
+            "metrics": self._measures.variables,
+            "augmentation": [] if self._augmentation is None else self._augmentation.variables,
+            "progress": self._progress,
+        }
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            inner = getattr(optimizer, "inner_optimizer", optimizer)
+            learning_rate = getattr(inner, "_learning_rate", None)
+            groups[f"optimizer of {player.name}"] = optimizer.variables
+            groups[f"schedule of {player.name}"] = getattr(learning_rate, "variables", [])
+        return {
+            f"{group}/{number}": variable
+            for group, variables in groups.items()
+            for number, variable in enumerate(variables)
+        }
+
+    def _compiled(self, width: int | None, batch_size: int | None) -> Callable[..., Any]:
+        """Return the function that takes steps, for rows and batches of any size or of these alone."""
+        if (width, batch_size) in self._functions:
+            return self._functions[width, batch_size]
+        signature = [tf.TensorSpec([None, width], tf.int32), tf.TensorSpec([], tf.int32)]
+
+        # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
+        @tf.function(input_signature=signature, autograph=False)
+        def run(rows: tf.Tensor, size: tf.Tensor) -> Any:
+            def take_step(number: Any, mean: Any, *_: Any) -> Any:
+                loss, norm = self.step(rows[number], batch_size or size)
+                return number + 1, self._running_mean(mean, loss), loss, norm, self._wrong(mean, loss, norm)
+
+            steps = tf.shape(rows)[0]
+            start = (0, self._progress[2].read_value(), 0.0, 0.0, False)
+            number, mean, loss, norm, wrong = tf.while_loop(
+                lambda number, mean, loss, norm, wrong: (number < steps) & ~wrong,
+                take_step,
+                tuple(tf.convert_to_tensor(value) for value in start),
+                parallel_iterations=1,
+            )
+            self._progress[2].assign(mean)
+            return number, loss, norm, wrong
+
+        # Traced once, here: TensorFlow takes many models in one process for one that is traced again and
+        # again, and would warn.
+        self._functions[width, batch_size] = run.get_concrete_function()
+        return self._functions[width, batch_size]
+
+    def _running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+        first = self._progress[1]
+        begins = tf.equal(self._progress[0], 1)
+        first.assign(tf.where(begins, loss, first))
+        return tf.where(begins, loss, _MEAN_MOMENTUM * mean + (1 - _MEAN_MOMENTUM) * loss)
+
+    def _wrong(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
+        if self.options["spike"] is None or not self.objective.bounded:
+            return wrong
+        usual = tf.maximum(mean, _FLOOR * self._progress[1])
+        return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
+
+    def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Have each player take its turn, inside a compiled function.
+
+        Args:
+            row: (samples,) positions in the training data.
+            batch_size: Samples per forward pass, a number where shapes must be known.
+
+        Returns:
+            The sum of the players' losses and the norm of all gradients.
+        """
+        turns = [self._turn(number, row, batch_size) for number in range(len(self.players))]
+        self._progress[0].assign_add(1)
+        if len(turns) == 1:
+            return turns[0]
+        losses, norms = zip(*turns, strict=True)
+        return tf.add_n(losses), tf.linalg.global_norm(norms)
+
+    def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def play() -> tuple[tf.Tensor, tf.Tensor]:
+            samples = row.shape[0] or tf.shape(row)[0]
+            if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
+                gradients, loss = self._gradients(number, row, samples, 0)
+            else:
+                gradients, loss = self._accumulated(number, row, samples, batch_size)
+            if number == len(self.players) - 1:
+                self._measures.update_loss(loss, samples)
+            return loss, self._apply(number, gradients)
+
+        every = self.players[number].every
+        if every == 1:
+            return play()
+        due = tf.equal((self._progress[0] + 1) % every, 0)
+        return tf.cond(due, play, lambda: (tf.zeros(()), tf.zeros(())))
+
+    def _accumulated(self, number: int, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
+        """Return gradient and loss of a row, taken in batches of `batch_size`."""
+
+        def add(first: Any, loss: Any, *sums: Any) -> Any:
+            gradients, part = self._gradients(number, row[first : first + batch_size], samples, first)
+            return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
+
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
+        if isinstance(samples, int):
+            state = (0, tf.zeros(()), *zeros)
+            while state[0] < samples:
+                state = add(*state)
+        else:
+            state = tf.while_loop(
+                lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
+            )
+        return list(state[2:]), state[1]
+
+    def _trained(self, number: int) -> list[Any]:
+        return self.players[number].network.trainable_weights
+
+    def _gradients(
+        self, number: int, rows: tf.Tensor, samples: tf.Tensor, first: Any
+    ) -> tuple[list[Any], tf.Tensor]:
+        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss."""
+        batch = self.feed(rows)
+        if not self._replicas.distributed:
+            gradients, loss, losses, targets = self._forward(number, batch, samples, first)
+            self._measures.update(losses, targets)
+            return gradients, loss
+        loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
+        weights = len(self._trained(number))
+        self._measures.add(others[weights:])
+        return others[:weights], loss
+
+    def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
+        """Return what this replica's samples add to the loss, the gradients and the figures."""
+        own, share = self._replicas.share(batch)
+        with taking(share):
+            gradients, loss, losses, targets = self._forward(number, own, samples, first, share)
+        return [loss, *gradients, *self._measures.changes(losses, targets, share.weight)]
+
+    def _forward(
+        self, number: int, batch: Any, samples: tf.Tensor, first: Any, share: Share | None = None
+    ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
+        """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
+        inputs, targets, weights = batch
+        if self._augmentation is not None:
+            inputs, targets = self._augmentation(inputs, targets)
+        if self._class_weights is not None:
+            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
+            weights = tf.linalg.matvec(soft, self._class_weights)
+        if share is not None:
+            weights = share.weight if weights is None else weights * share.weight
+        player, trained = self.players[number], self._trained(number)
+        count = tf.cast(tf.shape(targets)[0], tf.float32) if share is None else share.count
+        # The last number tells nothing apart, but the figures that are published were drawn with it.
+        step = Step(True, self.options["seed"], self._progress[0], first, number, 0, share=share)
+        with tf.GradientTape() as tape:
+            losses = self.objective.losses(player.name, self.model, inputs, targets, step)
+            total = losses.total if weights is None else losses.total * weights
+            loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
+            loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
+            scaled = self.optimizers[number].scale_loss(loss)
+        gradients = self._connected(tape.gradient(scaled, trained), trained)
+        return gradients, loss, losses, self.objective.labels(targets)
+
+    def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
+        unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
+        if unreached:
+            warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
+        accumulates = self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
+        dense = self._replicas.distributed or accumulates
+        return [
+            whole(g, weight) if dense or g is None else g
+            for g, weight in zip(gradients, weights, strict=True)
+        ]
+
+    def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
+        """Clip and apply the gradient of a whole step, and return its norm."""
+        optimizer, weights = self.optimizers[number], self._trained(number)
+        gradients, norm = clipped(gradients, optimizer, self.options)
+        if not self._replicas.distributed:
+            optimizer.apply(gradients, weights)
+        else:
+            self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
+        return norm

@@ -1,0 +1,121 @@
+"""Measuring a model on one part of a data set."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.data import Split
+from kexp.data.order import batches
+from kexp.engine.tensorflow.input_pipeline import first_of, on_device
+from kexp.engine.tensorflow.length_buckets import Buckets
+from kexp.engine.tensorflow.metric_accumulator import Measures
+from kexp.engine.tensorflow.replicas import Replicas, taking
+from kexp.engine.tensorflow.step_context import Step
+from kexp.train.objectives.base import Losses, Measured, Objective
+
+# The random numbers of a measurement are the same for all runs and epochs.
+_SEED = 0
+
+
+class Held:
+    """Measures a model on a part of the data that it is not trained on: its losses, and samples it makes.
+
+    Args:
+        model: What is measured.
+        objective: What it is trained for.
+        split: The part.
+        train: The training part, if the model is finished and its samples are to be measured thoroughly.
+    """
+
+    def __init__(
+        self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
+    ) -> None:
+        samples = objective.samples(model, split, train)
+        losses = None if objective.held_out is None else Evaluation(model, objective, split)
+        self._parts: list[Measured] = [part for part in (losses, samples) if part is not None]
+
+    def measure(self, batch_size: int) -> dict[str, float]:
+        """Return loss, metrics and figures of samples, without touching a weight."""
+        figures: dict[str, float] = {}
+        for part in self._parts:
+            figures.update(part.measure(batch_size))
+        return figures
+
+
+class Evaluation:
+    """Measures the losses of a model on one part of a data set, which stays on the device."""
+
+    def __init__(self, model: keras.Model, objective: Objective, split: Split) -> None:
+        self._model = model
+        self._objective = objective
+        self._replicas = Replicas()
+        summed = self._replicas.distributed
+        self._measures = Measures(objective, model, first_of(split) if summed else None, summed=summed)
+        # Where shapes must be known there is one function for each batch size, and no length but the longest.
+        buckets = None if self._replicas.static else Buckets.of(model, split, objective.task)
+        self._cut = None if buckets is None else buckets.cutter()
+        by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
+        self._order = by_length.astype(np.int32)
+        self._arrays = on_device(split)
+        self._functions: dict[int | None, Any] = {}
+
+    def measure(self, batch_size: int) -> dict[str, float]:
+        """Return loss and metrics, without touching a weight."""
+        self._measures.reset()
+        full, tail = batches(self._order, batch_size)
+        for rows in (full, tail[None]):
+            if rows.size:
+                self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
+        figures = self._measures.read()
+        self._measures.reset()
+        return figures
+
+    def _steps(self, width: int | None) -> Any:
+        """Return the function that measures batches of any size, or of this one alone."""
+        if width in self._functions:
+            return self._functions[width]
+
+        @tf.function(input_signature=[tf.TensorSpec([None, width], tf.int32)], autograph=False)
+        def run(rows: tf.Tensor) -> None:
+            def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
+                taken = rows[number]
+                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), self._arrays)
+                if self._cut is not None:
+                    inputs, targets = self._cut(inputs, targets, taken)
+                self._step(inputs, targets, taken[0])
+                return (number + 1,)
+
+            tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
+
+        self._functions[width] = run.get_concrete_function()  # TensorFlow does not count it as one too many
+        return self._functions[width]
+
+    def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
+        samples = tf.shape(targets)[0]
+        if not self._replicas.distributed:
+            losses = self._losses(inputs, targets, Step(False, _SEED, place))
+            loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
+            self._measures.update(losses, targets)
+        else:
+            loss, *changes = self._replicas.total(self._shared, inputs, targets, place)
+            self._measures.add(changes)
+        self._measures.update_loss(loss, samples)
+
+    def _shared(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> list[tf.Tensor]:
+        """Return what this replica's samples add to the loss of a batch and to the figures."""
+        samples = tf.cast(tf.shape(targets)[0], tf.float32)
+        (inputs, targets), share = self._replicas.share((inputs, targets))
+        with taking(share):
+            losses = self._losses(inputs, targets, Step(False, _SEED, place, share=share))
+        total = tf.reduce_sum(losses.total) * share.weight
+        loss = (total + tf.cast(losses.penalty, tf.float32) * share.count) / samples
+        return [loss, *self._measures.changes(losses, targets, share.weight)]
+
+    def _losses(self, inputs: Any, targets: tf.Tensor, step: Step) -> Losses:
+        assert self._objective.held_out is not None
+        return self._objective.losses(self._objective.held_out, self._model, inputs, targets, step)

@@ -1,0 +1,164 @@
+"""What gives the training step its samples: arrays on the device, or a stream that goes on and on."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from kexp.core.errors import InputError
+from kexp.data import Split, Stream
+from kexp.data.series import complete
+from kexp.engine.tensorflow.length_buckets import Buckets, plain
+
+
+class Feed(Protocol):
+    """Gives the samples of a batch, inside the compiled step."""
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        """Return the (samples,) positions of an epoch in an order that suits the samples."""
+        ...
+
+    def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
+        """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
+        ...
+
+    def first(self) -> tuple[Any, tf.Tensor]:
+        """Return inputs and targets of one sample, without moving on."""
+        ...
+
+    def skip(self, samples: int) -> None:
+        """Pass over so many samples, whose step is not taken."""
+        ...
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return what has to be saved to go on from here."""
+        ...
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where `read_state` was called."""
+        ...
+
+    def not_finite(self, rows: np.ndarray) -> list[int]:
+        """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
+        ...
+
+
+class ArrayFeed:
+    """Gathers samples by index from arrays that stay on the device, so that it has no state at all.
+
+    Args:
+        split: The training data.
+        sample_weight: (samples,) weights of the loss, or None.
+        buckets: Lengths of padded samples, or None.
+    """
+
+    def __init__(
+        self, split: Split, sample_weight: np.ndarray | None = None, buckets: Buckets | None = None
+    ) -> None:
+        self._split = split
+        self._arrays = on_device(split)
+        self._buckets = buckets
+        self._cut = None if buckets is None else buckets.cutter()
+        self._weights = None if sample_weight is None else tf.constant(sample_weight, tf.float32)
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        return order if self._buckets is None else self._buckets.order(order, batch_size, *seed)
+
+    def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
+        inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=rows), self._arrays)
+        if self._cut is not None:
+            inputs, targets = self._cut(inputs, targets, rows)
+        return inputs, targets, None if self._weights is None else tf.gather(self._weights, rows)
+
+    def first(self) -> tuple[Any, tf.Tensor]:
+        return first_of(self._split)
+
+    def skip(self, samples: int) -> None:
+        pass  # an order by index has no place that would have to move on
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        pass
+
+    def not_finite(self, rows: np.ndarray) -> list[int]:
+        """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
+        inputs = self._split.inputs
+        columns = [inputs] if isinstance(inputs, np.ndarray) else list(inputs.values())
+        numbers = [array[rows] for array in (*columns, self._split.targets) if array.dtype.kind == "f"]
+        bad = np.zeros(len(rows), bool)
+        for array in numbers:
+            bad |= ~complete(array)
+        return [int(row) for row in rows[bad]]
+
+
+class StreamFeed:
+    """Takes batches from a tf.data.Dataset, whose iterator's own state goes into the checkpoint.
+
+    Args:
+        stream: The training data.
+        batch_size: Samples per forward pass.
+
+    Raises:
+        InputError: The state of the dataset cannot be saved.
+    """
+
+    def __init__(self, stream: Stream, batch_size: int) -> None:
+        self._stream = stream
+        self._batch_size = batch_size
+        batches = stream.dataset.repeat().batch(batch_size, drop_remainder=True).prefetch(2)
+        self._iterator = iter(batches)
+        self._checkpoint = tf.train.Checkpoint(iterator=self._iterator)
+        try:
+            self.read_state()
+        except tf.errors.OpError as error:
+            raise InputError(
+                "dataset must have a place that can be saved: leave out from_generator and py_function, and "
+                "draw with tf.random.stateless_uniform by the numbers of tf.data.Dataset.random; "
+                f"TensorFlow says {error.message.partition('[Op')[0].rpartition('}}')[2].strip()!r}."
+            ) from error
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        return order
+
+    def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
+        inputs, targets = next(self._iterator)
+        return inputs, targets, None
+
+    def first(self) -> tuple[Any, tf.Tensor]:
+        return first_of(self._stream)
+
+    def skip(self, samples: int) -> None:
+        for _ in range(samples // self._batch_size):
+            next(self._iterator)
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        with tempfile.TemporaryDirectory() as folder:
+            self._checkpoint.write(str(Path(folder) / "stream"))
+            return {f"feed/{file.name}": np.fromfile(file, np.uint8) for file in Path(folder).iterdir()}
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in state.items():
+                if name.startswith("feed/"):
+                    content.tofile(Path(folder) / name.removeprefix("feed/"))
+            self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
+
+    def not_finite(self, rows: np.ndarray) -> list[int]:
+        return []  # they are gone
+
+
+def on_device(split: Split) -> tuple[Any, tf.Tensor]:
+    """Return inputs and targets as tensors."""
+    return tf.nest.map_structure(tf.constant, (plain(split.inputs), split.targets))
+
+
+def first_of(split: Split) -> tuple[Any, tf.Tensor]:
+    """Return inputs and targets of the first sample, (1, ...) each."""
+    return tf.nest.map_structure(lambda array: tf.constant(array[:1]), (plain(split.inputs), split.targets))

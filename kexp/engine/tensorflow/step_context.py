@@ -1,0 +1,76 @@
+"""What an objective asks of the engine within a step: random numbers and slopes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from kexp.engine.tensorflow.replicas import Share
+
+
+class Step:
+    """Random numbers and slopes for one forward pass.
+
+    The numbers follow from the run's seed and from where the pass stands, in the run and among the replicas,
+    alone: they need no state, so that a run which goes on from a checkpoint draws what it would have drawn,
+    and replicas together draw what one device would. Every draw of a pass is independent of the ones before.
+
+    Args:
+        training: Whether weights are going to be changed.
+        *place: Whole numbers that tell the pass from all others: first the seed.
+        share: Which samples of the batch the pass is of; None (default): all of them.
+
+    Example:
+        >>> one, same, other = Step(True, 0, 5), Step(True, 0, 5), Step(True, 0, 6)
+        >>> first = one.normal((2,))
+        >>> bool(tf.reduce_all(first == same.normal((2,)))), bool(tf.reduce_all(first == one.normal((2,))))
+        (True, False)
+        >>> bool(tf.reduce_all(first == other.normal((2,))))
+        False
+    """
+
+    def __init__(self, training: bool, *place: Any, share: Share | None = None) -> None:
+        self.training = training
+        self._share = share
+        seed = tf.constant([0, 0], tf.int32)
+        for number in place:
+            seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
+        self._seed = seed
+        self._draws = 0
+
+    def normal(self, shape: Sequence[Any]) -> Any:
+        """Return float32 of a shape, of which the first axis is that of the samples, standard normal."""
+        return self._drawn(partial(tf.random.stateless_normal, seed=self._next(), alg="philox"), shape)
+
+    def uniform(self, shape: Sequence[Any]) -> Any:
+        """Return float32 of a shape as for `normal`, from 0 to below 1."""
+        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), alg="philox"), shape)
+
+    def integers(self, shape: Sequence[Any], end: int) -> Any:
+        """Return int32 of a shape as for `normal`, from 0 to below `end`, each as likely as the others."""
+        kind = {"minval": 0, "maxval": end, "dtype": tf.int32, "alg": "philox"}
+        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), **kind), shape)
+
+    def slope(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape.
+
+        Example:
+            >>> Step(True, 0).slope(lambda x: x**2, tf.constant([1.0, 3.0])).numpy().tolist()
+            [2.0, 6.0]
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(function(x))
+        return tape.gradient(value, x)
+
+    def _drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
+        if self._share is None:
+            return draw(shape)
+        return self._share.drawn(draw, tf.unstack(shape) if tf.is_tensor(shape) else shape)
+
+    def _next(self) -> tf.Tensor:
+        self._draws += 1
+        return tf.random.experimental.stateless_fold_in(self._seed, self._draws, alg="philox")

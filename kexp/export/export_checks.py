@@ -1,0 +1,144 @@
+"""What has to hold of a model, and of the answers it is compared with, before anything is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import Inputs, Spec
+from kexp.export.serving_signatures import call
+from kexp.run.predictions import RECONSTRUCTED, Predictions, class_names, output_shape
+
+if TYPE_CHECKING:
+    import keras
+
+
+def check_expected(expected: Predictions, samples: Inputs, spec: Spec) -> None:
+    """Check that there is an answer, of finite numbers, for each of the samples.
+
+    Raises:
+        InputError: There is not.
+    """
+    count = len(samples) if isinstance(samples, np.ndarray) else len(next(iter(samples.values())))
+    wanted: tuple[int, ...] = (count,)
+    if spec.task == "text":
+        answers = expected.log_probabilities if expected.texts is None else expected.texts
+    elif spec.task == "reconstruction":
+        answers = expected.anomaly_scores
+        _check_rows(expected, count)
+    else:
+        answers = expected.values if spec.task == "regression" else expected.probabilities
+        wanted = (count, *output_shape(spec))
+    shape = None if answers is None else answers.shape
+    if answers is None or shape != wanted:
+        raise InputError(
+            f"expected must hold answers of shape {wanted}, one row for each of the samples, "
+            f"received {shape}; pass what the model predicts for exactly these samples."
+        )
+    if spec.task == "classification" and (expected.labels is None or len(expected.labels) != count):
+        raise InputError(
+            f"expected must hold a label for each of the {count} samples, received fewer or more; "
+            "make it with Predictions.from_outputs."
+        )
+    numbers = [array for array in expected.named().values() if array.dtype.kind == "f"]
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise InputError(
+            "expected must hold finite numbers, received NaN or infinity: the model's training diverged; "
+            "train it with a lower learning rate before the export."
+        )
+
+
+def _check_rows(expected: Predictions, count: int) -> None:
+    rows = {name: len(array) for name, array in expected.named().items()}
+    if rows != dict.fromkeys(RECONSTRUCTED, count):
+        raise InputError(
+            f"expected must hold {', '.join(RECONSTRUCTED)} for each of the {count} samples, "
+            f"received {rows}; make it with Predictions.from_outputs."
+        )
+
+
+def check_model(model: keras.Model, samples: Inputs | None, spec: Spec) -> None:
+    """Check that `model` turns raw inputs into answers for the task, or makes samples.
+
+    Raises:
+        InputError: It does not.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"model must be a keras.Model, received a {type(model).__name__}; pass the trained model."
+        )
+    if not model.built:
+        raise InputError(
+            f"model must be built, but {model.name!r} has no weights yet; train it or call it first."
+        )
+    if samples is None:
+        _check_sampler(model, spec)
+    else:
+        _check_outputs(_outputs(model, samples, spec), spec)
+
+
+def _check_sampler(model: keras.Model, spec: Spec) -> None:
+    names = getattr(model, "class_names", None)
+    if names is None or not hasattr(model, "endpoints") or "sample" not in model.endpoints():
+        raise InputError(
+            f"model must make samples, and {model.name!r} has no endpoint of that name; pass a "
+            "kexp.models.GAN or kexp.models.Diffusion."
+        )
+    if tuple(names) not in ((), class_names(spec)):
+        raise InputError(
+            f"model must have the classes of the data, {', '.join(class_names(spec)[:12])}, or none; it has "
+            f"{', '.join(names[:12])}."
+        )
+
+
+def _outputs(model: keras.Model, samples: Inputs, spec: Spec) -> Any:
+    try:
+        return call(model, _first_samples(samples, 2))
+    except Exception as error:  # whatever a layer raises, the cause is the model
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        raise InputError(
+            f"model must take the raw inputs of the data ({_described(spec)}), but {model.name!r} raised "
+            f"{type(error).__name__} on them ({reason}); put the preprocessing inside the model."
+        ) from error
+
+
+def _check_outputs(outputs: Any, spec: Spec) -> None:
+    if spec.task == "text":
+        if not isinstance(outputs, dict) or not outputs.keys() & {"text", "log_probability"}:
+            raise InputError(
+                'model must give a dict with "text" or "log_probability" for each sample, received '
+                f"{type(outputs).__name__}; pass the model that answers, such as kexp.models.transcriber's."
+            )
+        return
+    if spec.task == "reconstruction":
+        if not isinstance(outputs, dict) or not outputs.keys() >= set(RECONSTRUCTED):
+            raise InputError(
+                'model must give a dict with "reconstruction", "code" and "anomaly_score", received '
+                f"{type(outputs).__name__}; pass a kexp.models.Reconstructor."
+            )
+        return
+    shape, wanted = getattr(outputs, "shape", None), output_shape(spec)
+    if shape is None or tuple(shape)[1:] != wanted:
+        raise InputError(
+            f"model must give one tensor of shape (samples, {', '.join(map(str, wanted))}), received "
+            f"{'several tensors' if shape is None else tuple(shape)}; give it a last layer of {spec.outputs} "
+            "units."
+        )
+
+
+def _first_samples(samples: Inputs, count: int) -> Any:
+    import tensorflow as tf
+
+    if isinstance(samples, np.ndarray):
+        return tf.constant(samples[:count])
+    return {name: tf.constant(values[:count]) for name, values in samples.items()}
+
+
+def _described(spec: Spec) -> str:
+    if spec.kind == "table":
+        return "a dict with the columns " + ", ".join(column.name for column in spec.columns)
+    return f"{spec.dtype} of shape ({', '.join(map(str, ('samples', *spec.input_shape)))})"

@@ -1,0 +1,182 @@
+"""Predictions and samples from an export: TensorFlow alone, no Keras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.data.adapters import as_inputs, read_inputs
+from kexp.data.dataset import Inputs, Spec
+from kexp.export.input_names import ARRAY_KEY
+from kexp.export.manifest import Manifest
+from kexp.run.predictions import Predictions, as_str, check_answers, class_names
+from kexp.run.sample_requests import as_data, check_draw
+
+_BATCH_SIZE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """An exported model, ready to predict or to make samples.
+
+    Attributes:
+        directory: The folder of the version that was loaded.
+        spec: The data it was made for: shapes, columns, class names.
+        provenance: What was recorded at its export: metrics, config, versions.
+        signatures: Names of the functions that it serves.
+    """
+
+    directory: Path
+    spec: Spec
+    provenance: dict[str, Any]
+    signatures: tuple[str, ...]
+    _keys: dict[str, str] = field(repr=False)
+
+    @cached_property
+    def _saved_model(self) -> Any:
+        import tensorflow as tf
+
+        try:
+            return tf.saved_model.load(str(self.directory))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = next(iter(str(error).strip().splitlines()), "no reason given")
+            raise InputError(
+                f"{self.directory} cannot be loaded ({reason}); export the model again."
+            ) from error
+
+    def predict(self, inputs: Any) -> Predictions:
+        """Return the model's answers for raw inputs.
+
+        Args:
+            inputs: What `kexp.data.inputs.as_inputs` takes: an array with or without batch axis, or a list
+                of series; strings for text; for tables a DataFrame or a mapping of columns.
+
+        Raises:
+            InputError: The inputs are not what the model was made for, it makes samples instead, or it is
+                damaged.
+        """
+        check_answers(self.spec)
+        samples = by_key(as_inputs(inputs, self.spec), self._keys)
+        count = len(next(iter(samples.values())))
+        parts = [
+            self._predict_batch({key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
+            for start in range(0, count, _BATCH_SIZE)
+        ]
+        return Predictions.from_named(
+            {name: as_str(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+        )
+
+    def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
+        """Draw new samples from a generative model or a variational autoencoder.
+
+        Args:
+            n: How many, 1 or more, all at once.
+            seed: Of the draws, default 0, 0 or more; the same one gives the same on the same device.
+            labels: (n,) names or indices of the classes to draw; None (default): classes drawn at random, and
+                the only choice for a model without classes, as an autoencoder is.
+
+        Returns:
+            As `kexp.run.result.Result.sample`.
+
+        Raises:
+            InputError: The model makes no samples, n is below 1, the labels are not n of its classes, or the
+                export is damaged.
+        """
+        import tensorflow as tf
+
+        names = check_draw(n, seed, labels, self.drawn_classes)
+        serve, seeds = self._saved_model.signatures, tf.constant(seed, tf.int64)
+        if names is None:
+            answer = serve["sample"](n=tf.constant(n, tf.int32), seed=seeds)
+        else:
+            answer = serve["sample_class"](label=tf.constant(names), seed=seeds)
+        if self.spec.task == "generation":
+            return answer["image"].numpy()
+        return as_data(answer["reconstruction"].numpy(), self.spec)
+
+    @property
+    def drawn_classes(self) -> tuple[str, ...] | None:
+        """The classes that it draws by name: none for some models, None for one that draws nothing."""
+        if "sample" not in self.signatures:
+            return None
+        return class_names(self.spec) if "sample_class" in self.signatures else ()
+
+    def _predict_batch(self, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        serve = self._saved_model.signatures["serving_default"]
+        outputs = serve(**{key: tf.constant(values) for key, values in samples.items()})
+        return {name: output.numpy() for name, output in outputs.items()}
+
+
+def load_exported(directory: str | os.PathLike[str]) -> Exported:
+    """Open what `export_saved_model` wrote; TensorFlow, without Keras, loads it at the first prediction.
+
+    Args:
+        directory: The export, of whose versions the highest is taken, or the folder of one version.
+
+    Raises:
+        InputError: There is no export of kexp's.
+
+    Example:
+        >>> load_exported("no/such/folder")
+        Traceback (most recent call last):
+        kexp.InputError: directory must be the folder of an exported model, but no/such/folder ...
+    """
+    folder = _version_folder(Path(directory).expanduser())
+    manifest = Manifest.read(folder)
+    return Exported(folder, manifest.spec, manifest.provenance, manifest.signatures, manifest.keys)
+
+
+def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
+    """Return an exported model's answers for an image, table, text or array in a file.
+
+    Args:
+        directory: As `load_exported` takes it.
+        path: .png, .jpg, .csv, .csv.gz, .parquet, .txt or .npy, whichever the model can take.
+
+    Raises:
+        InputError: There is no export, or the file cannot be read as what the model was made for.
+            This comes before TensorFlow is imported.
+    """
+    exported = load_exported(directory)
+    check_answers(exported.spec)
+    return exported.predict(read_inputs(path, exported.spec))
+
+
+def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
+    """Return the inputs under the keys of the signature.
+
+    Example:
+        >>> by_key({"age (years)": np.array([3.0])}, {"age (years)": "age_years"})
+        {'age_years': array([3.])}
+    """
+    if isinstance(inputs, np.ndarray):
+        return {ARRAY_KEY: inputs}
+    return {keys[column]: values for column, values in inputs.items()}
+
+
+def _version_folder(directory: Path) -> Path:
+    if not directory.is_dir():
+        raise InputError(
+            f"directory must be the folder of an exported model, but {directory} "
+            f"{'is a file' if directory.exists() else 'does not exist'}; give the folder that export made."
+        )
+    if (directory / "saved_model.pb").is_file():
+        return directory
+    versions = [
+        path for path in directory.iterdir() if path.name.isdecimal() and (path / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        raise InputError(
+            f"directory must be the folder of an exported model, but {directory} holds no saved_model.pb, "
+            "nor does a folder 1 in it; give the folder that export made."
+        )
+    return max(versions, key=lambda path: int(path.name))

@@ -1,0 +1,151 @@
+"""The functions that an export serves, and what each of them is checked with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from kexp.data.dataset import Inputs, Spec
+from kexp.export.exported import by_key
+from kexp.export.input_names import ARRAY_KEY
+from kexp.export.parity import Check
+from kexp.run.predictions import RECONSTRUCTED, Predictions, as_str, class_names
+
+if TYPE_CHECKING:
+    import keras
+
+    from kexp.models import Endpoint
+
+DEFAULT = "serving_default"
+_Function = Callable[..., dict[str, Any]]
+
+
+class Served(NamedTuple):
+    """A signature of an export.
+
+    Attributes:
+        function: From tensors, in the order of `inputs`, to named tensors.
+        inputs: A `tf.TensorSpec` for each, with its key as name.
+        check: What it is asked in a fresh process, and what it has to answer.
+    """
+
+    function: _Function
+    inputs: Sequence[Any]
+    check: Check
+
+
+def answering(
+    model: keras.Model,
+    spec: Spec,
+    keys: Mapping[str, str],
+    samples: Inputs,
+    expected: Predictions,
+    from_probabilities: bool,
+) -> list[Served]:
+    """Return what is served of a model that answers raw inputs, the answers themselves first."""
+    inputs = _input_signature(spec, keys)
+    examples = by_key(samples, dict(keys))
+    function = _serving_function(model, spec, from_probabilities)
+    found = [Served(function, inputs, Check(DEFAULT, examples, expected.named()))]
+    for name, endpoint in _endpoints(model).items():
+        if endpoint.inputs is None:
+            function = _traced(_of_raw(endpoint.function, spec), inputs)
+            check = Check(name, examples, _answered(function, inputs, examples))
+            found.append(Served(function, inputs, check))
+        else:
+            found.append(_own(name, endpoint))
+    return found
+
+
+def sampling(model: keras.Model) -> list[Served]:
+    """Return what is served of a model that makes samples: those of any class first, under two names."""
+    found = [_own(name, endpoint) for name, endpoint in _endpoints(model).items()]
+    default = next(served for served in found if served.check.signature == "sample")
+    return [default._replace(check=replace(default.check, signature=DEFAULT)), *found]
+
+
+def _endpoints(model: keras.Model) -> dict[str, Endpoint]:
+    return model.endpoints() if hasattr(model, "endpoints") else {}
+
+
+def _own(name: str, endpoint: Endpoint) -> Served:
+    """Return an endpoint with inputs of its own, which are no samples that could be more or fewer."""
+    import tensorflow as tf
+
+    assert endpoint.inputs is not None
+    assert endpoint.examples is not None
+    inputs = [tf.TensorSpec.from_spec(spec, name=key) for key, spec in endpoint.inputs.items()]
+    function = _traced(endpoint.function, inputs)
+    answers = _answered(function, inputs, endpoint.examples)
+    return Served(function, inputs, Check(name, endpoint.examples, answers, ()))
+
+
+def _of_raw(function: _Function, spec: Spec) -> _Function:
+    return lambda *tensors: function(_raw(tensors, spec))
+
+
+def _raw(tensors: Sequence[Any], spec: Spec) -> Any:
+    """Return the tensors of a signature as the model takes them."""
+    if spec.kind == "table":
+        return dict(zip((column.name for column in spec.columns), tensors, strict=True))
+    return tensors[0]
+
+
+def _traced(function: _Function, inputs: Sequence[Any]) -> _Function:
+    """Return a function that is traced only once, however often it is called, served and served again."""
+    import tensorflow as tf
+
+    return tf.function(function, input_signature=list(inputs), autograph=False)
+
+
+def _answered(
+    function: _Function, inputs: Sequence[Any], examples: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return what a function answers here."""
+    import tensorflow as tf
+
+    outputs = function(*(tf.constant(examples[spec.name]) for spec in inputs))
+    return {name: as_str(output.numpy()) for name, output in outputs.items()}
+
+
+def call(model: keras.Model, inputs: Any) -> Any:
+    """Return what a model answers."""
+    # Without training=False, random augmentation stays switched on in what is traced.
+    return model(inputs, training=False)
+
+
+def _serving_function(
+    model: keras.Model, spec: Spec, from_probabilities: bool
+) -> Callable[..., dict[str, Any]]:
+    """Return the function from tensors, in the order of the signature, to named outputs."""
+    import tensorflow as tf
+
+    def serve(*inputs: Any) -> dict[str, Any]:
+        outputs = call(model, _raw(inputs, spec))
+        if spec.task == "text":
+            return dict(outputs)
+        if spec.task == "reconstruction":
+            return {name: tf.cast(outputs[name], tf.float32) for name in RECONSTRUCTED}
+        outputs = tf.cast(outputs, tf.float32)  # (n, ..., spec.outputs)
+        if spec.task == "regression":
+            return {"values": outputs}
+        probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
+        if spec.task == "segmentation":
+            masks = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (n, height, width)
+            return {"mask": masks, "probabilities": probabilities}
+        names = tf.constant(class_names(spec))
+        return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
+
+    return serve
+
+
+def _input_signature(spec: Spec, keys: Mapping[str, str]) -> list[Any]:
+    import tensorflow as tf
+
+    if spec.kind != "table":
+        return [tf.TensorSpec((None, *spec.input_shape), spec.dtype, name=ARRAY_KEY)]
+    types = {"number": tf.float32, "category": tf.string}
+    return [tf.TensorSpec((None,), types[column.kind], name=keys[column.name]) for column in spec.columns]

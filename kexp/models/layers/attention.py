@@ -1,0 +1,278 @@
+"""Attention, the block that Transformers repeat, and pooling by attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from kexp.core.errors import InputError
+from kexp.models.layers.common import StochasticDepth, drop
+
+__all__ = ["SelfAttention", "SequencePooling", "TransformerBlock"]
+
+Cache = tuple[Any, Any]  # keys and values so far, each (batch, context, heads, size)
+
+
+def rotate(vectors: Any, start: Any = 0) -> Any:
+    """Turn each pair of a vector's numbers by an angle that grows with its step (Su et al. 2021, "RoFormer").
+
+    The dot product of two turned vectors depends on how many steps lie between them, not on where they are.
+
+    Args:
+        vectors: (batch, steps, heads, size), size even. The pairs are (0, size / 2), (1, size / 2 + 1) ….
+        start: Step of the first one, default 0.
+
+    Returns:
+        (batch, steps, heads, size).
+    """
+    half = vectors.shape[-1] // 2
+    steps = ops.cast(start + ops.arange(ops.shape(vectors)[1]), "float32")
+    # In float32: half precision cannot count the steps.
+    speeds = ops.exp(ops.arange(half, dtype="float32") * (-ops.log(10_000.0) / half))
+    angles = (steps[:, None] * speeds)[:, None, :]  # (steps, 1, half)
+    cosine, sine = (ops.cast(wave(angles), vectors.dtype) for wave in (ops.cos, ops.sin))
+    first, second = vectors[..., :half], vectors[..., half:]
+    return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
+
+
+def check_width(width: int, heads: int, rotary: bool) -> None:
+    """Raise an InputError if a width cannot be shared among the heads, or a share not turned in pairs."""
+    if width % heads:
+        raise InputError(f"width must be a multiple of heads, {heads}; received {width}.")
+    if rotary and width // heads % 2:
+        raise InputError(
+            f"width / heads must be even for rotary positions; received {width} / {heads} = {width // heads}."
+        )
+
+
+@keras.saving.register_keras_serializable(package="kexp")
+class SelfAttention(keras.layers.Layer):
+    """Each step looks at the others: scaled dot-product attention of several heads.
+
+    Queries, keys and values have no bias. A step that may look at nothing looks at all evenly, so that
+    samples of padding alone give numbers too (Vaswani et al. 2017, "Attention is all you need").
+
+    Args:
+        heads: Heads, which share the width evenly.
+        rotary: Whether queries and keys are turned by their positions (Su et al. 2021), default False.
+        causal: Whether a step sees only itself and those before it, default False.
+
+    Raises:
+        InputError: The width of the inputs is not a multiple of the heads, or the share of each is odd
+            with rotary positions.
+
+    Example:
+        >>> SelfAttention(heads=4, rotary=True)(keras.ops.ones((2, 10, 32))).shape
+        TensorShape([2, 10, 32])
+    """
+
+    def __init__(self, heads: int, *, rotary: bool = False, causal: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads, self.rotary, self.causal = heads, rotary, causal
+
+    def build(self, input_shape: Any) -> None:
+        width = input_shape[-1]
+        check_width(width, self.heads, self.rotary)
+        self.project = layers.Dense(3 * width, use_bias=False, dtype=self.dtype_policy, name="project")
+        self.merge = layers.Dense(width, dtype=self.dtype_policy, name="merge")
+        self.project.build(input_shape)
+        self.merge.build(input_shape)
+
+    def call(self, inputs: Any, valid: Any = None) -> Any:
+        """Attend among all steps.
+
+        Args:
+            inputs: (batch, steps, width).
+            valid: (batch, steps) bool, False at the steps that none may look at; None (default): no such.
+
+        Returns:
+            (batch, steps, width).
+        """
+        queries, keys, values = self._heads(inputs, 0)
+        allowed = None if valid is None else valid[:, None, None, :]  # (batch, heads, queries, keys)
+        if self.causal:
+            past = self._past(0, ops.shape(inputs)[1], ops.shape(inputs)[1])
+            allowed = past if allowed is None else ops.logical_and(allowed, past)
+        return self._merged(queries, keys, values, allowed)
+
+    def step(self, inputs: Any, cache: Cache, start: Any) -> tuple[Any, Cache]:
+        """Attend causally from the next steps to these and to those in the cache.
+
+        Args:
+            inputs: (batch, steps, width), the next steps.
+            cache: Keys and values, each (batch, context, heads, width / heads), known before `start`.
+            start: Position of the first of the next steps, an integer.
+
+        Returns:
+            (batch, steps, width), and the cache with these steps.
+        """
+        queries, keys, values = self._heads(inputs, start)
+        cached_keys = ops.slice_update(cache[0], (0, start, 0, 0), keys)
+        cached_values = ops.slice_update(cache[1], (0, start, 0, 0), values)
+        allowed = self._past(start, inputs.shape[1], cached_keys.shape[1])
+        return self._merged(queries, cached_keys, cached_values, allowed), (cached_keys, cached_values)
+
+    def empty_cache(self, batch: int, context: int) -> Cache:
+        """Return a cache of so many steps, none of them known."""
+        width = self.merge.units
+        empty = ops.zeros((batch, context, self.heads, width // self.heads), dtype=self.compute_dtype)
+        return empty, empty
+
+    def _heads(self, inputs: Any, start: Any) -> Any:
+        steps = ops.shape(inputs)[1]
+        projected = self.project(inputs)  # (batch, steps, 3 * width)
+        shape = (-1, steps, 3, self.heads, inputs.shape[-1] // self.heads)
+        queries, keys, values = ops.unstack(ops.reshape(projected, shape), 3, axis=2)
+        if self.rotary:
+            queries, keys = rotate(queries, start), rotate(keys, start)
+        return queries, keys, values  # each (batch, steps, heads, size)
+
+    def _past(self, start: Any, steps: Any, context: Any) -> Any:
+        return (ops.arange(context) <= start + ops.arange(steps)[:, None])[
+            None, None
+        ]  # (1, 1, steps, context)
+
+    def _merged(self, queries: Any, keys: Any, values: Any, allowed: Any) -> Any:
+        # Keras's own: its softmax is in float32, and what it masks is finite, so never NaN.
+        attended = ops.dot_product_attention(queries, keys, values, mask=allowed)
+        shape = (-1, ops.shape(queries)[1], self.merge.units)
+        return self.merge(ops.reshape(attended, shape))  # (batch, steps, width)
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"heads": self.heads, "rotary": self.rotary, "causal": self.causal}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="kexp")
+class TransformerBlock(keras.layers.Layer):
+    """Attention, then two dense layers, each on normalised inputs and added to them.
+
+    Normalising before and not after lets deep networks train without a warm-up (Xiong et al. 2020, "On
+    layer normalization in the Transformer architecture").
+
+    Args:
+        heads: Heads of the attention.
+        expansion: Units of the first dense layer, as a multiple of the width.
+        rotary: Whether the attention has rotary positions, default False.
+        causal: Whether a step sees only itself and those before it, default False.
+        activation: Between the dense layers, default "gelu".
+        dropout: Share of what is added that is dropped, default 0, below 1.
+        stochastic_depth: Share of samples for which nothing is added, default 0, below 1.
+
+    Example:
+        >>> TransformerBlock(heads=4, expansion=2)(keras.ops.ones((2, 10, 32))).shape
+        TensorShape([2, 10, 32])
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        expansion: int,
+        *,
+        rotary: bool = False,
+        causal: bool = False,
+        activation: str = "gelu",
+        dropout: float = 0.0,
+        stochastic_depth: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.heads, self.expansion, self.rotary, self.causal = heads, expansion, rotary, causal
+        self.activation, self.dropout, self.stochastic_depth = activation, dropout, stochastic_depth
+
+    def build(self, input_shape: Any) -> None:
+        width, policy = input_shape[-1], self.dtype_policy
+        self.attention_norm = layers.LayerNormalization(dtype=policy, name="attention_norm")
+        self.attention = SelfAttention(
+            self.heads, rotary=self.rotary, causal=self.causal, dtype=policy, name="attention"
+        )
+        self.dense_norm = layers.LayerNormalization(dtype=policy, name="dense_norm")
+        self.expand = layers.Dense(self.expansion * width, self.activation, dtype=policy, name="expand")
+        self.contract = layers.Dense(width, dtype=policy, name="contract")
+        for layer in (self.attention_norm, self.attention, self.dense_norm, self.expand):
+            layer.build(input_shape)
+        self.contract.build((*input_shape[:-1], self.expansion * width))
+        self.drops = [layers.Dropout(self.dropout, dtype=policy) for _ in range(2) if self.dropout]
+        self.skips = [
+            StochasticDepth(self.stochastic_depth, dtype=policy) for _ in range(2) if self.stochastic_depth
+        ]
+
+    def call(self, inputs: Any, valid: Any = None, training: bool = False) -> Any:
+        """Return (batch, steps, width) of the same shape; `valid` as for `SelfAttention`."""
+        attended = self.attention(self.attention_norm(inputs), valid=valid)
+        x = inputs + self._thinned(attended, 0, training)
+        return x + self._thinned(self._dense(x), 1, training)
+
+    def step(self, inputs: Any, cache: Cache, start: Any) -> tuple[Any, Cache]:
+        """Return what `call` does for the next steps, without training; see `SelfAttention.step`."""
+        inputs = ops.cast(inputs, self.compute_dtype)
+        attended, cache = self.attention.step(self.attention_norm(inputs), cache, start)
+        x = inputs + attended
+        return x + self._dense(x), cache
+
+    def _dense(self, x: Any) -> Any:
+        return self.contract(self.expand(self.dense_norm(x)))
+
+    def _thinned(self, branch: Any, number: int, training: bool) -> Any:
+        for layer in (*self.drops[number : number + 1], *self.skips[number : number + 1]):
+            branch = layer(branch, training=training)
+        return branch
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("heads", "expansion", "rotary", "causal", "activation", "dropout", "stochastic_depth")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="kexp")
+class SequencePooling(keras.layers.Layer):
+    """The mean of the steps, weighted by a learned softmax over them (Hassani et al. 2021, section 3.2).
+
+    Example:
+        >>> SequencePooling()(keras.ops.ones((2, 10, 32))).shape
+        TensorShape([2, 32])
+    """
+
+    def build(self, input_shape: Any) -> None:
+        # Without the paper's bias: the softmax takes it away.
+        self.score = layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
+        self.score.build(input_shape)
+
+    def call(self, inputs: Any, valid: Any = None) -> Any:
+        """Return (batch, width) of (batch, steps, width), the steps without those that are not valid."""
+        scores = ops.cast(self.score(inputs)[..., 0], "float32")  # (batch, steps)
+        if valid is not None:
+            scores = ops.where(valid, scores, -1e9)
+        shares = ops.cast(ops.softmax(scores), inputs.dtype)
+        return ops.matmul(shares[:, None], inputs)[:, 0]  # (batch, width)
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+        return (input_shape[0], input_shape[-1])
+
+
+def blocks(
+    x: Any, depth: int, *, valid: Any = None, dropout: float, stochastic_depth: float = 0.0, **options: Any
+) -> Any:
+    """Return `x` after dropout, so many blocks, and the normalisation that blocks of this kind end with.
+
+    Args:
+        x: (batch, steps, width).
+        depth: Number of blocks.
+        valid: (batch, steps) bool, or None (default).
+        dropout: Of the inputs and of each block.
+        stochastic_depth: Of the last block; it grows linearly over the blocks.
+        **options: Arguments of `TransformerBlock`.
+    """
+    x = drop(dropout)(x)
+    for number in range(depth):
+        skipped = stochastic_depth * (number + 1) / depth
+        block = TransformerBlock(dropout=dropout, stochastic_depth=skipped, name=f"block_{number}", **options)
+        x = block(x, valid=valid)
+    return layers.LayerNormalization(name="norm")(x)

@@ -1,0 +1,78 @@
+"""Everything that can be known about a run in seconds, before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kexp.preflight.cost import figures
+from kexp.preflight.data_checks import data_findings
+from kexp.preflight.findings import Figures, Finding, Preflight
+from kexp.preflight.learning_checks import learning_findings
+from kexp.run.dry_run import random_streams_kept
+from kexp.run.intercept import instead_of_training
+from kexp.run.training_setup import Training
+
+__all__ = ["Figures", "Finding", "Preflight", "check"]
+
+
+def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
+    """Look, within seconds, for what would make a run fail or its figures wrong, and estimate what it takes.
+
+    The checks, by the names of their findings, with what makes a problem of each:
+
+    - data: a label is outside 0..classes - 1; inputs or targets of training or validation are not finite.
+    - classes: one is missing in training. A warning: one is missing in validation; the largest has
+      more than 10 times the samples of the smallest.
+    - validation rows, test rows: more than 1 % of them (and more than three, and more than twice the
+      share of training rows that are repeated) are among the training rows, by hash. Fewer are a warning.
+    - loss (only when it fails): it cannot compare outputs and targets.
+    - outputs: logits where the loss takes probabilities, or the reverse.
+    - first loss: not finite, or above 10 ln(classes). A warning: off ln(classes) by more than a factor of
+      2; for regression, above twice the variance of the targets.
+    - gradients: none, or exactly zero on two batches, for a trainable weight.
+    - one batch: cannot be learnt by heart, that is, its loss does not fall by half within 200 steps, or
+      diverges. A warning: it can at another learning rate.
+
+    The steps are real ones, with the recipe's optimizer at a constant rate; all they change is put back,
+    and nothing is written. Test data is only hashed: no model sees it.
+
+    Args:
+        recipe: A recipe, or `kexp.fit`.
+        *args: Arguments of the recipe.
+        **kwargs: Keyword arguments of the recipe.
+
+    Returns:
+        The findings and figures; `ok` says whether there is no problem, and `print` shows it all.
+
+    Raises:
+        InputError: An argument does not fit.
+
+    Source:
+        Karpathy 2019, "A Recipe for Training Neural Networks", for the first loss and the one batch.
+
+    Example:
+        >>> import kexp
+        >>> model = kexp.models.mlp((8, 8, 1), 10, hidden=(32,), dtype="uint8")
+        >>> report = check(kexp.fit, model, kexp.data.load("digits"))
+        >>> report.ok, report["one batch"].status
+        (True, 'ok')
+    """
+    with random_streams_kept():
+        return instead_of_training(_preflight, recipe, *args, **kwargs)
+
+
+def _preflight(training: Training) -> Preflight:
+    findings = data_findings(training)
+    if findings[0].status == "problem":  # no step can be taken on such data
+        return Preflight(_title(training), tuple(findings))
+    findings += learning_findings(training)
+    measurable = all(finding.name != "loss" for finding in findings)
+    return Preflight(_title(training), tuple(findings), figures(training) if measurable else None)
+
+
+def _title(training: Training) -> str:
+    data = training.raw
+    parts = (("training", data.train), ("validation", data.validation), ("test", data.test))
+    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts if part is not None)
+    return f"{training.model.name} on {data.name}: {sizes} samples"

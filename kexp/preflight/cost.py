@@ -1,0 +1,135 @@
+"""What a run will take: parameters, memory, disk and time."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kexp.data import Split
+from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.preflight.findings import Figures
+from kexp.run.dry_run import sampled, trial
+from kexp.run.training_setup import Training, space_needed
+
+_SAMPLED_STEPS = 4
+_MEASURED_S = 0.2
+_SAMPLED = 16  # images
+_NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
+
+
+def figures(training: Training) -> Figures:
+    """Return the figures of a run, its time estimated from a few steps of its own; nothing is changed."""
+    expected = expectation(training)
+    weights = training.model.trainable_weights
+    return Figures(
+        parameters=training.model.count_params(),
+        trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
+        state_bytes=expected.state_bytes,
+        activation_bytes=_activation_bytes(training),
+        data_bytes=sum(_bytes(part) for part in (training.data.train, training.data.validation) if part),
+        disk_bytes=expected.disk_bytes,
+        step_s=expected.step_s,
+        epoch_s=expected.epoch_s,
+        run_s=expected.epoch_s * training.options["epochs"],
+        epochs=training.options["epochs"],
+    )
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a run will take of time and disk."""
+
+    step_s: float
+    epoch_s: float
+    disk_bytes: int
+    state_bytes: int
+
+
+def expectation(training: Training) -> Expectation:
+    """Return what a run will take, by a few steps of its own; nothing is changed."""
+    per_step = training.batch_size * training.options["accumulate"]
+    few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
+    with trial(few) as engine:
+        step_s = _step_s(engine, few, per_step)
+        epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
+        return Expectation(step_s, epoch_s, space_needed(engine), engine.state_bytes())
+
+
+def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
+    """Return the seconds of a step, after the first call, which compiles."""
+    samples = len(few.data.train)
+    rows = (np.arange(_SAMPLED_STEPS * per_step, dtype=np.int32) % samples).reshape(_SAMPLED_STEPS, per_step)
+    start = engine.read_state()
+    engine.run(rows[:1], few.batch_size)
+    taken, count, started_s = 0, 1, time.perf_counter()
+    while (spent_s := time.perf_counter() - started_s) < _MEASURED_S:
+        if taken:
+            count = int(np.clip(0.07 * taken / spent_s, 1, 100))
+        trouble = engine.run(np.resize(rows, (count, per_step)), few.batch_size)
+        taken += count if trouble is None else trouble.steps + 1
+        if trouble is not None:
+            engine.restore_state(start)
+    return spent_s / taken
+
+
+def _validation_s(engine: TensorFlowEngine, training: Training, few: Training) -> float:
+    if training.data.validation is None or few.data.validation is None:
+        return 0.0
+    if training.objective.task == "generation":
+        return _sampling_s(training)
+    engine.validate(few.batch_size)
+    started_s = time.perf_counter()
+    engine.validate(few.batch_size)
+    return (time.perf_counter() - started_s) * len(training.data.validation) / len(few.data.validation)
+
+
+def _sampling_s(training: Training) -> float:
+    """Return about how long the samples of an epoch take to draw; what measures them may not be there yet."""
+    quality = getattr(training.objective, "quality", None)
+    if quality is None:
+        return 0.0
+    training.model.sample(_SAMPLED)
+    started_s = time.perf_counter()
+    training.model.sample(_SAMPLED)
+    return (time.perf_counter() - started_s) * quality.samples / _SAMPLED
+
+
+def _activation_bytes(training: Training) -> int | None:
+    """Return the size of what the operations of a forward pass give for a batch."""
+    batch_size = training.batch_size
+
+    def described(array: Any) -> tf.TensorSpec:
+        # Objects are strings, which the host keeps.
+        dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+        return tf.TensorSpec((batch_size, *array.shape[1:]), dtype)
+
+    forward = tf.function(lambda batch: training.model(batch, training=True), autograph=False)
+    try:
+        graph = forward.get_concrete_function(
+            tf.nest.map_structure(described, training.data.train.inputs)
+        ).graph
+    except (ValueError, TypeError, RuntimeError):
+        return None
+    total = 0
+    for operation in graph.get_operations():
+        if operation.type not in _NO_NEW_MEMORY:
+            total += sum(_batch_bytes(tensor, batch_size) for tensor in operation.outputs)
+    return total
+
+
+def _batch_bytes(tensor: tf.Tensor, batch_size: int) -> int:
+    shape = tensor.shape
+    if not shape.is_fully_defined() or not shape.rank or shape[0] != batch_size or tensor.dtype.size is None:
+        return 0
+    return int(shape.num_elements()) * tensor.dtype.size
+
+
+def _bytes(split: Split) -> int:
+    inputs = split.inputs
+    columns = [inputs] if isinstance(inputs, np.ndarray) else list(inputs.values())
+    return sum(int(column.nbytes) for column in (*columns, split.targets))

@@ -1,0 +1,334 @@
+"""Checks of model, loss and optimizer on one batch: it starts sensibly, and can be learnt by heart."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import entr
+
+from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.preflight.findings import Finding, Status
+from kexp.run.dry_run import AT_A_CONSTANT_RATE, sampled, set_learning_rate, trial
+from kexp.run.result import raw_outputs
+from kexp.run.training_setup import Training, head
+from kexp.train.objectives import Crossentropy, Supervised
+from kexp.train.objectives.reconstruction import Reconstruction, Variational
+
+_CROSSENTROPIES = (
+    Crossentropy,
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.CategoricalCrossentropy,
+)
+_FACTOR = 2  # that the first loss may be off by
+_FAR = 10  # and from which on a start is hopeless
+_PROBING_RATE = 1.0  # any update that is not zero shows
+_BATCHES = 2
+_SCALES = 8
+_STEPS = 200
+_STEPS_PER_CALL = 10
+_SECONDS = 5.0
+_OTHER_RATES = (1e-3, 1e-2, 1e-1, 1e-4)
+_OTHER_STEPS = 100
+_OTHER_SECONDS = 2.0
+_NAMED = 4
+
+
+def learning_findings(training: Training) -> list[Finding]:
+    """Return what is found by forward passes and steps on a few batches; nothing is changed."""
+    few = replace(
+        sampled(training, _BATCHES * training.batch_size, training.options["seed"]),
+        augmentation=None,
+        sample_weight=None,
+    )
+    # What the augmentation mixes cannot be learnt by heart, and weights of classes move the first loss.
+    few = replace(few, data=replace(few.data, validation=None))
+    supervised = isinstance(few.objective, Supervised)
+    misfit = _misfit(few) if supervised else None
+    if misfit is not None:
+        return [misfit]
+    findings = [_outputs(few)] if supervised else []
+    if not few.model.trainable_weights:
+        return [*findings, Finding("gradients", "problem", "no weight of the model is trainable.")]
+    with trial(few, **AT_A_CONSTANT_RATE, weight_decay=0.0, class_weight=None) as engine:
+        start = engine.read_state()
+        losses, stuck = _probed(engine, few, start)
+        engine.restore_state(start)
+        findings += [_first_loss(few, losses), _gradients(few, stuck)]
+        # Against another player, or with noise that is new at each step, nothing is learnt by heart.
+        if few.objective.task != "generation":
+            findings.append(_one_batch(engine, few, start))
+    return findings
+
+
+def _loss_function(few: Training) -> Any:
+    """Return the loss of targets and outputs, None where there is none."""
+    return few.objective.loss if isinstance(few.objective, Supervised) else None
+
+
+def _misfit(few: Training) -> Finding | None:
+    """Return why the loss cannot be computed, or None."""
+    data = head(few.data.train, 8)
+    outputs = raw_outputs(few.model, data.inputs, 8)
+    try:
+        losses = _loss_function(few)(tf.constant(data.targets), tf.constant(outputs, tf.float32))
+        shape = tuple(losses.shape)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        return Finding(
+            "loss",
+            "problem",
+            f"the loss cannot compare targets {_described(data.targets)} with outputs {_described(outputs)}: "
+            f"{reason}.",
+        )
+    if not shape or shape[0] != len(data.targets):
+        return Finding("loss", "problem", f"the loss must have a number for each sample; it gives {shape}.")
+    return None
+
+
+def _described(array: np.ndarray) -> str:
+    return f"(batch{''.join(f', {axis}' for axis in array.shape[1:])}) {array.dtype}"
+
+
+def _outputs(few: Training) -> Finding:
+    """Compare what the model gives with what the loss takes: logits or probabilities."""
+    outputs = raw_outputs(few.model, head(few.data.train, 8).inputs, 8)
+    shape = f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
+    if few.objective.task == "regression":
+        return Finding("outputs", "ok", f"{shape} numbers for the targets.")
+    # Only a model that was made of layers has its outputs surely from the last one.
+    activation = _last_activation(few.model) if ((outputs >= 0) & (outputs <= 1)).all() else ""
+    probabilities = not few.objective.from_logits or activation in ("softmax", "sigmoid")
+    given = "probabilities" if probabilities else "logits"
+    takes_logits = _takes_logits(_loss_function(few))
+    if takes_logits is None or takes_logits != probabilities:
+        taken = "" if takes_logits is None else ", as the loss takes them"
+        return Finding("outputs", "ok", f"{shape} {given}{taken}.")
+    if probabilities:
+        told = f" ({activation})" if activation in ("softmax", "sigmoid") else ""
+        repair = "leave the model's last activation out, or give the loss from_logits=False"
+        return Finding(
+            "outputs", "problem", f"the model gives probabilities{told}, the loss takes logits; {repair}."
+        )
+    repair = "give the loss from_logits=True, or the model a softmax as its last activation"
+    return Finding("outputs", "problem", f"the model gives logits, the loss takes probabilities; {repair}.")
+
+
+def _takes_logits(loss: Any) -> bool | None:
+    """Return whether a loss takes logits, or None for one that does not say."""
+    if isinstance(loss, keras.losses.Loss):
+        known = getattr(loss, "from_logits", None)
+        if known is None:
+            known = getattr(loss, "_fn_kwargs", {}).get("from_logits")
+        return None if known is None else bool(known)
+    parameter = inspect.signature(loss).parameters.get("from_logits") if callable(loss) else None
+    return None if parameter is None else bool(parameter.default)
+
+
+def _last_activation(model: Any) -> str:
+    """Return the name of the function that the outputs come from, or nothing."""
+    layers = getattr(model, "layers", None)
+    if layers:
+        return _last_activation(layers[-1])
+    if isinstance(model, keras.layers.Softmax):
+        return "softmax"
+    return getattr(getattr(model, "activation", None), "__name__", "")
+
+
+def _probed(
+    engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray]
+) -> tuple[list[float], list[str]]:
+    """Return the first loss of each batch, and the weights that no step from there would move."""
+    weights = few.model.trainable_weights
+    before = [np.copy(weight.numpy()) for weight in weights]
+    moved = [False] * len(weights)
+    losses = []
+    for row in _batches(few):
+        engine.restore_state(start)
+        set_learning_rate(engine, _PROBING_RATE)
+        turns = max(player.every for player in engine.players)
+        losses.append(_loss(engine, row[None].repeat(turns, axis=0), few.batch_size))
+        for _ in range(_SCALES if few.options["precision"] == "float16" else 0):
+            if any(_differ(before, weights)):
+                break
+            _loss(engine, row[None], few.batch_size)  # it was left out, and the scale of the loss halved
+        moved = [already or moves for already, moves in zip(moved, _differ(before, weights), strict=True)]
+    return losses, [weight.path for weight, has_moved in zip(weights, moved, strict=True) if not has_moved]
+
+
+def _differ(before: list[np.ndarray], weights: list[Any]) -> list[bool]:
+    return [not np.array_equal(old, weight.numpy()) for old, weight in zip(before, weights, strict=True)]
+
+
+def _batches(few: Training) -> Iterator[np.ndarray]:
+    samples, size = len(few.data.train), few.batch_size
+    for number in range(_BATCHES):
+        yield (np.arange(number * size, (number + 1) * size) % samples).astype(np.int32)
+
+
+def _loss(engine: TensorFlowEngine, rows: np.ndarray, batch_size: int) -> float:
+    """Return the mean loss of so many steps; NaN or infinity when one of them went wrong."""
+    engine.reset_metrics()
+    trouble = engine.run(rows, batch_size)
+    if trouble is not None:
+        return trouble.loss if not np.isfinite(trouble.loss) else float("nan")
+    return engine.measured()["loss"]
+
+
+def _first_loss(few: Training, losses: list[float]) -> Finding:
+    penalty = _penalty(few)
+    loss = float(np.mean(losses)) - penalty
+    if not np.isfinite(loss):
+        return Finding("first loss", "problem", "it, or its gradient, is not finite on the first batches.")
+    less = f" (and {penalty:.4g} of penalties)" if penalty > 0.001 * abs(loss) else ""
+    if isinstance(_loss_function(few), _CROSSENTROPIES):
+        return _first_crossentropy(few, loss, less)
+    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
+        return _first_squared_error(few, loss, less)
+    return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
+
+
+def _penalty(few: Training) -> float:
+    if not isinstance(few.objective, Supervised | Reconstruction):  # what the model adds is part of the loss
+        return 0.0
+    raw_outputs(few.model, head(few.data.train, few.batch_size).inputs, few.batch_size)
+    return float(sum(few.model.losses))
+
+
+def _first_crossentropy(few: Training, loss: float, less: str) -> Finding:
+    classes = few.data.spec.outputs
+    expected = float(np.log(classes))
+    text = f"{loss:.4g}{less}; ln {classes} = {expected:.4g} if nothing is known"
+    if expected / _FACTOR <= loss <= _FACTOR * expected:
+        return Finding("first loss", "ok", f"{text}.")
+    if loss < expected:
+        return Finding("first loss", "warning", f"{text}: the model knows the answers already.")
+    advice = "scale the inputs, or the initial weights of the last layer, down"
+    status: Status = "problem" if loss > _FAR * expected else "warning"
+    return Finding("first loss", status, f"{text}, more than {_FACTOR} times that: {advice}.")
+
+
+def _first_squared_error(few: Training, loss: float, less: str) -> Finding:
+    targets = few.raw.train.targets
+    variance = float(targets.var(axis=0).mean())
+    text = (
+        f"{loss:.4g}{less}; the variance of the targets, which is what their mean scores, is {variance:.4g}"
+    )
+    if loss <= _FACTOR * variance:
+        return Finding("first loss", "ok", f"{text}.")
+    mean, deviation = float(targets.mean()), float(targets.std())
+    advice = f"have the model start at the mean {mean:.4g}, and its outputs spread by {deviation:.4g}"
+    return Finding("first loss", "warning", f"{text}, more than {_FACTOR} times that: {advice}.")
+
+
+def _gradients(few: Training, stuck: list[str]) -> Finding:
+    count = len(few.model.trainable_weights)
+    if not stuck:
+        return Finding("gradients", "ok", f"reach all {count} trainable weights.")
+    shown = ", ".join(stuck[:_NAMED]) + (f" and {len(stuck) - _NAMED} more" if len(stuck) > _NAMED else "")
+    return Finding(
+        "gradients",
+        "problem",
+        f"none, or exactly zero, on {_BATCHES} batches for {len(stuck)} of {count} trainable weights: "
+        f"{shown}; the loss does not depend on them, or their activation is dead.",
+    )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """Learning one batch by heart, at one rate."""
+
+    first: float
+    last: float
+    steps: int
+    learnt: bool
+    in_time: bool
+
+    @property
+    def diverged(self) -> bool:
+        return not np.isfinite(self.last) or self.last > self.first + 0.5 * abs(self.first)
+
+    def __str__(self) -> str:
+        return f"loss from {self.first:.4g} to {self.last:.4g} in {self.steps} steps"
+
+
+def _one_batch(engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray]) -> Finding:
+    options = few.options
+    rate = options["learning_rate"]
+    attempt = _attempt(engine, few, rate, _STEPS, _SECONDS)
+    if attempt.learnt:
+        return Finding("one batch", "ok", f"is learnt by heart: {attempt}.")
+    if not attempt.in_time and not attempt.diverged:
+        return Finding(
+            "one batch", "warning", f"{attempt}, which is all that {_SECONDS:.0f} s were enough for."
+        )
+    better = _rate_that_learns(engine, few, start, rate)
+    if better is None:
+        return Finding("one batch", "problem", f"cannot be learnt by heart at any rate tried: {attempt}.")
+    advice = f"learning_rate={better:g} learns the batch by heart"
+    if not attempt.diverged:
+        return Finding("one batch", "warning", f"learning_rate={rate:g} learns little: {attempt}; {advice}.")
+    text = f"learning_rate={rate:g} diverges: {attempt}; {advice}"
+    if options["warmup"] or options["schedule"] == "one_cycle":
+        return Finding("one batch", "warning", f"{text}, but the schedule begins lower.")
+    return Finding("one batch", "problem", f"{text}.")
+
+
+def _rate_that_learns(
+    engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray], rate: float
+) -> float | None:
+    for other in _OTHER_RATES:
+        if not 0.5 < other / rate < 2:
+            engine.restore_state(start)
+            if _attempt(engine, few, other, _OTHER_STEPS, _OTHER_SECONDS).learnt:
+                return other
+    return None
+
+
+def _attempt(engine: TensorFlowEngine, few: Training, rate: float, steps: int, seconds: float) -> _Attempt:
+    """Train on one batch until half of the loss that can go is gone, or steps or time are used up."""
+    set_learning_rate(engine, rate)
+    row = next(_batches(few))[None]
+    first = last = _loss(engine, row, few.batch_size)
+    goal = _halved(few, first)
+    started_s, taken, learnt = time.perf_counter(), 1, False
+    while taken < steps and time.perf_counter() - started_s < seconds and np.isfinite(last) and not learnt:
+        # One step per call while calls are slow, so that the limit holds.
+        count = _STEPS_PER_CALL if (time.perf_counter() - started_s) / taken < 0.05 else 1
+        last = _loss(engine, row.repeat(count, axis=0), few.batch_size)
+        taken += count
+        learnt = bool(last < goal)
+    in_time = taken >= steps or learnt
+    return _Attempt(first, last, taken, learnt, in_time)
+
+
+def _halved(few: Training, first: float) -> float:
+    """Return the loss at which half of what can go is gone."""
+    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
+        # A model that only learns the mean has learnt nothing of the batch.
+        batch = few.data.train.targets[: few.batch_size]
+        return 0.5 * min(first, float(batch.var(axis=0).mean()) or first)
+    return first - 0.5 * abs(first - _least_loss(few))
+
+
+def _least_loss(few: Training) -> float:
+    """Return what is left of the loss when everything is known: the entropy of smoothed labels or of grey."""
+    if isinstance(few.objective, Reconstruction | Variational) and few.objective.error == "cross_entropy":
+        inputs = head(few.data.train, few.batch_size).inputs
+        assert isinstance(inputs, np.ndarray)
+        shares = inputs / (255.0 if inputs.dtype == np.uint8 else 1.0)
+        numbers = math.prod(inputs.shape[1:]) if isinstance(few.objective, Variational) else 1
+        return numbers * float(np.mean(entr(shares) + entr(1 - shares)))
+    smoothing, classes = few.options["label_smoothing"], few.data.spec.outputs
+    if not smoothing or not isinstance(_loss_function(few), Crossentropy):
+        return 0.0
+    rest = smoothing / classes
+    main = 1 - smoothing + rest
+    return float(-main * np.log(main) - (classes - 1) * rest * np.log(rest))

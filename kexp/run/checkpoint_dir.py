@@ -1,0 +1,109 @@
+"""Where the state of a run is kept, and whether what is there is the state of this run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kexp.core.errors import InputError
+from kexp.run.folder import RunFolder, changes, check_usable
+from kexp.train.checkpoint.storage import is_remote, storage
+
+_WHOSE = "run.json"
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """The folder of the checkpoints: the run folder's own, or one that was asked for.
+
+    Attributes:
+        path: The folder; a string if it has a scheme.
+        asked: As it is recorded, so that another process finds it; None for the run folder's own.
+    """
+
+    path: Path | str
+    asked: str | None
+
+    @classmethod
+    def choose(cls, checkpoint_dir: str | None, run_dir: Path) -> StateFolder:
+        """Return the folder for the state of a run without writing anything yet.
+
+        Raises:
+            InputError: The path cannot be used or reached, or holds something else than checkpoints.
+        """
+        if checkpoint_dir is None:
+            return cls(run_dir / "checkpoints", None)
+        if is_remote(checkpoint_dir):
+            folder = cls(checkpoint_dir, checkpoint_dir)
+        else:
+            path = Path(checkpoint_dir).expanduser().absolute()
+            check_usable("checkpoint_dir", path)
+            folder = cls(path, str(path))
+        folder._check_holds_nothing_else()
+        return folder
+
+    def check_same_run(self, run: RunFolder, environment: dict[str, Any]) -> None:
+        """Refuse to go on from the checkpoints of another run, or without those that this one has.
+
+        Args:
+            run: The run folder.
+            environment: What is recorded in it as env.json.
+
+        Raises:
+            InputError: The run in the folder keeps its checkpoints elsewhere, or those here are of a run
+                with another config, but for the epochs, of which there may be more now, or on other data.
+        """
+        run.check_same_place(self.asked)
+        recorded = self._recorded()
+        if recorded is None:
+            return
+        differences = changes(recorded, run.config)
+        if differences:
+            raise InputError(
+                f"checkpoint_dir {self.path} holds checkpoints of a run with other arguments: "
+                f"{'; '.join(differences)}. Repeat its arguments or give another checkpoint_dir."
+            )
+        if recorded["data"] != environment["data"]:
+            raise InputError(
+                f"checkpoint_dir {self.path} holds checkpoints of a run on other data than "
+                f"{environment['data']['name']} has now; give another checkpoint_dir."
+            )
+
+    def create(self, run: RunFolder, environment: dict[str, Any]) -> None:
+        """Make the folder and record whose state it holds; the run folder makes its own.
+
+        Raises:
+            InputError: It cannot be written to.
+        """
+        whose = {**run.config, "data": environment["data"]}
+        if self.asked is None or self._recorded() == whose:
+            return
+        try:
+            storage(self.path).create()
+            storage(self.path).write_json(_WHOSE, whose)
+        except (ConnectionError, FileNotFoundError) as error:
+            raise self._out_of_reach("written to", error) from error
+
+    def _recorded(self) -> dict[str, Any] | None:
+        if self.asked is None or not storage(self.path).names(_WHOSE):
+            return None
+        return dict(storage(self.path).read_json(_WHOSE))
+
+    def _check_holds_nothing_else(self) -> None:
+        try:
+            names = storage(self.path).names("*")
+        except (ConnectionError, FileNotFoundError) as error:
+            raise self._out_of_reach("reached", error) from error
+        # A kill in the middle of the very first write leaves no more than a torn file.
+        if _WHOSE not in names and any(not name.startswith(".run.") for name in names):
+            raise InputError(
+                f"checkpoint_dir {self.path} holds files that are not checkpoints of a run of kexp's; "
+                "give an empty or new folder."
+            )
+
+    def _out_of_reach(self, done: str, error: OSError) -> InputError:
+        return InputError(
+            f"checkpoint_dir must be a folder that can be {done}; {self.path} cannot be "
+            f"({' '.join(str(error).split())}), so give another path."
+        )

@@ -1,0 +1,159 @@
+"""What is checked of a model, its data and options before a run begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.core.errors import InputError
+from kexp.core.options import TrainOptions
+from kexp.data import Data, Stream
+from kexp.engine.tensorflow.workers import Workers
+from kexp.run.predictions import output_shape
+from kexp.train.objectives import Objective
+
+_STRATEGIES = {
+    "mirrored": tf.distribute.MirroredStrategy,
+    "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
+    "tpu": tf.distribute.TPUStrategy,
+}
+
+
+def check_stream(
+    train: Stream, options: TrainOptions, preprocessing: Any, sample_weight: Any, batch_size: int
+) -> None:
+    """Refuse what a stream cannot have."""
+    given = {
+        "preprocessing": preprocessing is not None,
+        "sample_weight": sample_weight is not None,
+        "batch_size='auto'": options["batch_size"] == "auto",
+    }
+    for name, present in given.items():
+        if present:
+            raise InputError(f"{name} is for data in memory; do it in the dataset of the stream instead.")
+    per_step = batch_size * options["accumulate"]
+    if per_step > len(train):
+        raise InputError(
+            f"epoch_samples must be at least the {per_step} samples of a step; received {len(train)}."
+        )
+
+
+def check_model(model: keras.Model, options: TrainOptions) -> None:
+    """Refuse a model that this run's step could not train."""
+    if type(model).train_step is not keras.Model.train_step:
+        raise InputError(
+            f"model {model.name} overrides train_step, which kexp's own step would not call; "
+            "give a model without it, and its loss as the argument loss."
+        )
+    wanted = options["precision"]
+    if (
+        wanted != "float32"
+        and model.layers
+        and not any(layer.compute_dtype == wanted for layer in model.layers)
+    ):
+        raise InputError(
+            f"precision must be that of the model, which does not compute in {wanted}; build it with "
+            f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
+        )
+    strategy, asked = tf.distribute.get_strategy(), options["strategy"]
+    elsewhere = asked in _STRATEGIES and not isinstance(strategy, _STRATEGIES[asked])
+    if elsewhere or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
+        name = asked if elsewhere else "mirrored"
+        raise InputError(
+            "model must be built in the scope of the strategy that it is trained with; build it and call fit "
+            f"inside `with kexp.scope({name!r}):`, as recipes do."
+        )
+
+
+def check_replicas(options: TrainOptions) -> None:
+    """Refuse what several replicas, or the processes that they are in, cannot have."""
+    if options["batch_size"] == "auto" and (Workers().count > 1 or options["scale_by_replicas"]):
+        raise InputError(
+            "batch_size must be a number for several workers, of which one may run out of memory alone, and "
+            "for scale_by_replicas; received 'auto'."
+        )
+
+
+def check_texts(data: Data, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
+    """Check what only some kinds of targets can have."""
+    task = data.spec.task
+    if (task == "text") != (target_preprocessing is not None):
+        wanted = "a model from texts to tokens" if task == "text" else "None"
+        raise InputError(
+            f"target_preprocessing must be {wanted} for the targets of {data.name}, which are for {task}; "
+            f"{'make it with kexp.models.tokenizer' if task == 'text' else 'leave it out'}."
+        )
+    if augmentation and task in ("segmentation", "text"):
+        raise InputError(
+            f"augmentation must be () for {task}, where it would have to change the targets alike; leave it "
+            "out."
+        )
+
+
+def check_answers(data: Data, answers: keras.Model | None, scores: Mapping[str, Any]) -> None:
+    """Check that there is an answering model where one is needed."""
+    if data.spec.task == "text" and answers is None:
+        raise InputError(
+            "answers must be a model from texts to answers where the targets are texts; make it with "
+            "kexp.models.transcriber or kexp.models.LanguageModel."
+        )
+    if scores and answers is None:
+        raise InputError(
+            f"scores need answers, the model that {', '.join(scores)} are measured by; give it, or leave "
+            "them out."
+        )
+
+
+def check_objective(
+    objective: Objective, model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
+) -> None:
+    """Check an objective of the user's against everything else."""
+    if not isinstance(objective, Objective):
+        raise InputError(
+            f"objective must be one of kexp.objectives, such as kexp.objectives.reconstruction(); received "
+            f"{objective!r}."
+        )
+    if loss is not None or metrics is not None:
+        raise InputError("loss and metrics are parts of the objective; give that, or them, but not both.")
+    for name, unused in (("label_smoothing", 0.0), ("class_weight", None)):
+        if options[name] != unused:  # type: ignore[literal-required]
+            raise InputError(f"{name} is for models that are trained to give labels; leave it out.")
+    if isinstance(data.train, Stream) and len(objective.players(model)) > 1:
+        raise InputError("data of an objective with several players must be in memory, not a stream.")
+    objective.check(model, data)
+
+
+def checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:
+    """Return the weights of the samples as float32, checked."""
+    if weights is None:
+        return None
+    if options["class_weight"] is not None:
+        raise InputError("sample_weight and class_weight exclude each other; give one of them.")
+    weights = np.asarray(weights, np.float32)
+    if weights.shape != (len(data.train),) or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise InputError(
+            f"sample_weight must be {len(data.train)} finite numbers of 0 or more, one for each training "
+            f"sample; received shape {weights.shape}."
+        )
+    return weights
+
+
+def check_outputs(model: keras.Model, data: Data, received: tuple[int, ...]) -> None:
+    """Check the shape of one sample's outputs."""
+    spec, targets = data.spec, data.train.targets
+    wanted = output_shape(spec)
+    what = f"for the data's {spec.outputs} {'targets' if spec.task == 'regression' else 'classes'}"
+    if spec.task == "text":
+        largest = int(targets.max())
+        if received[:-1] == targets.shape[1:] and received[-1] > largest:
+            return
+        wanted, what = (*targets.shape[1:], largest + 1), "or more, a logit for each token"
+    if received != wanted:
+        raise InputError(
+            f"model {model.name} must give outputs of shape (batch, {', '.join(map(str, wanted))}) {what}; "
+            f"received (batch, {', '.join(map(str, received))}), so change its last layer."
+        )

@@ -1,0 +1,319 @@
+"""All that a run trains with: model, data, objective and options, checked against one another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.core.errors import InputError
+from kexp.core.options import DEFAULTS, TrainOptions
+from kexp.data import Data, Split, Stream
+from kexp.engine.tensorflow.batch_augmentation import Augmentation
+from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.tensorflow.input_pipeline import ArrayFeed, Feed, StreamFeed
+from kexp.engine.tensorflow.length_buckets import Buckets
+from kexp.engine.tensorflow.replicas import Replicas
+from kexp.run.fit_checks import (
+    check_answers,
+    check_model,
+    check_objective,
+    check_outputs,
+    check_replicas,
+    check_stream,
+    check_texts,
+    checked_weights,
+)
+from kexp.run.preprocess_dataset import preprocessed, teacher_forced
+from kexp.run.recipe import current_call
+from kexp.run.result import raw_outputs
+from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
+from kexp.train.objectives import Objective, Player, gives_logits, supervised
+from kexp.train.optimizers import optimizer_for
+
+_FAST_DEV_BATCHES = 3
+
+Score = Callable[[Split, Any], float | Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `fit` trains with.
+
+    Attributes:
+        model: What is trained, built.
+        preprocessing: What stands before it, applied already.
+        raw: The data as it was loaded, after `fast_dev_run` or `overfit_batches` shortened it.
+        data: The data as the model takes it.
+        objective: What a step minimises.
+        options: Complete options; `batch_size` may be "auto".
+        batch_size: Samples per forward pass, to begin with.
+        callbacks: The user's, and those that the options ask for.
+        augmentation: Changes training batches, or None.
+        sample_weight: (training samples,) weights of the loss, or None.
+        answers: What is recorded in place of preprocessing and model, or None.
+        scores: Figures of what it answers, by name.
+    """
+
+    model: keras.Model
+    preprocessing: keras.Model | None
+    raw: Data
+    data: Data
+    objective: Objective
+    options: TrainOptions
+    batch_size: int
+    callbacks: tuple[keras.callbacks.Callback, ...]
+    augmentation: Augmentation | None
+    sample_weight: np.ndarray | None
+    answers: keras.Model | None
+    scores: Mapping[str, Score]
+
+    @property
+    def epoch_samples(self) -> int:
+        """Samples that an epoch takes: all of those in memory, of a stream a whole number of steps."""
+        samples, per_step = len(self.data.train), self.batch_size * self.options["accumulate"]
+        return samples // per_step * per_step if isinstance(self.data.train, Stream) else samples
+
+    @property
+    def batch(self) -> dict[str, int]:
+        """Samples of a batch, all together and on one replica, and how many batches make a step."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return {
+            "global_batch": self.batch_size,
+            "replicas": replicas,
+            "per_replica_batch": -(-self.batch_size // replicas),
+            "accumulate": self.options["accumulate"],
+            "samples_per_step": self.batch_size * self.options["accumulate"],
+        }
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-self.epoch_samples // (self.batch_size * self.options["accumulate"]))
+
+    def engine(self) -> TensorFlowEngine:
+        """Return the engine that takes the steps; the model gets its optimizer."""
+        players = self.objective.players(self.model)
+        optimizers = [self._optimizer(player, last=player == players[-1]) for player in players]
+        # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
+        self.model.optimizer = optimizers[-1]
+        return TensorFlowEngine(
+            self.model,
+            self.objective,
+            optimizers,
+            self._feed(),
+            self.data.validation,
+            self.options,
+            augmentation=self.augmentation,
+            class_weights=_class_weights(self.options, self.data),
+        )
+
+    def _optimizer(self, player: Player, *, last: bool) -> keras.optimizers.Optimizer:
+        options = {
+            **self.options,
+            "learning_rate": self.options["learning_rate"] * player.learning_rate,
+            # Weights that nothing is answered with need no average.
+            "ema": self.options["ema"] if last else None,
+        }
+        steps = self.options["epochs"] * self.steps_per_epoch // player.every
+        return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
+
+    def _feed(self) -> Feed:
+        train = self.data.train
+        if isinstance(train, Stream):
+            return StreamFeed(train, self.batch_size)
+        buckets = None if Replicas().static else Buckets.of(self.model, train, self.objective.task)
+        return ArrayFeed(train, self.sample_weight, buckets)
+
+
+def space_needed(engine: TensorFlowEngine) -> int:
+    """Return about how many bytes a run folder will take."""
+    # Two checkpoints with the best weights in each, a third while it is written, and the model.
+    return 4 * engine.state_bytes() + 2_000_000
+
+
+def prepare(
+    model: keras.Model,
+    data: Data,
+    options: TrainOptions,
+    *,
+    objective: Objective | None,
+    preprocessing: keras.Model | None,
+    target_preprocessing: keras.Model | None,
+    loss: Any,
+    metrics: Sequence[keras.metrics.Metric] | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    augmentation: Sequence[keras.layers.Layer],
+    sample_weight: np.ndarray | None,
+    answers: keras.Model | None,
+    scores: Mapping[str, Score],
+) -> Training:
+    """Check what `kexp.fit` was given and return what to train with.
+
+    Raises:
+        InputError: Model, data and options do not fit each other.
+    """
+    options = _scaled(options)
+    batch_size = _batch_size(options, data)
+    if isinstance(data.train, Stream):
+        check_stream(data.train, options, preprocessing, sample_weight, batch_size)
+    check_model(model, options)
+    check_replicas(options)
+    check_texts(data, target_preprocessing, augmentation)
+    check_answers(data, answers, scores)
+    sample_weight = checked_weights(sample_weight, options, data)
+    data, options = _shortened(data, options, batch_size)
+    if sample_weight is not None:
+        sample_weight = sample_weight[: len(data.train)]
+    if target_preprocessing is not None:
+        ready = teacher_forced(data, preprocessing, target_preprocessing)
+    else:
+        ready = data if preprocessing is None else preprocessed(data, preprocessing)
+    if objective is None:
+        objective, ready = _supervised(model, ready, options, loss, metrics)
+    else:
+        check_objective(objective, model, ready, options, loss, metrics)
+        answers = objective.answers(model, preprocessing) if answers is None else answers
+        data = replace(data, spec=replace(data.spec, task=objective.task))
+    _tell_directions(callbacks, objective)
+    return Training(
+        model=model,
+        preprocessing=preprocessing,
+        raw=data,
+        data=ready,
+        objective=objective,
+        options=options,
+        batch_size=batch_size,
+        callbacks=(*callbacks, *_callbacks_for(options, ready, objective)),
+        augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
+        sample_weight=sample_weight,
+        answers=answers,
+        scores=scores,
+    )
+
+
+def _scaled(options: TrainOptions) -> TrainOptions:
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if not options["scale_by_replicas"] or options["batch_size"] == "auto":
+        return options
+    return {
+        **options,
+        "batch_size": options["batch_size"] * replicas,
+        "learning_rate": options["learning_rate"] * replicas,
+    }
+
+
+def _supervised(
+    model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
+) -> tuple[Objective, Data]:
+    """Return the objective of the data's task, and the data with what the model gives in their spec."""
+    outputs = _first_outputs(model, data)
+    objective = supervised(
+        data.spec,
+        from_logits=gives_logits(outputs, data.spec),
+        loss=loss,
+        metrics=metrics,
+        label_smoothing=options["label_smoothing"],
+    )
+    return objective, replace(data, spec=replace(data.spec, outputs=outputs.shape[-1]))
+
+
+def _batch_size(options: TrainOptions, data: Data) -> int:
+    asked = options["batch_size"]
+    if asked == "auto":
+        call = current_call()
+        own = DEFAULTS["batch_size"] if call is None else call.default_batch_size
+        return min(int(own), len(data.train))
+    if asked > len(data.train):
+        raise InputError(
+            f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "
+            f"received {asked}."
+        )
+    return int(asked)
+
+
+def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
+    asked = options["class_weight"]
+    if asked is None:
+        return None
+    if data.spec.task != "classification":
+        raise InputError(
+            f"class_weight is for classification; {data.name} is for {data.spec.task}, so leave it out."
+        )
+    if asked == "balanced":
+        counts = np.bincount(data.train.targets, minlength=data.spec.outputs)
+        return (counts.sum() / (np.maximum(counts, 1) * len(counts))).astype(np.float32)
+    if len(asked) != data.spec.outputs:
+        raise InputError(
+            f"class_weight must have a weight for each of the {data.spec.outputs} classes of {data.name}; "
+            f"received {len(asked)}."
+        )
+    return np.asarray(asked, np.float32)
+
+
+def _callbacks_for(options: TrainOptions, data: Data, objective: Objective) -> list[keras.callbacks.Callback]:
+    callbacks: list[keras.callbacks.Callback] = []
+    makes_samples = objective.task == "generation"
+    if options["schedule"] == "plateau":
+        # The loss of a model that makes samples says little or nothing of them.
+        callbacks.append(Plateau(objective.monitor, mode="min") if makes_samples else Plateau())
+    if options["ema"] is not None:
+        callbacks.append(ExponentialAverage())
+    if options["swa"] is not None:
+        start = round(options["swa"] * options["epochs"])
+        # Of a stream, the sample in memory says too little about the statistics of batch normalisation, and
+        # what makes images does not take any.
+        unknown = isinstance(data.train, Stream) or makes_samples
+        inputs = None if unknown else data.train.inputs
+        callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
+    return callbacks
+
+
+def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
+    """Set whether a figure should rise or fall in callbacks of Keras that would ask a compiled model."""
+    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
+    for callback in callbacks:
+        figure = str(getattr(callback, "monitor", "")).removeprefix("val_")
+        if getattr(callback, "mode", None) == "auto" and directions.get(figure):
+            callback.mode = "max" if directions[figure] == "up" else "min"
+
+
+def _shortened(data: Data, options: TrainOptions, batch_size: int) -> tuple[Data, TrainOptions]:
+    per_step = batch_size * options["accumulate"]
+    if options["fast_dev_run"]:
+        first = [part and head(part, _FAST_DEV_BATCHES * per_step) for part in (data.validation, data.test)]
+        train = head(data.train, _FAST_DEV_BATCHES * per_step)
+        return replace(data, train=train, validation=first[0], test=first[1]), {**options, "epochs": 1}
+    if options["overfit_batches"]:
+        train = head(data.train, options["overfit_batches"] * per_step)
+        # The best epoch is then the one that knows them best.
+        return replace(data, train=train, validation=train), options
+    return data, options
+
+
+def head(split: Split, samples: int) -> Split:
+    """Return the first samples of a part."""
+    inputs = split.inputs
+    if isinstance(inputs, np.ndarray):
+        return Split(inputs[:samples], split.targets[:samples])
+    return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
+
+
+def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
+    """Return what the model gives for a few samples, which also builds it if it is not built."""
+    try:
+        outputs = raw_outputs(model, head(data.train, 8).inputs, 8)
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+        # Of what Keras says of an operation, the line in bold has the reason.
+        bold = re.search(r"\x1b\[1m(?:\{\{.*?\}\} *)?(.*?)(?:\[Op:\w*\].*)?\x1b\[0m", str(error))
+        reason = (bold[1] if bold else str(error)).strip().partition("\n")[0].rstrip(". ")
+        raise InputError(
+            f"model {model.name} cannot take the inputs of {data.name}, {data.spec.input_shape} "
+            f"{data.spec.dtype} each: {reason}."
+        ) from error
+    check_outputs(model, data, outputs.shape[1:])
+    return outputs
