@@ -56,7 +56,7 @@ def cnn_series(
         activation=activation,
         normalization=normalization,
         dropout=dropout,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(
         model, dataset, preprocessing=kexp.models.series_preprocessing(dataset.train.inputs), **train

@@ -65,7 +65,7 @@ def lstm_forecast(
         cell=cell,
         units=units,
         dropout=dropout,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     baselines = {
         "naive": kexp.metrics.naive_forecast(horizon),

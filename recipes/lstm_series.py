@@ -59,7 +59,7 @@ def lstm_series(
         bidirectional=bidirectional,
         head=head,
         dropout=dropout,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(
         model, dataset, preprocessing=kexp.models.series_preprocessing(dataset.train.inputs), **train

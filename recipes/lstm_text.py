@@ -70,6 +70,6 @@ def lstm_text(
         dropout=dropout,
         vocabulary=kexp.models.vocabulary_size(preprocessing),
         embedding=embedding,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -61,6 +61,6 @@ def mlp_tabular(
         activation=activation,
         normalization=normalization,
         dropout=dropout,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -50,7 +50,7 @@ def transformer_series(
         expansion=expansion,
         positions=positions,
         dropout=dropout,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(
         model, dataset, preprocessing=kexp.models.series_preprocessing(dataset.train.inputs), **train

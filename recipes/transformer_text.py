@@ -72,6 +72,6 @@ def transformer_text(
         positions=positions,
         dropout=dropout,
         vocabulary=kexp.models.vocabulary_size(preprocessing),
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -10,7 +10,7 @@ from typing import Any
 
 import kexp
 from kexp.core.files import read_json
-from kexp.data import Data
+from kexp.data import Dataset
 from kexp.run.example_inputs import save_samples
 from kexp.run.result import Result
 
@@ -18,7 +18,7 @@ CLASSES = tuple("0123456789")
 SHAPE = (8, 8, 1)
 
 
-def run_of(model: Any, task: str, folder: Path, like: Path, data: Data | None = None) -> Result:
+def run_of(model: Any, task: str, folder: Path, like: Path, data: Dataset | None = None) -> Result:
     """Return a run that another one was copied for, with a model in place of its own.
 
     Args:
@@ -60,7 +60,7 @@ def autoencoder(*, variational: bool = False, code: int = 5) -> Any:
     return kexp.models.Reconstructor(make(SHAPE, code=code, hidden=hidden))
 
 
-def table_autoencoder(data: Data) -> Any:
+def table_autoencoder(data: Dataset) -> Any:
     """Return the answers of an autoencoder of a table."""
     _seed()
     preprocessing = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)

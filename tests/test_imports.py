@@ -15,14 +15,14 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
-    {"errors", "ranges", "atomic", "backend", "pictures", "processes"},
+    {"core"},
     {"data"},
+    {"metrics"},
     {"models"},
-    {"train"},
-    {"run"},
-    {"export", "verify", "sweep", "report"},
-    {"commands"},
-    {"launch", "doctor"},
+    {"engine", "train", "run"},
+    {"export", "report", "preflight", "evaluation"},
+    {"verify"},
+    {"sweep"},
     {"cli"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

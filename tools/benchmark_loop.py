@@ -38,7 +38,7 @@ class EpochTimes(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self._began)
 
 
-def built(name: str, data: kexp.data.Data) -> keras.Model:
+def built(name: str, data: kexp.data.Dataset) -> keras.Model:
     """Return a new model with the same weights each time."""
     keras.utils.set_random_seed(0)
     if name == "mlp":
@@ -46,7 +46,7 @@ def built(name: str, data: kexp.data.Data) -> keras.Model:
     return kexp.models.cnn(data.spec.input_shape, data.spec.outputs, filters=(8, 16), dtype="uint8")
 
 
-def by_kexp(name: str, data: kexp.data.Data, epochs: int, checkpoint_every: str) -> list[float]:
+def by_kexp(name: str, data: kexp.data.Dataset, epochs: int, checkpoint_every: str) -> list[float]:
     """Return the seconds of each epoch but the first."""
     times = EpochTimes()
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ def by_kexp(name: str, data: kexp.data.Data, epochs: int, checkpoint_every: str)
     return times.seconds[1:]
 
 
-def by_hand(name: str, data: kexp.data.Data, epochs: int) -> list[float]:
+def by_hand(name: str, data: kexp.data.Dataset, epochs: int) -> list[float]:
     """Return the seconds of each epoch but the first."""
     model, optimizer = built(name, data), keras.optimizers.Adam(1e-3)
     optimizer.build(model.trainable_variables)

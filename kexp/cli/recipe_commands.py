@@ -99,9 +99,9 @@ def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 
     start_tensorflow(begin)
     result = recipe(*args, **kwargs)
-    from kexp.engine.tensorflow.strategy import leads
+    from kexp.engine.tensorflow.strategy import is_chief
 
-    if not kwargs.get("quiet") and leads(options):
+    if not kwargs.get("quiet") and is_chief(options):
         _report(result)
 
 
@@ -210,12 +210,12 @@ def sample(
         quiet: Print nothing.
     """
     from kexp.core.images import grid, save_png
-    from kexp.run.sample_requests import check_draw
+    from kexp.run.sample_requests import check_sample_request
 
     path = _png("output", output)
     source, classes = _drawn_from(directory)
     labels = [label[index % len(label)] for index in range(n)] if label else None
-    check_draw(n, seed, labels, classes)
+    check_sample_request(n, seed, labels, classes)
     if source.spec.kind != "image":
         raise InputError(
             f"directory must hold a model of images, whose samples make a picture; {directory} holds one of "
@@ -232,7 +232,7 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
     """Return what is in a folder, and the classes that it draws, before TensorFlow is imported."""
     from kexp.export import load_exported
     from kexp.run.result import load
-    from kexp.run.sample_requests import drawn_classes
+    from kexp.run.sample_requests import sampleable_classes
 
     path = Path(directory).expanduser()
     if not path.is_dir():
@@ -241,9 +241,9 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
         )
     if (path / "config.json").is_file():
         result = load(path)
-        return result, drawn_classes(path / "model.keras", result.spec)
+        return result, sampleable_classes(path / "model.keras", result.spec)
     exported = load_exported(path)
-    return exported, exported.drawn_classes
+    return exported, exported.sampleable_classes
 
 
 def _png(name: str, value: str) -> Path:

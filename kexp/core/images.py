@@ -62,11 +62,11 @@ def _enlarged(images: np.ndarray, least: int) -> np.ndarray:
     return images.repeat(times, axis=1).repeat(times, axis=2)
 
 
-def shades(numbers: np.ndarray) -> np.ndarray:
+def to_uint8(numbers: np.ndarray) -> np.ndarray:
     """Return numbers from 0, black, to 1, white, as the nearest bytes; what lies beyond as 0 or 255.
 
     Example:
-        >>> shades(np.array([-0.5, 0.0, 0.25, 1.0])).tolist()
+        >>> to_uint8(np.array([-0.5, 0.0, 0.25, 1.0])).tolist()
         [0, 0, 64, 255]
     """
     return np.round(255 * np.clip(numbers, 0.0, 1.0)).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""Data sets: `kexp.data.load` makes one immutable `Data` from any source."""
+"""Data sets: `kexp.data.load` makes one immutable `Dataset` from any source."""
 
 from kexp.data.catalog import check_source, names
-from kexp.data.dataset import Column, Data, Spec, Split, Task, class_names
+from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, Task, class_names
 from kexp.data.load import load
 from kexp.data.sources.builtin_datasets import sample_path
 from kexp.data.sources.tfds import prepare
@@ -13,8 +13,8 @@ from kexp.data.transforms.windows import windows
 
 __all__ = [
     "Column",
-    "Data",
-    "Spec",
+    "Dataset",
+    "DatasetSpec",
     "Split",
     "Stream",
     "Task",

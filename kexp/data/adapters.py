@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Column, Inputs, Spec, column_name
+from kexp.data.dataset import Column, DatasetSpec, Inputs, column_name
 from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.images import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.tables import read_csv, read_parquet
@@ -21,7 +21,7 @@ IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
-def as_inputs(raw: Any, spec: Spec) -> Inputs:
+def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
     """Return raw inputs in the form a model of this data takes.
 
     Args:
@@ -42,12 +42,12 @@ def as_inputs(raw: Any, spec: Spec) -> Inputs:
         InputError: The shape, the type or a column is not the data's.
 
     Example:
-        >>> image = Spec("image", (2, 2, 1), "uint8", "classification", 10)
-        >>> as_inputs([[0, 255], [7, 7]], image).shape
+        >>> image = DatasetSpec("image", (2, 2, 1), "uint8", "classification", 10)
+        >>> adapt_inputs([[0, 255], [7, 7]], image).shape
         (1, 2, 2, 1)
         >>> columns = (Column("age", "number"), Column("town", "category"))
-        >>> table = Spec("table", (2,), "mixed", "regression", 1, columns=columns)
-        >>> as_inputs({"age": [31, None], "town": [None, "Graz"]}, table)
+        >>> table = DatasetSpec("table", (2,), "mixed", "regression", 1, columns=columns)
+        >>> adapt_inputs({"age": [31, None], "town": [None, "Graz"]}, table)
         {'age': array([31., nan], dtype=float32), 'town': array(['', 'Graz'], dtype=object)}
     """
     if spec.kind == "table":
@@ -60,7 +60,7 @@ def as_inputs(raw: Any, spec: Spec) -> Inputs:
     return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
 
 
-def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
+def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     """Read the raw inputs of a model from a file.
 
     Args:
@@ -69,7 +69,7 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
         spec: The data that the model was made for.
 
     Returns:
-        As `as_inputs`; an image is one sample.
+        As `adapt_inputs`; an image is one sample.
 
     Raises:
         InputError: There is no such file, it is damaged, or it is not what the model takes.
@@ -94,7 +94,7 @@ def read_inputs(path: str | os.PathLike[str], spec: Spec) -> Inputs:
     )
 
 
-def _wanted_files(spec: Spec) -> str:
+def _wanted_files(spec: DatasetSpec) -> str:
     if spec.kind == "table":
         return f"a table ({', '.join(TABLE_SUFFIXES)})"
     if spec.kind == "text":
@@ -107,25 +107,25 @@ def _wanted_files(spec: Spec) -> str:
     return "an array (.npy)"
 
 
-def _named(path: Path, raw: Any, spec: Spec) -> Inputs:
+def _named(path: Path, raw: Any, spec: DatasetSpec) -> Inputs:
     try:
-        return as_inputs(raw, spec)
+        return adapt_inputs(raw, spec)
     except InputError as error:
         raise InputError(f"file {path}: {error}") from None
 
 
-def _read_table(path: Path, spec: Spec) -> Any:
+def _read_table(path: Path, spec: DatasetSpec) -> Any:
     if path.name.lower().endswith(".parquet"):
         return read_parquet(path)
     categories = [column.name for column in spec.columns if column.kind == "category"]
     return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else ())
 
 
-def _text_column(spec: Spec) -> str:
+def _text_column(spec: DatasetSpec) -> str:
     return spec.columns[0].name if spec.columns else "text"
 
 
-def _texts(raw: Any, spec: Spec) -> np.ndarray:  # (samples,) str objects
+def _texts(raw: Any, spec: DatasetSpec) -> np.ndarray:  # (samples,) str objects
     if isinstance(raw, Mapping) or hasattr(raw, "columns"):
         values, column = _by_name(raw), _text_column(spec)
         if column not in values:
@@ -149,7 +149,7 @@ def _read_array(path: Path) -> np.ndarray:
         ) from None
 
 
-def _read_image(path: Path, spec: Spec) -> np.ndarray:  # (height, width, channels) uint8
+def _read_image(path: Path, spec: DatasetSpec) -> np.ndarray:  # (height, width, channels) uint8
     from PIL import Image, ImageOps
 
     height, width, channels = spec.input_shape
@@ -182,7 +182,7 @@ def _read_image(path: Path, spec: Spec) -> np.ndarray:  # (height, width, channe
     return np.asarray(image.convert(IMAGE_MODES[channels])).reshape(spec.input_shape)
 
 
-def _wrong_size(path: Path, size: tuple[int, int], spec: Spec) -> InputError:
+def _wrong_size(path: Path, size: tuple[int, int], spec: DatasetSpec) -> InputError:
     height, width = spec.input_shape[:2]
     return InputError(
         f"file {path}: expected an image of {width} x {height} pixels (width x height), "
@@ -228,7 +228,7 @@ def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     )
 
 
-def _with_dtype(array: np.ndarray, spec: Spec) -> np.ndarray:
+def _with_dtype(array: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     if spec.dtype == "uint8":
         return _as_uint8(array)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
@@ -257,7 +257,7 @@ def _as_uint8(array: np.ndarray) -> np.ndarray:
     )
 
 
-def _columns(raw: Any, spec: Spec) -> dict[str, np.ndarray]:
+def _columns(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
     values = _by_name(raw)
     missing = [column.name for column in spec.columns if column_name(column.name) not in values]
     if missing:

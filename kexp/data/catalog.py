@@ -10,7 +10,7 @@ from typing import Literal
 
 from kexp.core.errors import InputError, nearest
 from kexp.data.sources.array_files import idx_files
-from kexp.data.sources.builtin_datasets import EMBEDDED
+from kexp.data.sources.builtin_datasets import BUILTIN_DATASETS
 from kexp.data.sources.images import class_folders, has_images
 
 Form = Literal["embedded", "npz", "idx", "images", "csv", "parquet", "txt", "tfds"]
@@ -38,7 +38,7 @@ DESCRIPTIONS = {
 
 
 @dataclass(frozen=True)
-class Place:
+class DataLocation:
     """Where a data set is, and in which form."""
 
     name: str
@@ -46,7 +46,7 @@ class Place:
     path: Path
 
 
-def find(source: str | Path) -> Place:
+def locate(source: str | Path) -> DataLocation:
     """Find a data set: a name in KEXP_DATA_DIR, an embedded name, a path, or a TFDS name that is prepared.
 
     A table in KEXP_DATA_DIR gives way to an embedded name: it would need arguments that the name does not.
@@ -60,8 +60,8 @@ def find(source: str | Path) -> Place:
     if isinstance(source, str) and NAME.match(source):
         if place := _in_data_dir(source):
             return place
-        if source in EMBEDDED:
-            return Place(source, "embedded", Path())
+        if source in BUILTIN_DATASETS:
+            return DataLocation(source, "embedded", Path())
         if place := _table_in_data_dir(source):
             return place
     for path in _paths(source):
@@ -89,7 +89,7 @@ def check_source(source: object) -> None:
         kexp.InputError: data='digist': there is no such data set or path (did you mean 'digits'?)...
     """
     if isinstance(source, str | Path):
-        find(source)
+        locate(source)
 
 
 def names() -> dict[str, str]:
@@ -102,7 +102,7 @@ def names() -> dict[str, str]:
         >>> names()["digits"]
         'images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)'
     """
-    found = dict(EMBEDDED)
+    found = dict(BUILTIN_DATASETS)
     folder = data_dir()
     for path in folder.iterdir() if folder and folder.is_dir() else ():
         name = _without_suffix(path.name)
@@ -116,7 +116,7 @@ def _listed(name: str) -> Form | None:
         place = _in_data_dir(name)
     except InputError:  # several configurations to choose from, which loading it will say
         return "tfds"
-    if place is None and name not in EMBEDDED:
+    if place is None and name not in BUILTIN_DATASETS:
         place = _table_in_data_dir(name)
     return place.form if place else None
 
@@ -184,32 +184,32 @@ def _paths(source: str | Path) -> list[Path]:
     return here + ([folder / source] if folder and bare else [])
 
 
-def _in_data_dir(name: str) -> Place | None:
+def _in_data_dir(name: str) -> DataLocation | None:
     folder = data_dir()
     if folder is None:
         return None
     if (file := folder / f"{name}.npz").is_file():
-        return Place(name, "npz", file)
+        return DataLocation(name, "npz", file)
     form = _folder_form(folder / name)
-    return Place(name, form, folder / name) if form else None
+    return DataLocation(name, form, folder / name) if form else None
 
 
-def _table_in_data_dir(name: str) -> Place | None:
+def _table_in_data_dir(name: str) -> DataLocation | None:
     folder = data_dir()
     for suffix, form in FILE_FORMS.items() if folder else ():
         assert folder
         if form != "npz" and (file := folder / f"{name}{suffix}").is_file():
-            return Place(name, form, file)
+            return DataLocation(name, form, file)
     return None
 
 
-def _prepared(source: str) -> Place | None:
+def _prepared(source: str) -> DataLocation | None:
     match = TFDS_NAME.match(source)
     folders = [folder for folder in (data_dir(), tfds_dir()) if folder]
     for folder in folders if match else ():
         assert match
         if path := prepared_folder(folder / match["name"], match["config"], match["version"]):
-            return Place(source, "tfds", path)
+            return DataLocation(source, "tfds", path)
     return None
 
 
@@ -223,7 +223,7 @@ def _folder_form(folder: Path) -> Form | None:
     return "images" if has_images(folder) else None
 
 
-def _at(path: Path) -> Place:
+def _at(path: Path) -> DataLocation:
     if path.is_dir():
         form, name = _folder_form(path), path.resolve().name
         expected = "class folders with images in them, IDX files, or data prepared by tensorflow-datasets"
@@ -234,7 +234,7 @@ def _at(path: Path) -> Place:
     if form is None:
         received = "a folder with none of them" if path.is_dir() else repr(path.name)
         raise InputError(f"data={str(path)!r}: expected {expected}, received {received}; convert it to one.")
-    return Place(name, form, path)
+    return DataLocation(name, form, path)
 
 
 def _not_found(source: str) -> str:

@@ -12,7 +12,7 @@ from kexp.core.errors import InputError, nearest
 _SHOWN = 12  # names in a message
 
 
-def asked_classes(labels: Sequence[Any] | np.ndarray, n: int, names: Sequence[str]) -> list[int]:
+def resolve_class_indices(labels: Sequence[Any] | np.ndarray, n: int, names: Sequence[str]) -> list[int]:
     """Return the indices of the classes that n samples are asked to be of.
 
     Args:
@@ -24,9 +24,9 @@ def asked_classes(labels: Sequence[Any] | np.ndarray, n: int, names: Sequence[st
         InputError: There are no classes, not n labels, or one is no class.
 
     Example:
-        >>> asked_classes(["dog", 0], 2, ("cat", "dog"))
+        >>> resolve_class_indices(["dog", 0], 2, ("cat", "dog"))
         [1, 0]
-        >>> asked_classes(["dig"], 1, ("cat", "dog"))
+        >>> resolve_class_indices(["dig"], 1, ("cat", "dog"))
         Traceback (most recent call last):
         kexp.InputError: labels must be names of classes, cat, dog, or their indices; received 'dig'
         (did you mean 'dog'?).

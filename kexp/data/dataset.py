@@ -33,7 +33,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Spec:
+class DatasetSpec:
     """What goes into a model for this data, and what comes out.
 
     Attributes:
@@ -63,25 +63,25 @@ class Spec:
         """Plain values that JSON can hold.
 
         Example:
-            >>> spec = Spec("array", (3,), "float32", "regression", 1)
-            >>> Spec.from_json(spec.to_json()) == spec
+            >>> spec = DatasetSpec("array", (3,), "float32", "regression", 1)
+            >>> DatasetSpec.from_json(spec.to_json()) == spec
             True
         """
         return asdict(self)
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Spec:
+    def from_json(cls, content: Mapping[str, Any]) -> DatasetSpec:
         """The description that `to_json` wrote, after JSON made lists of its tuples."""
         tuples = {name: tuple(content[name]) for name in ("input_shape", "class_names")}
         columns = tuple(Column(**column) for column in content["columns"])
         return cls(**{**content, **tuples, "columns": columns})
 
 
-def class_names(spec: Spec) -> tuple[str, ...]:
+def class_names(spec: DatasetSpec) -> tuple[str, ...]:
     """Return the names of the classes, their indices where the data has no names.
 
     Example:
-        >>> class_names(Spec("array", (4,), "float32", "classification", 3))
+        >>> class_names(DatasetSpec("array", (4,), "float32", "classification", 3))
         ('0', '1', '2')
     """
     return spec.class_names or tuple(str(index) for index in range(spec.outputs))
@@ -107,7 +107,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Data:
+class Dataset:
     """A data set ready to train on.
 
     Attributes:
@@ -123,7 +123,7 @@ class Data:
     train: Split
     validation: Split | None
     test: Split | None
-    spec: Spec
+    spec: DatasetSpec
     fingerprint: str
 
 

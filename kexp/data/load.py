@@ -1,4 +1,4 @@
-"""The way in: any source becomes one immutable `Data`."""
+"""The way in: any source becomes one immutable `Dataset`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data import splits
-from kexp.data.catalog import Place, find
-from kexp.data.dataset import Data, Kind, Source, Spec, TargetTask, Task
+from kexp.data.catalog import DataLocation, locate
+from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, TargetTask, Task
 from kexp.data.sources import arrays, tables, tf_data
 from kexp.data.sources.array_files import read_idx_folder, read_npz
 from kexp.data.sources.builtin_datasets import one_long_text, read_embedded
@@ -34,7 +34,7 @@ def load(
     seed: int = 0,
     image_size: Size | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
-) -> Data:
+) -> Dataset:
     """Load a data set from any source into memory, checked and split.
 
     A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
@@ -99,8 +99,8 @@ def load(
     if task in ("classification", "segmentation"):
         indices = {part: y for part, (_, y) in parts.items()}
         targets.require_classes_in_training(read.name, indices, class_names)
-    drawn = splits.draw(read.name, parts, spec, validation=validation, test=test, seed=seed)
-    return Data(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+    drawn = splits.make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
+    return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 
 def _targets(
@@ -125,10 +125,10 @@ def _targets(
 
 def _spec(
     read: Source, kind: Kind, task: TargetTask, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
-) -> Spec:
+) -> DatasetSpec:
     table = kind == "table"
     numbers = encoded.shape[1] if task == "regression" else 0
-    return Spec(
+    return DatasetSpec(
         kind=kind,
         input_shape=(len(read.columns),) if table else inputs.shape[1:],
         dtype={"table": "mixed", "text": "string"}.get(kind) or str(inputs.dtype),
@@ -173,7 +173,7 @@ def _is_size(value: object) -> bool:
 def _read(
     source: Any, target: str | None, text: str | None, task: TargetTask | None, image_size: Size | None
 ) -> Source:
-    place = find(source) if isinstance(source, str | Path) else None
+    place = locate(source) if isinstance(source, str | Path) else None
     pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
     if pandas is not None and isinstance(source, pandas.DataFrame):
         return tables.from_frame(source, "DataFrame", target, task, text)
@@ -192,7 +192,7 @@ def _read(
     return _read_place(place, image_size) if place else _read_memory(source)
 
 
-def _read_place(place: Place, image_size: Size | None) -> Source:
+def _read_place(place: DataLocation, image_size: Size | None) -> Source:
     if place.form == "embedded":
         return read_embedded(place.name)
     if place.form == "npz":

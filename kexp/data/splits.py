@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Inputs, Spec, Split
+from kexp.data.dataset import DatasetSpec, Inputs, Split
 
 Parts = dict[str, tuple[Inputs, np.ndarray]]
 
@@ -67,8 +67,8 @@ def join_validation(parts: Parts) -> Parts:
     return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
 
 
-def draw(
-    name: str, parts: Parts, spec: Spec, *, validation: float, test: float, seed: int
+def make_splits(
+    name: str, parts: Parts, spec: DatasetSpec, *, validation: float, test: float, seed: int
 ) -> dict[str, Split]:
     """Draw the parts that the source does not have, and make all of them read-only.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Data, Split
+from kexp.data.dataset import Dataset, Split
 from kexp.data.sources.tf_data import is_dataset
 
 
@@ -29,7 +29,7 @@ class Stream(Split):
         return self.epoch_samples
 
 
-def stream(dataset: Any, data: Data, *, epoch_samples: int) -> Data:
+def stream(dataset: Any, data: Dataset, *, epoch_samples: int) -> Dataset:
     """Return data whose training part is read from a tf.data.Dataset while training.
 
     The dataset is repeated without end and batched by the run. Its iterator is part of every checkpoint,
@@ -65,7 +65,7 @@ def stream(dataset: Any, data: Data, *, epoch_samples: int) -> Data:
     return replace(data, train=train, fingerprint=hashlib.sha256(like.encode()).hexdigest())
 
 
-def _require_alike(element: Any, data: Data) -> None:
+def _require_alike(element: Any, data: Dataset) -> None:
     expected = _of_sample(data.train.inputs), _of_sample(data.train.targets)
     received: Any
     try:

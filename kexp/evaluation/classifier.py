@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from kexp.core.errors import InputError
 from kexp.core.files import read_json
 from kexp.core.options import TrainOptions
-from kexp.data import Data
+from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
-from kexp.run.recipe import apart
+from kexp.run.recipe import nested_run
 from kexp.run.result import Result, load
 
 if TYPE_CHECKING:
@@ -27,7 +27,13 @@ _LEAST_STEPS = 600  # so that few samples are passed over more often
 
 
 def classifier_features(
-    data: Data, classifier: str | None, run_dir: str, *, seed: int = 0, epochs: int = 3, quiet: bool = False
+    data: Dataset,
+    classifier: str | None,
+    run_dir: str,
+    *,
+    seed: int = 0,
+    epochs: int = 3,
+    quiet: bool = False,
 ) -> Features:
     """Return the features of a classifier of images like the data's, which is loaded or trained at first use.
 
@@ -70,7 +76,7 @@ def classifier_features(
 
 
 def sample_quality(
-    data: Data, classifier: str | None, samples: int, train: TrainOptions, *, collapse: float = 0.5
+    data: Dataset, classifier: str | None, samples: int, train: TrainOptions, *, collapse: float = 0.5
 ) -> Quality:
     """Return what measures the samples of a recipe: by the features of `classifier_features`.
 
@@ -89,7 +95,7 @@ def sample_quality(
     return Quality(features, samples, collapse=collapse)
 
 
-def _of_run(data: Data, path: Path) -> Features:
+def _of_run(data: Dataset, path: Path) -> Features:
     if not (path / "result.json").is_file():
         state = "an unfinished run" if (path / "config.json").is_file() else "no run"
         raise InputError(
@@ -117,7 +123,7 @@ def _loaded(result: Result) -> keras.Model:
         return result.model
 
 
-def _of_file(data: Data, path: Path) -> Features:
+def _of_file(data: Dataset, path: Path) -> Features:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -134,7 +140,7 @@ def _of_file(data: Data, path: Path) -> Features:
     return Features(path.stem, lambda: _read(path), head=_ends_in_classes(config))
 
 
-def _pairs(shape: tuple[Any, ...], data: Data) -> list[tuple[int | None, int]]:
+def _pairs(shape: tuple[Any, ...], data: Dataset) -> list[tuple[int | None, int]]:
     return list(zip(shape, data.spec.input_shape, strict=False))
 
 
@@ -163,7 +169,7 @@ def _read(path: Path) -> keras.Model:
         return keras.models.load_model(path, safe_mode=True)
 
 
-def _own(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> Features:
+def _own(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> Features:
     spec = data.spec
     if spec.kind != "image" or spec.task != "classification" or spec.outputs < 2:
         raise InputError(
@@ -174,7 +180,7 @@ def _own(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> Featu
     return Features("cnn", lambda: _trained(data, folder, seed, epochs, quiet))
 
 
-def _trained(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> keras.Model:
+def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> keras.Model:
     import kexp.models
     from kexp.engine.tensorflow.strategy import precision
     from kexp.run.dry_run import random_streams_kept
@@ -183,7 +189,7 @@ def _trained(data: Data, folder: Path, seed: int, epochs: int, quiet: bool) -> k
     finished = (folder / "result.json").is_file()
     batch_size = min(_BATCH, len(data.train))
     steps = -(-len(data.train) // batch_size)
-    with apart(), random_streams_kept(), precision("float32"):
+    with nested_run(), random_streams_kept(), precision("float32"):
         random.seed(seed)  # which the layers draw their own seeds from
         model = kexp.models.cnn(
             data.spec.input_shape,

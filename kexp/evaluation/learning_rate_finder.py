@@ -12,9 +12,9 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.data.order import batches, epoch_order
 from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.run.dry_run import AT_A_CONSTANT_RATE, random_streams_kept, set_learning_rate, trial
-from kexp.run.intercept import instead_of_training
-from kexp.run.training_setup import Training
+from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, random_streams_kept, set_learning_rate
+from kexp.run.intercept import capture_training
+from kexp.run.training_setup import TrainingSetup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,21 +122,21 @@ def lr_find(
         raise InputError(f"lowest must be below highest; received {lowest:g} and {highest:g}.")
     rates = np.geomspace(lowest, highest, steps)
     with random_streams_kept():
-        losses = instead_of_training(lambda training: _losses(training, rates), recipe, *args, **kwargs)
+        losses = capture_training(lambda training: _losses(training, rates), recipe, *args, **kwargs)
     rates = rates[: len(losses)]
     smoothed, noise = _smoothed(losses, np.log10(rates))
     return LearningRateSearch(rates, losses, smoothed, _suggestion(rates, smoothed, noise))
 
 
-def _losses(training: Training, rates: np.ndarray) -> np.ndarray:
-    if not training.objective.bounded:
+def _losses(training: TrainingSetup, rates: np.ndarray) -> np.ndarray:
+    if not training.objective.detects_loss_spikes:
         raise InputError(
             "recipe must have one loss that a good learning rate lowers; that of a player says nothing of "
             "it, so compare the samples of a sweep over learning_rate."
         )
     alone = replace(training, data=replace(training.data, validation=None))
     losses: list[float] = []
-    with trial(alone, **AT_A_CONSTANT_RATE) as engine:
+    with dry_run(alone, **AT_A_CONSTANT_RATE) as engine:
         for rate, row in zip(rates, _rows(engine, training), strict=False):
             loss = _step(engine, row, training.batch_size, float(rate))
             if not np.isfinite(loss):
@@ -151,13 +151,13 @@ def _losses(training: Training, rates: np.ndarray) -> np.ndarray:
     return np.array(losses)
 
 
-def _rows(engine: TensorFlowEngine, training: Training) -> Iterator[np.ndarray]:
+def _rows(engine: TensorFlowEngine, training: TrainingSetup) -> Iterator[np.ndarray]:
     """Yield the samples of step after step, epoch after epoch, in the order of the run."""
     epoch, samples = 0, len(training.data.train)
     per_step = min(samples, training.batch_size * training.options["accumulate"])
     while True:
         seed = training.options["seed"]
-        order = engine.feed.order(epoch_order(samples, seed, epoch), per_step, seed, epoch)
+        order = engine.batch_source.order(epoch_order(samples, seed, epoch), per_step, seed, epoch)
         full, _ = batches(order, per_step)
         yield from full
         epoch += 1

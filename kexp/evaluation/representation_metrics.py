@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kexp.data import Data, Split
+from kexp.data import Dataset, Split
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss
 from kexp.models.autoencoder.networks import decoder, encoder
@@ -23,7 +23,7 @@ _BOUNDED = 1000  # samples of a part whose likelihood is estimated
 _AT_ONCE = 50
 
 
-def code_scores(model: Reconstructor, data: Data) -> dict[str, Score]:
+def code_scores(model: Reconstructor, data: Dataset) -> dict[str, Score]:
     """Return figures of the code for `kexp.fit`, measured when training has ended; none without classes.
 
     "linear_probe_accuracy" is that of a logistic regression from codes to classes, trained on the training

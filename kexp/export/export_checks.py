@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Inputs, Spec
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.serving_signatures import call
 from kexp.run.predictions import RECONSTRUCTED, Predictions, class_names, output_shape
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 
-def check_expected(expected: Predictions, samples: Inputs, spec: Spec) -> None:
+def check_expected(expected: Predictions, samples: Inputs, spec: DatasetSpec) -> None:
     """Check that there is an answer, of finite numbers, for each of the samples.
 
     Raises:
@@ -59,7 +59,7 @@ def _check_rows(expected: Predictions, count: int) -> None:
         )
 
 
-def check_model(model: keras.Model, samples: Inputs | None, spec: Spec) -> None:
+def check_model(model: keras.Model, samples: Inputs | None, spec: DatasetSpec) -> None:
     """Check that `model` turns raw inputs into answers for the task, or makes samples.
 
     Raises:
@@ -81,9 +81,9 @@ def check_model(model: keras.Model, samples: Inputs | None, spec: Spec) -> None:
         _check_outputs(_outputs(model, samples, spec), spec)
 
 
-def _check_sampler(model: keras.Model, spec: Spec) -> None:
+def _check_sampler(model: keras.Model, spec: DatasetSpec) -> None:
     names = getattr(model, "class_names", None)
-    if names is None or not hasattr(model, "endpoints") or "sample" not in model.endpoints():
+    if names is None or not hasattr(model, "endpoints") or "sample" not in model.signatures():
         raise InputError(
             f"model must make samples, and {model.name!r} has no endpoint of that name; pass a "
             "kexp.models.GAN or kexp.models.Diffusion."
@@ -95,7 +95,7 @@ def _check_sampler(model: keras.Model, spec: Spec) -> None:
         )
 
 
-def _outputs(model: keras.Model, samples: Inputs, spec: Spec) -> Any:
+def _outputs(model: keras.Model, samples: Inputs, spec: DatasetSpec) -> Any:
     try:
         return call(model, _first_samples(samples, 2))
     except Exception as error:  # whatever a layer raises, the cause is the model
@@ -106,7 +106,7 @@ def _outputs(model: keras.Model, samples: Inputs, spec: Spec) -> Any:
         ) from error
 
 
-def _check_outputs(outputs: Any, spec: Spec) -> None:
+def _check_outputs(outputs: Any, spec: DatasetSpec) -> None:
     if spec.task == "text":
         if not isinstance(outputs, dict) or not outputs.keys() & {"text", "log_probability"}:
             raise InputError(
@@ -138,7 +138,7 @@ def _first_samples(samples: Inputs, count: int) -> Any:
     return {name: tf.constant(values[:count]) for name, values in samples.items()}
 
 
-def _described(spec: Spec) -> str:
+def _described(spec: DatasetSpec) -> str:
     if spec.kind == "table":
         return "a dict with the columns " + ", ".join(column.name for column in spec.columns)
     return f"{spec.dtype} of shape ({', '.join(map(str, ('samples', *spec.input_shape)))})"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.adapters import as_inputs, read_inputs
-from kexp.data.dataset import Inputs, Spec
+from kexp.data.adapters import adapt_inputs, read_inputs
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.input_names import ARRAY_KEY
 from kexp.export.manifest import Manifest
 from kexp.run.predictions import Predictions, as_str, check_answers, class_names
-from kexp.run.sample_requests import as_data, check_draw
+from kexp.run.sample_requests import as_data, check_sample_request
 
 _BATCH_SIZE = 128
 
@@ -34,7 +34,7 @@ class Exported:
     """
 
     directory: Path
-    spec: Spec
+    spec: DatasetSpec
     provenance: dict[str, Any]
     signatures: tuple[str, ...]
     _keys: dict[str, str] = field(repr=False)
@@ -55,7 +55,7 @@ class Exported:
         """Return the model's answers for raw inputs.
 
         Args:
-            inputs: What `kexp.data.inputs.as_inputs` takes: an array with or without batch axis, or a list
+            inputs: What `kexp.data.inputs.adapt_inputs` takes: an array with or without batch axis, or a list
                 of series; strings for text; for tables a DataFrame or a mapping of columns.
 
         Raises:
@@ -63,7 +63,7 @@ class Exported:
                 damaged.
         """
         check_answers(self.spec)
-        samples = by_key(as_inputs(inputs, self.spec), self._keys)
+        samples = by_key(adapt_inputs(inputs, self.spec), self._keys)
         count = len(next(iter(samples.values())))
         parts = [
             self._predict_batch({key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
@@ -91,7 +91,7 @@ class Exported:
         """
         import tensorflow as tf
 
-        names = check_draw(n, seed, labels, self.drawn_classes)
+        names = check_sample_request(n, seed, labels, self.sampleable_classes)
         serve, seeds = self._saved_model.signatures, tf.constant(seed, tf.int64)
         if names is None:
             answer = serve["sample"](n=tf.constant(n, tf.int32), seed=seeds)
@@ -102,7 +102,7 @@ class Exported:
         return as_data(answer["reconstruction"].numpy(), self.spec)
 
     @property
-    def drawn_classes(self) -> tuple[str, ...] | None:
+    def sampleable_classes(self) -> tuple[str, ...] | None:
         """The classes that it draws by name: none for some models, None for one that draws nothing."""
         if "sample" not in self.signatures:
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Spec
+from kexp.data.dataset import DatasetSpec
 
 FORMAT = "kexp export"
 VERSION = 1
@@ -26,7 +26,7 @@ class Manifest:
         signatures: Names of the functions that are served; empty in exports from before it was written down.
     """
 
-    spec: Spec
+    spec: DatasetSpec
     keys: dict[str, str]
     provenance: dict[str, Any]
     signatures: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Manifest:
         _check_version(content, path)
         try:
             return cls(
-                Spec.from_json(content["spec"]),
+                DatasetSpec.from_json(content["spec"]),
                 dict(content["keys"]),
                 dict(content["provenance"]),
                 tuple(content.get("signatures", ())),

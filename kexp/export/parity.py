@@ -29,7 +29,7 @@ class ExportError(RuntimeError):
 
 
 @dataclass(frozen=True, eq=False)
-class Check:
+class ParityCase:
     """What a signature is asked, and what it has to answer.
 
     Attributes:
@@ -47,7 +47,7 @@ class Check:
     batch_sizes: Sequence[int] = BATCH_SIZES
 
 
-def check_parity(saved_model: Path, checks: Sequence[Check]) -> None:
+def check_parity(saved_model: Path, checks: Sequence[ParityCase]) -> None:
     """Compare what a SavedModel answers in a fresh process with what was measured.
 
     The process imports TensorFlow and NumPy only, and runs on the CPU, since this one may hold all of an
@@ -73,7 +73,7 @@ def check_parity(saved_model: Path, checks: Sequence[Check]) -> None:
             _compare(second, first, f"two calls with the same {batch} disagree")
 
 
-def _run_fresh(saved_model: Path, checks: Sequence[Check], folder: Path) -> Answers:
+def _run_fresh(saved_model: Path, checks: Sequence[ParityCase], folder: Path) -> Answers:
     """Run `parity_process.py` on the examples and return the arrays it wrote."""
     examples = {
         f"{check.signature}/{key}": _plain(values[: max(check.batch_sizes)] if check.batch_sizes else values)

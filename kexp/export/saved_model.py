@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.data.adapters import as_inputs
-from kexp.data.dataset import Inputs, Spec
+from kexp.data.adapters import adapt_inputs
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
 from kexp.export.input_names import ARRAY_KEY, signature_keys
 from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
-from kexp.export.serving_signatures import Served, answering, sampling
+from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
 from kexp.export.staging import check_place, staged
 from kexp.run.predictions import Predictions
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def export_saved_model(
     model: keras.Model,
-    spec: Spec,
+    spec: DatasetSpec,
     directory: str | os.PathLike[str],
     *,
     samples: Inputs | None = None,
@@ -44,7 +44,7 @@ def export_saved_model(
     "probabilities" (n, height, width, classes) for masks; "text" (n,) or "log_probability" (n,) for texts;
     "reconstruction", "code" and "anomaly_score" (n,) for reconstruction. Of a model that makes samples it is
     the endpoint "sample", which takes "n" and "seed".
-    Further signatures are those of the model's method `endpoints`, if it has one (`kexp.models.Endpoint`).
+    Further signatures are those of the model's method `signatures`, if it has one (`kexp.models.Signature`).
     `1/assets.extra/kexp.json` holds the spec, the key of every column and the provenance. The folder appears
     when a fresh process has loaded it and agreed.
 
@@ -73,7 +73,8 @@ def export_saved_model(
     Example:
         >>> import keras, numpy as np, tempfile
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-        >>> spec, samples = Spec("array", (4,), "float32", "classification", 2), np.ones((1, 4), "float32")
+        >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2)
+        >>> samples = np.ones((1, 4), "float32")
         >>> expected = Predictions.from_outputs(model.predict_on_batch(samples), spec)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = export_saved_model(
@@ -99,31 +100,31 @@ def export_saved_model(
 
 def _served(
     model: keras.Model,
-    spec: Spec,
+    spec: DatasetSpec,
     keys: Mapping[str, str],
     samples: Inputs | None,
     expected: Predictions | None,
     from_probabilities: bool,
-) -> list[Served]:
+) -> list[ServedSignature]:
     if spec.task == "generation":
         if samples is not None or expected is not None:
             raise InputError("samples and expected must be left out for generation, which answers no inputs.")
         check_model(model, None, spec)
         with _without_cudnn(model):
-            return sampling(model)
+            return sampling_signatures(model)
     if samples is None or expected is None:
         raise InputError(
             f"samples and expected must be given for {spec.task}, received None; pass raw samples and what "
             "the model predicts for them."
         )
-    samples = as_inputs(samples, spec)
+    samples = adapt_inputs(samples, spec)
     check_expected(expected, samples, spec)
     check_model(model, samples, spec)
     with _without_cudnn(model):
-        return answering(model, spec, keys, samples, expected, from_probabilities)
+        return inference_signatures(model, spec, keys, samples, expected, from_probabilities)
 
 
-def _write(model: keras.Model, served: Sequence[Served], folder: Path) -> None:
+def _write(model: keras.Model, served: Sequence[ServedSignature], folder: Path) -> None:
     import keras
 
     archive = keras.export.ExportArchive()
@@ -138,7 +139,7 @@ def _write(model: keras.Model, served: Sequence[Served], folder: Path) -> None:
     archive.write_out(str(folder), verbose=False)
 
 
-def _keys(spec: Spec) -> dict[str, str]:
+def _keys(spec: DatasetSpec) -> dict[str, str]:
     if spec.task == "generation":
         return {}
     if spec.kind == "table":

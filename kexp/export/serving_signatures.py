@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kexp.data.dataset import Inputs, Spec
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.exported import by_key
 from kexp.export.input_names import ARRAY_KEY
-from kexp.export.parity import Check
+from kexp.export.parity import ParityCase
 from kexp.run.predictions import RECONSTRUCTED, Predictions, as_str, class_names
 
 if TYPE_CHECKING:
     import keras
 
-    from kexp.models import Endpoint
+    from kexp.models import Signature
 
 DEFAULT = "serving_default"
 _Function = Callable[..., dict[str, Any]]
 
 
-class Served(NamedTuple):
+class ServedSignature(NamedTuple):
     """A signature of an export.
 
     Attributes:
@@ -34,44 +34,44 @@ class Served(NamedTuple):
 
     function: _Function
     inputs: Sequence[Any]
-    check: Check
+    check: ParityCase
 
 
-def answering(
+def inference_signatures(
     model: keras.Model,
-    spec: Spec,
+    spec: DatasetSpec,
     keys: Mapping[str, str],
     samples: Inputs,
     expected: Predictions,
     from_probabilities: bool,
-) -> list[Served]:
+) -> list[ServedSignature]:
     """Return what is served of a model that answers raw inputs, the answers themselves first."""
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
     function = _serving_function(model, spec, from_probabilities)
-    found = [Served(function, inputs, Check(DEFAULT, examples, expected.named()))]
-    for name, endpoint in _endpoints(model).items():
+    found = [ServedSignature(function, inputs, ParityCase(DEFAULT, examples, expected.named()))]
+    for name, endpoint in _signatures(model).items():
         if endpoint.inputs is None:
             function = _traced(_of_raw(endpoint.function, spec), inputs)
-            check = Check(name, examples, _answered(function, inputs, examples))
-            found.append(Served(function, inputs, check))
+            check = ParityCase(name, examples, _answered(function, inputs, examples))
+            found.append(ServedSignature(function, inputs, check))
         else:
             found.append(_own(name, endpoint))
     return found
 
 
-def sampling(model: keras.Model) -> list[Served]:
+def sampling_signatures(model: keras.Model) -> list[ServedSignature]:
     """Return what is served of a model that makes samples: those of any class first, under two names."""
-    found = [_own(name, endpoint) for name, endpoint in _endpoints(model).items()]
+    found = [_own(name, endpoint) for name, endpoint in _signatures(model).items()]
     default = next(served for served in found if served.check.signature == "sample")
     return [default._replace(check=replace(default.check, signature=DEFAULT)), *found]
 
 
-def _endpoints(model: keras.Model) -> dict[str, Endpoint]:
-    return model.endpoints() if hasattr(model, "endpoints") else {}
+def _signatures(model: keras.Model) -> dict[str, Signature]:
+    return model.signatures() if hasattr(model, "endpoints") else {}
 
 
-def _own(name: str, endpoint: Endpoint) -> Served:
+def _own(name: str, endpoint: Signature) -> ServedSignature:
     """Return an endpoint with inputs of its own, which are no samples that could be more or fewer."""
     import tensorflow as tf
 
@@ -80,14 +80,14 @@ def _own(name: str, endpoint: Endpoint) -> Served:
     inputs = [tf.TensorSpec.from_spec(spec, name=key) for key, spec in endpoint.inputs.items()]
     function = _traced(endpoint.function, inputs)
     answers = _answered(function, inputs, endpoint.examples)
-    return Served(function, inputs, Check(name, endpoint.examples, answers, ()))
+    return ServedSignature(function, inputs, ParityCase(name, endpoint.examples, answers, ()))
 
 
-def _of_raw(function: _Function, spec: Spec) -> _Function:
+def _of_raw(function: _Function, spec: DatasetSpec) -> _Function:
     return lambda *tensors: function(_raw(tensors, spec))
 
 
-def _raw(tensors: Sequence[Any], spec: Spec) -> Any:
+def _raw(tensors: Sequence[Any], spec: DatasetSpec) -> Any:
     """Return the tensors of a signature as the model takes them."""
     if spec.kind == "table":
         return dict(zip((column.name for column in spec.columns), tensors, strict=True))
@@ -118,7 +118,7 @@ def call(model: keras.Model, inputs: Any) -> Any:
 
 
 def _serving_function(
-    model: keras.Model, spec: Spec, from_probabilities: bool
+    model: keras.Model, spec: DatasetSpec, from_probabilities: bool
 ) -> Callable[..., dict[str, Any]]:
     """Return the function from tensors, in the order of the signature, to named outputs."""
     import tensorflow as tf
@@ -142,7 +142,7 @@ def _serving_function(
     return serve
 
 
-def _input_signature(spec: Spec, keys: Mapping[str, str]) -> list[Any]:
+def _input_signature(spec: DatasetSpec, keys: Mapping[str, str]) -> list[Any]:
     import tensorflow as tf
 
     if spec.kind != "table":

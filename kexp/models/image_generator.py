@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
-from kexp.data.class_labels import asked_classes
+from kexp.data.class_labels import resolve_class_indices
 from kexp.models.gan.networks import pixels_from_tanh
-from kexp.models.signatures import Endpoint
+from kexp.models.signatures import Signature
 
 __all__: list[str] = []
 
@@ -22,7 +22,7 @@ __all__: list[str] = []
 _CLASSES, FIRST_DRAW = 0, 1
 
 
-class Sampler(keras.Model, ABC):
+class ImageGenerator(keras.Model, ABC):
     """A model that makes images out of a seed, of classes that can be asked for if it has any.
 
     Args:
@@ -64,11 +64,11 @@ class Sampler(keras.Model, ABC):
         if labels is None:
             numbers = self._classes_drawn(n, seed)
         else:
-            numbers = asked_classes(labels, n, self.class_names)
+            numbers = resolve_class_indices(labels, n, self.class_names)
         images = np.asarray(self._compiled(np.asarray(numbers, "int32"), np.int64(seed)))
         return images, np.asarray(numbers) if self.class_names else None
 
-    def endpoints(self) -> dict[str, Endpoint]:
+    def signatures(self) -> dict[str, Signature]:
         """Return what an export serves: "sample", and "sample_class" where there are classes.
 
         "sample" takes "n", int32, and "seed", int64, and gives "image", (n, height, width, channels) uint8,
@@ -80,12 +80,12 @@ class Sampler(keras.Model, ABC):
         seed = tf.TensorSpec((), tf.int64, name="seed")
         inputs = {"n": tf.TensorSpec((), tf.int32, name="n"), "seed": seed}
         examples = {"n": np.array(3, "int32"), "seed": np.array(7, "int64")}
-        found = {"sample": Endpoint(self._served, inputs, examples)}
+        found = {"sample": Signature(self._served, inputs, examples)}
         if self.class_names:
             inputs = {"label": tf.TensorSpec((None,), tf.string, name="label"), "seed": seed}
             asked = np.array([self.class_names[0], self.class_names[-1]], object)
             examples = {"label": asked, "seed": examples["seed"]}
-            found["sample_class"] = Endpoint(self._served_class, inputs, examples)
+            found["sample_class"] = Signature(self._served_class, inputs, examples)
         return found
 
     @cached_property

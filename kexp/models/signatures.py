@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-__all__ = ["Endpoint"]
+__all__ = ["Signature"]
 
 
-class Endpoint(NamedTuple):
+class Signature(NamedTuple):
     """A further function that an export serves, and what it is checked with.
 
     An output named "margin", (n,) float32, says how far each row's answer is from another one: where it is

@@ -10,8 +10,8 @@ from kexp.preflight.data_checks import data_findings
 from kexp.preflight.findings import Figures, Finding, Preflight
 from kexp.preflight.learning_checks import learning_findings
 from kexp.run.dry_run import random_streams_kept
-from kexp.run.intercept import instead_of_training
-from kexp.run.training_setup import Training
+from kexp.run.intercept import capture_training
+from kexp.run.training_setup import TrainingSetup
 
 __all__ = ["Figures", "Finding", "Preflight", "check"]
 
@@ -59,10 +59,10 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
         (True, 'ok')
     """
     with random_streams_kept():
-        return instead_of_training(_preflight, recipe, *args, **kwargs)
+        return capture_training(_preflight, recipe, *args, **kwargs)
 
 
-def _preflight(training: Training) -> Preflight:
+def _preflight(training: TrainingSetup) -> Preflight:
     findings = data_findings(training)
     if findings[0].status == "problem":  # no step can be taken on such data
         return Preflight(_title(training), tuple(findings))
@@ -71,7 +71,7 @@ def _preflight(training: Training) -> Preflight:
     return Preflight(_title(training), tuple(findings), figures(training) if measurable else None)
 
 
-def _title(training: Training) -> str:
+def _title(training: TrainingSetup) -> str:
     data = training.raw
     parts = (("training", data.train), ("validation", data.validation), ("test", data.test))
     sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts if part is not None)

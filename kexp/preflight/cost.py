@@ -13,8 +13,8 @@ import tensorflow as tf
 from kexp.data import Split
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.preflight.findings import Figures
-from kexp.run.dry_run import sampled, trial
-from kexp.run.training_setup import Training, space_needed
+from kexp.run.dry_run import dry_run, sampled
+from kexp.run.training_setup import TrainingSetup, space_needed
 
 _SAMPLED_STEPS = 4
 _MEASURED_S = 0.2
@@ -22,7 +22,7 @@ _SAMPLED = 16  # images
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
 
 
-def figures(training: Training) -> Figures:
+def figures(training: TrainingSetup) -> Figures:
     """Return the figures of a run, its time estimated from a few steps of its own; nothing is changed."""
     expected = expectation(training)
     weights = training.model.trainable_weights
@@ -50,17 +50,17 @@ class Expectation:
     state_bytes: int
 
 
-def expectation(training: Training) -> Expectation:
+def expectation(training: TrainingSetup) -> Expectation:
     """Return what a run will take, by a few steps of its own; nothing is changed."""
     per_step = training.batch_size * training.options["accumulate"]
     few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
-    with trial(few) as engine:
+    with dry_run(few) as engine:
         step_s = _step_s(engine, few, per_step)
         epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
         return Expectation(step_s, epoch_s, space_needed(engine), engine.state_bytes())
 
 
-def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
+def _step_s(engine: TensorFlowEngine, few: TrainingSetup, per_step: int) -> float:
     """Return the seconds of a step, after the first call, which compiles."""
     samples = len(few.data.train)
     rows = (np.arange(_SAMPLED_STEPS * per_step, dtype=np.int32) % samples).reshape(_SAMPLED_STEPS, per_step)
@@ -77,7 +77,7 @@ def _step_s(engine: TensorFlowEngine, few: Training, per_step: int) -> float:
     return spent_s / taken
 
 
-def _validation_s(engine: TensorFlowEngine, training: Training, few: Training) -> float:
+def _validation_s(engine: TensorFlowEngine, training: TrainingSetup, few: TrainingSetup) -> float:
     if training.data.validation is None or few.data.validation is None:
         return 0.0
     if training.objective.task == "generation":
@@ -88,7 +88,7 @@ def _validation_s(engine: TensorFlowEngine, training: Training, few: Training) -
     return (time.perf_counter() - started_s) * len(training.data.validation) / len(few.data.validation)
 
 
-def _sampling_s(training: Training) -> float:
+def _sampling_s(training: TrainingSetup) -> float:
     """Return about how long the samples of an epoch take to draw; what measures them may not be there yet."""
     quality = getattr(training.objective, "quality", None)
     if quality is None:
@@ -99,7 +99,7 @@ def _sampling_s(training: Training) -> float:
     return (time.perf_counter() - started_s) * quality.samples / _SAMPLED
 
 
-def _activation_bytes(training: Training) -> int | None:
+def _activation_bytes(training: TrainingSetup) -> int | None:
     """Return the size of what the operations of a forward pass give for a batch."""
     batch_size = training.batch_size
 

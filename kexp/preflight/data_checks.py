@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from kexp.data import Data, Split
+from kexp.data import Dataset, Split
 from kexp.data.series import complete
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import rows_of
-from kexp.run.training_setup import Training
+from kexp.run.training_setup import TrainingSetup
 
 _HASHED_ROWS = 100_000  # of a part; about a second
 # Rows in two parts are leakage from here on; real data has a few, and small parts make any share large.
@@ -22,7 +22,7 @@ _IMBALANCE = 10
 _SHOWN = 5
 
 
-def data_findings(training: Training) -> list[Finding]:
+def data_findings(training: TrainingSetup) -> list[Finding]:
     """Return what is found without the model."""
     findings = [_values(training), *_leakage(training)]
     if training.raw.spec.task in ("classification", "segmentation"):
@@ -30,7 +30,7 @@ def data_findings(training: Training) -> list[Finding]:
     return findings
 
 
-def _values(training: Training) -> Finding:
+def _values(training: TrainingSetup) -> Finding:
     wrong = [text for part, split in _parts(training.data) for text in _wrong_values(part, split, training)]
     if wrong:
         return Finding("data", "problem", "; ".join(wrong) + ".")
@@ -40,13 +40,13 @@ def _values(training: Training) -> Finding:
     return Finding("data", "ok", "targets and inputs are finite.")
 
 
-def _parts(data: Data) -> Iterator[tuple[str, Split]]:
+def _parts(data: Dataset) -> Iterator[tuple[str, Split]]:
     yield "training", data.train
     if data.validation is not None and data.validation is not data.train:
         yield "validation", data.validation
 
 
-def _wrong_values(part: str, split: Split, training: Training) -> Iterator[str]:
+def _wrong_values(part: str, split: Split, training: TrainingSetup) -> Iterator[str]:
     spec, targets = training.data.spec, split.targets
     if not _finite_rows(targets).all():
         yield f"targets of {part} samples {_some(~_finite_rows(targets))} are not finite"
@@ -78,7 +78,7 @@ def _some(mask: Any) -> str:
     return shown if len(positions) <= _SHOWN else f"{shown}, … ({len(positions):,} in all)"
 
 
-def _classes(training: Training) -> Finding:
+def _classes(training: TrainingSetup) -> Finding:
     data, options = training.raw, training.options
     names, classes = data.spec.class_names, data.spec.outputs
     counts = _counts(data.train, classes)
@@ -124,7 +124,7 @@ def _name(number: int, names: tuple[str, ...]) -> str:
     return repr(names[number]) if number < len(names) else str(number)
 
 
-def _leakage(training: Training) -> Iterator[Finding]:
+def _leakage(training: TrainingSetup) -> Iterator[Finding]:
     """Look up the rows of validation and test data among those of the training data."""
     data = training.raw
     others = [("validation", data.validation), ("test", data.test)]

@@ -16,9 +16,9 @@ from scipy.special import entr
 
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.preflight.findings import Finding, Status
-from kexp.run.dry_run import AT_A_CONSTANT_RATE, sampled, set_learning_rate, trial
+from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.result import raw_outputs
-from kexp.run.training_setup import Training, head
+from kexp.run.training_setup import TrainingSetup, head
 from kexp.train.objectives import Crossentropy, Supervised
 from kexp.train.objectives.reconstruction import Reconstruction, Variational
 
@@ -41,7 +41,7 @@ _OTHER_SECONDS = 2.0
 _NAMED = 4
 
 
-def learning_findings(training: Training) -> list[Finding]:
+def learning_findings(training: TrainingSetup) -> list[Finding]:
     """Return what is found by forward passes and steps on a few batches; nothing is changed."""
     few = replace(
         sampled(training, _BATCHES * training.batch_size, training.options["seed"]),
@@ -57,7 +57,7 @@ def learning_findings(training: Training) -> list[Finding]:
     findings = [_outputs(few)] if supervised else []
     if not few.model.trainable_weights:
         return [*findings, Finding("gradients", "problem", "no weight of the model is trainable.")]
-    with trial(few, **AT_A_CONSTANT_RATE, weight_decay=0.0, class_weight=None) as engine:
+    with dry_run(few, **AT_A_CONSTANT_RATE, weight_decay=0.0, class_weight=None) as engine:
         start = engine.read_state()
         losses, stuck = _probed(engine, few, start)
         engine.restore_state(start)
@@ -68,12 +68,12 @@ def learning_findings(training: Training) -> list[Finding]:
     return findings
 
 
-def _loss_function(few: Training) -> Any:
+def _loss_function(few: TrainingSetup) -> Any:
     """Return the loss of targets and outputs, None where there is none."""
     return few.objective.loss if isinstance(few.objective, Supervised) else None
 
 
-def _misfit(few: Training) -> Finding | None:
+def _misfit(few: TrainingSetup) -> Finding | None:
     """Return why the loss cannot be computed, or None."""
     data = head(few.data.train, 8)
     outputs = raw_outputs(few.model, data.inputs, 8)
@@ -97,7 +97,7 @@ def _described(array: np.ndarray) -> str:
     return f"(batch{''.join(f', {axis}' for axis in array.shape[1:])}) {array.dtype}"
 
 
-def _outputs(few: Training) -> Finding:
+def _outputs(few: TrainingSetup) -> Finding:
     """Compare what the model gives with what the loss takes: logits or probabilities."""
     outputs = raw_outputs(few.model, head(few.data.train, 8).inputs, 8)
     shape = f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
@@ -143,7 +143,7 @@ def _last_activation(model: Any) -> str:
 
 
 def _probed(
-    engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray]
+    engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray]
 ) -> tuple[list[float], list[str]]:
     """Return the first loss of each batch, and the weights that no step from there would move."""
     weights = few.model.trainable_weights
@@ -153,7 +153,7 @@ def _probed(
     for row in _batches(few):
         engine.restore_state(start)
         set_learning_rate(engine, _PROBING_RATE)
-        turns = max(player.every for player in engine.players)
+        turns = max(player.update_every for player in engine.players)
         losses.append(_loss(engine, row[None].repeat(turns, axis=0), few.batch_size))
         for _ in range(_SCALES if few.options["precision"] == "float16" else 0):
             if any(_differ(before, weights)):
@@ -167,7 +167,7 @@ def _differ(before: list[np.ndarray], weights: list[Any]) -> list[bool]:
     return [not np.array_equal(old, weight.numpy()) for old, weight in zip(before, weights, strict=True)]
 
 
-def _batches(few: Training) -> Iterator[np.ndarray]:
+def _batches(few: TrainingSetup) -> Iterator[np.ndarray]:
     samples, size = len(few.data.train), few.batch_size
     for number in range(_BATCHES):
         yield (np.arange(number * size, (number + 1) * size) % samples).astype(np.int32)
@@ -182,7 +182,7 @@ def _loss(engine: TensorFlowEngine, rows: np.ndarray, batch_size: int) -> float:
     return engine.measured()["loss"]
 
 
-def _first_loss(few: Training, losses: list[float]) -> Finding:
+def _first_loss(few: TrainingSetup, losses: list[float]) -> Finding:
     penalty = _penalty(few)
     loss = float(np.mean(losses)) - penalty
     if not np.isfinite(loss):
@@ -195,14 +195,14 @@ def _first_loss(few: Training, losses: list[float]) -> Finding:
     return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
 
 
-def _penalty(few: Training) -> float:
+def _penalty(few: TrainingSetup) -> float:
     if not isinstance(few.objective, Supervised | Reconstruction):  # what the model adds is part of the loss
         return 0.0
     raw_outputs(few.model, head(few.data.train, few.batch_size).inputs, few.batch_size)
     return float(sum(few.model.losses))
 
 
-def _first_crossentropy(few: Training, loss: float, less: str) -> Finding:
+def _first_crossentropy(few: TrainingSetup, loss: float, less: str) -> Finding:
     classes = few.data.spec.outputs
     expected = float(np.log(classes))
     text = f"{loss:.4g}{less}; ln {classes} = {expected:.4g} if nothing is known"
@@ -215,7 +215,7 @@ def _first_crossentropy(few: Training, loss: float, less: str) -> Finding:
     return Finding("first loss", status, f"{text}, more than {_FACTOR} times that: {advice}.")
 
 
-def _first_squared_error(few: Training, loss: float, less: str) -> Finding:
+def _first_squared_error(few: TrainingSetup, loss: float, less: str) -> Finding:
     targets = few.raw.train.targets
     variance = float(targets.var(axis=0).mean())
     text = (
@@ -228,7 +228,7 @@ def _first_squared_error(few: Training, loss: float, less: str) -> Finding:
     return Finding("first loss", "warning", f"{text}, more than {_FACTOR} times that: {advice}.")
 
 
-def _gradients(few: Training, stuck: list[str]) -> Finding:
+def _gradients(few: TrainingSetup, stuck: list[str]) -> Finding:
     count = len(few.model.trainable_weights)
     if not stuck:
         return Finding("gradients", "ok", f"reach all {count} trainable weights.")
@@ -259,7 +259,7 @@ class _Attempt:
         return f"loss from {self.first:.4g} to {self.last:.4g} in {self.steps} steps"
 
 
-def _one_batch(engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray]) -> Finding:
+def _one_batch(engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray]) -> Finding:
     options = few.options
     rate = options["learning_rate"]
     attempt = _attempt(engine, few, rate, _STEPS, _SECONDS)
@@ -282,7 +282,7 @@ def _one_batch(engine: TensorFlowEngine, few: Training, start: dict[str, np.ndar
 
 
 def _rate_that_learns(
-    engine: TensorFlowEngine, few: Training, start: dict[str, np.ndarray], rate: float
+    engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray], rate: float
 ) -> float | None:
     for other in _OTHER_RATES:
         if not 0.5 < other / rate < 2:
@@ -292,7 +292,9 @@ def _rate_that_learns(
     return None
 
 
-def _attempt(engine: TensorFlowEngine, few: Training, rate: float, steps: int, seconds: float) -> _Attempt:
+def _attempt(
+    engine: TensorFlowEngine, few: TrainingSetup, rate: float, steps: int, seconds: float
+) -> _Attempt:
     """Train on one batch until half of the loss that can go is gone, or steps or time are used up."""
     set_learning_rate(engine, rate)
     row = next(_batches(few))[None]
@@ -309,7 +311,7 @@ def _attempt(engine: TensorFlowEngine, few: Training, rate: float, steps: int, s
     return _Attempt(first, last, taken, learnt, in_time)
 
 
-def _halved(few: Training, first: float) -> float:
+def _halved(few: TrainingSetup, first: float) -> float:
     """Return the loss at which half of what can go is gone."""
     if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
         # A model that only learns the mean has learnt nothing of the batch.
@@ -318,7 +320,7 @@ def _halved(few: Training, first: float) -> float:
     return first - 0.5 * abs(first - _least_loss(few))
 
 
-def _least_loss(few: Training) -> float:
+def _least_loss(few: TrainingSetup) -> float:
     """Return what is left of the loss when everything is known: the entropy of smoothed labels or of grey."""
     if isinstance(few.objective, Reconstruction | Variational) and few.objective.error == "cross_entropy":
         inputs = head(few.data.train, few.batch_size).inputs

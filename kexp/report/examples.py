@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.images import grid, png
-from kexp.data import Spec, Split, class_names
+from kexp.data import DatasetSpec, Split, class_names
 from kexp.data.dataset import Inputs
 from kexp.report import html
 
@@ -34,12 +34,12 @@ def take(inputs: Inputs, count: int) -> Inputs:
     return inputs[:count]
 
 
-def shown(spec: Spec) -> int:
+def shown(spec: DatasetSpec) -> int:
     """Return how many samples `examples` shows."""
     return MASKS if spec.task == "segmentation" else ROWS
 
 
-def examples(split: Split, predictions: Predictions, spec: Spec) -> str:
+def examples(split: Split, predictions: Predictions, spec: DatasetSpec) -> str:
     """Return HTML with the first samples of a part: masks as pictures, everything else as a table.
 
     Args:
@@ -49,7 +49,7 @@ def examples(split: Split, predictions: Predictions, spec: Spec) -> str:
 
     Example:
         >>> from kexp.run.predictions import Predictions
-        >>> spec = Spec("text", (), "string", "text", 0)
+        >>> spec = DatasetSpec("text", (), "string", "text", 0)
         >>> texts = np.array(["<b>"], object)
         >>> examples(Split(texts, texts), Predictions(texts=np.array(["b"], object)), spec).count("&lt;b&gt;")
         2
@@ -69,7 +69,7 @@ def colour(index: int) -> str:
     return _COLOURS[index if index == 0 else 1 + (index - 1) % (len(_COLOURS) - 1)]
 
 
-def _legend(spec: Spec) -> str:
+def _legend(spec: DatasetSpec) -> str:
     names = class_names(spec)
     entries = [
         f'<span><i style="background:{colour(index)}"></i>{escape(name)}</span>'
@@ -126,7 +126,7 @@ def picture_of(name: str, images: np.ndarray, columns: int) -> str:
     return html.picture(name, png(grid(images, columns, least=_LEAST)))
 
 
-def _table(split: Split, predictions: Predictions, spec: Spec) -> tuple[list[str], list[list[object]]]:
+def _table(split: Split, predictions: Predictions, spec: DatasetSpec) -> tuple[list[str], list[list[object]]]:
     """Return the columns and rows of a table of inputs that are texts, what was expected and the answers."""
     columns: dict[str, Sequence[Any]] = {}
     if spec.kind == "text":

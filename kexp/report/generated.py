@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kexp.data import Data
+from kexp.data import Dataset
 from kexp.metrics.sample_distances import nearest
 from kexp.report import html
 from kexp.report.examples import picture_of
@@ -23,7 +23,7 @@ _STAGES = 6  # pictures from training
 _NUMBERS = 20_000_000  # of training images that are compared at once: 160 MB
 
 
-def sections(result: Result, data: Data | None) -> list[str]:
+def sections(result: Result, data: Dataset | None) -> list[str]:
     """Return what there is to see of a model that makes images, each as HTML.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kexp.data import Spec, Split
+from kexp.data import DatasetSpec, Split
 from kexp.report.drawing import COLOUR
 from kexp.report.examples import colour
 
@@ -28,11 +28,11 @@ class Plane(NamedTuple):
     text: str
 
 
-def labels_of(part: Split, spec: Spec) -> np.ndarray | None:
+def labels_of(part: Split, spec: DatasetSpec) -> np.ndarray | None:
     """Return the (n,) class indices of a part, or None where the data has none.
 
     Example:
-        >>> spec = Spec("array", (1,), "float32", "reconstruction", 2, ("cat", "dog"))
+        >>> spec = DatasetSpec("array", (1,), "float32", "reconstruction", 2, ("cat", "dog"))
         >>> labels_of(Split(np.zeros((2, 1)), np.array([0, 1])), spec)
         array([0, 1])
         >>> labels_of(Split(np.zeros((2, 1)), np.array([[0.5], [1.5]])), spec)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kexp.core.images import shades
-from kexp.data import Data, Spec, Split
+from kexp.core.images import to_uint8
+from kexp.data import Dataset, DatasetSpec, Split
 from kexp.report import html
 from kexp.report.drawing import style
 from kexp.report.examples import picture_of, short, take
@@ -30,7 +30,7 @@ _HIGHEST = 20  # rows of a table
 _CELLS = 8  # columns of the data in it
 
 
-def sections(result: Result, data: Data) -> list[str]:
+def sections(result: Result, data: Dataset) -> list[str]:
     """Return what there is to see of an autoencoder, each as HTML.
 
     Args:
@@ -51,7 +51,7 @@ def sections(result: Result, data: Data) -> list[str]:
     return [*found, _samples(result), _between(result, answers)] if result.model.variational else found
 
 
-def _are_images(answers: Predictions, spec: Spec) -> bool:
+def _are_images(answers: Predictions, spec: DatasetSpec) -> bool:
     """Return whether reconstructions are images on the scale of the data's."""
     shape = np.asarray(answers.reconstructions).shape[1:]
     return spec.kind == "image" and spec.dtype == "uint8" and shape == spec.input_shape
@@ -59,7 +59,7 @@ def _are_images(answers: Predictions, spec: Spec) -> bool:
 
 def _side_by_side(part: Split, answers: Predictions, where: str) -> str:
     count = min(_SHOWN, len(answers))
-    pixels = shades(np.asarray(answers.reconstructions)[:count])
+    pixels = to_uint8(np.asarray(answers.reconstructions)[:count])
     images = np.asarray(part.inputs)[:count]
     blocks = [
         np.concatenate([images[start : start + _COLUMNS], pixels[start : start + _COLUMNS]])
@@ -74,7 +74,7 @@ def _side_by_side(part: Split, answers: Predictions, where: str) -> str:
     )
 
 
-def _map(answers: Predictions, labels: np.ndarray | None, spec: Spec, where: str) -> list[str]:
+def _map(answers: Predictions, labels: np.ndarray | None, spec: DatasetSpec, where: str) -> list[str]:
     codes = np.asarray(answers.codes).reshape(len(answers), -1)
     if min(codes.shape) < 2:
         return []
@@ -108,7 +108,7 @@ def _retrieved(result: Result, train: Split, part: Split, where: str) -> str:
     return html.shown("Nearest by code", text + _hits(train, part, found, result.spec), html.rows(pairs))
 
 
-def _hits(train: Split, part: Split, found: np.ndarray, spec: Spec) -> str:
+def _hits(train: Split, part: Split, found: np.ndarray, spec: DatasetSpec) -> str:
     """Return how many of the images that were found have the class of what was asked for."""
     known, asked = labels_of(train, spec), labels_of(part, spec)
     if known is None or asked is None:
@@ -122,7 +122,7 @@ def _codes(result: Result, inputs: np.ndarray) -> np.ndarray:  # (n, ...) -> (n,
     return codes.reshape(len(codes), -1)
 
 
-def _scores(answers: Predictions, labels: np.ndarray | None, spec: Spec, where: str) -> str:
+def _scores(answers: Predictions, labels: np.ndarray | None, spec: DatasetSpec, where: str) -> str:
     scores = np.asarray(answers.anomaly_scores)
     how = " For each class the bar holds the middle half of its samples, the line nine tenths of them, and "
     how = "" if labels is None else f"{how}the mark is the median."
@@ -136,7 +136,9 @@ def _scores(answers: Predictions, labels: np.ndarray | None, spec: Spec, where: 
         )
 
 
-def _strangest(part: Split, answers: Predictions, labels: np.ndarray | None, spec: Spec, where: str) -> str:
+def _strangest(
+    part: Split, answers: Predictions, labels: np.ndarray | None, spec: DatasetSpec, where: str
+) -> str:
     """Return a table of the samples with the highest anomaly scores."""
     scores = np.asarray(answers.anomaly_scores)
     highest = np.argsort(-scores, kind="stable")[:_HIGHEST]
@@ -159,7 +161,7 @@ def _strangest(part: Split, answers: Predictions, labels: np.ndarray | None, spe
     )
 
 
-def _target(part: Split, labels: np.ndarray | None, spec: Spec, row: int) -> object:
+def _target(part: Split, labels: np.ndarray | None, spec: DatasetSpec, row: int) -> object:
     if labels is not None:
         return class_names(spec)[labels[row]]
     target = np.ravel(part.targets[row])
@@ -184,7 +186,7 @@ def _between(result: Result, answers: Predictions) -> str:
     steps = [np.linspace(codes[2 * pair], codes[2 * pair + 1], _STEPS) for pair in range(pairs)]
     if not steps:
         return ""
-    images = shades(np.asarray(result.model.decode(np.concatenate(steps).astype("float32"))))
+    images = to_uint8(np.asarray(result.model.decode(np.concatenate(steps).astype("float32"))))
     text = (
         "Left and right in each row the reconstructions of two images; between them those of codes at equal "
         "steps from one to the other."

@@ -15,13 +15,13 @@ from kexp.report.examples import examples, shown, take
 from kexp.report.sweep_record import label
 
 if TYPE_CHECKING:
-    from kexp.data import Data, Spec, Split
+    from kexp.data import Dataset, DatasetSpec, Split
     from kexp.run.result import Result
 
 _PREFIXES = {"training": "", "validation": "val_", "test": "test_"}
 
 
-def run_page(result: Result, data: Data | None = None) -> str:
+def run_page(result: Result, data: Dataset | None = None) -> str:
     """Return a page with the figures of a run, its curves and what its model answers on validation data.
 
     Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
@@ -54,7 +54,7 @@ def run_page(result: Result, data: Data | None = None) -> str:
 
 
 def write_run_page(
-    result: Result, path: str | os.PathLike[str] | None = None, data: Data | None = None
+    result: Result, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
 ) -> Path:
     """Write the page of a run to a file, and return its path.
 
@@ -77,7 +77,7 @@ def write_run_page(
     return html.write(run_page(result, data or recorded_data(result)), target)
 
 
-def recorded_data(result: Result) -> Data | None:
+def recorded_data(result: Result) -> Dataset | None:
     """Return the raw data that a run's recipe makes of the recorded arguments, or None if it cannot.
 
     Example:
@@ -85,20 +85,20 @@ def recorded_data(result: Result) -> Data | None:
         >>> recorded_data(kexp.load(run_dir)).name
         'digits'
     """
-    from kexp.run.intercept import instead_of_training
+    from kexp.run.intercept import capture_training
     from kexp.run.resume import recorded_call
 
     try:
         recipe, arguments = recorded_call(result.run_dir)
         arguments = {**arguments, "quiet": True}
-        data = instead_of_training(lambda training: training.raw, recipe, **arguments)
+        data = capture_training(lambda training: training.raw, recipe, **arguments)
         _require_same_data(result.provenance(), data)
     except InputError:  # a recipe of the user's own, data that are gone or have changed
         return None
     return data
 
 
-def _require_same_data(provenance: dict, data: Data | None) -> None:
+def _require_same_data(provenance: dict, data: Dataset | None) -> None:
     recorded = provenance["env"]["data"]
     if data is not None and data.fingerprint != recorded["fingerprint"]:
         raise InputError(
@@ -162,7 +162,7 @@ def _stems(result: Result) -> list[str]:
     return list(dict.fromkeys(name.removeprefix("val_").removeprefix("test_") for name in result.metrics))
 
 
-def _class_names(spec: Spec) -> dict[str, str]:
+def _class_names(spec: DatasetSpec) -> dict[str, str]:
     """Return the names of the classes by their metrics'."""
     if spec.task != "segmentation":
         return {}
@@ -171,7 +171,7 @@ def _class_names(spec: Spec) -> dict[str, str]:
     return dict(zip(metric_names(spec.class_names), spec.class_names, strict=True))
 
 
-def _shown(result: Result, data: Data | None) -> list[str]:
+def _shown(result: Result, data: Dataset | None) -> list[str]:
     """Return sections about what the model answers, or makes."""
     if result.spec.task == "generation":
         return generated.sections(result, data)
@@ -184,7 +184,7 @@ def _shown(result: Result, data: Data | None) -> list[str]:
     )
 
 
-def _samples(result: Result, data: Data) -> str:
+def _samples(result: Result, data: Dataset) -> str:
     part: Split = data.validation or data.train
     where = "validation" if data.validation is not None else "training"
     predictions = result.predict(take(part.inputs, shown(result.spec)))

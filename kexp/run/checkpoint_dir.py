@@ -14,7 +14,7 @@ _WHOSE = "run.json"
 
 
 @dataclass(frozen=True)
-class StateFolder:
+class CheckpointDir:
     """The folder of the checkpoints: the run folder's own, or one that was asked for.
 
     Attributes:
@@ -26,7 +26,7 @@ class StateFolder:
     asked: str | None
 
     @classmethod
-    def choose(cls, checkpoint_dir: str | None, run_dir: Path) -> StateFolder:
+    def choose(cls, checkpoint_dir: str | None, run_dir: Path) -> CheckpointDir:
         """Return the folder for the state of a run without writing anything yet.
 
         Raises:

@@ -14,14 +14,14 @@ import numpy as np
 from kexp.data.dataset import Inputs, Split
 from kexp.data.order import epoch_order
 from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.run.training_setup import Training
+from kexp.run.training_setup import TrainingSetup
 
 # A learning rate that can be set at every step, and no step that is stopped for its loss alone.
 AT_A_CONSTANT_RATE = {"schedule": "constant", "warmup": 0.0, "spike": None}
 
 
 @contextmanager
-def trial(training: Training, **options: Any) -> Iterator[TensorFlowEngine]:
+def dry_run(training: TrainingSetup, **options: Any) -> Iterator[TensorFlowEngine]:
     """Yield an engine that takes real steps; afterwards every variable is what it was before.
 
     Args:
@@ -38,9 +38,9 @@ def trial(training: Training, **options: Any) -> Iterator[TensorFlowEngine]:
             for told in ("No gradient reaches", ".*received `from_logits=True`"):
                 warnings.filterwarnings("ignore", message=told)
             engine = replace(training, options={**training.options, **options}).engine()  # type: ignore[typeddict-item]
-            feed = engine.feed.read_state()
+            batch_source = engine.batch_source.read_state()
             yield engine
-        engine.feed.restore_state(feed)
+        engine.batch_source.restore_state(batch_source)
     finally:
         for variable, value in kept:
             variable.assign(value)
@@ -61,7 +61,7 @@ def random_streams_kept() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def sampled(training: Training, samples: int, seed: int = 0) -> Training:
+def sampled(training: TrainingSetup, samples: int, seed: int = 0) -> TrainingSetup:
     """Return a training on the first so many samples of its first epoch, with as many to validate on."""
     data, weights = training.data, training.sample_weight
     # Of a stream there is a sample in memory, which may be smaller than an epoch.
@@ -90,7 +90,7 @@ def set_learning_rate(engine: TensorFlowEngine, rate: float) -> None:
         optimizer.learning_rate = rate * player.learning_rate
 
 
-def _variables(training: Training) -> list[Any]:
+def _variables(training: TrainingSetup) -> list[Any]:
     augmentation = [] if training.augmentation is None else training.augmentation.variables
     metrics = [variable for metric in training.objective.metrics for variable in metric.variables]
     return [*training.model.variables, *augmentation, *metrics]

@@ -10,13 +10,13 @@ from typing import Any
 
 import psutil
 
-from kexp.data import Data
+from kexp.data import Dataset
 
 _PACKAGES = ("kexp", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-tpu", "numpy", "keras-tuner")
 _LONGEST_DIFF = 1_000_000  # characters
 
 
-def describe_environment(data: Data, seed: int) -> dict[str, Any]:
+def describe_environment(data: Dataset, seed: int) -> dict[str, Any]:
     """Return what somebody needs to run the same thing again.
 
     Args:

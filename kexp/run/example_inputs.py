@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from kexp.core.files import replacing
-from kexp.data import Data, Spec
+from kexp.data import Dataset, DatasetSpec
 from kexp.data.dataset import Inputs
 
 COUNT = 64
 
 
-def save_samples(path: Path, data: Data) -> None:
+def save_samples(path: Path, data: Dataset) -> None:
     """Write the first samples of the test part, or of the training part when there is none, to `path`."""
     inputs = (data.test or data.train).inputs
     columns = (
@@ -28,7 +28,7 @@ def save_samples(path: Path, data: Data) -> None:
         np.savez_compressed(temporary, **first)  # type: ignore[arg-type]
 
 
-def load_samples(path: Path, spec: Spec) -> Inputs:
+def load_samples(path: Path, spec: DatasetSpec) -> Inputs:
     """Return what `save_samples` wrote, as the model takes it."""
     with np.load(path, allow_pickle=False) as stored:
         columns = [stored[f"column_{number}"] for number in range(len(stored.files))]

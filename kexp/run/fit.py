@@ -18,20 +18,20 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.files import replacing, write_json
 from kexp.core.options import TrainOptions, Unpack, complete
-from kexp.data import Data, Split
+from kexp.data import Dataset, Split
 from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.engine.tensorflow.evaluator import Held
+from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.metric_accumulator import measured_by
 from kexp.engine.tensorflow.workers import Workers
-from kexp.run.checkpoint_dir import StateFolder
+from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.environment import describe_environment
 from kexp.run.example_inputs import save_samples
-from kexp.run.folder import Elsewhere, RunFolder
-from kexp.run.intercept import caught
+from kexp.run.folder import NonChiefRunFolder, RunFolder
+from kexp.run.intercept import capture
 from kexp.run.learning_curves import draw_curves
 from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
-from kexp.run.training_setup import Score, Training, prepare, space_needed
+from kexp.run.training_setup import Score, TrainingSetup, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
 from kexp.train.objectives import Objective
@@ -41,7 +41,7 @@ Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
 def fit(
     model: keras.Model,
-    data: Data,
+    data: Dataset,
     *,
     objective: Objective | None = None,
     preprocessing: keras.Model | None = None,
@@ -111,7 +111,7 @@ def fit(
     folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
     if folder.finished():
         return load(folder.path)
-    state = StateFolder.choose(options["checkpoint_dir"], folder.path)
+    state = CheckpointDir.choose(options["checkpoint_dir"], folder.path)
     started_s = time.perf_counter()
     training = prepare(
         model,
@@ -128,13 +128,13 @@ def fit(
         answers=answers,
         scores=scores or {},
     )
-    caught(training)
+    capture(training)
     environment = {**describe_environment(training.raw, options["seed"]), "checkpoint_dir": state.asked}
     workers = Workers()
-    folder = (RunFolder if workers.chief else Elsewhere)(
+    folder = (RunFolder if workers.chief else NonChiefRunFolder)(
         folder.path, {**folder.config, "batch": training.batch}
     )
-    with workers.watched(), _full_disk_explained(folder.path):
+    with workers.guard(), _full_disk_explained(folder.path):
         folder.check_same_data(environment)
         if workers.chief:
             state.check_same_run(folder, environment)
@@ -169,7 +169,7 @@ def _plain_name(model: keras.Model) -> str:
 
 
 def _record(
-    training: Training,
+    training: TrainingSetup,
     loop: Loop,
     baselines: Baselines,
     run_dir: Path,
@@ -187,23 +187,23 @@ def _record(
             trained.save(temporary)
         save_samples(run_dir / "samples.npz", training.raw)
         recorded = _write_result(training, loop, figures, run_dir, started_s)
-    content = workers.from_chief(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
+    content = workers.broadcast(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
     result = Result.from_json(json.loads(content))
     vars(result)["model"] = trained  # what `Result.model` would otherwise read back from the folder
     return result
 
 
-def _final_figures(training: Training, loop: Loop) -> dict[str, float]:
+def _final_figures(training: TrainingSetup, loop: Loop) -> dict[str, float]:
     position = loop.position
     figures = dict(position.history[(position.best_epoch or len(position.history)) - 1])
     if training.data.test is not None:
-        held = Held(training.model, training.objective, training.data.test, training.data.train)
+        held = Evaluator(training.model, training.objective, training.data.test, training.data.train)
         measured = held.measure(position.batch_size)
         figures.update({f"test_{name}": value for name, value in measured.items()})
     return figures
 
 
-def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, float]:
+def _baseline_figures(training: TrainingSetup, baselines: Baselines) -> dict[str, float]:
     """Return the figures of forecasts that are not trained, by part and name."""
     figures = {}
     for part, split in _measured_parts(training):
@@ -213,7 +213,7 @@ def _baseline_figures(training: Training, baselines: Baselines) -> dict[str, flo
     return figures
 
 
-def _scores(training: Training) -> dict[str, float]:
+def _scores(training: TrainingSetup) -> dict[str, float]:
     """Return the figures of what the trained model answers, by part and name."""
     figures: dict[str, float] = {}
     if training.answers is None or not training.scores:
@@ -227,14 +227,14 @@ def _scores(training: Training) -> dict[str, float]:
     return figures
 
 
-def _measured_parts(training: Training) -> list[tuple[str, Split]]:
+def _measured_parts(training: TrainingSetup) -> list[tuple[str, Split]]:
     """Return the raw parts that a trained model is measured on, by the prefix of their figures."""
     parts = (("val", training.raw.validation), ("test", training.raw.test))
     return [(part, split) for part, split in parts if split is not None]
 
 
 def _write_result(
-    training: Training, loop: Loop, figures: dict[str, float], run_dir: Path, started_s: float
+    training: TrainingSetup, loop: Loop, figures: dict[str, float], run_dir: Path, started_s: float
 ) -> dict[str, Any]:
     history = loop.position.history
     curves = {name: [epoch[name] for epoch in history] for name in history[0]}

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
-from kexp.data import Data, Stream
+from kexp.data import Dataset, Stream
 from kexp.engine.tensorflow.workers import Workers
 from kexp.run.predictions import output_shape
 from kexp.train.objectives import Objective
@@ -78,7 +78,7 @@ def check_replicas(options: TrainOptions) -> None:
         )
 
 
-def check_texts(data: Data, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
+def check_texts(data: Dataset, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
     """Check what only some kinds of targets can have."""
     task = data.spec.task
     if (task == "text") != (target_preprocessing is not None):
@@ -94,7 +94,7 @@ def check_texts(data: Data, target_preprocessing: Any, augmentation: Sequence[An
         )
 
 
-def check_answers(data: Data, answers: keras.Model | None, scores: Mapping[str, Any]) -> None:
+def check_answers(data: Dataset, answers: keras.Model | None, scores: Mapping[str, Any]) -> None:
     """Check that there is an answering model where one is needed."""
     if data.spec.task == "text" and answers is None:
         raise InputError(
@@ -109,7 +109,7 @@ def check_answers(data: Data, answers: keras.Model | None, scores: Mapping[str, 
 
 
 def check_objective(
-    objective: Objective, model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
+    objective: Objective, model: keras.Model, data: Dataset, options: TrainOptions, loss: Any, metrics: Any
 ) -> None:
     """Check an objective of the user's against everything else."""
     if not isinstance(objective, Objective):
@@ -127,7 +127,7 @@ def check_objective(
     objective.check(model, data)
 
 
-def checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarray | None:
+def checked_weights(weights: Any, options: TrainOptions, data: Dataset) -> np.ndarray | None:
     """Return the weights of the samples as float32, checked."""
     if weights is None:
         return None
@@ -142,7 +142,7 @@ def checked_weights(weights: Any, options: TrainOptions, data: Data) -> np.ndarr
     return weights
 
 
-def check_outputs(model: keras.Model, data: Data, received: tuple[int, ...]) -> None:
+def check_outputs(model: keras.Model, data: Dataset, received: tuple[int, ...]) -> None:
     """Check the shape of one sample's outputs."""
     spec, targets = data.spec, data.train.targets
     wanted = output_shape(spec)

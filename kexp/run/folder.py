@@ -87,7 +87,7 @@ class RunFolder:
         if not self._holds_run():
             write_json(self.path / "env.json", environment)
             write_json(self.path / "config.json", self.config)
-        elif self._lengthened():
+        elif self._has_more_epochs():
             # In this order: with the old config and no result, the same call again would end the old run.
             write_json(self.path / "config.json", self.config)
             (self.path / "result.json").unlink(missing_ok=True)
@@ -114,10 +114,10 @@ class RunFolder:
 
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
-        return (self.path / "result.json").is_file() and not self._lengthened()
+        return (self.path / "result.json").is_file() and not self._has_more_epochs()
 
-    def _lengthened(self) -> bool:
-        return _lengthened(read_json(self.path / "config.json"), self.config)
+    def _has_more_epochs(self) -> bool:
+        return _has_more_epochs(read_json(self.path / "config.json"), self.config)
 
     def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
         """Add the figures of an epoch, counted from 1, to metrics.jsonl."""
@@ -142,7 +142,7 @@ class RunFolder:
             )
 
 
-class Elsewhere(RunFolder):
+class NonChiefRunFolder(RunFolder):
     """The run folder for a worker that is not the chief, who alone looks at it and writes."""
 
     def check_same_data(self, environment: dict[str, Any]) -> None:
@@ -170,14 +170,14 @@ def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     found = [
         f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
         for name in sorted({*before, *now} - {*OUTPUT_ONLY})
-        if before.get(name) != now.get(name) and not (name == "epochs" and _lengthened(recorded, config))
+        if before.get(name) != now.get(name) and not (name == "epochs" and _has_more_epochs(recorded, config))
     ]
     if recorded.get("recipe") != config["recipe"]:
         found.insert(0, f"recipe was {recorded.get('recipe')} and is now {config['recipe']}")
     return found
 
 
-def _lengthened(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
+def _has_more_epochs(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
     before = recorded.get("arguments", {}).get("epochs")
     return bool(before) and bool(config["arguments"].get("epochs", 0) > before)
 

@@ -21,13 +21,13 @@ class _Caught(BaseException):
 _action: ContextVar[Callable[[Any], Any] | None] = ContextVar("action in place of training", default=None)
 
 
-def instead_of_training(
+def capture_training(
     action: Callable[[Any], Any], recipe: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Any:
     """Call a recipe, or `kexp.fit`, and do something else where it would train.
 
     Args:
-        action: Called with the `Training` that is ready to begin; no run folder is made.
+        action: Called with the `TrainingSetup` that is ready to begin; no run folder is made.
         recipe: A recipe, or `kexp.fit`.
         *args: Arguments of the recipe.
         **kwargs: Keyword arguments of the recipe.
@@ -41,16 +41,16 @@ def instead_of_training(
     token = _action.set(action)
     try:
         recipe(*args, **{**kwargs, "run_dir": None, "checkpoint_dir": None})
-    except _Caught as caught:
-        return caught.value
+    except _Caught as capture:
+        return capture.value
     finally:
         _action.reset(token)
     raise InputError(f"{recipe.__name__} must call kexp.fit; it returned without.")
 
 
 @contextmanager
-def let_train() -> Iterator[None]:
-    """Train as usual inside `instead_of_training`: something that the recipe itself needs to be trained."""
+def resume_normal() -> Iterator[None]:
+    """Train as usual inside `capture_training`: something that the recipe itself needs to be trained."""
     token = _action.set(None)
     try:
         yield
@@ -58,8 +58,8 @@ def let_train() -> Iterator[None]:
         _action.reset(token)
 
 
-def caught(training: Any) -> None:
-    """Leave through `instead_of_training` if the call is inside one."""
+def capture(training: Any) -> None:
+    """Leave through `capture_training` if the call is inside one."""
     action = _action.get()
     if action is not None:
         raise _Caught(action(training))

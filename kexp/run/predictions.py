@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Spec, class_names
+from kexp.data.dataset import DatasetSpec, class_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ class Predictions:
         return cls(**{name: arrays[key] for name, key in _NAMES.items() if key in arrays})
 
     @classmethod
-    def from_outputs(cls, outputs: Any, spec: Spec, from_probabilities: bool = False) -> Predictions:
+    def from_outputs(cls, outputs: Any, spec: DatasetSpec, from_probabilities: bool = False) -> Predictions:
         """Return the predictions that a model's raw outputs stand for.
 
         Args:
@@ -90,7 +90,7 @@ class Predictions:
             InputError: `outputs` has another shape, or the task is generation, which has no answers.
 
         Example:
-            >>> spec = Spec("array", (4,), "float32", "classification", 2, ("cat", "dog"))
+            >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2, ("cat", "dog"))
             >>> answer = Predictions.from_outputs(np.array([[0.0, 0.0], [1000.0, 0.0]]), spec)
             >>> answer.labels.tolist(), answer.probabilities.tolist()
             (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
@@ -115,7 +115,7 @@ class Predictions:
         names = np.array(class_names(spec), dtype=object)
         return cls(labels=names[probabilities.argmax(axis=1)], probabilities=probabilities)
 
-    def to_frame(self, spec: Spec) -> pd.DataFrame:
+    def to_frame(self, spec: DatasetSpec) -> pd.DataFrame:
         """Return one row per sample: label and a probability per class, or a column per target.
 
         Of a mask it is the share of pixels of each class, of a reconstruction the anomaly score and the code,
@@ -125,7 +125,7 @@ class Predictions:
             spec: What the model was made for; it names the columns.
 
         Example:
-            >>> spec = Spec("array", (4,), "float32", "regression", 1, target="price")
+            >>> spec = DatasetSpec("array", (4,), "float32", "regression", 1, target="price")
             >>> Predictions(values=np.array([[1.5]], np.float32)).to_frame(spec).to_dict("list")
             {'price': [1.5]}
         """
@@ -158,14 +158,14 @@ class Predictions:
         return pd.DataFrame(columns)
 
 
-def check_answers(spec: Spec) -> None:
+def check_answers(spec: DatasetSpec) -> None:
     """Check that a model of this task answers inputs at all.
 
     Raises:
         InputError: It makes samples instead.
 
     Example:
-        >>> check_answers(Spec("image", (8, 8, 1), "uint8", "generation", 10))
+        >>> check_answers(DatasetSpec("image", (8, 8, 1), "uint8", "generation", 10))
         Traceback (most recent call last):
         kexp.InputError: predict answers inputs, and this model takes none but makes samples; use
         sample.
@@ -174,11 +174,11 @@ def check_answers(spec: Spec) -> None:
         raise InputError("predict answers inputs, and this model takes none but makes samples; use sample.")
 
 
-def output_shape(spec: Spec) -> tuple[int, ...]:
+def output_shape(spec: DatasetSpec) -> tuple[int, ...]:
     """Return the shape of a model's outputs for one sample, where they are numbers.
 
     Example:
-        >>> output_shape(Spec("image", (4, 5, 3), "uint8", "segmentation", 2))
+        >>> output_shape(DatasetSpec("image", (4, 5, 3), "uint8", "segmentation", 2))
         (4, 5, 2)
     """
     pixels = spec.input_shape[:2] if spec.task == "segmentation" else ()
@@ -211,7 +211,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:  # (n, ..., classes) float32 -> 
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def _target_names(spec: Spec) -> list[str]:
+def _target_names(spec: DatasetSpec) -> list[str]:
     if spec.outputs == 1:
         return [spec.target]
     return [f"{spec.target}_{index}" for index in range(spec.outputs)]

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import keras
 
-from kexp.data import Data, Split
+from kexp.data import Dataset, Split
 from kexp.run.result import raw_outputs
 
 
-def preprocessed(data: Data, preprocessing: keras.Model) -> Data:
+def preprocessed(data: Dataset, preprocessing: keras.Model) -> Dataset:
     """Return a data set with its inputs as a model takes them."""
 
     def apply(split: Split) -> Split:
@@ -20,7 +20,9 @@ def preprocessed(data: Data, preprocessing: keras.Model) -> Data:
     return _each_part(data, apply)
 
 
-def teacher_forced(data: Data, preprocessing: keras.Model | None, target_preprocessing: keras.Model) -> Data:
+def teacher_forced(
+    data: Dataset, preprocessing: keras.Model | None, target_preprocessing: keras.Model
+) -> Dataset:
     """Return texts as tokens, for a model that is told all tokens before the one it is asked for.
 
     Williams and Zipser 1989, "A learning algorithm for continually running fully recurrent neural networks".
@@ -46,7 +48,7 @@ def teacher_forced(data: Data, preprocessing: keras.Model | None, target_preproc
     return _each_part(data, apply)
 
 
-def _each_part(data: Data, apply: Callable[[Split], Split]) -> Data:
+def _each_part(data: Dataset, apply: Callable[[Split], Split]) -> Dataset:
     return replace(
         data,
         train=apply(data.train),

@@ -16,7 +16,7 @@ from kexp.core.errors import InputError, nearest
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
 from kexp.data import check_source
 from kexp.run.folder import RunFolder
-from kexp.run.intercept import let_train
+from kexp.run.intercept import resume_normal
 from kexp.run.reference import Reference
 from kexp.run.result import Result, load
 
@@ -143,23 +143,23 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
     require_tensorflow()
     import keras
 
-    from kexp.engine.tensorflow.strategy import entered, precision
+    from kexp.engine.tensorflow.strategy import precision, strategy_scope
 
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with entered(arguments), precision(arguments["precision"]), _under_way(call):
+    with strategy_scope(arguments), precision(arguments["precision"]), _active_call(call):
         keras.utils.set_random_seed(arguments["seed"])
         return function(**arguments)
 
 
 @contextmanager
-def apart() -> Iterator[None]:
+def nested_run() -> Iterator[None]:
     """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
-    with _under_way(None), let_train():
+    with _active_call(None), resume_normal():
         yield
 
 
 @contextmanager
-def _under_way(call: Call | None) -> Iterator[None]:
+def _active_call(call: Call | None) -> Iterator[None]:
     token = _current.set(call)
     try:
         yield

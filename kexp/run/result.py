@@ -13,13 +13,13 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.files import read_json
-from kexp.data import Data, Spec
+from kexp.data import Dataset, DatasetSpec
 from kexp.data import load as load_data
-from kexp.data.adapters import as_inputs
+from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import Inputs
 from kexp.run.example_inputs import load_samples
 from kexp.run.predictions import Predictions, as_str, check_answers
-from kexp.run.sample_requests import as_data, check_draw
+from kexp.run.sample_requests import as_data, check_sample_request
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +49,7 @@ class Result:
     run_dir: Path
     metrics: dict[str, float]
     history: dict[str, list[float]]
-    spec: Spec
+    spec: DatasetSpec
     from_logits: bool
 
     @classmethod
@@ -59,7 +59,7 @@ class Result:
             run_dir=Path(recorded["run_dir"]),
             metrics=recorded["metrics"],
             history=recorded["history"],
-            spec=Spec.from_json(recorded["spec"]),
+            spec=DatasetSpec.from_json(recorded["spec"]),
             from_logits=recorded["from_logits"],
         )
 
@@ -84,7 +84,7 @@ class Result:
             InputError: The inputs are not what the model was trained on, or it makes samples instead.
         """
         check_answers(self.spec)
-        outputs = raw_outputs(self.model, as_inputs(inputs, self.spec), batch_size)
+        outputs = raw_outputs(self.model, adapt_inputs(inputs, self.spec), batch_size)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
@@ -112,14 +112,14 @@ class Result:
         if self.spec.task == "generation":
             return self.model.sample(n, seed=seed, labels=labels)
         variational = self.spec.task == "reconstruction" and self.model.variational
-        check_draw(n, seed, labels, () if variational else None)
+        check_sample_request(n, seed, labels, () if variational else None)
         return as_data(np.asarray(self.model.sample(n, seed)), self.spec)
 
-    def evaluate(self, data: Data | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
+    def evaluate(self, data: Dataset | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
         """Return loss and metrics on the test part of a data set, or all of it when it has none.
 
         Args:
-            data: A `Data`, or anything `kexp.data.load` takes without further arguments.
+            data: A `Dataset`, or anything `kexp.data.load` takes without further arguments.
             batch_size: Samples per call, default 256.
 
         Raises:
@@ -136,17 +136,17 @@ class Result:
                 f"evaluate compares answers with targets, of which {self.spec.task} has none; the run's "
                 "metrics hold what was measured of it."
             )
-        chosen = data if isinstance(data, Data) else load_data(data, validation=0.0)
+        chosen = data if isinstance(data, Dataset) else load_data(data, validation=0.0)
         if chosen.spec.outputs != self.spec.outputs or chosen.spec.task != self.spec.task:
             raise InputError(
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
-        from kexp.engine.tensorflow.evaluator import Evaluation
+        from kexp.engine.tensorflow.evaluator import LossEvaluator
         from kexp.train.objectives import supervised
 
         objective = supervised(self.spec, from_logits=self.from_logits)
-        return Evaluation(self.model, objective, chosen.test or chosen.train).measure(batch_size)
+        return LossEvaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
 
     def plot(self) -> Figure:
         """Return the learning curves as a matplotlib figure."""
@@ -185,7 +185,7 @@ class Result:
             overwrite=overwrite,
         )
 
-    def report(self, path: str | os.PathLike[str] | None = None, *, data: Data | None = None) -> Path:
+    def report(self, path: str | os.PathLike[str] | None = None, *, data: Dataset | None = None) -> Path:
         """Write a page with the figures, the curves and what the model answers on validation data, or makes.
 
         Args:

@@ -12,12 +12,12 @@ import numpy as np
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.core.images import shades
-from kexp.data.class_labels import asked_classes
-from kexp.data.dataset import Spec
+from kexp.core.images import to_uint8
+from kexp.data.class_labels import resolve_class_indices
+from kexp.data.dataset import DatasetSpec
 
 
-def drawn_classes(model_file: Path, spec: Spec) -> tuple[str, ...] | None:
+def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] | None:
     """Return the classes that a recorded model draws by name: none for some, None if it draws nothing.
 
     Keras is not asked, whose import takes seconds.
@@ -50,7 +50,7 @@ def _variational(config: dict[str, Any]) -> bool:
     return len(outputs) == 2 and all(isinstance(output, list) for output in outputs)
 
 
-def check_draw(
+def check_sample_request(
     n: int, seed: int, labels: Sequence[str | int] | None, classes: Sequence[str] | None
 ) -> list[str] | None:
     """Check what is asked of a model that makes samples, and return the names of the classes asked for.
@@ -65,9 +65,9 @@ def check_draw(
         InputError: An argument cannot be used.
 
     Example:
-        >>> check_draw(2, 0, ["dog", 0], ("cat", "dog"))
+        >>> check_sample_request(2, 0, ["dog", 0], ("cat", "dog"))
         ['dog', 'cat']
-        >>> check_draw(1, 0, ["dig"], ("cat", "dog"))
+        >>> check_sample_request(1, 0, ["dig"], ("cat", "dog"))
         Traceback (most recent call last):
         kexp.InputError: labels must be names of classes, cat, dog, or their indices; received 'dig'
         (did you mean 'dog'?).
@@ -81,14 +81,15 @@ def check_draw(
     check_value("seed", seed, Annotated[int, AtLeast(0)])
     if labels is None:
         return None
-    return [classes[index] for index in asked_classes(labels, n, classes)]
+    return [classes[index] for index in resolve_class_indices(labels, n, classes)]
 
 
-def as_data(reconstructions: np.ndarray, spec: Spec) -> np.ndarray:
+def as_data(reconstructions: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     """Return reconstructions as the data has its samples: numbers from 0 to 1 as bytes where that has bytes.
 
     Example:
-        >>> as_data(np.array([[0.0, 1.0]]), Spec("image", (1, 2, 1), "uint8", "reconstruction", 0)).tolist()
+        >>> spec = DatasetSpec("image", (1, 2, 1), "uint8", "reconstruction", 0)
+        >>> as_data(np.array([[0.0, 1.0]]), spec).tolist()
         [[0, 255]]
     """
-    return shades(reconstructions) if spec.dtype == "uint8" else reconstructions
+    return to_uint8(reconstructions) if spec.dtype == "uint8" else reconstructions

@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions
-from kexp.data import Data, Split, Stream
+from kexp.data import Dataset, Split, Stream
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.engine.tensorflow.input_pipeline import ArrayFeed, Feed, StreamFeed
+from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, BatchSource, StreamBatchSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.run.fit_checks import (
@@ -42,7 +42,7 @@ Score = Callable[[Split, Any], float | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingSetup:
     """What `fit` trains with.
 
     Attributes:
@@ -62,8 +62,8 @@ class Training:
 
     model: keras.Model
     preprocessing: keras.Model | None
-    raw: Data
-    data: Data
+    raw: Dataset
+    data: Dataset
     objective: Objective
     options: TrainOptions
     batch_size: int
@@ -105,7 +105,7 @@ class Training:
             self.model,
             self.objective,
             optimizers,
-            self._feed(),
+            self._batch_source(),
             self.data.validation,
             self.options,
             augmentation=self.augmentation,
@@ -119,15 +119,15 @@ class Training:
             # Weights that nothing is answered with need no average.
             "ema": self.options["ema"] if last else None,
         }
-        steps = self.options["epochs"] * self.steps_per_epoch // player.every
+        steps = self.options["epochs"] * self.steps_per_epoch // player.update_every
         return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
 
-    def _feed(self) -> Feed:
+    def _batch_source(self) -> BatchSource:
         train = self.data.train
         if isinstance(train, Stream):
-            return StreamFeed(train, self.batch_size)
+            return StreamBatchSource(train, self.batch_size)
         buckets = None if Replicas().static else Buckets.of(self.model, train, self.objective.task)
-        return ArrayFeed(train, self.sample_weight, buckets)
+        return ArrayBatchSource(train, self.sample_weight, buckets)
 
 
 def space_needed(engine: TensorFlowEngine) -> int:
@@ -138,7 +138,7 @@ def space_needed(engine: TensorFlowEngine) -> int:
 
 def prepare(
     model: keras.Model,
-    data: Data,
+    data: Dataset,
     options: TrainOptions,
     *,
     objective: Objective | None,
@@ -151,7 +151,7 @@ def prepare(
     sample_weight: np.ndarray | None,
     answers: keras.Model | None,
     scores: Mapping[str, Score],
-) -> Training:
+) -> TrainingSetup:
     """Check what `kexp.fit` was given and return what to train with.
 
     Raises:
@@ -180,7 +180,7 @@ def prepare(
         answers = objective.answers(model, preprocessing) if answers is None else answers
         data = replace(data, spec=replace(data.spec, task=objective.task))
     _tell_directions(callbacks, objective)
-    return Training(
+    return TrainingSetup(
         model=model,
         preprocessing=preprocessing,
         raw=data,
@@ -208,8 +208,8 @@ def _scaled(options: TrainOptions) -> TrainOptions:
 
 
 def _supervised(
-    model: keras.Model, data: Data, options: TrainOptions, loss: Any, metrics: Any
-) -> tuple[Objective, Data]:
+    model: keras.Model, data: Dataset, options: TrainOptions, loss: Any, metrics: Any
+) -> tuple[Objective, Dataset]:
     """Return the objective of the data's task, and the data with what the model gives in their spec."""
     outputs = _first_outputs(model, data)
     objective = supervised(
@@ -222,7 +222,7 @@ def _supervised(
     return objective, replace(data, spec=replace(data.spec, outputs=outputs.shape[-1]))
 
 
-def _batch_size(options: TrainOptions, data: Data) -> int:
+def _batch_size(options: TrainOptions, data: Dataset) -> int:
     asked = options["batch_size"]
     if asked == "auto":
         call = current_call()
@@ -236,7 +236,7 @@ def _batch_size(options: TrainOptions, data: Data) -> int:
     return int(asked)
 
 
-def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
+def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:
     asked = options["class_weight"]
     if asked is None:
         return None
@@ -255,7 +255,9 @@ def _class_weights(options: TrainOptions, data: Data) -> np.ndarray | None:
     return np.asarray(asked, np.float32)
 
 
-def _callbacks_for(options: TrainOptions, data: Data, objective: Objective) -> list[keras.callbacks.Callback]:
+def _callbacks_for(
+    options: TrainOptions, data: Dataset, objective: Objective
+) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = []
     makes_samples = objective.task == "generation"
     if options["schedule"] == "plateau":
@@ -282,7 +284,7 @@ def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: O
             callback.mode = "max" if directions[figure] == "up" else "min"
 
 
-def _shortened(data: Data, options: TrainOptions, batch_size: int) -> tuple[Data, TrainOptions]:
+def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[Dataset, TrainOptions]:
     per_step = batch_size * options["accumulate"]
     if options["fast_dev_run"]:
         first = [part and head(part, _FAST_DEV_BATCHES * per_step) for part in (data.validation, data.test)]
@@ -303,7 +305,7 @@ def head(split: Split, samples: int) -> Split:
     return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
 
 
-def _first_outputs(model: keras.Model, data: Data) -> np.ndarray:
+def _first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:
     """Return what the model gives for a few samples, which also builds it if it is not built."""
     try:
         outputs = raw_outputs(model, head(data.train, 8).inputs, 8)

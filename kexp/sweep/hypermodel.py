@@ -48,7 +48,7 @@ def to_hypermodel(
     require_tensorflow()
 
     from kexp.run.fit import raw_model
-    from kexp.run.intercept import instead_of_training
+    from kexp.run.intercept import capture_training
 
     def called_with(hp: Any) -> dict[str, Any]:
         register(hp, searched.dimensions)
@@ -61,7 +61,7 @@ def to_hypermodel(
             def model(training: Any) -> Any:
                 return raw_model(training.model, training.preprocessing)
 
-            return instead_of_training(model, recipe, **called_with(hp))
+            return capture_training(model, recipe, **called_with(hp))
 
         def fit(
             self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from kexp.core.errors import TrainingDiverged
-from kexp.engine.tensorflow.engine import Trouble
+from kexp.engine.tensorflow.engine import StepFailure
 
 _SHOWN = 5
 
 
 def diverged(
-    trouble: Trouble, rows: np.ndarray, not_finite: Sequence[int], step: int, steps_per_epoch: int
+    failure: StepFailure, rows: np.ndarray, not_finite: Sequence[int], step: int, steps_per_epoch: int
 ) -> TrainingDiverged:
     """Return the error that names a step and its samples.
 
@@ -30,11 +30,11 @@ def diverged(
     shown = ", ".join(map(str, samples[:_SHOWN])) + (", …" if len(samples) > _SHOWN else "")
     return TrainingDiverged(
         f"Training went wrong in step {step} (step {step % steps_per_epoch} of epoch {epoch + 1}): "
-        f"loss {trouble.loss:.4g}, gradient norm {trouble.gradient_norm:.4g}, on training samples {shown}"
+        f"loss {failure.loss:.4g}, gradient norm {failure.gradient_norm:.4g}, on training samples {shown}"
         f"{where}. Lower learning_rate, set clip_norm, or give on_nan='rollback'.",
         step=step,
         epoch=epoch + 1,
         samples=samples,
-        loss=trouble.loss,
-        gradient_norm=trouble.gradient_norm,
+        loss=failure.loss,
+        gradient_norm=failure.gradient_norm,
     )

@@ -16,11 +16,11 @@ import tensorflow as tf
 from kexp.core.options import TrainOptions
 from kexp.core.signals import STOPPING, Stopped, StopRequest
 from kexp.data.order import batches, epoch_order
-from kexp.engine.tensorflow.engine import TensorFlowEngine, Trouble
+from kexp.engine.tensorflow.engine import StepFailure, TensorFlowEngine
 from kexp.engine.tensorflow.workers import Workers
 from kexp.train.checkpoint.callback_state import read_states, restore_states
 from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
-from kexp.train.checkpoint.interval import Due
+from kexp.train.checkpoint.interval import CheckpointInterval
 from kexp.train.divergence import diverged
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
@@ -82,7 +82,7 @@ class Loop:
         self._on_epoch = on_epoch
         self._on_restore = on_restore
         self._stop = StopRequest()
-        self._due = Due(options["checkpoint_every"])
+        self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
         self._workers = Workers()
         shows = self._workers.chief and not options["quiet"]
         self._lines = EpochLines(options["epochs"], self._steps_per_epoch) if shows else None
@@ -113,13 +113,13 @@ class Loop:
         try:
             with self._stop:
                 self._restore(checkpoint)
-                if checkpoint is None and self._may_go_back():
+                if checkpoint is None and self._keeps_rollback_checkpoint():
                     self._save()  # to have something to go back to from the first epoch
                 while not self._over():
                     try:
                         self._epoch()
-                    except _WentWrong as reason:
-                        self._pass_over(reason)
+                    except _BadStep as reason:
+                        self._skip_step(reason)
                     except tf.errors.ResourceExhaustedError:
                         self._halve_batches()
         finally:
@@ -147,7 +147,7 @@ class Loop:
         checkpoint = load_latest(self._checkpoints) if self._workers.chief else None
         if self._workers.count == 1:
             return checkpoint
-        content = self._workers.from_chief(b"" if checkpoint is None else packed(checkpoint))
+        content = self._workers.broadcast(b"" if checkpoint is None else packed(checkpoint))
         return unpacked(content) if content else None
 
     def _over(self) -> bool:
@@ -166,7 +166,7 @@ class Loop:
         position.epoch, position.step = position.epoch + 1, 0
         position.finished = self._stops_early() or self.engine.model.stop_training
         self._on_epoch(position.epoch, figures)
-        if self._due.after_epoch(position.epoch) or self._over():
+        if self._checkpoint_interval.after_epoch(position.epoch) or self._over():
             self._save()
 
     def _validate(self, figures: dict[str, float]) -> None:
@@ -174,19 +174,19 @@ class Loop:
         if not self.engine.validates:
             return
         self._callbacks.on_test_begin()
-        validated = self._from_chief(self.engine.validate(self.position.batch_size))
+        validated = self._broadcast(self.engine.validate(self.position.batch_size))
         figures.update({f"val_{name}": value for name, value in validated.items()})
         self._choose(figures)
         self._callbacks.on_test_end(validated)
 
-    def _from_chief(self, figures: dict[str, float]) -> dict[str, float]:
+    def _broadcast(self, figures: dict[str, float]) -> dict[str, float]:
         # What is chosen by them must not hang on how a worker's processor rounds.
-        return json.loads(self._workers.from_chief(json.dumps(figures).encode()))
+        return json.loads(self._workers.broadcast(json.dumps(figures).encode()))
 
     def _train_epoch(self) -> None:
         seed, epoch = self.options["seed"], self.position.epoch
         order = epoch_order(self._samples, seed, epoch)
-        order = self.engine.feed.order(order, self._samples_per_step, seed, epoch)
+        order = self.engine.batch_source.order(order, self._samples_per_step, seed, epoch)
         full, tail = batches(order, self._samples_per_step)
         self._run_rows(full)
         if tail.size:
@@ -196,11 +196,13 @@ class Loop:
         """Take those steps of an epoch that are left; `rows` has the samples from step `first` on."""
         while self.position.step < first + len(rows):
             if self._steps_taken() in self.position.skipped:
-                self.engine.feed.skip(rows.shape[1])  # it went wrong before
+                self.engine.batch_source.skip(rows.shape[1])  # it went wrong before
                 self.position.step += 1
                 continue
             left = rows[self.position.step - first :]
-            count = min(len(left), self._steps_per_call, self._due.steps_left(self._steps_taken()))
+            count = min(
+                len(left), self._steps_per_call, self._checkpoint_interval.steps_left(self._steps_taken())
+            )
             started_s = time.perf_counter()
             self._callbacks.on_train_batch_begin(self.position.step)
             count = min(count, self._steps_before_skipped())
@@ -221,21 +223,24 @@ class Loop:
 
         By the clock of one, and by the signals of all: every worker must save, stop and go on alike.
         """
-        due, signal_number = self._due.within_epoch(self._steps_taken()), self._stop.signal_number or 0
+        due, signal_number = (
+            self._checkpoint_interval.within_epoch(self._steps_taken()),
+            self._stop.signal_number or 0,
+        )
         if self._workers.count == 1:
             return due, signal_number
-        from_chief = [int(due), self._steps_per_call] if self._workers.chief else [0, 0]
+        broadcast = [int(due), self._steps_per_call] if self._workers.chief else [0, 0]
         stops = [int(signal_number == number) for number in STOPPING]
-        dues, self._steps_per_call, *stopped = self._workers.summed([*from_chief, *stops])
+        dues, self._steps_per_call, *stopped = self._workers.all_reduce([*broadcast, *stops])
         came = [number for number, count in zip(STOPPING, stopped, strict=True) if count]
         return bool(dues), came[0] if came else 0
 
     def _take(self, rows: np.ndarray) -> None:
-        trouble = self.engine.run(rows, self.position.batch_size)
-        if trouble is not None:
-            raise _WentWrong(trouble, rows[trouble.steps])
+        failure = self.engine.run(rows, self.position.batch_size)
+        if failure is not None:
+            raise _BadStep(failure, rows[failure.steps])
 
-    def _may_go_back(self) -> bool:
+    def _keeps_rollback_checkpoint(self) -> bool:
         return self.options["on_nan"] == "rollback" or self.options["batch_size"] == "auto"
 
     def _halve_batches(self) -> None:
@@ -261,11 +266,11 @@ class Loop:
         ahead = [step - self._steps_taken() for step in self.position.skipped]
         return min((steps for steps in ahead if steps > 0), default=_STEPS_PER_CALL)
 
-    def _pass_over(self, reason: _WentWrong) -> None:
+    def _skip_step(self, reason: _BadStep) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
-        wrong = self._steps_taken() + reason.trouble.steps
-        bad = self.engine.feed.not_finite(reason.samples)
-        error = diverged(reason.trouble, reason.samples, bad, wrong, self._steps_per_epoch)
+        wrong = self._steps_taken() + reason.failure.steps
+        bad = self.engine.batch_source.not_finite(reason.samples)
+        error = diverged(reason.failure, reason.samples, bad, wrong, self._steps_per_epoch)
         skipped, rollbacks = [*self.position.skipped, wrong], self.position.rollbacks
         checkpoint = self._latest() if self.options["on_nan"] == "rollback" else None
         if checkpoint is None or rollbacks >= _ROLLBACKS:
@@ -321,12 +326,12 @@ class Loop:
         return self.position.epoch * self._steps_per_epoch + self.position.step
 
 
-class _WentWrong(Exception):
+class _BadStep(Exception):
     """A step's loss or gradient is not finite, or a spike."""
 
-    def __init__(self, trouble: Trouble, samples: np.ndarray) -> None:
+    def __init__(self, failure: StepFailure, samples: np.ndarray) -> None:
         super().__init__()
-        self.trouble = trouble
+        self.failure = failure
         self.samples = samples
 
 

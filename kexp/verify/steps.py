@@ -19,7 +19,7 @@ import numpy as np
 from kexp.core.files import read_json
 
 if TYPE_CHECKING:
-    from kexp.run.training_setup import Training
+    from kexp.run.training_setup import TrainingSetup
 
 ALONE, WORKERS = "alone", "workers"  # any other mode is a number of logical devices
 
@@ -28,7 +28,7 @@ def main(folder: Path, mode: str) -> None:
     """Take the steps of every case."""
     import tensorflow as tf
 
-    from kexp.run.intercept import instead_of_training
+    from kexp.run.intercept import capture_training
 
     if mode not in (ALONE, WORKERS):
         cpu = tf.config.list_physical_devices("CPU")[0]
@@ -39,11 +39,11 @@ def main(folder: Path, mode: str) -> None:
         recipe = getattr(importlib.import_module(case["module"]), case["recipe"])
         arguments = {**case["arguments"], "strategy": strategy, "quiet": True}
         take = partial(_take_steps, steps=case["steps"], path=folder / f"{mode}-{number}.npz")
-        instead_of_training(take, recipe, **arguments)
+        capture_training(take, recipe, **arguments)
         tf.keras.backend.clear_session()
 
 
-def _take_steps(training: Training, steps: int, path: Path) -> None:
+def _take_steps(training: TrainingSetup, steps: int, path: Path) -> None:
     """Take steps on batches as they come in a run, but for three that are as uneven as a last one can be."""
     from kexp.engine.tensorflow.workers import Workers
 
@@ -66,7 +66,7 @@ def _flat(state: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([array.astype(np.float64) for array in numbers if array.dtype.kind == "f"])
 
 
-def _rows(training: Training) -> Iterator[np.ndarray]:
+def _rows(training: TrainingSetup) -> Iterator[np.ndarray]:
     """Return the (samples,) positions of each step."""
     from kexp.data.order import batches, epoch_order
 

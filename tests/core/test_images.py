@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from kexp.core.errors import InputError
-from kexp.core.images import grid, save_png, shades
+from kexp.core.images import grid, save_png, to_uint8
 
 GREY = np.arange(5, dtype="uint8").reshape(5, 1, 1, 1) * 50 * np.ones((1, 30, 40, 1), "uint8")
 
@@ -49,7 +49,7 @@ def test_no_columns_are_refused():
 
 
 def test_numbers_become_the_nearest_shades():
-    assert shades(np.array([[-1.0, 0.499 / 255, 0.501 / 255, 2.0]])).tolist() == [[0, 0, 1, 255]]
+    assert to_uint8(np.array([[-1.0, 0.499 / 255, 0.501 / 255, 2.0]])).tolist() == [[0, 0, 1, 255]]
 
 
 def test_a_file_is_replaced_whole(tmp_path, monkeypatch):

@@ -8,27 +8,27 @@ import pytest
 from PIL import Image
 
 from kexp.core.errors import InputError
-from kexp.data.adapters import as_inputs, read_inputs
-from kexp.data.dataset import Column, Spec
+from kexp.data.adapters import adapt_inputs, read_inputs
+from kexp.data.dataset import Column, DatasetSpec
 
-GREY = Spec("image", (4, 6, 1), "uint8", "classification", 10)
-COLOUR = Spec("image", (4, 6, 3), "uint8", "classification", 10)
-SERIES = Spec("series", (5, 2), "float32", "regression", 1)
+GREY = DatasetSpec("image", (4, 6, 1), "uint8", "classification", 10)
+COLOUR = DatasetSpec("image", (4, 6, 3), "uint8", "classification", 10)
+SERIES = DatasetSpec("series", (5, 2), "float32", "regression", 1)
 COLUMNS = (Column("age", "number"), Column("code", "category"), Column("home town", "category"))
-TABLE = Spec("table", (3,), "mixed", "classification", 2, ("no", "yes"), COLUMNS, "bought")
+TABLE = DatasetSpec("table", (3,), "mixed", "classification", 2, ("no", "yes"), COLUMNS, "bought")
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 6, 1), (3, 4, 6), (4, 6, 1), (4, 6)])
 def test_batch_and_channel_axes_are_added_where_they_lack(shape):
     images = np.arange(np.prod(shape), dtype="int64").reshape(shape)
-    inputs = as_inputs(images, GREY)
+    inputs = adapt_inputs(images, GREY)
     assert inputs.shape == (3 if shape[0] == 3 else 1, 4, 6, 1)
     assert inputs.dtype == np.uint8
     assert inputs.ravel().tolist() == images.ravel().tolist()
 
 
 def test_one_sample_of_a_series_becomes_a_batch_of_float32():
-    inputs = as_inputs([[1, 2]] * 5, SERIES)
+    inputs = adapt_inputs([[1, 2]] * 5, SERIES)
     assert (inputs.shape, inputs.dtype.name) == ((1, 5, 2), "float32")
 
 
@@ -54,7 +54,7 @@ def test_one_sample_of_a_series_becomes_a_batch_of_float32():
 )
 def test_arrays_that_do_not_fit_are_refused(raw, spec, message):
     with pytest.raises(InputError, match=message):
-        as_inputs(raw, spec)
+        adapt_inputs(raw, spec)
 
 
 def test_a_frame_gives_a_vector_per_column_and_other_columns_are_ignored():
@@ -67,7 +67,7 @@ def test_a_frame_gives_a_vector_per_column_and_other_columns_are_ignored():
             "id": [7, 8],
         }
     )
-    inputs = as_inputs(frame, TABLE)
+    inputs = adapt_inputs(frame, TABLE)
     assert list(inputs) == ["age", "code", "home town"]
     np.testing.assert_array_equal(inputs["age"], np.array([31, np.nan], "float32"))
     assert inputs["age"].dtype == np.float32
@@ -77,14 +77,14 @@ def test_a_frame_gives_a_vector_per_column_and_other_columns_are_ignored():
 
 
 def test_inputs_stay_as_they_are_when_converted_again():
-    once = as_inputs({"age": [31, None], "code": ["a", ""], "home town": ["b", None]}, TABLE)
-    twice = as_inputs(once, TABLE)
+    once = adapt_inputs({"age": [31, None], "code": ["a", ""], "home town": ["b", None]}, TABLE)
+    twice = adapt_inputs(once, TABLE)
     for name, values in once.items():
         np.testing.assert_array_equal(twice[name], values)
 
 
 def test_plain_values_are_one_sample():
-    inputs = as_inputs({"age": None, "code": "a", "home town": "Graz"}, TABLE)
+    inputs = adapt_inputs({"age": None, "code": "a", "home town": "Graz"}, TABLE)
     assert {name: values.tolist() for name, values in inputs.items() if name != "age"} == {
         "code": ["a"],
         "home town": ["Graz"],
@@ -94,13 +94,13 @@ def test_plain_values_are_one_sample():
 
 @pytest.mark.parametrize("values", [[True, False], pd.array([1, 0], "Int64"), ["1", "0"], [1.0, 0]])
 def test_whatever_is_a_number_is_taken_as_one(values):
-    inputs = as_inputs({"age": values, "code": ["a", "b"], "home town": ["a", "b"]}, TABLE)
+    inputs = adapt_inputs({"age": values, "code": ["a", "b"], "home town": ["a", "b"]}, TABLE)
     assert inputs["age"].tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("gap", [None, np.nan, pd.NA, ""])
 def test_every_kind_of_gap_is_a_missing_number(gap):
-    inputs = as_inputs({"age": [gap, 1], "code": ["a", "b"], "home town": ["a", "b"]}, TABLE)
+    inputs = adapt_inputs({"age": [gap, 1], "code": ["a", "b"], "home town": ["a", "b"]}, TABLE)
     assert np.isnan(inputs["age"]).tolist() == [True, False]
 
 
@@ -118,18 +118,18 @@ def test_every_kind_of_gap_is_a_missing_number(gap):
 )
 def test_columns_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
-        as_inputs({"age": [1, 2], "code": ["a", "b"], "home town": ["a", "b"], **changes}, TABLE)
+        adapt_inputs({"age": [1, 2], "code": ["a", "b"], "home town": ["a", "b"], **changes}, TABLE)
 
 
 def test_missing_columns_are_named():
     with pytest.raises(
         InputError, match="inputs lack the columns 'code', 'home town', expected 'age', 'code'"
     ):
-        as_inputs(pd.DataFrame({"age": [1]}), TABLE)
+        adapt_inputs(pd.DataFrame({"age": [1]}), TABLE)
     with pytest.raises(
         InputError, match=r"must be a pandas DataFrame or a mapping .* received an array of float64"
     ):
-        as_inputs(np.zeros((2, 3)), TABLE)
+        adapt_inputs(np.zeros((2, 3)), TABLE)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "LA"])

@@ -7,8 +7,8 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import check_source, load, names
-from kexp.data.catalog import find
-from kexp.data.sources.builtin_datasets import EMBEDDED
+from kexp.data.catalog import locate
+from kexp.data.sources.builtin_datasets import BUILTIN_DATASETS
 
 
 def test_nothing_heavy_is_imported_to_check_a_source_or_list_names():
@@ -36,9 +36,9 @@ def test_a_data_dir_that_does_not_exist_is_said(monkeypatch, tmp_path):
 
 
 def test_a_name_in_the_data_dir_comes_before_an_embedded_one(data_dir, arrays):
-    assert find("digits").form == "embedded"
+    assert locate("digits").form == "embedded"
     np.savez(data_dir / "digits.npz", **arrays)
-    assert find("digits").form == "npz"
+    assert locate("digits").form == "npz"
     assert load("digits").spec.input_shape == (5, 6, 1)
 
 
@@ -50,7 +50,7 @@ def test_a_path_object_is_never_taken_for_a_name(tmp_path, monkeypatch):
 
 def test_a_bare_file_name_is_looked_for_in_the_data_dir_too(data_dir):
     (data_dir / "a.csv").write_text("x,y\n")
-    assert find("a.csv").path == data_dir / "a.csv"
+    assert locate("a.csv").path == data_dir / "a.csv"
 
 
 @pytest.mark.parametrize("source", ["", " ", "no/such/folder", "no.csv", "../digits"])
@@ -94,7 +94,7 @@ def test_names_are_the_embedded_ones_and_those_of_the_data_dir(data_dir, arrays)
     (data_dir / "idx").mkdir()
     (data_dir / "idx" / "train-images-idx3-ubyte.gz").touch()
     found = names()
-    assert set(found) == {*EMBEDDED, "mine", "idx", "book"}
+    assert set(found) == {*BUILTIN_DATASETS, "mine", "idx", "book"}
     assert found["mine"].startswith("arrays in an .npz file: ")
     assert found["idx"].startswith("images in IDX files: ")
     assert list(found) == sorted(found)

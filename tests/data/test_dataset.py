@@ -3,13 +3,13 @@ import json
 
 import pytest
 
-from kexp.data import Spec, load
+from kexp.data import DatasetSpec, load
 
 
 @pytest.mark.parametrize("name", ["digits", "iris", "diabetes"])
 def test_a_spec_survives_json(name):
     spec = load(name).spec
-    assert Spec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert DatasetSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
 def test_data_cannot_be_changed():

@@ -5,14 +5,14 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import load
-from kexp.data.adapters import as_inputs
-from kexp.data.dataset import Spec
+from kexp.data.adapters import adapt_inputs
+from kexp.data.dataset import DatasetSpec
 from kexp.data.series import lengths_of
 
 LENGTHS = (3, 5, 1, 4, 2, 5)
 SERIES = [np.full((length, 2), number, np.float64) for number, length in enumerate(LENGTHS)]
 ALL = {"validation": 0, "test": 0}
-SPEC = Spec("series", (5, 2), "float32", "regression", 1)
+SPEC = DatasetSpec("series", (5, 2), "float32", "regression", 1)
 
 
 def objects(series):
@@ -110,11 +110,11 @@ def test_nan_that_does_not_pad_and_series_that_do_not_fit_are_refused(x, message
 
 
 def test_a_model_of_series_takes_shorter_ones_as_a_list_and_padding():
-    padded = as_inputs(SERIES, SPEC)
+    padded = adapt_inputs(SERIES, SPEC)
     assert (padded.shape, padded.dtype) == ((6, 5, 2), np.float32)
     assert lengths_of(padded).tolist() == list(LENGTHS)
-    np.testing.assert_array_equal(as_inputs(padded, SPEC), padded)
-    assert as_inputs(SERIES[2:3], SPEC).shape == (1, 5, 2)
+    np.testing.assert_array_equal(adapt_inputs(padded, SPEC), padded)
+    assert adapt_inputs(SERIES[2:3], SPEC).shape == (1, 5, 2)
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_a_model_of_series_takes_shorter_ones_as_a_list_and_padding():
 )
 def test_series_that_do_not_fit_a_model_are_refused(raw, message):
     with pytest.raises(InputError, match=message):
-        as_inputs(raw, SPEC)
+        adapt_inputs(raw, SPEC)

@@ -14,9 +14,9 @@ import kexp
 from kexp import TrainOptions, Unpack, recipes
 from kexp.core.errors import InputError
 from kexp.core.signals import Stopped
-from kexp.data import Data, Spec
+from kexp.data import Dataset, DatasetSpec
 from kexp.evaluation.classifier import classifier_features
-from kexp.run.intercept import instead_of_training
+from kexp.run.intercept import capture_training
 from kexp.run.recipe import current_call
 from kexp.train.loop import Loop
 
@@ -128,7 +128,7 @@ def test_it_trains_also_where_a_recipe_is_only_looked_at_and_under_another_preci
         features = classifier_features(digits, None, str(tmp_path), quiet=True)
         return features.features(images(digits)), current_call().recipe
 
-    given, outer = instead_of_training(look, recipes.mlp_images, precision="bfloat16", quiet=True)
+    given, outer = capture_training(look, recipes.mlp_images, precision="bfloat16", quiet=True)
     assert (given.shape, outer) == ((50, 128), "mlp_images")
     assert kexp.load(tmp_path / "classifier").model.layers[2].compute_dtype == "float32"
 
@@ -200,7 +200,9 @@ def test_a_classifier_that_cannot_be_used_is_refused_at_once_in_one_sentence(dig
     (tmp_path / "bad.keras").write_text("no zip file")
     inputs = keras.Input((28, 28, 3), dtype="uint8")
     keras.Model(inputs, layers.Flatten()(inputs)).save(tmp_path / "large.keras")
-    masks = Data("masks", None, None, None, Spec("image", (8, 8, 1), "uint8", "segmentation", 2), "")
+    masks = Dataset(
+        "masks", None, None, None, DatasetSpec("image", (8, 8, 1), "uint8", "segmentation", 2), ""
+    )
     cases = [
         (digits, tmp_path / "nothing", "finished run, or a .keras file; .*nothing holds no run"),
         (digits, tmp_path / "begun", "begun holds an unfinished run"),

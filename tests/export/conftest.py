@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from kexp.data.dataset import Column, Inputs, Spec
+from kexp.data.dataset import Column, DatasetSpec, Inputs
 from kexp.export import export_saved_model
 from kexp.run.predictions import Predictions
 
@@ -30,13 +30,15 @@ TOWNS = ("Bonn", "Graz", "Zürich", "São Paulo", "")
 
 class Case(NamedTuple):
     model: Any
-    spec: Spec
+    spec: DatasetSpec
     samples: Inputs
     expected: Predictions
     directory: Path
 
 
-def keras_answers(model: Any, samples: Inputs, spec: Spec, from_probabilities: bool = False) -> Predictions:
+def keras_answers(
+    model: Any, samples: Inputs, spec: DatasetSpec, from_probabilities: bool = False
+) -> Predictions:
     """What Keras itself answers, in one batch."""
     import tensorflow as tf
 
@@ -48,7 +50,7 @@ def keras_answers(model: Any, samples: Inputs, spec: Spec, from_probabilities: b
     return Predictions.from_outputs(np.asarray(model(inputs, training=False)), spec, from_probabilities)
 
 
-def made_export(model: Any, spec: Spec, samples: Inputs, directory: Path, **options: Any) -> Case:
+def made_export(model: Any, spec: DatasetSpec, samples: Inputs, directory: Path, **options: Any) -> Case:
     expected = keras_answers(model, samples, spec, options.get("from_probabilities", False))
     provenance = {"metrics": {"test_accuracy": np.float32(0.5)}, "config": {"recipe": "mlp_images"}}
     path = export_saved_model(
@@ -64,9 +66,9 @@ def digit_images() -> np.ndarray:  # (100, 8, 8, 1) uint8
     return load_digits().images[:100, ..., None].astype("uint8")
 
 
-def digit_spec() -> Spec:
+def digit_spec() -> DatasetSpec:
     names = ("null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun")
-    return Spec("image", (8, 8, 1), "uint8", "classification", 10, names)
+    return DatasetSpec("image", (8, 8, 1), "uint8", "classification", 10, names)
 
 
 def digit_model(*layers: Any) -> Any:
@@ -91,7 +93,7 @@ def table_samples(count: int = 70) -> dict[str, np.ndarray]:
     return samples
 
 
-def table_model(samples: dict[str, np.ndarray], spec: Spec) -> Any:
+def table_model(samples: dict[str, np.ndarray], spec: DatasetSpec) -> Any:
     """A subclassed model, since a Keras layer, and so an Input, takes no slash in its name."""
     import keras
     from keras import layers, ops
@@ -157,7 +159,9 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Case:
 def table(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Numbers and categories with gaps, under names no signature can have."""
     samples = table_samples()
-    spec = Spec("table", (len(COLUMNS),), "mixed", "classification", 2, ("no", "yes"), COLUMNS, "bought")
+    spec = DatasetSpec(
+        "table", (len(COLUMNS),), "mixed", "classification", 2, ("no", "yes"), COLUMNS, "bought"
+    )
     return made_export(table_model(samples, spec), spec, samples, tmp_path_factory.mktemp("table") / "bought")
 
 
@@ -169,7 +173,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Case:
     keras.utils.set_random_seed(7)
     model = keras.Sequential([keras.Input((6, 2)), keras.layers.LSTM(4), keras.layers.Dense(2)])
     samples = np.random.default_rng(0).normal(size=(5, 6, 2)).astype("float32")
-    spec = Spec("series", (6, 2), "float32", "regression", 2, target="flow")
+    spec = DatasetSpec("series", (6, 2), "float32", "regression", 2, target="flow")
     return made_export(model, spec, samples, tmp_path_factory.mktemp("series") / "flow")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kexp.export import ExportError, parity
-from kexp.export.parity import Check, check_parity
+from kexp.export.parity import ParityCase, check_parity
 from kexp.run.predictions import Predictions
 
 EXPECTED = Predictions(
@@ -34,7 +34,7 @@ def answers(monkeypatch):
 
 
 def check(expected: Predictions = EXPECTED) -> None:
-    check_parity(Path("saved"), [Check("serving_default", {}, expected.named())])
+    check_parity(Path("saved"), [ParityCase("serving_default", {}, expected.named())])
 
 
 def test_equal_answers_pass(answers):
@@ -115,7 +115,7 @@ def test_a_byte_of_an_image_may_be_off_by_one(monkeypatch, apart, passes):
     other[1, 2, 3] += np.int8(apart).astype(np.uint8)
     answers = {f"sample/0/{call}/image": other for call in (1, 2)}
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
-    checks = [Check("sample", {}, {"image": images}, ())]
+    checks = [ParityCase("sample", {}, {"image": images}, ())]
     if passes:
         check_parity(Path("saved"), checks)
         return
@@ -129,12 +129,14 @@ def test_other_whole_numbers_are_exact(monkeypatch):
     answers = {f"sample/0/{call}/index": np.array([1, 3], np.int32) for call in (1, 2)}
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
     with pytest.raises(ExportError, match="the index of sample 1 is 3, not 2"):
-        check_parity(Path("saved"), [Check("sample", {}, {"index": np.array([1, 2], np.int32)}, ())])
+        check_parity(Path("saved"), [ParityCase("sample", {}, {"index": np.array([1, 2], np.int32)}, ())])
 
 
 def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
     with pytest.raises(
         ExportError, match=r"does not run in a fresh process \(exit status 1\):[\s\S]*saved_model"
     ):
-        check_parity(tmp_path, [Check("serving_default", {"inputs": np.zeros((1, 2))}, EXPECTED.named())])
+        check_parity(
+            tmp_path, [ParityCase("serving_default", {"inputs": np.zeros((1, 2))}, EXPECTED.named())]
+        )
     assert capfd.readouterr() == ("", "")

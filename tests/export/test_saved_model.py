@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Column, Spec
+from kexp.data.dataset import Column, DatasetSpec
 from kexp.export import ExportError, export_saved_model, load_exported, saved_model
 from kexp.export.saved_model import _without_cudnn
 from kexp.run.predictions import Predictions
@@ -228,7 +228,7 @@ def test_a_keras_model_with_inputs_named_by_column_is_exported(tmp_path, make_ex
     features = keras.layers.Concatenate()([keras.layers.Reshape((1,))(tensor) for tensor in inputs.values()])
     model = keras.Model(inputs, keras.layers.Dense(1)(features))
     columns = tuple(Column(name, "number") for name in names)
-    spec = Spec("table", (2,), "mixed", "regression", 1, columns=columns, target="price")
+    spec = DatasetSpec("table", (2,), "mixed", "regression", 1, columns=columns, target="price")
     samples = {name: np.arange(70, dtype="float32") * 1000 for name in names}
     case = make_export(model, spec, samples, tmp_path / "price")
     answer = load_exported(case.directory).predict({"garden": 2000, "size (m²)": 2000, "price": 1})

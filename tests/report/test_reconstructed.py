@@ -5,15 +5,15 @@ import re
 
 import numpy as np
 import pytest
+from tests.report.test_page import HOSTILE, Reader
 
 import kexp
-from kexp.core.images import shades
+from kexp.core.images import to_uint8
 from kexp.data import Split
 from kexp.report import run_page
 from kexp.report.drawing import inline_svg, style
 from kexp.report.latent_plots import draw_map, draw_scores, plane
 from tests import answering
-from tests.report.test_page import HOSTILE, Reader
 from tests.report.test_run_page import pixels
 
 
@@ -62,7 +62,7 @@ def test_a_page_of_images_has_its_sections_in_order_and_is_whole(page):
 
 def test_reconstructions_stand_below_the_images_they_are_of(page, variational, data):
     first, second = pictures(page, "images above their reconstructions")
-    made = shades(variational.predict(data.validation.inputs[:20]).reconstructions)[..., 0]
+    made = to_uint8(variational.predict(data.validation.inputs[:20]).reconstructions)[..., 0]
     for picture, offset in ((first, 0), (second, 10)):
         for column in (0, 9):
             np.testing.assert_array_equal(
@@ -102,7 +102,7 @@ def test_longer_codes_are_shown_by_their_principal_components(digits_run, data, 
 
 def test_interpolations_begin_and_end_with_two_images_reconstructions(page, variational, data):
     (picture,) = pictures(page, "from one image to another")
-    made = shades(variational.predict(data.validation.inputs[:10]).reconstructions)[..., 0]
+    made = to_uint8(variational.predict(data.validation.inputs[:10]).reconstructions)[..., 0]
     for row in (0, 4):
         for column, index in ((0, 2 * row), (8, 2 * row + 1)):
             difference = np.abs(cell(picture, row, column).astype(int) - made[index])

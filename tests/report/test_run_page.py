@@ -6,15 +6,15 @@ import re
 
 import numpy as np
 import pytest
+from tests.report.test_page import HOSTILE, Reader
 
 import kexp
 from kexp import InputError
-from kexp.data import Data, Spec, Split, canvases
+from kexp.data import Dataset, DatasetSpec, Split, canvases
 from kexp.report import recorded_data, run_page, write_run_page
 from kexp.report.examples import examples
 from kexp.run.predictions import Predictions
 from kexp.run.result import Result
-from tests.report.test_page import HOSTILE, Reader
 
 FIGURES = {"loss": 0.5, "val_loss": 0.6, "test_loss": 0.7}
 
@@ -40,7 +40,7 @@ def planted(folder, spec, answer, *, figures=FIGURES, name="pixels"):
 
 def data_of(spec, inputs, targets, **parts):
     split = Split(inputs, targets)
-    return Data("pixels", split, parts.get("validation", split), None, spec, "0" * 64)
+    return Dataset("pixels", split, parts.get("validation", split), None, spec, "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def texts(values):
     return np.array(values, dtype=object)
 
 
-TEXT = Spec("text", (), "string", "text", 0)
+TEXT = DatasetSpec("text", (), "string", "text", 0)
 
 
 def test_a_page_of_texts_shows_input_expected_and_answer_with_markup_as_text(tmp_path):
@@ -153,13 +153,13 @@ def test_a_language_models_page_shows_the_log_probability_of_each_text(tmp_path)
     ("spec", "targets", "predictions", "shown"),
     [
         (
-            Spec("array", (2,), "float32", "classification", 2, ("cat", "<dog>")),
+            DatasetSpec("array", (2,), "float32", "classification", 2, ("cat", "<dog>")),
             np.array([0, 1], np.int32),
             Predictions(labels=texts(["cat", "cat"]), probabilities=np.array([[0.75, 0.25]] * 2, np.float32)),
             "expected answer its probability cat cat 0.75 <dog> cat 0.75",
         ),
         (
-            Spec("array", (2,), "float32", "regression", 2),
+            DatasetSpec("array", (2,), "float32", "regression", 2),
             np.array([[1.0, 2.0]], np.float32),
             Predictions(values=np.array([[1.5, 2.5]], np.float32)),
             "expected 0 answer 0 expected 1 answer 1 1 1.5 2 2.5",

@@ -8,7 +8,7 @@ import kexp
 
 def test_baselines_are_measured_beside_the_model_on_validation_and_test_data(tmp_path):
     data = kexp.data.windows("sunspots", history=22, horizon=3, test=40)
-    model = kexp.models.mlp((22, 1), 3, hidden=(4,), **kexp.models.output_range(data))
+    model = kexp.models.mlp((22, 1), 3, hidden=(4,), **kexp.models.output_scaling(data))
     result = kexp.fit(
         model,
         data,

@@ -8,7 +8,7 @@ import pytest
 import kexp
 from kexp.core.errors import InputError
 from kexp.preflight.data_checks import data_findings
-from kexp.run.intercept import instead_of_training
+from kexp.run.intercept import capture_training
 
 
 def digits_with_masks() -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +115,6 @@ def test_a_mask_with_a_class_that_is_none_is_found_before_the_run():
         data = replace(training.data, train=replace(training.data.train, targets=targets))
         return data_findings(replace(training, data=data))
 
-    finding = instead_of_training(spoilt, ink)[0]
+    finding = capture_training(spoilt, ink)[0]
     assert finding.status == "problem"
     assert "labels of training samples 7 are outside 0..1" in finding.message

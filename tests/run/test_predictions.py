@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.data import Spec
+from kexp.data import DatasetSpec
 from kexp.run.predictions import Predictions
 
-SPEC = Spec("image", (8, 8, 1), "uint8", "reconstruction", 10)
+SPEC = DatasetSpec("image", (8, 8, 1), "uint8", "reconstruction", 10)
 
 
 def outputs(code=(5,)):
@@ -49,6 +49,6 @@ def test_a_frame_leaves_out_a_code_that_is_too_long_to_be_read():
 
 
 def test_a_model_that_makes_samples_answers_nothing():
-    spec = Spec("image", (8, 8, 1), "uint8", "generation", 10)
+    spec = DatasetSpec("image", (8, 8, 1), "uint8", "generation", 10)
     with pytest.raises(InputError, match=r"predict answers inputs.*use sample\."):
         Predictions.from_outputs(np.zeros((3, 10)), spec)

@@ -5,7 +5,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.run.sample_requests import drawn_classes
+from kexp.run.sample_requests import sampleable_classes
 from tests import answering
 
 
@@ -72,16 +72,16 @@ def test_an_autoencoder_answers_with_all_that_it_has_and_is_not_evaluated(runs):
     answer = runs["autoencoder"].predict(images, batch_size=3)
     assert answer.reconstructions.shape == (7, 8, 8, 1)
     assert answer.codes.shape == (7, 5)
-    missed = np.mean((answer.reconstructions - images / 255) ** 2, axis=(1, 2, 3))
-    np.testing.assert_allclose(answer.anomaly_scores, missed, rtol=1e-5)
+    reconstruction_error = np.mean((answer.reconstructions - images / 255) ** 2, axis=(1, 2, 3))
+    np.testing.assert_allclose(answer.anomaly_scores, reconstruction_error, rtol=1e-5)
     with pytest.raises(InputError, match="of which reconstruction has none"):
         runs["autoencoder"].evaluate("digits")
 
 
 def test_what_can_be_drawn_is_read_off_the_file(runs, digits_run, tmp_path):
-    found = {name: drawn_classes(run.run_dir / "model.keras", run.spec) for name, run in runs.items()}
+    found = {name: sampleable_classes(run.run_dir / "model.keras", run.spec) for name, run in runs.items()}
     assert found == {"gan": (), "classes": answering.CLASSES, "vae": (), "autoencoder": None}
-    assert drawn_classes(digits_run / "model.keras", kexp.load(digits_run).spec) is None
+    assert sampleable_classes(digits_run / "model.keras", kexp.load(digits_run).spec) is None
     (tmp_path / "model.keras").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"model.keras cannot be read .*train it again"):
-        drawn_classes(tmp_path / "model.keras", runs["gan"].spec)
+        sampleable_classes(tmp_path / "model.keras", runs["gan"].spec)

@@ -9,9 +9,9 @@ import pytest
 
 import kexp
 from kexp.data import Split
-from kexp.engine.tensorflow.input_pipeline import ArrayFeed
+from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource
 from kexp.preflight.data_checks import data_findings
-from kexp.run.intercept import instead_of_training
+from kexp.run.intercept import capture_training
 from tests.verify import sequence_recipes
 
 NAMES = ["Anna", "Ivan", "", "Łukasz", "x" * 5000]
@@ -86,7 +86,7 @@ def test_the_command_line_answers_every_line_of_a_text_file(text_run, tmp_path, 
 
 def findings(*args, **kwargs):
     """What the checks of the data find, without those of the model."""
-    return {found.name: found for found in instead_of_training(data_findings, kexp.fit, *args, **kwargs)}
+    return {found.name: found for found in capture_training(data_findings, kexp.fit, *args, **kwargs)}
 
 
 @pytest.mark.slow
@@ -121,4 +121,4 @@ def test_padding_passes_a_check_and_a_hole_in_a_series_does_not():
         assert finding.status == status
     assert "inputs of training samples 7 hold NaN" in finding.message
     # What the run itself names after a loss that is not finite, too.
-    assert ArrayFeed(Split(holed, data.train.targets)).not_finite(np.arange(20)) == [7]
+    assert ArrayBatchSource(Split(holed, data.train.targets)).not_finite(np.arange(20)) == [7]

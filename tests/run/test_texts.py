@@ -6,9 +6,9 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.engine.tensorflow.evaluator import Evaluation
-from kexp.engine.tensorflow.step_context import Step
-from kexp.run.intercept import instead_of_training
+from kexp.engine.tensorflow.evaluator import LossEvaluator
+from kexp.engine.tensorflow.step_context import StepContext
+from kexp.run.intercept import capture_training
 from kexp.run.preprocess_dataset import teacher_forced
 from kexp.train.objectives import supervised
 
@@ -83,12 +83,14 @@ def test_the_model_is_told_the_tokens_before_the_one_it_is_asked_for():
 def test_the_loss_is_the_mean_over_tokens_of_the_mean_over_samples_and_padding_is_left_out():
     def seen(steps):
         keras.utils.set_random_seed(0)
-        return instead_of_training(lambda training: training, sounds, steps=steps, validation=0.0)
+        return capture_training(lambda training: training, sounds, steps=steps, validation=0.0)
 
     short, long = seen(None), seen(20)
     long.model.set_weights(short.model.get_weights())
     assert long.data.train.targets.shape[1] == 19 > short.data.train.targets.shape[1]
-    figures = [Evaluation(item.model, item.objective, item.data.train).measure(32) for item in (short, long)]
+    figures = [
+        LossEvaluator(item.model, item.objective, item.data.train).measure(32) for item in (short, long)
+    ]
     assert figures[0] == pytest.approx(figures[1], rel=1e-5)
     split = short.data.train
     logits = np.asarray(short.model(dict(split.inputs)), "float64")
@@ -106,7 +108,7 @@ def test_smoothed_labels_leave_padding_out_too():
     spec = kexp.data.load(pairs(), task="text").spec
     objective = supervised(spec, label_smoothing=0.1)
     targets, outputs = np.array([[5, 0]]), np.random.default_rng(0).normal(size=(1, 2, 7)).astype("float32")
-    model, step = keras.Sequential([keras.layers.Identity()]), Step(False, 0)
+    model, step = keras.Sequential([keras.layers.Identity()]), StepContext(False, 0)
     first = objective.losses("model", model, outputs, targets, step).total
     other = np.array(outputs)
     other[0, 1] = 9.0

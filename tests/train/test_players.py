@@ -6,7 +6,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.run.intercept import instead_of_training
+from kexp.run.intercept import capture_training
 
 ROWS = np.arange(24, dtype="int32").reshape(6, 4)
 
@@ -14,7 +14,7 @@ ROWS = np.arange(24, dtype="int32").reshape(6, 4)
 @pytest.fixture(scope="module")
 def digits():
     data = kexp.data.load("digits")
-    return kexp.data.Data(
+    return kexp.data.Dataset(
         data.name,
         kexp.data.Split(data.train.inputs[:48], data.train.targets[:48]),
         kexp.data.Split(data.validation.inputs[:32], data.validation.targets[:32]),
@@ -46,7 +46,7 @@ def vae():
 
 def engine_of(model, data, objective, **options):
     options = {"batch_size": 4, "quiet": True, **options}
-    training = instead_of_training(lambda it: it, kexp.fit, model, data, objective=objective, **options)
+    training = capture_training(lambda it: it, kexp.fit, model, data, objective=objective, **options)
     return training.engine()
 
 
@@ -228,7 +228,7 @@ def test_beta_1_of_adam_is_the_momentum_that_was_asked_for(digits):
 def test_the_learning_rate_is_lowered_when_samples_get_no_better(digits):
     quality = kexp.Quality(kexp.Features("any", lambda: None), samples=50)
     objective = kexp.objectives.adversarial(quality=quality)
-    training = instead_of_training(
+    training = capture_training(
         lambda it: it, kexp.fit, gan(), digits, objective=objective, batch_size=8, schedule="plateau"
     )
     (plateau,) = training.callbacks

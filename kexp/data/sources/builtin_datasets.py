@@ -12,7 +12,7 @@ from kexp.data.sources.array_files import read_npz
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
-EMBEDDED = {
+BUILTIN_DATASETS = {
     "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",
     "breast_cancer": "table: 569 tumours, 30 measurements, 2 classes (scikit-learn)",
     "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
@@ -29,7 +29,7 @@ EMBEDDED = {
 
 
 def read_embedded(name: str) -> Source:
-    """Read one of the data sets in `EMBEDDED`.
+    """Read one of the data sets in `BUILTIN_DATASETS`.
 
     Raises:
         InputError: For a series or a book, which have no samples before they are cut.

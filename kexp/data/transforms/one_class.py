@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
-from kexp.data.dataset import Data, Split, class_names
+from kexp.data.dataset import Dataset, Split, class_names
 from kexp.data.splits import read_only
 
 
-def one_class(data: Data, normal: str | None = None) -> Data:
+def one_class(data: Dataset, normal: str | None = None) -> Dataset:
     """Return a data set whose training and validation parts are of one class, and whose test part is of all.
 
     Ruff et al. 2018, "Deep one-class classification", section 4.

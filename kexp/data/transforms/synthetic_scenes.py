@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Data, Split, class_names
+from kexp.data.dataset import Dataset, Split, class_names
 from kexp.data.sources.images import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
 
@@ -26,7 +26,7 @@ _FAINTEST = 0.6  # least brightness that an object or a patch keeps
 
 
 def canvases(
-    data: Data,
+    data: Dataset,
     *,
     size: Size | None = None,
     samples: Mapping[str, int] | Sequence[int] = (2000, 300, 500),
@@ -34,7 +34,7 @@ def canvases(
     scale: tuple[float, float] = (0.4, 0.6),
     clutter: int = 4,
     seed: int = 0,
-) -> Data:
+) -> Dataset:
     """Make data for segmentation of labelled images: objects on cluttered canvases, and whose each pixel is.
 
     Clutter is cut out of other images of the same part, so it is as bright as the objects and made of the
@@ -150,7 +150,7 @@ def _place(size: Size, shape: tuple[int, ...], generator: np.random.Generator) -
     return slice(first, first + shape[0]), slice(left, left + shape[1])
 
 
-def _require_images(data: Data) -> None:
+def _require_images(data: Dataset) -> None:
     spec = data.spec
     grey = spec.kind == "image" and spec.dtype == "uint8" and spec.input_shape[-1] == 1
     if not grey or spec.task != "classification":

@@ -11,8 +11,8 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data import splits
-from kexp.data.catalog import find
-from kexp.data.dataset import Data, Spec, Split
+from kexp.data.catalog import locate
+from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.sources.builtin_datasets import sample_path
 from kexp.data.sources.text import as_text
 
@@ -51,7 +51,7 @@ def passages(
     length: Length | None = None,
     validation: float = 0.1,
     test: float = 0.1,
-) -> Data:
+) -> Dataset:
     """Cut a long text into passages of at most so many tokens, which joined are the whole text.
 
     Each part is cut for itself. Passages end between words, as `split_words` has them, where
@@ -79,14 +79,14 @@ def passages(
     if isinstance(context, bool) or not isinstance(context, int) or context < 1:
         raise InputError(f"context={context!r}: expected a whole number of tokens, 1 or more; pass one.")
     name, text = _read(source)
-    spec = Spec("text", (), "string", "text", 0)
+    spec = DatasetSpec("text", (), "string", "text", 0)
     whole = _strings([text])
     fingerprint = splits.fingerprint({"train": (whole, whole)}, spec.to_json())
     drawn: dict[str, Split] = {}
     for part, content in _parts(text, validation, test).items():
         cut = _strings(_cut(content, context, length))
         drawn[part] = splits.read_only(cut, cut)
-    return Data(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+    return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 
 def split_words(text: str) -> list[str]:
@@ -110,7 +110,7 @@ def split_words(text: str) -> list[str]:
 
 def _read(source: str | Path) -> tuple[str, str]:
     """Return the name of a text and the text."""
-    place = find(source)
+    place = locate(source)
     if place.form != "txt" and place.name != "moby_dick":
         raise InputError(
             f"source={str(source)!r}: expected 'moby_dick', or a name or path of text, .txt or .txt.gz; "

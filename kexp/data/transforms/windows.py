@@ -11,8 +11,8 @@ import numpy as np
 
 from kexp.core.errors import InputError, nearest
 from kexp.data import splits
-from kexp.data.catalog import find
-from kexp.data.dataset import Data, Spec, Split
+from kexp.data.catalog import locate
+from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.sources.builtin_datasets import sample_path
 from kexp.data.sources.tables import read_csv, read_parquet
 
@@ -26,7 +26,7 @@ def windows(
     validation: float = 0.1,
     column: str | Sequence[str] | None = None,
     name: str | None = None,
-) -> Data:
+) -> Dataset:
     """Cut a series into every window of some steps of history and the steps that follow, in order of time.
 
     The last steps are tested on, the latest windows before them validated on. No target of an earlier
@@ -66,10 +66,10 @@ def windows(
     series = _finite(name, series)
     parts = _first_windows(name, len(series), history, horizon, test, validation)
     shape = (history, series.shape[1])
-    spec = Spec("series", shape, "float32", "regression", horizon, target=target)
+    spec = DatasetSpec("series", shape, "float32", "regression", horizon, target=target)
     fingerprint = splits.fingerprint({"train": (series, series[:, 0])}, spec.to_json())
     drawn = {part: _cut(series, rows, history, horizon) for part, rows in parts.items()}
-    return Data(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+    return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 
 def _require_arguments(history: object, horizon: object, test: object, validation: object) -> None:
@@ -92,7 +92,7 @@ def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, 
     if pandas is not None and isinstance(values, pandas.DataFrame):
         return _from_frame(values, "DataFrame", column)
     if isinstance(values, str | Path):
-        place = find(values)
+        place = locate(values)
         if place.form == "embedded" and place.name == "sunspots":
             return _from_frame(read_csv(sample_path("sunspots")), "sunspots", column or "sunactivity")
         if place.form not in ("csv", "parquet"):

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.data import Spec
+from kexp.data import DatasetSpec
 from kexp.models.preprocessing.augmentation import MixUpOrCutMix
 
 
@@ -29,14 +29,14 @@ class Augmentation:
         InputError: One is not a Keras layer, does not fit the data, or mixes the labels of a regression.
 
     Example:
-        >>> spec = Spec("image", (8, 8, 1), "uint8", "classification", 3)
+        >>> spec = DatasetSpec("image", (8, 8, 1), "uint8", "classification", 3)
         >>> augmentation = Augmentation([keras.layers.MixUp(alpha=0.2)], spec)
         >>> images, targets = augmentation(np.zeros((5, 8, 8, 1), "uint8"), np.array([0, 1, 2, 0, 1]))
         >>> targets.shape  # one-hot labels, mixed
         TensorShape([5, 3])
     """
 
-    def __init__(self, layers: Sequence[keras.layers.Layer], spec: Spec) -> None:
+    def __init__(self, layers: Sequence[keras.layers.Layer], spec: DatasetSpec) -> None:
         for layer in layers:
             _check(layer, spec)
         self._layers = tuple(layers)
@@ -100,7 +100,7 @@ class Augmentation:
         return np.zeros((2, self._spec.outputs), "float32")
 
 
-def _check(layer: Any, spec: Spec) -> None:
+def _check(layer: Any, spec: DatasetSpec) -> None:
     if not isinstance(layer, keras.layers.Layer):
         raise InputError(
             f"augmentation must be a sequence of Keras layers such as keras.layers.RandomFlip(); "

@@ -14,12 +14,12 @@ import tensorflow as tf
 
 from kexp.core.options import TrainOptions
 from kexp.data import Split
-from kexp.engine.tensorflow.evaluator import Held
+from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradients import clipped, whole
-from kexp.engine.tensorflow.input_pipeline import Feed
-from kexp.engine.tensorflow.metric_accumulator import Measures
-from kexp.engine.tensorflow.replicas import Replicas, Share, apply_once, taking
-from kexp.engine.tensorflow.step_context import Step
+from kexp.engine.tensorflow.input_pipeline import BatchSource
+from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
+from kexp.engine.tensorflow.replicas import Replicas, Shard, apply_once, use_shard
+from kexp.engine.tensorflow.step_context import StepContext
 from kexp.models.layers.common import batch_normalizations
 from kexp.train.objectives import Losses, Objective
 
@@ -30,7 +30,7 @@ _FLOOR = 0.01
 
 
 @dataclass(frozen=True)
-class Trouble:
+class StepFailure:
     """A step whose loss or gradient was not finite, or whose loss was a spike.
 
     Attributes:
@@ -68,7 +68,7 @@ class TensorFlowEngine:
         model: keras.Model,
         objective: Objective,
         optimizers: Sequence[keras.optimizers.Optimizer],
-        feed: Feed,
+        batch_source: BatchSource,
         validation: Split | None,
         options: TrainOptions,
         *,
@@ -79,7 +79,7 @@ class TensorFlowEngine:
         self.objective = objective
         self.players = objective.players(model)
         self.optimizers = tuple(optimizers)
-        self.feed = feed
+        self.batch_source = batch_source
         self.options = options
         self._augmentation = augmentation
         self._class_weights = class_weights
@@ -90,12 +90,14 @@ class TensorFlowEngine:
             for optimizer in optimizers:
                 apply_once(optimizer)
         self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
-        self._measures = Measures(objective, model, feed.first(), summed=self._replicas.distributed)
+        self._metrics = MetricAccumulator(
+            objective, model, batch_source.first(), summed=self._replicas.distributed
+        )
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
-        self._validation = None if validation is None else Held(model, objective, validation)
+        self._validation = None if validation is None else Evaluator(model, objective, validation)
 
-    def run(self, rows: np.ndarray, batch_size: int) -> Trouble | None:
+    def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
         """Take one step for each row of `rows`, and stop early at one that goes wrong.
 
         Args:
@@ -109,15 +111,15 @@ class TensorFlowEngine:
         # run takes.
         sizes = (rows.shape[1], batch_size) if self._replicas.static else (None, None)
         taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
-        return Trouble(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
+        return StepFailure(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
 
     def measured(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
-        return self._measures.read()
+        return self._metrics.read()
 
     def reset_metrics(self) -> None:
         """Start the running means anew."""
-        self._measures.reset()
+        self._metrics.reset()
 
     @property
     def validates(self) -> bool:
@@ -133,7 +135,7 @@ class TensorFlowEngine:
         """Return every variable that a step reads or writes, by a stable name."""
         # A copy: the array that TensorFlow hands out may be the variable's own memory.
         state = {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
-        return {**state, **self.feed.read_state()}
+        return {**state, **self.batch_source.read_state()}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
@@ -141,7 +143,7 @@ class TensorFlowEngine:
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
-        self.feed.restore_state(state)
+        self.batch_source.restore_state(state)
 
     def state_bytes(self) -> int:
         """Return the size of what `read_state` returns."""
@@ -150,7 +152,7 @@ class TensorFlowEngine:
     def _variables(self) -> dict[str, Any]:
         groups = {
             "model": self.model.variables,
-            "metrics": self._measures.variables,
+            "metrics": self._metrics.variables,
             "augmentation": [] if self._augmentation is None else self._augmentation.variables,
             "progress": self._progress,
         }
@@ -176,7 +178,13 @@ class TensorFlowEngine:
         def run(rows: tf.Tensor, size: tf.Tensor) -> Any:
             def take_step(number: Any, mean: Any, *_: Any) -> Any:
                 loss, norm = self.step(rows[number], batch_size or size)
-                return number + 1, self._running_mean(mean, loss), loss, norm, self._wrong(mean, loss, norm)
+                return (
+                    number + 1,
+                    self._running_mean(mean, loss),
+                    loss,
+                    norm,
+                    self._is_bad_step(mean, loss, norm),
+                )
 
             steps = tf.shape(rows)[0]
             start = (0, self._progress[2].read_value(), 0.0, 0.0, False)
@@ -200,9 +208,9 @@ class TensorFlowEngine:
         first.assign(tf.where(begins, loss, first))
         return tf.where(begins, loss, _MEAN_MOMENTUM * mean + (1 - _MEAN_MOMENTUM) * loss)
 
-    def _wrong(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+    def _is_bad_step(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
-        if self.options["spike"] is None or not self.objective.bounded:
+        if self.options["spike"] is None or not self.objective.detects_loss_spikes:
             return wrong
         usual = tf.maximum(mean, _FLOOR * self._progress[1])
         return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
@@ -232,13 +240,13 @@ class TensorFlowEngine:
             else:
                 gradients, loss = self._accumulated(number, row, samples, batch_size)
             if number == len(self.players) - 1:
-                self._measures.update_loss(loss, samples)
+                self._metrics.update_loss(loss, samples)
             return loss, self._apply(number, gradients)
 
-        every = self.players[number].every
-        if every == 1:
+        update_every = self.players[number].update_every
+        if update_every == 1:
             return play()
-        due = tf.equal((self._progress[0] + 1) % every, 0)
+        due = tf.equal((self._progress[0] + 1) % update_every, 0)
         return tf.cond(due, play, lambda: (tf.zeros(()), tf.zeros(())))
 
     def _accumulated(self, number: int, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
@@ -266,25 +274,25 @@ class TensorFlowEngine:
         self, number: int, rows: tf.Tensor, samples: tf.Tensor, first: Any
     ) -> tuple[list[Any], tf.Tensor]:
         """Return what `rows`, from the place `first` of a step, add to its gradient and its loss."""
-        batch = self.feed(rows)
+        batch = self.batch_source(rows)
         if not self._replicas.distributed:
             gradients, loss, losses, targets = self._forward(number, batch, samples, first)
-            self._measures.update(losses, targets)
+            self._metrics.update(losses, targets)
             return gradients, loss
         loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
         weights = len(self._trained(number))
-        self._measures.add(others[weights:])
+        self._metrics.add(others[weights:])
         return others[:weights], loss
 
     def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss, the gradients and the figures."""
-        own, share = self._replicas.share(batch)
-        with taking(share):
-            gradients, loss, losses, targets = self._forward(number, own, samples, first, share)
-        return [loss, *gradients, *self._measures.changes(losses, targets, share.weight)]
+        own, shard = self._replicas.shard(batch)
+        with use_shard(shard):
+            gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
+        return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]
 
     def _forward(
-        self, number: int, batch: Any, samples: tf.Tensor, first: Any, share: Share | None = None
+        self, number: int, batch: Any, samples: tf.Tensor, first: Any, shard: Shard | None = None
     ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
         """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
         inputs, targets, weights = batch
@@ -293,12 +301,12 @@ class TensorFlowEngine:
         if self._class_weights is not None:
             soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
             weights = tf.linalg.matvec(soft, self._class_weights)
-        if share is not None:
-            weights = share.weight if weights is None else weights * share.weight
+        if shard is not None:
+            weights = shard.weight if weights is None else weights * shard.weight
         player, trained = self.players[number], self._trained(number)
-        count = tf.cast(tf.shape(targets)[0], tf.float32) if share is None else share.count
+        count = tf.cast(tf.shape(targets)[0], tf.float32) if shard is None else shard.count
         # The last number tells nothing apart, but the figures that are published were drawn with it.
-        step = Step(True, self.options["seed"], self._progress[0], first, number, 0, share=share)
+        step = StepContext(True, self.options["seed"], self._progress[0], first, number, 0, shard=shard)
         with tf.GradientTape() as tape:
             losses = self.objective.losses(player.name, self.model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights

@@ -13,16 +13,16 @@ from kexp.data import Split
 from kexp.data.order import batches
 from kexp.engine.tensorflow.input_pipeline import first_of, on_device
 from kexp.engine.tensorflow.length_buckets import Buckets
-from kexp.engine.tensorflow.metric_accumulator import Measures
-from kexp.engine.tensorflow.replicas import Replicas, taking
-from kexp.engine.tensorflow.step_context import Step
-from kexp.train.objectives.base import Losses, Measured, Objective
+from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
+from kexp.engine.tensorflow.replicas import Replicas, use_shard
+from kexp.engine.tensorflow.step_context import StepContext
+from kexp.train.objectives.base import Losses, MetricProvider, Objective
 
 # The random numbers of a measurement are the same for all runs and epochs.
 _SEED = 0
 
 
-class Held:
+class Evaluator:
     """Measures a model on a part of the data that it is not trained on: its losses, and samples it makes.
 
     Args:
@@ -36,8 +36,8 @@ class Held:
         self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
     ) -> None:
         samples = objective.samples(model, split, train)
-        losses = None if objective.held_out is None else Evaluation(model, objective, split)
-        self._parts: list[Measured] = [part for part in (losses, samples) if part is not None]
+        losses = None if objective.eval_player is None else LossEvaluator(model, objective, split)
+        self._parts: list[MetricProvider] = [part for part in (losses, samples) if part is not None]
 
     def measure(self, batch_size: int) -> dict[str, float]:
         """Return loss, metrics and figures of samples, without touching a weight."""
@@ -47,7 +47,7 @@ class Held:
         return figures
 
 
-class Evaluation:
+class LossEvaluator:
     """Measures the losses of a model on one part of a data set, which stays on the device."""
 
     def __init__(self, model: keras.Model, objective: Objective, split: Split) -> None:
@@ -55,7 +55,9 @@ class Evaluation:
         self._objective = objective
         self._replicas = Replicas()
         summed = self._replicas.distributed
-        self._measures = Measures(objective, model, first_of(split) if summed else None, summed=summed)
+        self._metrics = MetricAccumulator(
+            objective, model, first_of(split) if summed else None, summed=summed
+        )
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
         buckets = None if self._replicas.static else Buckets.of(model, split, objective.task)
         self._cut = None if buckets is None else buckets.cutter()
@@ -66,13 +68,13 @@ class Evaluation:
 
     def measure(self, batch_size: int) -> dict[str, float]:
         """Return loss and metrics, without touching a weight."""
-        self._measures.reset()
+        self._metrics.reset()
         full, tail = batches(self._order, batch_size)
         for rows in (full, tail[None]):
             if rows.size:
                 self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
-        figures = self._measures.read()
-        self._measures.reset()
+        figures = self._metrics.read()
+        self._metrics.reset()
         return figures
 
     def _steps(self, width: int | None) -> Any:
@@ -98,24 +100,24 @@ class Evaluation:
     def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
         samples = tf.shape(targets)[0]
         if not self._replicas.distributed:
-            losses = self._losses(inputs, targets, Step(False, _SEED, place))
+            losses = self._losses(inputs, targets, StepContext(False, _SEED, place))
             loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
-            self._measures.update(losses, targets)
+            self._metrics.update(losses, targets)
         else:
             loss, *changes = self._replicas.total(self._shared, inputs, targets, place)
-            self._measures.add(changes)
-        self._measures.update_loss(loss, samples)
+            self._metrics.add(changes)
+        self._metrics.update_loss(loss, samples)
 
     def _shared(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss of a batch and to the figures."""
         samples = tf.cast(tf.shape(targets)[0], tf.float32)
-        (inputs, targets), share = self._replicas.share((inputs, targets))
-        with taking(share):
-            losses = self._losses(inputs, targets, Step(False, _SEED, place, share=share))
-        total = tf.reduce_sum(losses.total) * share.weight
-        loss = (total + tf.cast(losses.penalty, tf.float32) * share.count) / samples
-        return [loss, *self._measures.changes(losses, targets, share.weight)]
+        (inputs, targets), shard = self._replicas.shard((inputs, targets))
+        with use_shard(shard):
+            losses = self._losses(inputs, targets, StepContext(False, _SEED, place, shard=shard))
+        total = tf.reduce_sum(losses.total) * shard.weight
+        loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
+        return [loss, *self._metrics.changes(losses, targets, shard.weight)]
 
-    def _losses(self, inputs: Any, targets: tf.Tensor, step: Step) -> Losses:
-        assert self._objective.held_out is not None
-        return self._objective.losses(self._objective.held_out, self._model, inputs, targets, step)
+    def _losses(self, inputs: Any, targets: tf.Tensor, step: StepContext) -> Losses:
+        assert self._objective.eval_player is not None
+        return self._objective.losses(self._objective.eval_player, self._model, inputs, targets, step)

@@ -16,7 +16,7 @@ from kexp.data.series import complete
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
 
 
-class Feed(Protocol):
+class BatchSource(Protocol):
     """Gives the samples of a batch, inside the compiled step."""
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
@@ -48,7 +48,7 @@ class Feed(Protocol):
         ...
 
 
-class ArrayFeed:
+class ArrayBatchSource:
     """Gathers samples by index from arrays that stay on the device, so that it has no state at all.
 
     Args:
@@ -98,7 +98,7 @@ class ArrayFeed:
         return [int(row) for row in rows[bad]]
 
 
-class StreamFeed:
+class StreamBatchSource:
     """Takes batches from a tf.data.Dataset, whose iterator's own state goes into the checkpoint.
 
     Args:

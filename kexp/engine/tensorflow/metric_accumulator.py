@@ -12,7 +12,7 @@ import tensorflow as tf
 from kexp.train.objectives.base import Losses, Objective
 
 
-class Measures:
+class MetricAccumulator:
     """The running loss, terms and metrics of an objective, weighted by the samples of each batch.
 
     Replicas cannot update one metric. Each works out what its samples would change, which for a metric that
@@ -31,8 +31,8 @@ class Measures:
         self._objective = objective
         self._metrics = objective.metrics
         self._loss = keras.metrics.Mean(name="loss")
-        self._terms = {name: keras.metrics.Mean(name=name) for name in objective.terms}
-        self._all = (self._loss, *self._terms.values(), *self._metrics)
+        self._components = {name: keras.metrics.Mean(name=name) for name in objective.components}
+        self._all = (self._loss, *self._components.values(), *self._metrics)
         if sample is not None and self._metrics:
             self._create_variables(model, *sample)
         own = [variable for metric in self._all for variable in metric.variables]
@@ -54,25 +54,27 @@ class Measures:
 
     def update(self, losses: Losses, targets: tf.Tensor) -> None:
         """Take account of the terms and outputs of a batch."""
-        for name, values in losses.terms.items():
-            self._terms[name].update_state(values)
+        for name, values in losses.components.items():
+            self._components[name].update_state(values)
         self.update_metrics(targets, losses.outputs)
 
     def update_metrics(self, targets: tf.Tensor, outputs: tf.Tensor | None) -> None:
         if outputs is not None:
-            targets, outputs, weights = self._counted(targets, outputs)
+            targets, outputs, weights = self._masked(targets, outputs)
             for metric in self._metrics:
                 metric.update_state(targets, outputs, **weights)
 
     def changes(self, losses: Losses, targets: tf.Tensor, weight: Any) -> list[tf.Tensor]:
         """Return what a replica's samples, each of so much weight, change in all but the loss."""
         changes = []
-        for name, metric in self._terms.items():
-            changes += _change(metric, losses.terms[name]) if name in losses.terms else _nothing(metric)
+        for name, metric in self._components.items():
+            changes += (
+                _change(metric, losses.components[name]) if name in losses.components else _nothing(metric)
+            )
         if losses.outputs is None:
             changes += [zero for metric in self._metrics for zero in _nothing(metric)]
         else:
-            targets, outputs, weights = self._counted(targets, losses.outputs)
+            targets, outputs, weights = self._masked(targets, losses.outputs)
             for metric in self._metrics:
                 changes += _change(metric, targets, outputs, **weights)
         return [tf.cast(change, tf.float32) * weight for change in changes]
@@ -101,20 +103,20 @@ class Measures:
             results.append((metric.name, metric.stateless_result(own)))
         return results
 
-    def _counted(self, targets: Any, outputs: Any) -> tuple[Any, Any, dict[str, Any]]:
+    def _masked(self, targets: Any, outputs: Any) -> tuple[Any, Any, dict[str, Any]]:
         """Return targets and outputs as metrics take them, and by name their weights, if there are any."""
-        counted = self._objective.counted(targets)
-        if counted is None:
+        sample_mask = self._objective.sample_mask(targets)
+        if sample_mask is None:
             return targets, outputs, {}  # not every Keras metric takes weights
         # Token by token: of (batch, steps) Keras takes the mean over steps first, so that a token would count
         # for more in a batch that is short.
         flat = tf.reshape(targets, [-1]), tf.reshape(outputs, [-1, outputs.shape[-1]])
-        return *flat, {"sample_weight": tf.reshape(counted, [-1])}
+        return *flat, {"sample_weight": tf.reshape(sample_mask, [-1])}
 
 
 def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
-    measures = Measures(objective)
+    measures = MetricAccumulator(objective)
     measures.reset()
     measures.update_metrics(tf.constant(targets), tf.constant(outputs))
     figures = measures.read()

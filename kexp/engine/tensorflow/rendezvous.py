@@ -13,7 +13,7 @@ _GO = b"go\n"
 _PAUSE_S = 0.2
 
 
-def meet(cluster: Cluster, timeout_s: float) -> None:
+def barrier(cluster: Cluster, timeout_s: float) -> None:
     """Return when all workers of a cluster have come to this point.
 
     The chief listens at its address, which TensorFlow takes afterwards; the others tell it that they are

@@ -20,7 +20,7 @@ _taken = threading.local()
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """The samples of a batch that one replica takes.
 
     Random numbers are drawn for the whole batch, of which each replica keeps those of its samples: so the
@@ -43,7 +43,7 @@ class Share:
         """How many samples it counts for, float32."""
         return tf.cast(self.size, tf.float32) * self.weight
 
-    def drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
+    def sample(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
         """Return numbers of a shape whose first axis is that of the samples, one or several to each.
 
         Args:
@@ -74,7 +74,7 @@ class Replicas:
         """Return which replica this is, where it is one that asks."""
         return tf.distribute.get_replica_context().replica_id_in_sync_group
 
-    def share(self, batch: Any) -> tuple[Any, Share]:
+    def shard(self, batch: Any) -> tuple[Any, Shard]:
         """Return this replica's samples of a batch, a nest of tensors and None, and which they are.
 
         A batch that does not go round is taken by all of them, and each of its samples counts a part: no
@@ -82,24 +82,24 @@ class Replicas:
         """
         tensors = [tensor for tensor in tf.nest.flatten(batch) if tensor is not None]
         count = int(tensors[0].shape[0]) if self.static else tf.shape(tensors[0])[0]
-        share = self._of_static(count) if self.static else self._of(count)
+        shard = self._of_static(count) if self.static else self._of(count)
 
         def own(tensor: Any) -> Any:
-            return None if tensor is None else tf.gather(tensor, share.first + tf.range(share.size))
+            return None if tensor is None else tf.gather(tensor, shard.first + tf.range(shard.size))
 
-        return tf.nest.map_structure(own, batch), share
+        return tf.nest.map_structure(own, batch), shard
 
-    def _of(self, count: Any) -> Share:
+    def _of(self, count: Any) -> Shard:
         number, few = self.number(), count < self.count
         first = tf.where(few, 0, count * number // self.count)
         last = tf.where(few, count, count * (number + 1) // self.count)
-        return Share(first, last - first, count, tf.where(few, 1.0 / self.count, 1.0))
+        return Shard(first, last - first, count, tf.where(few, 1.0 / self.count, 1.0))
 
-    def _of_static(self, count: int) -> Share:
+    def _of_static(self, count: int) -> Shard:
         if count % self.count:
-            return Share(0, count, count, 1.0 / self.count)
+            return Shard(0, count, count, 1.0 / self.count)
         size = count // self.count
-        return Share(self.number() * size, size, count, 1.0)
+        return Shard(self.number() * size, size, count, 1.0)
 
     def total(self, function: Callable[..., Sequence[Any]], *arguments: Any) -> list[Any]:
         """Run a function on every replica and return the sums of the float32 tensors that it gives.
@@ -128,13 +128,13 @@ def apply_once(optimizer: keras.optimizers.Optimizer) -> None:
 
 
 @contextmanager
-def taking(share: Share) -> Iterator[None]:
+def use_shard(shard: Shard) -> Iterator[None]:
     """Have layers draw this share's part of the numbers of the whole batch."""
-    _taken.share = share
+    _taken.shard = shard
     try:
         yield
     finally:
-        _taken.share = None
+        _taken.shard = None
 
 
 @contextmanager
@@ -181,28 +181,28 @@ def moments_of_all(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[Any, An
 
 
 def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:
-    share = getattr(_taken, "share", None)
+    shard = getattr(_taken, "share", None)
     wanted = tf.unstack(shape) if tf.is_tensor(shape) else list(shape)
-    if share is None or not wanted or not _of_samples(share, wanted[0]):
+    if shard is None or not wanted or not _of_samples(shard, wanted[0]):
         return draw(shape, *others, **options)
-    return share.drawn(lambda whole: draw(whole, *others, **options), wanted)
+    return shard.sample(lambda whole: draw(whole, *others, **options), wanted)
 
 
 def _dropped(
     dropout: Callable[..., Any], inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
 ) -> Any:
-    share = getattr(_taken, "share", None)
+    shard = getattr(_taken, "share", None)
     asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
     sizes = [
         own if fixed is None else fixed for own, fixed in zip(keras.ops.shape(inputs), asked, strict=True)
     ]
-    if share is None or not _of_samples(share, sizes[0]) or not 0 < rate < 1:
+    if shard is None or not _of_samples(shard, sizes[0]) or not 0 < rate < 1:
         return dropout(inputs, rate, noise_shape, seed)
-    return inputs * share.drawn(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
+    return inputs * shard.sample(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
 
 
-def _of_samples(share: Share, size: Any) -> bool:
+def _of_samples(shard: Shard, size: Any) -> bool:
     """Return whether a first axis is that of the samples: where shapes are open, that of others is known."""
-    if isinstance(share.size, int):
-        return not isinstance(size, int) or (size >= share.size and size % share.size == 0)
+    if isinstance(shard.size, int):
+        return not isinstance(size, int) or (size >= shard.size and size % shard.size == 0)
     return not isinstance(size, int)

@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from kexp.engine.tensorflow.replicas import Share
+from kexp.engine.tensorflow.replicas import Shard
 
 
-class Step:
+class StepContext:
     """Random numbers and slopes for one forward pass.
 
     The numbers follow from the run's seed and from where the pass stands, in the run and among the replicas,
@@ -24,7 +24,7 @@ class Step:
         share: Which samples of the batch the pass is of; None (default): all of them.
 
     Example:
-        >>> one, same, other = Step(True, 0, 5), Step(True, 0, 5), Step(True, 0, 6)
+        >>> one, same, other = StepContext(True, 0, 5), StepContext(True, 0, 5), StepContext(True, 0, 6)
         >>> first = one.normal((2,))
         >>> bool(tf.reduce_all(first == same.normal((2,)))), bool(tf.reduce_all(first == one.normal((2,))))
         (True, False)
@@ -32,9 +32,9 @@ class Step:
         False
     """
 
-    def __init__(self, training: bool, *place: Any, share: Share | None = None) -> None:
+    def __init__(self, training: bool, *place: Any, shard: Shard | None = None) -> None:
         self.training = training
-        self._share = share
+        self._shard = shard
         seed = tf.constant([0, 0], tf.int32)
         for number in place:
             seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
@@ -54,11 +54,11 @@ class Step:
         kind = {"minval": 0, "maxval": end, "dtype": tf.int32, "alg": "philox"}
         return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), **kind), shape)
 
-    def slope(self, function: Callable[[Any], Any], x: Any) -> Any:
+    def gradient(self, function: Callable[[Any], Any], x: Any) -> Any:
         """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape.
 
         Example:
-            >>> Step(True, 0).slope(lambda x: x**2, tf.constant([1.0, 3.0])).numpy().tolist()
+            >>> StepContext(True, 0).gradient(lambda x: x**2, tf.constant([1.0, 3.0])).numpy().tolist()
             [2.0, 6.0]
         """
         with tf.GradientTape() as tape:
@@ -67,9 +67,9 @@ class Step:
         return tape.gradient(value, x)
 
     def _drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
-        if self._share is None:
+        if self._shard is None:
             return draw(shape)
-        return self._share.drawn(draw, tf.unstack(shape) if tf.is_tensor(shape) else shape)
+        return self._shard.sample(draw, tf.unstack(shape) if tf.is_tensor(shape) else shape)
 
     def _next(self) -> tf.Tensor:
         self._draws += 1

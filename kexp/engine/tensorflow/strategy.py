@@ -23,7 +23,7 @@ Kind = Literal["cpu", "gpu", "mirrored", "multiworker", "tpu"]
 
 
 @dataclass(frozen=True)
-class Choice:
+class DeviceChoice:
     """What a run trains on.
 
     Attributes:
@@ -37,7 +37,7 @@ class Choice:
     reason: str
 
 
-def choose(strategy: StrategyName = "auto", devices: Sequence[str] | None = None) -> Choice:
+def choose(strategy: StrategyName = "auto", devices: Sequence[str] | None = None) -> DeviceChoice:
     """Return what `strategy` stands for on this machine.
 
     Args:
@@ -61,16 +61,16 @@ def choose(strategy: StrategyName = "auto", devices: Sequence[str] | None = None
     if strategy == "auto":
         return _found()
     if strategy == "multiworker":
-        return Choice("multiworker", _gpus() or _cpus(), f"described by {_cluster().source}")
+        return DeviceChoice("multiworker", _gpus() or _cpus(), f"described by {_cluster().source}")
     if strategy == "tpu":
-        return Choice("tpu", (), "asked for")
+        return DeviceChoice("tpu", (), "asked for")
     if strategy == "gpu" and not _gpus():
         raise InputError(
             "strategy must fit the devices that are there; received 'gpu', and TensorFlow sees none, so give "
             "'auto' or 'cpu', or see `kexp doctor`."
         )
     taken = {"cpu": _cpus()[:1], "gpu": _gpus()[:1], "mirrored": _gpus() or _cpus()}
-    return Choice(strategy, taken[strategy], "asked for")
+    return DeviceChoice(strategy, taken[strategy], "asked for")
 
 
 def scope(
@@ -111,7 +111,7 @@ def scope(
     return nullcontext() if choice.devices == default else tf.device(choice.devices[0])
 
 
-def entered(options: Mapping[str, Any]) -> Any:
+def strategy_scope(options: Mapping[str, Any]) -> Any:
     """Return the scope that training options ask for."""
     timeout_s = options["start_timeout_s"]
     return scope(options["strategy"], options["devices"], start_timeout_s=timeout_s)
@@ -123,12 +123,12 @@ def join_workers(options: Mapping[str, Any]) -> None:
         start_workers(_cluster(), options["start_timeout_s"])
 
 
-def leads(options: Mapping[str, Any]) -> bool:
+def is_chief(options: Mapping[str, Any]) -> bool:
     """Return whether this process is the one that speaks for a run: the chief, if there are several."""
     return not _several_workers(options["strategy"], options["devices"]) or _cluster().index == 0
 
 
-def _of_devices(strategy: StrategyName, devices: Sequence[str]) -> Choice:
+def _of_devices(strategy: StrategyName, devices: Sequence[str]) -> DeviceChoice:
     names = tuple(name.upper() for name in devices)
     known = (*_gpus(), *_cpus())
     unknown = [name for name in names if name not in known]
@@ -144,23 +144,23 @@ def _of_devices(strategy: StrategyName, devices: Sequence[str]) -> Choice:
             "devices must fit the strategy, one of its kind for 'cpu' and 'gpu' and several of one kind for "
             f"'mirrored', and none for 'multiworker' and 'tpu'; received {', '.join(names)} for {strategy!r}."
         )
-    return Choice(kind, names, "asked for")
+    return DeviceChoice(kind, names, "asked for")
 
 
-def _found() -> Choice:
+def _found() -> DeviceChoice:
     cluster = read_cluster()
     if cluster is not None and len(cluster.workers) > 1:
         reason = f"{cluster.source} describes {len(cluster.workers)} workers"
-        return Choice("multiworker", _gpus() or _cpus(), reason)
+        return DeviceChoice("multiworker", _gpus() or _cpus(), reason)
     sign = _sign_of_tpu()
     if sign:
-        return Choice("tpu", (), sign)
+        return DeviceChoice("tpu", (), sign)
     gpus = _gpus()
     if len(gpus) > 1:
-        return Choice("mirrored", gpus, f"TensorFlow sees {len(gpus)} GPUs")
+        return DeviceChoice("mirrored", gpus, f"TensorFlow sees {len(gpus)} GPUs")
     if gpus:
-        return Choice("gpu", gpus, "TensorFlow sees one GPU")
-    return Choice("cpu", _cpus()[:1], "TensorFlow sees no GPU and no TPU")
+        return DeviceChoice("gpu", gpus, "TensorFlow sees one GPU")
+    return DeviceChoice("cpu", _cpus()[:1], "TensorFlow sees no GPU and no TPU")
 
 
 def _several_workers(strategy: StrategyName, devices: Sequence[str] | None) -> bool:

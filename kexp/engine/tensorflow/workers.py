@@ -20,7 +20,7 @@ from tensorflow.python.eager import context
 from kexp.core.errors import InputError, WorkerLost
 from kexp.core.signals import STOPPING
 from kexp.engine.tensorflow.cluster_spec import Cluster
-from kexp.engine.tensorflow.rendezvous import meet
+from kexp.engine.tensorflow.rendezvous import barrier
 
 # What TensorFlow raises in those that are left; which of them depends on what it was doing.
 _LOST = (
@@ -53,27 +53,27 @@ class Workers:
         """Whether this is the one that writes."""
         return self.index == 0
 
-    def summed(self, numbers: Sequence[int]) -> list[int]:
+    def all_reduce(self, numbers: Sequence[int]) -> list[int]:
         """Return the sums of whole numbers over all workers; each waits for the others."""
-        return list(numbers) if self.count == 1 else self._summed(np.asarray(numbers, np.int64)).tolist()
+        return list(numbers) if self.count == 1 else self._all_reduce(np.asarray(numbers, np.int64)).tolist()
 
-    def from_chief(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """Return what the chief gives, everywhere; what the others give is left out."""
         if self.count == 1:
             return content
-        (size,) = self.summed([len(content) if self.chief else 0])
+        (size,) = self.all_reduce([len(content) if self.chief else 0])
         if not size:
             return b""  # TensorFlow's ring crashes on nothing
         words = np.zeros(-(-size // 4), np.int32)
         if self.chief:
             words.view(np.uint8)[:size] = np.frombuffer(content, np.uint8)
-        return self._summed(words).tobytes()[:size]
+        return self._all_reduce(words).tobytes()[:size]
 
-    def _summed(self, numbers: np.ndarray) -> Any:
+    def _all_reduce(self, numbers: np.ndarray) -> Any:
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(numbers), axis=None).numpy()
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def guard(self) -> Iterator[None]:
         """Say in one sentence that another worker is gone, where TensorFlow finds that out.
 
         Raises:
@@ -102,7 +102,7 @@ def start_workers(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
         WorkerLost: They are not all there in time.
         InputError: TensorFlow has been in use before, and cannot become a worker any more.
     """
-    meet(cluster, timeout_s)
+    barrier(cluster, timeout_s)
     os.environ["TF_CONFIG"] = cluster.to_json()
     # While it waits TensorFlow lets no Python run, and then keeps a handler of its own.
     handlers = {number: signal.getsignal(number) for number in STOPPING}

@@ -12,7 +12,7 @@ from keras import ops
 from kexp.core.errors import InputError
 from kexp.models.autoencoder.networks import decoder, encoder
 from kexp.models.image_generator import FIRST_DRAW, normal
-from kexp.models.signatures import Endpoint
+from kexp.models.signatures import Signature
 
 __all__ = ["Reconstructor"]
 
@@ -67,8 +67,8 @@ class Reconstructor(keras.Model):
         given = self._given(inputs)
         code = self._code(given)
         reconstruction = self._decoded(code)
-        missed = ops.square(reconstruction - self._scaled(given))
-        score = ops.mean(missed, axis=tuple(range(1, len(missed.shape))))
+        reconstruction_error = ops.square(reconstruction - self._scaled(given))
+        score = ops.mean(reconstruction_error, axis=tuple(range(1, len(reconstruction_error.shape))))
         return {"reconstruction": reconstruction, "code": code, "anomaly_score": score}
 
     def encode(self, inputs: Any) -> Any:
@@ -91,7 +91,7 @@ class Reconstructor(keras.Model):
         """Whether an input has a distribution of codes, so that codes can be drawn."""
         return len(encoder(self.autoencoder).outputs) == 2
 
-    def endpoints(self) -> dict[str, Endpoint]:
+    def signatures(self) -> dict[str, Signature]:
         """Return what an export serves besides: parts of the whole answer, and samples of a variational one.
 
         "encode", "reconstruct" and "anomaly_score" take raw inputs, "decode" takes a "code"; "sample" takes
@@ -101,17 +101,17 @@ class Reconstructor(keras.Model):
 
         shape = decoder(self.autoencoder).input_shape[1:]
         found = {
-            name: Endpoint(lambda inputs, key=key: {key: self(inputs, training=False)[key]}, None, None)
+            name: Signature(lambda inputs, key=key: {key: self(inputs, training=False)[key]}, None, None)
             for name, key in (("reconstruct", "reconstruction"), ("anomaly_score", "anomaly_score"))
         }
-        found["encode"] = Endpoint(lambda inputs: {"code": self.encode(inputs)}, None, None)
-        found["decode"] = Endpoint(
+        found["encode"] = Signature(lambda inputs: {"code": self.encode(inputs)}, None, None)
+        found["decode"] = Signature(
             lambda code: {"reconstruction": self.decode(code)},
             {"code": tf.TensorSpec((None, *shape), tf.float32, name="code")},
             {"code": np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")},
         )
         if self.variational:
-            found["sample"] = Endpoint(
+            found["sample"] = Signature(
                 lambda n, seed: {"reconstruction": self.sample(n, seed)},
                 {
                     "n": tf.TensorSpec((), tf.int32, name="n"),

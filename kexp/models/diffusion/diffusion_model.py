@@ -11,7 +11,7 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.models.diffusion.diffusion_sampler import SamplingKind, denoised
 from kexp.models.diffusion.noise_schedule import DiffusionTarget, cosine_noise, linear_noise
-from kexp.models.image_generator import Sampler, with_networks
+from kexp.models.image_generator import ImageGenerator, with_networks
 
 __all__ = ["Diffusion"]
 
@@ -19,7 +19,7 @@ NoiseKind = Literal["linear", "cosine"]
 
 
 @keras.saving.register_keras_serializable(package="kexp")
-class Diffusion(Sampler):
+class Diffusion(ImageGenerator):
     """A diffusion model: `kexp.objectives.denoising` trains it, `sample` makes images.
 
     Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models". Called with what the network takes

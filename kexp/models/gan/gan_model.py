@@ -9,13 +9,13 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.models.image_generator import FIRST_DRAW, Sampler, normal, with_networks
+from kexp.models.image_generator import FIRST_DRAW, ImageGenerator, normal, with_networks
 
 __all__ = ["GAN"]
 
 
 @keras.saving.register_keras_serializable(package="kexp")
-class GAN(Sampler):
+class GAN(ImageGenerator):
     """A generative adversarial network: `kexp.objectives.adversarial` trains it, `sample` makes images.
 
     Goodfellow et al. 2014, "Generative adversarial nets". Called with what the generator takes it gives what

@@ -14,7 +14,7 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.models.language.generation import check_drawing, from_token, generate, gumbel_noise, narrowed
 from kexp.models.preprocessing.tokens import Tokenizer, tokenizer, tokens_of
-from kexp.models.signatures import Endpoint
+from kexp.models.signatures import Signature
 
 __all__ = ["LanguageModel", "language_tokens", "token_counts"]
 
@@ -206,7 +206,7 @@ class LanguageModel(keras.Model):
                 texts[row] = prompts[row] + text.decode()
         return texts
 
-    def endpoints(self) -> dict[str, Endpoint]:
+    def signatures(self) -> dict[str, Signature]:
         """Return what an export serves besides: "generate", which continues texts by `sample_tokens`.
 
         It takes "inputs", (n,) strings, and a "seed", int64. It gives "text", (n,) strings that begin with
@@ -223,7 +223,7 @@ class LanguageModel(keras.Model):
         pieces = tokens_of(self.tokens).vocabulary
         prompts = ["", pieces[0], "".join(pieces[:9]), "".join(pieces[: self.context])]
         examples = {"inputs": np.array(prompts, object), "seed": np.array(1, "int64")}
-        return {"generate": Endpoint(self._continued, inputs, examples)}
+        return {"generate": Signature(self._continued, inputs, examples)}
 
     def _begun(self, prompts: Any, tokens: int) -> tuple[Any, Any]:
         """Return (batch, context), start and last tokens of prompts, and (batch,), how many these are."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kexp.data import Data
+from kexp.data import Dataset
 
-__all__ = ["output_range"]
+__all__ = ["output_scaling"]
 
 
-def output_range(data: Data) -> dict[str, Any]:
+def output_scaling(data: Dataset) -> dict[str, Any]:
     """Return the builders' `output_scale` and `output_offset` for a data set.
 
     Args:
@@ -20,9 +20,9 @@ def output_range(data: Data) -> dict[str, Any]:
 
     Example:
         >>> import kexp
-        >>> output_range(kexp.data.load("iris"))
+        >>> output_scaling(kexp.data.load("iris"))
         {}
-        >>> [round(value) for value in output_range(kexp.data.load("diabetes"))["output_offset"]]
+        >>> [round(value) for value in output_scaling(kexp.data.load("diabetes"))["output_offset"]]
         [151]
     """
     if data.spec.task != "regression":

@@ -8,14 +8,14 @@ import time
 from kexp.core.options import parse_interval
 
 
-class Due:
+class CheckpointInterval:
     """Says when a checkpoint is due, from "10 steps", "1 epoch" or "5 minutes".
 
     Args:
         every: As the training option `checkpoint_every`.
 
     Example:
-        >>> due = Due("10 steps")
+        >>> due = CheckpointInterval("10 steps")
         >>> due.steps_left(25), due.within_epoch(30)
         (5, True)
     """

@@ -10,12 +10,12 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.data import Data, Split, Task
-from kexp.engine.tensorflow.step_context import Step
+from kexp.data import Dataset, Split, Task
+from kexp.engine.tensorflow.step_context import StepContext
 from kexp.models.gan.gan_model import GAN
 from kexp.models.gan.networks import tanh_from_pixels
 from kexp.models.layers.common import batch_normalizations
-from kexp.train.objectives.base import Losses, Measured, Objective, Player
+from kexp.train.objectives.base import Losses, MetricProvider, Objective, Player
 from kexp.train.objectives.samples import MadeSamples, check_images
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def adversarial(
         InputError: An argument is out of range.
 
     Example:
-        >>> adversarial("hinge").terms
+        >>> adversarial("hinge").components
         ('discriminator_loss', 'discriminator_accuracy')
     """
     check_value("loss", loss, AdversarialLoss)
@@ -78,17 +78,17 @@ class Adversarial(Objective):
     quality: Quality | None
     monitor: str
     task: Task = "generation"
-    bounded: bool = False
-    held_out: str | None = None
-    terms: tuple[str, ...] = ("discriminator_loss", "discriminator_accuracy")
+    detects_loss_spikes: bool = False
+    eval_player: str | None = None
+    components: tuple[str, ...] = ("discriminator_loss", "discriminator_accuracy")
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:
         return (
             Player("discriminator", model.discriminator, learning_rate=self.discriminator_rate),
-            Player("generator", model.generator, every=self.critic_steps),
+            Player("generator", model.generator, update_every=self.critic_steps),
         )
 
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         if not isinstance(model, GAN):
             raise InputError(f"model must be a kexp.models.GAN for this objective; received {model.name!r}.")
         check_images(model, data, tuple(model.generator.output_shape[1:]))
@@ -98,7 +98,7 @@ class Adversarial(Objective):
                 "is of each sample alone; build it with normalization='layer' or 'none'."
             )
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         real, labels = tanh_from_pixels(inputs), ops.cast(targets, "int32")
         made = model.made(step.normal((ops.shape(real)[0], model.latent)), labels, training=True)
         of_made = model.scores(made, labels, training=True)
@@ -107,12 +107,12 @@ class Adversarial(Objective):
         of_real = model.scores(real, labels, training=True)
         loss = _discriminator_loss(self.loss, of_real, of_made)
         right = ops.cast(of_real > 0, "float32") + ops.cast(of_made < 0, "float32")
-        terms = {"discriminator_loss": loss, "discriminator_accuracy": right / 2}
+        components = {"discriminator_loss": loss, "discriminator_accuracy": right / 2}
         if self.gradient_penalty:
             loss = loss + self.gradient_penalty * _penalties(model, real, made, labels, step)
-        return Losses(loss, penalty=sum(model.discriminator.losses), terms=terms)
+        return Losses(loss, penalty=sum(model.discriminator.losses), components=components)
 
-    def samples(self, model: keras.Model, split: Split, train: Split | None) -> Measured | None:
+    def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
         return None if self.quality is None else MadeSamples(model, self.quality, split, train)
 
 
@@ -128,11 +128,11 @@ def _discriminator_loss(kind: AdversarialLoss, of_real: Any, of_made: Any) -> An
     return of_made - of_real
 
 
-def _penalties(model: GAN, real: Any, made: Any, labels: Any, step: Step) -> Any:
+def _penalties(model: GAN, real: Any, made: Any, labels: Any, step: StepContext) -> Any:
     """Return (batch,): how far the slope is from 1 at a random place between each real and made image."""
     made = ops.stop_gradient(made)
     between = real + step.uniform((ops.shape(real)[0], 1, 1, 1)) * (made - real)
-    slopes = step.slope(lambda images: model.scores(images, labels, training=True), between)
+    slopes = step.gradient(lambda images: model.scores(images, labels, training=True), between)
     # At 0 the root has no slope of its own.
     lengths = ops.sqrt(ops.sum(ops.square(slopes), axis=(1, 2, 3)) + 1e-12)
     return ops.square(lengths - 1.0)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
-from kexp.data import Data, Split, Task
-from kexp.engine.tensorflow.step_context import Step
+from kexp.data import Dataset, Split, Task
+from kexp.engine.tensorflow.step_context import StepContext
 
 
 class Player(NamedTuple):
@@ -24,7 +24,7 @@ class Player(NamedTuple):
 
     name: str
     network: keras.Model
-    every: int = 1
+    update_every: int = 1
     learning_rate: float = 1.0
 
 
@@ -41,11 +41,11 @@ class Losses:
 
     total: Any
     penalty: Any = 0.0
-    terms: dict[str, Any] = field(default_factory=dict)
+    components: dict[str, Any] = field(default_factory=dict)
     outputs: Any | None = None
 
 
-class Measured(Protocol):
+class MetricProvider(Protocol):
     """Figures of a model on one part of the data."""
 
     def measure(self, batch_size: int) -> dict[str, float]:
@@ -72,20 +72,20 @@ class Objective(ABC):
     monitor: str = "val_loss"
     mode: str = "min"
     from_logits: bool = True
-    bounded: bool = True
-    held_out: str | None = "model"
-    terms: tuple[str, ...] = ()
+    detects_loss_spikes: bool = True
+    eval_player: str | None = "model"
+    components: tuple[str, ...] = ()
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:
         """Return who plays, in the order of their turns; callbacks see the optimizer of the last."""
         return (Player("model", model),)
 
     @abstractmethod
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         """Raise InputError if the model, built, cannot be trained by this on that data."""
 
     @abstractmethod
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         """Return what a batch costs a player."""
 
     def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model | None:
@@ -96,11 +96,11 @@ class Objective(ABC):
         """Return targets as metrics take them."""
         return targets
 
-    def counted(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Any) -> Any:
         """Return 1 for what metrics count and 0 for padding, float32; None if all counts."""
         return None
 
-    def samples(self, model: keras.Model, split: Split, train: Split | None) -> Measured | None:
+    def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
         """Return what measures the samples that a model makes, if any: thoroughly beside the training part.
 
         Args:

@@ -10,12 +10,12 @@ from keras import ops
 
 from kexp.core.constraints import Between, check_value
 from kexp.core.errors import InputError
-from kexp.data import Data, Split, Task
-from kexp.engine.tensorflow.step_context import Step
+from kexp.data import Dataset, Split, Task
+from kexp.engine.tensorflow.step_context import StepContext
 from kexp.models.diffusion.diffusion_model import Diffusion
 from kexp.models.diffusion.noise_schedule import diffusion_target, noised
 from kexp.models.gan.networks import tanh_from_pixels
-from kexp.train.objectives.base import Losses, Measured, Objective
+from kexp.train.objectives.base import Losses, MetricProvider, Objective
 from kexp.train.objectives.samples import MadeSamples, check_images
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ class Denoising(Objective):
     monitor: str
     task: Task = "generation"
 
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         if not isinstance(model, Diffusion):
             raise InputError(
                 f"model must be a kexp.models.Diffusion for this objective; received {model.name!r}."
             )
         check_images(model, data, tuple(model.network.output_shape[1:]))
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         images = tanh_from_pixels(inputs)  # (batch, height, width, channels)
         samples = ops.shape(images)[0]
         noise, time = step.normal(ops.shape(images)), step.integers((samples,), model.schedule.steps)
@@ -75,5 +75,5 @@ class Denoising(Objective):
         loss = ops.mean(ops.square(answers - wanted), axis=(1, 2, 3))
         return Losses(loss, penalty=sum(model.network.losses))
 
-    def samples(self, model: keras.Model, split: Split, train: Split | None) -> Measured | None:
+    def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
         return None if self.quality is None else MadeSamples(model, self.quality, split, train)

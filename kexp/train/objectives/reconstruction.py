@@ -11,8 +11,8 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.data import Data, Task
-from kexp.engine.tensorflow.step_context import Step
+from kexp.data import Dataset, Task
+from kexp.engine.tensorflow.step_context import StepContext
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
 from kexp.models.autoencoder.networks import decoder, encoder
@@ -34,7 +34,7 @@ def reconstruction(error: ErrorKind = "cross_entropy") -> Reconstruction:
         InputError: There is no such error.
 
     Example:
-        >>> reconstruction("squared").terms
+        >>> reconstruction("squared").components
         ()
         >>> reconstruction("sqaured")
         Traceback (most recent call last):
@@ -62,7 +62,7 @@ def variational(error: ErrorKind = "cross_entropy") -> Variational:
         InputError: There is no such error.
 
     Example:
-        >>> variational().terms
+        >>> variational().components
         ('reconstruction', 'kl', 'negative_elbo')
     """
     _check_error(error)
@@ -81,15 +81,15 @@ class Reconstruction(Objective):
     error: ErrorKind
     task: Task = "reconstruction"
 
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         check_same_shape(model, data)
 
     def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         outputs = model(inputs, training=step.training)
-        total = missed(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
+        total = reconstruction_error(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
         return Losses(total, penalty=sum(model.losses))
 
 
@@ -100,9 +100,9 @@ class Variational(Objective):
     error: ErrorKind
     task: Task = "reconstruction"
     monitor: str = "val_negative_elbo"
-    terms: tuple[str, ...] = ("reconstruction", "kl", "negative_elbo")
+    components: tuple[str, ...] = ("reconstruction", "kl", "negative_elbo")
 
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         check_same_shape(model, data)
         if len(encoder(model).outputs) != 2:
             raise InputError(
@@ -113,25 +113,25 @@ class Variational(Objective):
     def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         # By parts, with draws of the engine's: the layer between them draws in training alone.
         below, above = encoder(model), decoder(model)
         mean, log_variance = below(inputs, training=step.training)  # (batch, code)
         code = mean + ops.exp(0.5 * log_variance) * step.normal(ops.shape(mean))
-        error = missed(self.error, inputs, above(code, training=step.training))
+        error = reconstruction_error(self.error, inputs, above(code, training=step.training))
         kl = gaussian_kl(mean, log_variance)
         return Losses(
             error + model.get_layer("sample").beta * kl,
             penalty=sum([*below.losses, *above.losses]),
-            terms={"reconstruction": error, "kl": kl, "negative_elbo": error + kl},
+            components={"reconstruction": error, "kl": kl, "negative_elbo": error + kl},
         )
 
 
-def missed(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
+def reconstruction_error(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
     """Return (batch,) float32, the error summed over the numbers of each sample.
 
     Example:
-        >>> missed("squared", ops.array([[1.0, 3.0]]), ops.array([[1.0, 1.0]])).numpy().tolist()
+        >>> reconstruction_error("squared", ops.array([[1.0, 3.0]]), ops.array([[1.0, 1.0]])).numpy().tolist()
         [2.0]
     """
     if error == "cross_entropy":
@@ -140,7 +140,7 @@ def missed(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
     return 0.5 * ops.sum(squares, axis=tuple(range(1, len(squares.shape))))
 
 
-def check_same_shape(model: keras.Model, data: Data) -> None:
+def check_same_shape(model: keras.Model, data: Dataset) -> None:
     """Raise InputError unless the model gives back one array of the shape that it takes."""
     inputs = data.train.inputs
     given = tuple(inputs.shape[1:]) if isinstance(inputs, np.ndarray) else None

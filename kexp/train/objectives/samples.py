@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kexp.core.errors import InputError
-from kexp.data import Data, Split
-from kexp.models.image_generator import Sampler
+from kexp.data import Dataset, Split
+from kexp.models.image_generator import ImageGenerator
 
 if TYPE_CHECKING:
     from kexp.metrics.sample_quality import Quality
@@ -24,7 +24,7 @@ class MadeSamples:
         train: The training part, to be thorough; None to be quick.
     """
 
-    model: Sampler
+    model: ImageGenerator
     quality: Quality
     split: Split
     train: Split | None
@@ -37,7 +37,7 @@ class MadeSamples:
         return self.quality.thorough(images, self.split, self.train, labels=labels)
 
 
-def check_images(model: Sampler, data: Data, made: tuple[int, ...]) -> None:
+def check_images(model: ImageGenerator, data: Dataset, made: tuple[int, ...]) -> None:
     """Raise InputError unless the data are images of bytes of the shape that the model makes."""
     spec = data.spec
     if spec.kind != "image" or spec.dtype != "uint8":

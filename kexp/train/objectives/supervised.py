@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.data import Data, Spec, Task
-from kexp.engine.tensorflow.step_context import Step
+from kexp.data import Dataset, DatasetSpec, Task
+from kexp.engine.tensorflow.step_context import StepContext
 from kexp.metrics.iou import iou_metrics
 from kexp.train.objectives.base import Losses, Objective
 
@@ -41,21 +41,21 @@ class Supervised(Objective):
     mode: str
     from_logits: bool
 
-    def check(self, model: keras.Model, data: Data) -> None:
+    def check(self, model: keras.Model, data: Dataset) -> None:
         """Accept it: `kexp.fit` has asked the model and knows what it gives."""
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: Step) -> Losses:
+    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         outputs = ops.cast(model(inputs, training=step.training), "float32")
         losses = self.loss(targets, outputs)
-        counted = self.counted(targets)
-        if counted is None:
+        sample_mask = self.sample_mask(targets)
+        if sample_mask is None:
             total = ops.mean(losses, axis=tuple(range(1, len(losses.shape))))
         else:
             # Each sample by itself, so that the batch that it stands in makes no difference.
-            total = ops.sum(losses * counted, axis=-1) / ops.maximum(ops.sum(counted, axis=-1), 1.0)
+            total = ops.sum(losses * sample_mask, axis=-1) / ops.maximum(ops.sum(sample_mask, axis=-1), 1.0)
         return Losses(total, penalty=sum(model.losses), outputs=outputs)
 
-    def counted(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Any) -> Any:
         """Return 1 for the tokens of texts and 0 for their padding, (batch, steps) float32; else None."""
         return ops.cast(ops.not_equal(targets, 0), "float32") if self.task == "text" else None
 
@@ -133,7 +133,7 @@ class Perplexity(keras.metrics.Mean):
 
 
 def supervised(
-    spec: Spec,
+    spec: DatasetSpec,
     *,
     from_logits: bool = True,
     loss: keras.losses.Loss | str | None = None,
@@ -172,7 +172,7 @@ def supervised(
     )
 
 
-def _own_metrics(spec: Spec, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
+def _own_metrics(spec: DatasetSpec, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
     if spec.task == "regression":
         return keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError()
     accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -195,7 +195,7 @@ def _per_sample(loss: Any) -> Callable[[Any, Any], Any]:
     return loss
 
 
-def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:
+def gives_logits(outputs: np.ndarray, spec: DatasetSpec) -> bool:
     """Return whether outputs are logits: probabilities are positive and sum to one.
 
     Args:
@@ -203,7 +203,7 @@ def gives_logits(outputs: np.ndarray, spec: Spec) -> bool:
         spec: What the data is; outputs for regression count as logits, which is to say as they are.
 
     Example:
-        >>> spec = Spec("array", (4,), "float32", "classification", 2)
+        >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2)
         >>> gives_logits(np.array([[0.4, 0.6]]), spec), gives_logits(np.array([[0.4, 0.7]]), spec)
         (False, True)
     """

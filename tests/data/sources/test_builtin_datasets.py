@@ -3,7 +3,7 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import load, sample_path
-from kexp.data.sources.builtin_datasets import EMBEDDED, SAMPLES
+from kexp.data.sources.builtin_datasets import BUILTIN_DATASETS, SAMPLES
 from kexp.data.targets.labels import FASHION
 
 EXPECTED = {  # kind, task, sample shape, outputs, samples
@@ -25,8 +25,8 @@ def test_embedded_data_is_what_its_line_says(name):
     data = load(name)
     spec, samples = data.spec, len(data.train) + len(data.validation) + len(data.test)
     assert (spec.kind, spec.task, spec.input_shape, spec.outputs, samples) == EXPECTED[name]
-    assert EMBEDDED[name].startswith(spec.kind)
-    assert f"{samples:,}" in EMBEDDED[name]
+    assert BUILTIN_DATASETS[name].startswith(spec.kind)
+    assert f"{samples:,}" in BUILTIN_DATASETS[name]
 
 
 def test_digits_use_the_whole_range_of_grey():
@@ -48,7 +48,7 @@ def test_diabetes_is_in_the_units_of_the_clinic():
 
 
 def test_no_embedded_data_is_left_out_here_but_the_series_and_the_book_that_are_cut():
-    assert EMBEDDED.keys() - EXPECTED.keys() == {"sunspots", "moby_dick"}
+    assert BUILTIN_DATASETS.keys() - EXPECTED.keys() == {"sunspots", "moby_dick"}
     with pytest.raises(InputError, match=r"one long text.* kexp\.data\.passages\('moby_dick'"):
         load("moby_dick")
     with pytest.raises(InputError, match=r"one long series.* kexp\.data\.windows\('sunspots'"):

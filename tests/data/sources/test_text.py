@@ -8,13 +8,13 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import load, names
-from kexp.data.adapters import as_inputs, read_inputs
-from kexp.data.dataset import Column, Spec
+from kexp.data.adapters import adapt_inputs, read_inputs
+from kexp.data.dataset import Column, DatasetSpec
 
 NAMES = ["Anna", "Iván", "", "Łukasz", "", "日本"]
 LABELS = ["f", "m", "f", "m", "f", "m"]
 ALL = {"validation": 0, "test": 0}
-SPEC = Spec("text", (), "string", "classification", 2, ("f", "m"))
+SPEC = DatasetSpec("text", (), "string", "classification", 2, ("f", "m"))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_column_of_a_table_is_the_text_and_the_others_are_left_out(tmp_path, e
     assert data.train.inputs.tolist() == NAMES
     assert data.spec.columns == (Column("first name", "text"),)
     assert (data.spec.kind, data.spec.target, data.spec.class_names) == ("text", "label", ("f", "m"))
-    assert Spec.from_json(data.spec.to_json()) == data.spec
+    assert DatasetSpec.from_json(data.spec.to_json()) == data.spec
 
 
 def test_words_that_pandas_takes_for_gaps_stay_words(tmp_path):
@@ -131,9 +131,9 @@ def test_a_dataset_of_tensorflow_may_give_text():
 
 
 def test_one_string_is_one_sample_and_none_is_empty():
-    assert as_inputs("Anna", SPEC).tolist() == ["Anna"]
-    assert as_inputs(["Anna", None], SPEC).tolist() == ["Anna", ""]
-    assert as_inputs({"text": ["Anna"], "age": [3]}, SPEC).tolist() == ["Anna"]
+    assert adapt_inputs("Anna", SPEC).tolist() == ["Anna"]
+    assert adapt_inputs(["Anna", None], SPEC).tolist() == ["Anna", ""]
+    assert adapt_inputs({"text": ["Anna"], "age": [3]}, SPEC).tolist() == ["Anna"]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_one_string_is_one_sample_and_none_is_empty():
 )
 def test_inputs_that_are_no_text_are_refused(raw, message):
     with pytest.raises(InputError, match=message):
-        as_inputs(raw, SPEC)
+        adapt_inputs(raw, SPEC)
 
 
 def test_a_text_file_has_a_sample_in_every_line(tmp_path):

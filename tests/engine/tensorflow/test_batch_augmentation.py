@@ -7,13 +7,13 @@ import tensorflow as tf
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.data import Spec
+from kexp.data import DatasetSpec
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 
 DIGITS = kexp.data.load("digits")
 IMAGES, CLASSES = DIGITS.train.inputs[:60], DIGITS.train.targets[:60]
-SERIES = Spec("series", (20, 2), "float32", "classification", 3)
-REGRESSION = Spec("image", (8, 8, 1), "uint8", "regression", 2)
+SERIES = DatasetSpec("series", (20, 2), "float32", "classification", 3)
+REGRESSION = DatasetSpec("image", (8, 8, 1), "uint8", "regression", 2)
 
 KINDS = {
     "shift": lambda: kexp.models.image_augmentation("uint8", shift=0.25),
@@ -89,7 +89,7 @@ def test_bytes_stay_bytes_and_targets_stay_indices_unless_labels_are_mixed():
 
 
 def test_float_images_stay_floats_and_are_not_rounded():
-    spec = Spec("image", (8, 8, 1), "float32", "classification", 10)
+    spec = DatasetSpec("image", (8, 8, 1), "float32", "classification", 10)
     images, _ = Augmentation(kexp.models.image_augmentation("float32", mixup=0.4), spec)(
         IMAGES / np.float32(255), CLASSES
     )

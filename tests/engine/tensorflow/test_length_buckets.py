@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import kexp
-from kexp.data import Data, Spec, Split
+from kexp.data import Dataset, DatasetSpec, Split
 from kexp.data.order import epoch_order
 from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.engine.tensorflow.evaluator import Evaluation
-from kexp.engine.tensorflow.input_pipeline import ArrayFeed
+from kexp.engine.tensorflow.evaluator import LossEvaluator
+from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.train.objectives import supervised
 
@@ -53,21 +53,21 @@ def test_an_order_holds_every_sample_once_and_batches_of_about_equal_length():
 
 def test_a_batch_is_cut_after_its_longest_sample():
     split = tokens()
-    feed = ArrayFeed(split, None, Buckets.of(reader(), split, "classification"))
+    batch_source = ArrayBatchSource(split, None, Buckets.of(reader(), split, "classification"))
     short, long = np.flatnonzero(LENGTHS <= 4)[:5].astype("int32"), np.array([0, 1], "int32")
-    assert feed(short)[0].shape == (5, 8)
-    assert feed(long)[0].shape == (2, 30)
-    np.testing.assert_array_equal(feed(short)[0], split.inputs[short, :8])
+    assert batch_source(short)[0].shape == (5, 8)
+    assert batch_source(long)[0].shape == (2, 30)
+    np.testing.assert_array_equal(batch_source(short)[0], split.inputs[short, :8])
 
 
 @pytest.mark.parametrize("head", ["last", "average", "max"])
 def test_measuring_with_buckets_gives_the_same_figures(head):
-    split, spec = tokens(), Spec("array", (30,), "int32", "classification", 5)
+    split, spec = tokens(), DatasetSpec("array", (30,), "int32", "classification", 5)
     figures = []
     for steps in (None, 30):
         model = reader(steps, head=head, bidirectional=True)
         assert (Buckets.of(model, split, "classification") is None) == (steps == 30)
-        figures.append(Evaluation(model, supervised(spec), split).measure(16))
+        figures.append(LossEvaluator(model, supervised(spec), split).measure(16))
     assert figures[0] == pytest.approx(figures[1], rel=1e-5)
 
 
@@ -85,14 +85,14 @@ def test_a_step_on_cut_batches_is_the_step_on_whole_ones(build):
     for cuts in (True, False):
         keras.utils.set_random_seed(0)
         model, split = build(), tokens()
-        spec = Spec("array", (30,), "int32", "classification", 5)
+        spec = DatasetSpec("array", (30,), "int32", "classification", 5)
         buckets = Buckets.of(model, split, "classification")
         assert buckets is not None
         model.optimizer = keras.optimizers.SGD(0.5)
         model.optimizer.build(model.trainable_weights)
         options = kexp.core.options.complete({"batch_size": 8})
-        feed = ArrayFeed(split, None, buckets if cuts else None)
-        engine = TensorFlowEngine(model, supervised(spec), [model.optimizer], feed, None, options)
+        batch_source = ArrayBatchSource(split, None, buckets if cuts else None)
+        engine = TensorFlowEngine(model, supervised(spec), [model.optimizer], batch_source, None, options)
         rows = buckets.order(epoch_order(60, 0, 0), 8, 0, 0)[:56].reshape(7, 8)
         assert engine.run(rows, 8) is None
         weights.append(model.get_weights())
@@ -118,8 +118,8 @@ def test_arrays_without_padding_have_no_buckets():
 @pytest.mark.slow
 def test_a_run_with_buckets_resumes_exactly(tmp_path):
     split = tokens()
-    spec = Spec("array", (30,), "int32", "classification", 5)
-    data = Data("words", split, split, None, spec, "0" * 64)
+    spec = DatasetSpec("array", (30,), "int32", "classification", 5)
+    data = Dataset("words", split, split, None, spec, "0" * 64)
     options = {"epochs": 3, "batch_size": 8, "quiet": True}
     whole = kexp.fit(reader(), data, run_dir=str(tmp_path / "whole"), **options)
 

@@ -13,14 +13,14 @@ SAMPLES, EPOCHS, RATE = 80, 4, 0.05
 rng = np.random.default_rng(0)
 INPUTS = rng.normal(size=(SAMPLES, 5)).astype("float32")
 TARGETS = (INPUTS @ rng.normal(size=5) + rng.normal(size=SAMPLES)).astype("float32")
-SPEC = kexp.data.Spec("array", (5,), "float32", "regression", 1)
+SPEC = kexp.data.DatasetSpec("array", (5,), "float32", "regression", 1)
 
 
 @pytest.fixture(scope="module")
 def line():
     """Return 80 samples of a plane with noise: 20 steps of 16 in four epochs."""
     part = kexp.data.Split(INPUTS, TARGETS[:, None])
-    return kexp.data.Data("line", part, None, None, SPEC, fingerprint="0" * 64)
+    return kexp.data.Dataset("line", part, None, None, SPEC, fingerprint="0" * 64)
 
 
 def fitted(data, run_dir, **options):

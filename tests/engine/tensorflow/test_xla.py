@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.recipes.update_every import MAKE_SAMPLES, TINY, tiny
 
 from kexp import recipes
-from kexp.run.intercept import instead_of_training
-from tests.recipes.every import MAKE_SAMPLES, TINY, tiny
+from kexp.run.intercept import capture_training
 
 BATCH = 8
 FAMILIES = (
@@ -54,7 +54,7 @@ def test_a_whole_step_is_one_program_that_calls_no_host(name, digits_run):
     known = inspect.signature(recipe).parameters
     # XLA draws other numbers for a layer than TensorFlow does.
     arguments = {**tiny(name, str(digits_run)), **{draw: 0.0 for draw in DRAWS if draw in known}}
-    plain, compiled, program = instead_of_training(
+    plain, compiled, program = capture_training(
         compare, recipe, **arguments, batch_size=BATCH, optimizer="momentum", learning_rate=1e-3, quiet=True
     )
     # XLA turns the same bits into other normal numbers, which are part of these losses.
@@ -70,6 +70,6 @@ def test_so_is_one_in_bfloat16(name):
         return steps(training, jit=True)
 
     arguments = {**TINY.get(name, {}), "batch_size": BATCH, "precision": "bfloat16", "quiet": True}
-    compiled, program = instead_of_training(losses, getattr(recipes, name), **arguments)
+    compiled, program = capture_training(losses, getattr(recipes, name), **arguments)
     assert np.isfinite(compiled).all()
     assert "bf16[" in program

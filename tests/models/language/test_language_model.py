@@ -34,7 +34,7 @@ def scores(model, texts):
 
 def served(model, texts, seed=0):
     """Return texts and margins of the endpoint, compiled as an export does."""
-    function = model.endpoints()["generate"].function
+    function = model.signatures()["generate"].function
     answers = tf.function(function, autograph=False)(
         tf.constant(texts, tf.string), tf.constant(seed, tf.int64)
     )
@@ -131,7 +131,7 @@ def test_a_saved_model_answers_and_continues_alike(tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(scores(loaded, MIXED), expected)
     assert served(loaded, MIXED, seed=5)[0] == texts
-    endpoint = loaded.endpoints()["generate"]
+    endpoint = loaded.signatures()["generate"]
     archive = keras.export.ExportArchive()
     archive.track(loaded)
     for layer in loaded._flatten_layers():
@@ -151,7 +151,7 @@ def test_a_saved_model_answers_and_continues_alike(tmp_path):
 
 
 def test_the_examples_of_the_endpoint_are_what_it_takes(model):
-    endpoint = model.endpoints()["generate"]
+    endpoint = model.signatures()["generate"]
     answers = tf.function(endpoint.function, autograph=False)(
         *(tf.constant(endpoint.examples[name], spec.dtype) for name, spec in endpoint.inputs.items())
     )

@@ -29,6 +29,6 @@ def radial_tabular(
         preprocessing.output_shape[1:],
         dataset.spec.outputs,
         centres=centres,
-        **kexp.models.output_range(dataset),
+        **kexp.models.output_scaling(dataset),
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)
