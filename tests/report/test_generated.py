@@ -10,9 +10,9 @@ from kexp.core.images import grid, save_png
 from kexp.data import Split
 from kexp.report import generated, run_page
 from tests import answering
-from tests.report.test_page import HOSTILE, Reader
 from tests.report.test_reconstructed import cell, headings, pictures
 from tests.report.test_run_page import pixels
+from tests.report.test_sweep_page import HOSTILE, Reader
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from tests.report.test_page import HOSTILE, Reader
 
 import kexp
 from kexp.core.images import to_uint8
@@ -15,6 +14,7 @@ from kexp.report.drawing import inline_svg, style
 from kexp.report.latent_plots import draw_map, draw_scores, plane
 from tests import answering
 from tests.report.test_run_page import pixels
+from tests.report.test_sweep_page import HOSTILE, Reader
 
 
 @pytest.fixture(scope="module")

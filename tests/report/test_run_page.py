@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from tests.report.test_page import HOSTILE, Reader
 
 import kexp
 from kexp import InputError
@@ -15,6 +14,7 @@ from kexp.report import recorded_data, run_page, write_run_page
 from kexp.report.examples import examples
 from kexp.run.predictions import Predictions
 from kexp.run.result import Result
+from tests.report.test_sweep_page import HOSTILE, Reader
 
 FIGURES = {"loss": 0.5, "val_loss": 0.6, "test_loss": 0.7}
 
