@@ -119,8 +119,9 @@ class _Line:
 
 def _run_folder(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Path, bool]:
     """Return the folder of a run, and whether it was asked for, if the run can be shared by workers."""
+    from kexp.run.context import RecipeCall
     from kexp.run.folder import RunFolder
-    from kexp.run.recipe import Call, bind
+    from kexp.run.recipe import bind
 
     options = bind(recipe, *args, **kwargs)
     for name, fitting in (("strategy", ("auto", "multiworker")), ("devices", (None,))):
@@ -129,7 +130,7 @@ def _run_folder(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[
                 f"{name} must be {' or '.join(map(repr, fitting))} for several workers, each of which trains "
                 f"on its own; received {options[name]!r}, so leave it out."
             )
-    call = Call(recipe.__name__, options)
+    call = RecipeCall(recipe.__name__, options)
     folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
     return folder.path, options["run_dir"] is not None
 

@@ -15,7 +15,7 @@ from kexp.core.options import TrainOptions
 from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
-from kexp.run.recipe import nested_run
+from kexp.run.context import nested_run
 from kexp.run.result import Result, load
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.data.order import batches, epoch_order
 from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.run.context import capture_training
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, random_streams_kept, set_learning_rate
-from kexp.run.intercept import capture_training
 from kexp.run.training_setup import TrainingSetup
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from kexp.preflight.cost import figures
 from kexp.preflight.data_checks import data_findings
 from kexp.preflight.findings import Figures, Finding, Preflight
 from kexp.preflight.learning_checks import learning_findings
+from kexp.run.context import capture_training
 from kexp.run.dry_run import random_streams_kept
-from kexp.run.intercept import capture_training
 from kexp.run.training_setup import TrainingSetup
 
 __all__ = ["Figures", "Finding", "Preflight", "check"]

@@ -85,7 +85,7 @@ def recorded_data(result: Result) -> Dataset | None:
         >>> recorded_data(kexp.load(run_dir)).name
         'digits'
     """
-    from kexp.run.intercept import capture_training
+    from kexp.run.context import capture_training
     from kexp.run.resume import recorded_call
 
     try:

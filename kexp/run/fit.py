@@ -24,12 +24,11 @@ from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.metric_accumulator import measured_by
 from kexp.engine.tensorflow.workers import Workers
 from kexp.run.checkpoint_dir import CheckpointDir
+from kexp.run.context import RecipeCall, run_context
 from kexp.run.environment import describe_environment
 from kexp.run.example_inputs import save_samples
 from kexp.run.folder import NonChiefRunFolder, RunFolder
-from kexp.run.intercept import capture
 from kexp.run.learning_curves import draw_curves
-from kexp.run.recipe import Call, current_call
 from kexp.run.result import Result, load, raw_outputs
 from kexp.run.training_setup import Score, TrainingSetup, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
@@ -107,7 +106,9 @@ def fit(
         ['accuracy', 'loss']
     """
     options = complete(dict(train))
-    call = current_call() or Call("fit", {**options, "data": data.name, "model": _plain_name(model)})
+    context = run_context()
+    data = context.visible(data)
+    call = context.call or RecipeCall("fit", {**options, "data": data.name, "model": _plain_name(model)})
     folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
     if folder.finished():
         return load(folder.path)
@@ -128,7 +129,8 @@ def fit(
         answers=answers,
         scores=scores or {},
     )
-    capture(training)
+    if context.capture is not None:
+        context.capture.take(training)
     environment = {**describe_environment(training.raw, options["seed"]), "checkpoint_dir": state.asked}
     workers = Workers()
     folder = (RunFolder if workers.chief else NonChiefRunFolder)(

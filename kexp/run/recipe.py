@@ -4,43 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, get_type_hints
 
 from kexp.core.backend import require_tensorflow
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
-from kexp.core.options import DEFAULTS, OUTPUT_ONLY, TrainOptions, Unpack, complete, option_types
+from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete, option_types
 from kexp.data import check_source
+from kexp.run.context import RecipeCall, recipe_call
 from kexp.run.folder import RunFolder
-from kexp.run.intercept import resume_normal
 from kexp.run.reference import Reference
 from kexp.run.result import Result, load
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a recipe: what `fit` records and another call can repeat."""
-
-    recipe: str
-    arguments: dict[str, Any]
-    default_batch_size: int = 64  # what batch_size="auto" begins with
-
-    def config(self) -> dict[str, Any]:
-        """Return what decides the result, as written to config.json."""
-        deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
-        return {"format": 1, "recipe": self.recipe, "arguments": deciding}
-
-
-_current: ContextVar[Call | None] = ContextVar("current recipe call", default=None)
-
-
-def current_call() -> Call | None:
-    """Return the recipe call that is under way, or None outside of one."""
-    return _current.get()
 
 
 def recipe(
@@ -83,7 +58,7 @@ def recipe(
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Result:
             arguments = bind(call, *args, **kwargs)
-            return _run(function, Call(function.__name__, arguments, default_batch_size))
+            return _run(function, RecipeCall(function.__name__, arguments, default_batch_size))
 
         call.__signature__ = signature  # type: ignore[attr-defined]
         call.is_recipe = True  # type: ignore[attr-defined]
@@ -134,7 +109,7 @@ def _flat_signature(function: Callable[..., Result], defaults: TrainOptions) -> 
     return inspect.Signature([*own, *options], return_annotation=types.get("return"))
 
 
-def _run(function: Callable[..., Result], call: Call) -> Result:
+def _run(function: Callable[..., Result], call: RecipeCall) -> Result:
     folder = RunFolder.choose(call.arguments["run_dir"], call.recipe, call.config())
     if folder.finished():
         if not call.arguments["quiet"]:
@@ -146,22 +121,6 @@ def _run(function: Callable[..., Result], call: Call) -> Result:
     from kexp.engine.tensorflow.strategy import precision, strategy_scope
 
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with strategy_scope(arguments), precision(arguments["precision"]), _active_call(call):
+    with strategy_scope(arguments), precision(arguments["precision"]), recipe_call(call):
         keras.utils.set_random_seed(arguments["seed"])
         return function(**arguments)
-
-
-@contextmanager
-def nested_run() -> Iterator[None]:
-    """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
-    with _active_call(None), resume_normal():
-        yield
-
-
-@contextmanager
-def _active_call(call: Call | None) -> Iterator[None]:
-    token = _current.set(call)
-    try:
-        yield
-    finally:
-        _current.reset(token)

@@ -19,6 +19,7 @@ from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, BatchSource, StreamBatchSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.replicas import Replicas
+from kexp.run.context import run_context
 from kexp.run.fit_checks import (
     check_answers,
     check_model,
@@ -30,7 +31,6 @@ from kexp.run.fit_checks import (
     checked_weights,
 )
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
-from kexp.run.recipe import current_call
 from kexp.run.result import raw_outputs
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.objectives import Objective, Player, gives_logits, supervised
@@ -225,7 +225,7 @@ def _supervised(
 def _batch_size(options: TrainOptions, data: Dataset) -> int:
     asked = options["batch_size"]
     if asked == "auto":
-        call = current_call()
+        call = run_context().call
         own = DEFAULTS["batch_size"] if call is None else call.default_batch_size
         return min(int(own), len(data.train))
     if asked > len(data.train):

@@ -82,7 +82,7 @@ def tested(recipe: Callable[..., Any], arguments: dict[str, Any], folder: Path) 
 def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """Return what a run monitors and about what it takes, or the mistake in the arguments."""
     from kexp.core.errors import InputError
-    from kexp.run.intercept import capture_training
+    from kexp.run.context import capture_training
 
     try:
         return capture_training(_seen, recipe, **arguments, quiet=True)

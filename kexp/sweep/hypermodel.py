@@ -47,8 +47,8 @@ def to_hypermodel(
     searched = space_of(recipe, {**arguments, **(space or {})})
     require_tensorflow()
 
+    from kexp.run.context import capture_training
     from kexp.run.fit import raw_model
-    from kexp.run.intercept import capture_training
 
     def called_with(hp: Any) -> dict[str, Any]:
         register(hp, searched.dimensions)

@@ -28,7 +28,7 @@ def main(folder: Path, mode: str) -> None:
     """Take the steps of every case."""
     import tensorflow as tf
 
-    from kexp.run.intercept import capture_training
+    from kexp.run.context import capture_training
 
     if mode not in (ALONE, WORKERS):
         cpu = tf.config.list_physical_devices("CPU")[0]

@@ -16,8 +16,7 @@ from kexp.core.errors import InputError
 from kexp.core.signals import Stopped
 from kexp.data import Dataset, DatasetSpec
 from kexp.evaluation.classifier import classifier_features
-from kexp.run.intercept import capture_training
-from kexp.run.recipe import current_call
+from kexp.run.context import capture_training, run_context
 from kexp.train.loop import Loop
 
 
@@ -56,7 +55,7 @@ def measured(data: str = "digits", measure: bool = True, **train: Unpack[TrainOp
     model = kexp.models.mlp((8, 8, 1), 10, hidden=(16,), dropout=0.3, dtype="uint8")
 
     def ask(epoch, logs):
-        assert current_call().recipe == "measured"
+        assert run_context().call.recipe == "measured"
         features.labels(dataset.validation.inputs[:20])
         logs["drawn"] = float(np.random.random() + random.random() + keras.random.uniform(()))
 
@@ -126,7 +125,7 @@ def test_training_around_it_is_bit_identical_whether_it_is_trained_or_loaded_or_
 def test_it_trains_also_where_a_recipe_is_only_looked_at_and_under_another_precision(digits, tmp_path):
     def look(training):
         features = classifier_features(digits, None, str(tmp_path), quiet=True)
-        return features.features(images(digits)), current_call().recipe
+        return features.features(images(digits)), run_context().call.recipe
 
     given, outer = capture_training(look, recipes.mlp_images, precision="bfloat16", quiet=True)
     assert (given.shape, outer) == ((50, 128), "mlp_images")

@@ -8,7 +8,7 @@ import pytest
 import kexp
 from kexp.core.errors import InputError
 from kexp.preflight.data_checks import data_findings
-from kexp.run.intercept import capture_training
+from kexp.run.context import capture_training
 
 
 def digits_with_masks() -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import kexp
 from kexp.data import Split
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource
 from kexp.preflight.data_checks import data_findings
-from kexp.run.intercept import capture_training
+from kexp.run.context import capture_training
 from tests.verify import sequence_recipes
 
 NAMES = ["Anna", "Ivan", "", "Łukasz", "x" * 5000]

@@ -8,7 +8,7 @@ import kexp
 from kexp.core.errors import InputError
 from kexp.engine.tensorflow.evaluator import LossEvaluator
 from kexp.engine.tensorflow.step_context import StepContext
-from kexp.run.intercept import capture_training
+from kexp.run.context import capture_training
 from kexp.run.preprocess_dataset import teacher_forced
 from kexp.train.objectives import supervised
 

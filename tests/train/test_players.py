@@ -6,7 +6,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.run.intercept import capture_training
+from kexp.run.context import capture_training
 
 ROWS = np.arange(24, dtype="int32").reshape(6, 4)
 

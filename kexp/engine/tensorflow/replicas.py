@@ -181,7 +181,7 @@ def moments_of_all(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[Any, An
 
 
 def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:
-    shard = getattr(_taken, "share", None)
+    shard = getattr(_taken, "shard", None)
     wanted = tf.unstack(shape) if tf.is_tensor(shape) else list(shape)
     if shard is None or not wanted or not _of_samples(shard, wanted[0]):
         return draw(shape, *others, **options)
@@ -191,7 +191,7 @@ def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -
 def _dropped(
     dropout: Callable[..., Any], inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
 ) -> Any:
-    shard = getattr(_taken, "share", None)
+    shard = getattr(_taken, "shard", None)
     asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
     sizes = [
         own if fixed is None else fixed for own, fixed in zip(keras.ops.shape(inputs), asked, strict=True)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.recipes.update_every import MAKE_SAMPLES, TINY, tiny
 
 from kexp import recipes
-from kexp.run.intercept import capture_training
+from kexp.run.context import capture_training
 
 BATCH = 8
 FAMILIES = (

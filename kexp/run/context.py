@@ -1,0 +1,164 @@
+"""The context of a run: the recipe call that is recorded, and what takes the place of training or is hidden.
+
+A recipe is code of the user's, which hands no more than its training options on to `kexp.fit`. All else that
+`fit` has to know of the call it is part of goes by the one context here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kexp.core.errors import InputError
+from kexp.core.options import OUTPUT_ONLY
+
+if TYPE_CHECKING:
+    from kexp.data import Dataset
+    from kexp.run.training_setup import TrainingSetup
+
+
+@dataclass(frozen=True)
+class RecipeCall:
+    """One call of a recipe: what `fit` records and another call can repeat."""
+
+    recipe: str
+    arguments: dict[str, Any]
+    default_batch_size: int = 64  # what batch_size="auto" begins with
+
+    def config(self) -> dict[str, Any]:
+        """Return what decides the result, as written to config.json."""
+        deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
+        return {"format": 1, "recipe": self.recipe, "arguments": deciding}
+
+
+class Capture:
+    """Takes the setup that is ready to be trained, does something else with it, and leaves the recipe.
+
+    Args:
+        action: Called with the first setup, in the place where it would be trained.
+    """
+
+    def __init__(self, action: Callable[[TrainingSetup], Any]) -> None:
+        self._action = action
+        self._error: Exception | None = None
+        self._value: Any = None
+        self.done = False
+
+    def take(self, training: TrainingSetup) -> None:
+        """Do the action and leave the recipe, past whatever it would do with a result."""
+        if not self.done:
+            self.done = True
+            try:
+                self._value = self._action(training)
+            except Exception as error:
+                self._error = error
+        raise _Captured
+
+    def value(self) -> Any:
+        """Return what the action returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class _Captured(Exception):
+    """Leaves a recipe from inside `fit`; that it was taken is known, should the recipe catch this."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What `kexp.fit` is told of the call that it is part of.
+
+    Attributes:
+        call: The recipe call that is under way; None outside of one.
+        capture: Takes the setup in place of training; None: it is trained.
+        hides_test: Whether `fit` leaves the test split out, whoever made the data set.
+    """
+
+    call: RecipeCall | None = None
+    capture: Capture | None = None
+    hides_test: bool = False
+
+    def visible(self, data: Dataset) -> Dataset:
+        """Return a data set as this run may see it."""
+        return replace(data, test=None) if self.hides_test else data
+
+
+_context: ContextVar[RunContext | None] = ContextVar("context of the run", default=None)
+
+
+def run_context() -> RunContext:
+    """Return the context of the run that is under way, or an empty one."""
+    return _context.get() or RunContext()
+
+
+@contextmanager
+def use_context(context: RunContext) -> Iterator[None]:
+    """Make it the context of what runs inside the block."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+@contextmanager
+def recipe_call(call: RecipeCall) -> Iterator[None]:
+    """Have `kexp.fit` record a recipe's call."""
+    with use_context(replace(run_context(), call=call)):
+        yield
+
+
+@contextmanager
+def nested_run() -> Iterator[None]:
+    """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
+    with use_context(RunContext(hides_test=run_context().hides_test)):
+        yield
+
+
+@contextmanager
+def hidden_test_split() -> Iterator[None]:
+    """Have `kexp.fit` leave out the test split of every data set, as selection by validation data needs it.
+
+    Example:
+        >>> import kexp
+        >>> model = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
+        >>> with hidden_test_split():
+        ...     result = kexp.fit(model, kexp.data.load("digits"), epochs=1, run_dir=new_dir, quiet=True)
+        >>> [name for name in result.metrics if name.startswith("test_")]
+        []
+    """
+    with use_context(replace(run_context(), hides_test=True)):
+        yield
+
+
+def capture_training(
+    action: Callable[[TrainingSetup], Any], recipe: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call a recipe, or `kexp.fit`, and do something else where it would train.
+
+    Args:
+        action: Called with the setup that is ready to begin; no run folder is made.
+        recipe: A recipe, or `kexp.fit`.
+        *args: Arguments of the recipe.
+        **kwargs: Keyword arguments of the recipe.
+
+    Returns:
+        What `action` returned.
+
+    Raises:
+        InputError: An argument does not fit, or the recipe never called `kexp.fit`.
+    """
+    capture = Capture(action)
+    try:
+        with use_context(replace(run_context(), capture=capture)):
+            recipe(*args, **{**kwargs, "run_dir": None, "checkpoint_dir": None})
+    except Exception:
+        if not capture.done:
+            raise
+    if not capture.done:
+        raise InputError(f"{recipe.__name__} must call kexp.fit; it returned without.")
+    return capture.value()
