@@ -83,9 +83,9 @@ def check_model(model: keras.Model, samples: Inputs | None, spec: DatasetSpec) -
 
 def _check_sampler(model: keras.Model, spec: DatasetSpec) -> None:
     names = getattr(model, "class_names", None)
-    if names is None or not hasattr(model, "endpoints") or "sample" not in model.signatures():
+    if names is None or not hasattr(model, "signatures") or "sample" not in model.signatures():
         raise InputError(
-            f"model must make samples, and {model.name!r} has no endpoint of that name; pass a "
+            f"model must make samples, and {model.name!r} has no signature of that name; pass a "
             "kexp.models.GAN or kexp.models.Diffusion."
         )
     if tuple(names) not in ((), class_names(spec)):

@@ -68,7 +68,7 @@ def sampling_signatures(model: keras.Model) -> list[ServedSignature]:
 
 
 def _signatures(model: keras.Model) -> dict[str, Signature]:
-    return model.signatures() if hasattr(model, "endpoints") else {}
+    return model.signatures() if hasattr(model, "signatures") else {}
 
 
 def _own(name: str, endpoint: Signature) -> ServedSignature:

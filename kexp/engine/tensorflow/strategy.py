@@ -51,7 +51,7 @@ def choose(strategy: StrategyName = "auto", devices: Sequence[str] | None = None
 
     Example:
         >>> choose("cpu")
-        Choice(kind='cpu', devices=('CPU:0',), reason='asked for')
+        DeviceChoice(kind='cpu', devices=('CPU:0',), reason='asked for')
         >>> choose("mirrored", devices=("CPU:0", "CPU:7"))
         Traceback (most recent call last):
         kexp.InputError: devices must be among those that TensorFlow sees, CPU:0; received CPU:7.

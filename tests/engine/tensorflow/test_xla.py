@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.recipes.update_every import MAKE_SAMPLES, TINY, tiny
+from tests.recipes.every import MAKE_SAMPLES, TINY, tiny
 
 from kexp import recipes
 from kexp.run.context import capture_training

@@ -19,6 +19,7 @@ from kexp.models import (
     noised,
     sample_diffusion,
 )
+from kexp.models.diffusion.diffusion_sampler import sampling_times
 
 RANDOM = np.random.default_rng(0)
 SAMPLES, NOISE, DRAW = RANDOM.normal(size=(3, 5, 4, 4, 2)).astype("float32")
@@ -50,7 +51,7 @@ def perfect(schedule, target="epsilon", labelled=False):
 
 def multiplied(schedule, steps):
     """Return what the perfect model's DDIM steps make of a deviation of 1, worked out by hand."""
-    times = kexp.models.sampling.sampling_times(schedule.steps, steps)
+    times = sampling_times(schedule.steps, steps)
     signals, noises = (np.asarray(level, float) for level in schedule.levels(times))
     inner = signals[:-1] * DEVIATION**2 * signals[1:] + noises[:-1] * noises[1:]
     return np.prod(inner / (signals[:-1] ** 2 * DEVIATION**2 + noises[:-1] ** 2))
@@ -194,7 +195,7 @@ def test_a_seed_draws_the_same_samples_again_and_another_draws_others(network):
 def test_sampling_is_what_its_steps_say_and_sees_new_weights(network):
     schedule, steps = SCHEDULES["cosine"], [999, 500, 0, -1]
     options = {"sampler": "ddim", "steps": 3, "labels": [0, 1], "guidance": 0.5, "target": "v"}
-    np.testing.assert_array_equal(kexp.models.sampling.sampling_times(1000, 3), steps)
+    np.testing.assert_array_equal(sampling_times(1000, 3), steps)
 
     def by_hand(x):
         for time, earlier in itertools.pairwise(steps):
