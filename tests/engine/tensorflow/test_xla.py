@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.recipes.every import MAKE_SAMPLES, TINY, tiny
 
 from kexp import recipes
 from kexp.run.context import capture_training
+from tests.recipes.every import MAKE_SAMPLES, TINY, tiny
 
 BATCH = 8
 FAMILIES = (
