@@ -1,7 +1,7 @@
-"""Exports: SavedModels that provably compute what was measured, and predictions from them."""
+"""Exports: models that provably compute what was measured, and predictions from them."""
 
-from kexp.export.exported import Exported, load_exported, predict_file
+from kexp.export.export_pipeline import export_model
+from kexp.export.exported_model import Exported, load_exported, predict_file
 from kexp.export.parity import ExportError
-from kexp.export.saved_model import export_saved_model
 
-__all__ = ["ExportError", "Exported", "export_saved_model", "load_exported", "predict_file"]
+__all__ = ["ExportError", "Exported", "export_model", "load_exported", "predict_file"]

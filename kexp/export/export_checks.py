@@ -1,4 +1,4 @@
-"""What has to hold of a model, and of the answers it is compared with, before anything is written."""
+"""Checks of a model, and of the predictions it is compared with, before anything is written."""
 
 from __future__ import annotations
 

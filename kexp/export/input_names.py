@@ -14,6 +14,7 @@ _VALID = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _RESERVED = frozenset({"self"})
 
 ARRAY_KEY = "inputs"  # of everything that is not a table
+DEFAULT = "serving_default"  # the signature that is called when none is named
 
 
 def signature_keys(columns: Iterable[str]) -> dict[str, str]:

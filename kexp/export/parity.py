@@ -1,27 +1,28 @@
-"""The parity check: a fresh process with TensorFlow alone must get the answers that were measured."""
+"""The parity check: a fresh process without kexp or Keras must compute what was measured."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kexp.export.exporter import Arrays, Runner
+
 BATCH_SIZES = (1, 3, 64)
 TOLERANCE = 1e-5  # of a number, relative to max(1, |number|)
 # Of a byte of an image: a number between two of them, which rounding takes to either, is not an error.
 LEVELS = 1
-# Of the lead that a drawn answer had over the next one: a sum of differences within the tolerance.
+# Of the lead that a drawn text had over the next one: a sum of differences within the tolerance.
 MARGIN = 1e-4
 TIMEOUT_S = 600
-
-Answers = Mapping[str, np.ndarray]
 
 
 class ExportError(RuntimeError):
@@ -30,62 +31,67 @@ class ExportError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class ParityCase:
-    """What a signature is asked, and what it has to answer.
+    """Inputs of a signature, and the outputs that it has to compute.
 
     Attributes:
         signature: Its name.
         examples: The raw inputs by key; (samples, ...) where there are batch sizes, 64 or more serve best and
             fewer are repeated.
-        expected: The answers by name, for the same examples.
+        expected: The outputs by name, for the same examples.
         batch_sizes: Take the first so many samples as a batch, for each of these; none: take the examples as
             they are.
     """
 
     signature: str
     examples: Mapping[str, np.ndarray]
-    expected: Answers
+    expected: Arrays
     batch_sizes: Sequence[int] = BATCH_SIZES
 
 
-def check_parity(saved_model: Path, checks: Sequence[ParityCase]) -> None:
-    """Compare what a SavedModel answers in a fresh process with what was measured.
+def check_parity(artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase]) -> None:
+    """Compare what an exported model computes in a fresh process with what was measured.
 
-    The process imports TensorFlow and NumPy only, and runs on the CPU, since this one may hold all of an
-    accelerator's memory. It asks everything twice.
+    The process imports nothing of kexp or Keras, and runs on the CPU, since this one may hold all of an
+    accelerator's memory. It calls everything twice.
 
     Args:
-        saved_model: Folder with saved_model.pb.
-        checks: What to ask.
+        artifact: Folder with the exported model.
+        load: The `load` of its format's exporter.
+        cases: What to compare.
 
     Raises:
-        ExportError: An answer differs, two calls disagree, or the SavedModel does not run.
+        ExportError: An output differs, two calls disagree, or the exported model does not run.
     """
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
-        answers = _run_fresh(saved_model.resolve(), checks, Path(folder))
-    for check in checks:
-        count = len(next(iter(check.expected.values())))
-        for size in check.batch_sizes or [0]:
+        outputs = _run_fresh(artifact.resolve(), load, cases, Path(folder))
+    for case in cases:
+        count = len(next(iter(case.expected.values())))
+        for size in case.batch_sizes or [0]:
             rows = np.arange(size) % count if size else np.arange(count)
-            expected = {name: array[rows] for name, array in check.expected.items()}
-            first, second = (_answered(answers, f"{check.signature}/{size}/{call}/") for call in (1, 2))
-            batch = f"batch of {size}" if size else f"call of {check.signature}"
+            expected = {name: array[rows] for name, array in case.expected.items()}
+            first, second = (_of_call(outputs, f"{case.signature}/{size}/{call}/") for call in (1, 2))
+            batch = f"batch of {size}" if size else f"call of {case.signature}"
             _compare(first, expected, f"a {batch} computes something else")
             _compare(second, first, f"two calls with the same {batch} disagree")
 
 
-def _run_fresh(saved_model: Path, checks: Sequence[ParityCase], folder: Path) -> Answers:
+def _run_fresh(
+    artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase], folder: Path
+) -> Arrays:
     """Run `parity_process.py` on the examples and return the arrays it wrote."""
     examples = {
-        f"{check.signature}/{key}": _plain(values[: max(check.batch_sizes)] if check.batch_sizes else values)
-        for check in checks
-        for key, values in check.examples.items()
+        f"{case.signature}/{key}": _plain(values[: max(case.batch_sizes)] if case.batch_sizes else values)
+        for case in cases
+        for key, values in case.examples.items()
     }
+    loader = f"from __future__ import annotations\n\n{inspect.getsource(load)}\n\nload = {load.__name__}\n"
+    (folder / "loader.py").write_text(loader, encoding="utf-8")
     np.savez(folder / "examples.npz", **examples)  # type: ignore[arg-type]  # mypy: for allow_pickle
     script = Path(__file__).with_name("parity_process.py").read_text(encoding="utf-8")
-    sizes = json.dumps({check.signature: list(check.batch_sizes) for check in checks})
+    sizes = json.dumps({case.signature: list(case.batch_sizes) for case in cases})
     try:
         process = subprocess.run(
-            [sys.executable, "-c", script, str(saved_model), "examples.npz", "answers.npz", sizes],
+            [sys.executable, "-c", script, "loader.py", str(artifact), "examples.npz", "outputs.npz", sizes],
             cwd=folder,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
             stdin=subprocess.DEVNULL,
@@ -103,7 +109,7 @@ def _run_fresh(saved_model: Path, checks: Sequence[ParityCase], folder: Path) ->
             "the exported model does not run in a fresh process "
             f"(exit status {process.returncode}):\n{_tail(process.stderr)}"
         )
-    with np.load(folder / "answers.npz", allow_pickle=False) as file:
+    with np.load(folder / "outputs.npz", allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -116,11 +122,11 @@ def _tail(text: str, lines: int = 12) -> str:
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
-def _answered(answers: Answers, prefix: str) -> Answers:
-    return {name.removeprefix(prefix): array for name, array in answers.items() if name.startswith(prefix)}
+def _of_call(outputs: Arrays, prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in outputs.items() if name.startswith(prefix)}
 
 
-def _compare(received: Answers, expected: Answers, complaint: str) -> None:
+def _compare(received: Arrays, expected: Arrays, complaint: str) -> None:
     """Compare the numbers first, then what was chosen by them."""
     drawn = expected.get("margin")
     kept = slice(None) if drawn is None else drawn > MARGIN
@@ -155,7 +161,7 @@ def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, compl
         )
 
 
-def _tied(expected: Answers) -> np.ndarray | np.bool_:
+def _tied(expected: Arrays) -> np.ndarray | np.bool_:
     """Where two classes are equally probable, so that either is right."""
     probabilities = expected.get("probabilities")
     if probabilities is None:

@@ -1,164 +1,64 @@
-"""SavedModels: a trained Keras model as functions from raw inputs to answers, or from seeds to samples."""
+"""The SavedModel exporter: what TensorFlow Serving, `tf.saved_model.load` and `saved_model_cli` read."""
 
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kexp.core.errors import InputError
-from kexp.data.adapters import adapt_inputs
-from kexp.data.dataset import DatasetSpec, Inputs
-from kexp.export.export_checks import check_expected, check_model
-from kexp.export.input_names import ARRAY_KEY, signature_keys
-from kexp.export.manifest import Manifest
-from kexp.export.parity import check_parity
-from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
-from kexp.export.staging import check_place, staged
-from kexp.run.predictions import Predictions
+from kexp.data.dataset import DatasetSpec
+from kexp.export.exporter import Arrays, Exporter, Runner
+from kexp.export.parity import ParityCase
+from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
     import keras
 
 
-def export_saved_model(
-    model: keras.Model,
-    spec: DatasetSpec,
-    directory: str | os.PathLike[str],
-    *,
-    samples: Inputs | None = None,
-    expected: Predictions | None = None,
-    provenance: Mapping[str, Any],
-    from_probabilities: bool = False,
-    overwrite: bool = False,
-) -> Path:
-    """Write a model as `directory/1/saved_model.pb` and prove that it computes what was measured.
+def load_saved_model(folder: str) -> Runner:
+    """Return what runs the signatures of a SavedModel, with TensorFlow alone."""
+    import tensorflow as tf
 
-    The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
-    which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
-    "probabilities" (n, classes); "values" (n, outputs) for regression; "mask" (n, height, width) int32 and
-    "probabilities" (n, height, width, classes) for masks; "text" (n,) or "log_probability" (n,) for texts;
-    "reconstruction", "code" and "anomaly_score" (n,) for reconstruction. Of a model that makes samples it is
-    the endpoint "sample", which takes "n" and "seed".
-    Further signatures are those of the model's method `signatures`, if it has one (`kexp.models.Signature`).
-    `1/assets.extra/kexp.json` holds the spec, the key of every column and the provenance. The folder appears
-    when a fresh process has loaded it and agreed.
+    loaded = tf.saved_model.load(folder)
 
-    Args:
-        model: A built model from raw inputs to (n, spec.outputs) logits or values, (n, height, width,
-            spec.outputs) logits, or a dict with "text" or "log_probability", or what a
-            `kexp.models.Reconstructor` gives. For a table it takes a dict from column name to vectors (n,) of
-            float32 or string. For generation a `kexp.models.GAN` or `kexp.models.Diffusion`.
-        spec: The data it was made for.
-        directory: A new path or an empty folder; its parents are made.
-        samples: Raw samples to compare with, 64 or more where the data has so many; the first 64 count.
-            For generation None.
-        expected: What the model answered for them, computed on the CPU: on a GPU matrix products are
-            less exact than the check demands. For generation None: its examples are the endpoints' own.
-        provenance: Metrics, config, versions: whatever JSON can say.
-        from_probabilities: The model gives probabilities instead of logits. Default False.
-        overwrite: Replace an earlier kexp export. Default False.
+    def run(signature: str, inputs: Arrays) -> Arrays:
+        outputs = loaded.signatures[signature](**{key: tf.constant(value) for key, value in inputs.items()})
+        return {name: output.numpy() for name, output in outputs.items()}
 
-    Returns:
-        The absolute path of `directory`.
-
-    Raises:
-        InputError: An argument cannot be used; nothing has been written.
-        ExportError: The SavedModel computes something else; nothing of it is left.
-
-    Example:
-        >>> import keras, numpy as np, tempfile
-        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-        >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2)
-        >>> samples = np.ones((1, 4), "float32")
-        >>> expected = Predictions.from_outputs(model.predict_on_batch(samples), spec)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = export_saved_model(
-        ...         model, spec, f"{folder}/served", samples=samples, expected=expected, provenance={}
-        ...     )
-        ...     sorted(file.name for file in (path / "1").iterdir())
-        ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
-    """
-    place = Path(os.path.abspath(Path(directory).expanduser()))
-    check_place(place, overwrite)
-    manifest = Manifest(spec, _keys(spec), dict(provenance))
-    manifest.to_json()
-    served = _served(model, spec, manifest.keys, samples, expected, from_probabilities)
-    manifest = replace(manifest, signatures=tuple(one.check.signature for one in served))
-    with staged(place, overwrite) as folder:
-        version = folder / "1"
-        with _quiet_tensorflow(), _without_cudnn(model):
-            _write(model, served, version)
-        manifest.write(version)
-        check_parity(version, [one.check for one in served])
-    return place
+    return run
 
 
-def _served(
-    model: keras.Model,
-    spec: DatasetSpec,
-    keys: Mapping[str, str],
-    samples: Inputs | None,
-    expected: Predictions | None,
-    from_probabilities: bool,
-) -> list[ServedSignature]:
-    if spec.task == "generation":
-        if samples is not None or expected is not None:
-            raise InputError("samples and expected must be left out for generation, which answers no inputs.")
-        check_model(model, None, spec)
-        with _without_cudnn(model):
-            return sampling_signatures(model)
-    if samples is None or expected is None:
-        raise InputError(
-            f"samples and expected must be given for {spec.task}, received None; pass raw samples and what "
-            "the model predicts for them."
-        )
-    samples = adapt_inputs(samples, spec)
-    check_expected(expected, samples, spec)
-    check_model(model, samples, spec)
-    with _without_cudnn(model):
-        return inference_signatures(model, spec, keys, samples, expected, from_probabilities)
+class SavedModelExporter:
+    """SavedModels, which hold every model that Keras can trace, preprocessing and strings within."""
 
+    format = "saved_model"
+    artifact = "saved_model.pb"
+    parts = frozenset({"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"})
+    load = staticmethod(load_saved_model)
 
-def _write(model: keras.Model, served: Sequence[ServedSignature], folder: Path) -> None:
-    import keras
+    def refusal(self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]) -> None:
+        """Return None: no model is refused."""
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for layer in model._flatten_layers():
-        # Not a variable, and Keras 3.12 finds it in some models only. A TextVectorization does not build the
-        # layer within it, but is found with its table.
-        if hasattr(layer, "lookup_table") and layer.built:
-            archive.track(layer)
-    for one in served:
-        archive.add_endpoint(one.check.signature, one.function, input_signature=list(one.inputs))
-    archive.write_out(str(folder), verbose=False)
+    def write(
+        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+    ) -> list[ParityCase]:
+        """Write the model with all its signatures."""
+        import keras
 
-
-def _keys(spec: DatasetSpec) -> dict[str, str]:
-    if spec.task == "generation":
-        return {}
-    if spec.kind == "table":
-        return signature_keys(column.name for column in spec.columns)
-    return {ARRAY_KEY: ARRAY_KEY}
-
-
-@contextmanager
-def _without_cudnn(model: keras.Model) -> Iterator[None]:
-    """Trace recurrent layers as plain operations: cuDNN's would bind the export to a GPU."""
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
-    settings = [layer.use_cudnn for layer in layers]
-    for layer in layers:
-        layer.use_cudnn = False
-    try:
-        yield
-    finally:
-        for layer, setting in zip(layers, settings, strict=True):
-            layer.use_cudnn = setting
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        for layer in model._flatten_layers():
+            # Not a variable, and Keras 3.12 finds it in some models only. A TextVectorization does not build
+            # the layer within it, but is found with its table.
+            if hasattr(layer, "lookup_table") and layer.built:
+                archive.track(layer)
+        for served in signatures:
+            archive.add_endpoint(served.case.signature, served.function, input_signature=list(served.inputs))
+        with _quiet_tensorflow():
+            archive.write_out(str(folder), verbose=False)
+        return [served.case for served in signatures]
 
 
 @contextmanager
@@ -171,3 +71,6 @@ def _quiet_tensorflow() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+EXPORTER: Exporter = SavedModelExporter()

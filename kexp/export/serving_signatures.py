@@ -1,4 +1,4 @@
-"""The functions that an export serves, and what each of them is checked with."""
+"""Serving signatures: the functions of an export, and the case that each is checked with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kexp.data.dataset import DatasetSpec, Inputs
-from kexp.export.exported import by_key
-from kexp.export.input_names import ARRAY_KEY
+from kexp.export.exported_model import by_key
+from kexp.export.input_names import ARRAY_KEY, DEFAULT
 from kexp.export.parity import ParityCase
 from kexp.run.predictions import RECONSTRUCTED, Predictions, as_str, class_names
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from kexp.models import Signature
 
-DEFAULT = "serving_default"
 _Function = Callable[..., dict[str, Any]]
 
 
@@ -29,12 +28,12 @@ class ServedSignature(NamedTuple):
     Attributes:
         function: From tensors, in the order of `inputs`, to named tensors.
         inputs: A `tf.TensorSpec` for each, with its key as name.
-        check: What it is asked in a fresh process, and what it has to answer.
+        case: What it is called with in a fresh process, and what it has to compute.
     """
 
     function: _Function
     inputs: Sequence[Any]
-    check: ParityCase
+    case: ParityCase
 
 
 def inference_signatures(
@@ -45,42 +44,42 @@ def inference_signatures(
     expected: Predictions,
     from_probabilities: bool,
 ) -> list[ServedSignature]:
-    """Return what is served of a model that answers raw inputs, the answers themselves first."""
+    """Return the signatures of a model that predicts from raw inputs, the predictions first."""
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
     function = _serving_function(model, spec, from_probabilities)
     found = [ServedSignature(function, inputs, ParityCase(DEFAULT, examples, expected.named()))]
-    for name, endpoint in _signatures(model).items():
-        if endpoint.inputs is None:
-            function = _traced(_of_raw(endpoint.function, spec), inputs)
-            check = ParityCase(name, examples, _answered(function, inputs, examples))
-            found.append(ServedSignature(function, inputs, check))
+    for name, signature in _signatures(model).items():
+        if signature.inputs is None:
+            function = _traced(_of_raw(signature.function, spec), inputs)
+            case = ParityCase(name, examples, _outputs(function, inputs, examples))
+            found.append(ServedSignature(function, inputs, case))
         else:
-            found.append(_own(name, endpoint))
+            found.append(_own(name, signature))
     return found
 
 
 def sampling_signatures(model: keras.Model) -> list[ServedSignature]:
-    """Return what is served of a model that makes samples: those of any class first, under two names."""
-    found = [_own(name, endpoint) for name, endpoint in _signatures(model).items()]
-    default = next(served for served in found if served.check.signature == "sample")
-    return [default._replace(check=replace(default.check, signature=DEFAULT)), *found]
+    """Return the signatures of a model that makes samples: those of any class first, under two names."""
+    found = [_own(name, signature) for name, signature in _signatures(model).items()]
+    default = next(served for served in found if served.case.signature == "sample")
+    return [default._replace(case=replace(default.case, signature=DEFAULT)), *found]
 
 
 def _signatures(model: keras.Model) -> dict[str, Signature]:
     return model.signatures() if hasattr(model, "signatures") else {}
 
 
-def _own(name: str, endpoint: Signature) -> ServedSignature:
-    """Return an endpoint with inputs of its own, which are no samples that could be more or fewer."""
+def _own(name: str, signature: Signature) -> ServedSignature:
+    """Return a signature with inputs of its own, which are no samples that could be more or fewer."""
     import tensorflow as tf
 
-    assert endpoint.inputs is not None
-    assert endpoint.examples is not None
-    inputs = [tf.TensorSpec.from_spec(spec, name=key) for key, spec in endpoint.inputs.items()]
-    function = _traced(endpoint.function, inputs)
-    answers = _answered(function, inputs, endpoint.examples)
-    return ServedSignature(function, inputs, ParityCase(name, endpoint.examples, answers, ()))
+    assert signature.inputs is not None
+    assert signature.examples is not None
+    inputs = [tf.TensorSpec.from_spec(spec, name=key) for key, spec in signature.inputs.items()]
+    function = _traced(signature.function, inputs)
+    outputs = _outputs(function, inputs, signature.examples)
+    return ServedSignature(function, inputs, ParityCase(name, signature.examples, outputs, ()))
 
 
 def _of_raw(function: _Function, spec: DatasetSpec) -> _Function:
@@ -101,10 +100,10 @@ def _traced(function: _Function, inputs: Sequence[Any]) -> _Function:
     return tf.function(function, input_signature=list(inputs), autograph=False)
 
 
-def _answered(
+def _outputs(
     function: _Function, inputs: Sequence[Any], examples: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return what a function answers here."""
+    """Return the outputs of a function in this process."""
     import tensorflow as tf
 
     outputs = function(*(tf.constant(examples[spec.name]) for spec in inputs))
@@ -112,7 +111,7 @@ def _answered(
 
 
 def call(model: keras.Model, inputs: Any) -> Any:
-    """Return what a model answers."""
+    """Return the outputs of a model outside training."""
     # Without training=False, random augmentation stays switched on in what is traced.
     return model(inputs, training=False)
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.files import sync
+from kexp.export.exporter import exporters
 from kexp.export.manifest import LOCATION
-
-_SAVED_MODEL_PARTS = {"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"}
 
 
 def check_place(directory: Path, overwrite: bool = False) -> None:
@@ -102,10 +101,11 @@ def _sync(folder: Path) -> None:
 
 def _is_export(directory: Path) -> bool:
     """Return whether there is nothing in a folder but versions that kexp wrote."""
+    known = {LOCATION.parts[0]}.union(*(exporter.parts for exporter in exporters().values()))
     return all(
         version.name.isdigit()
         and (version / LOCATION).is_file()
-        and {part.name for part in version.iterdir()} <= _SAVED_MODEL_PARTS
+        and {part.name for part in version.iterdir()} <= known
         for version in directory.iterdir()
     )
 

@@ -169,13 +169,13 @@ class Result:
             ExportError: The exported model answers differently; nothing is left behind.
         """
         # Export stands above the run in the order of imports, so it is fetched when asked for.
-        from kexp.export import export_saved_model
+        from kexp.export import export_model
 
         asked: dict[str, Any] = {}
         if self.spec.task != "generation":
             samples = load_samples(self.run_dir / "samples.npz", self.spec)
             asked = {"samples": samples, "expected": self.predict(samples)}
-        return export_saved_model(
+        return export_model(
             self.model,
             self.spec,
             directory,

@@ -22,7 +22,7 @@ def runs(digits_run, tmp_path_factory):
 def served(runs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kexp.export.saved_model.check_parity", lambda *arguments: None)
+        patch.setattr("kexp.export.export_pipeline.check_parity", lambda *arguments: None)
         return {name: runs[name].export(folder / name) for name in ("classes", "autoencoder")}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kexp.data.dataset import Column, DatasetSpec, Inputs
-from kexp.export import export_saved_model
+from kexp.export import export_model
 from kexp.run.predictions import Predictions
 
 # Names that a signature cannot have as they are: blanks, signs, another alphabet, a keyword, a leading
@@ -53,7 +53,7 @@ def keras_answers(
 def made_export(model: Any, spec: DatasetSpec, samples: Inputs, directory: Path, **options: Any) -> Case:
     expected = keras_answers(model, samples, spec, options.get("from_probabilities", False))
     provenance = {"metrics": {"test_accuracy": np.float32(0.5)}, "config": {"recipe": "mlp_images"}}
-    path = export_saved_model(
+    path = export_model(
         model, spec, directory, samples=samples, expected=expected, provenance=provenance, **options
     )
     assert path == directory
@@ -180,4 +180,4 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Case:
 @pytest.fixture
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the fresh process where a test compares the answers itself."""
-    monkeypatch.setattr("kexp.export.saved_model.check_parity", lambda *arguments: None)
+    monkeypatch.setattr("kexp.export.export_pipeline.check_parity", lambda *arguments: None)

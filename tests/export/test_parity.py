@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from kexp.export import ExportError, parity
 from kexp.export.parity import ParityCase, check_parity
+from kexp.export.saved_model import load_saved_model
 from kexp.run.predictions import Predictions
 
 EXPECTED = Predictions(
@@ -33,8 +35,8 @@ def answers(monkeypatch):
     return answers
 
 
-def check(expected: Predictions = EXPECTED) -> None:
-    check_parity(Path("saved"), [ParityCase("serving_default", {}, expected.named())])
+def check(cases: Sequence[ParityCase] = (ParityCase("serving_default", {}, EXPECTED.named()),)) -> None:
+    check_parity(Path("saved"), load_saved_model, cases)
 
 
 def test_equal_answers_pass(answers):
@@ -102,10 +104,10 @@ def test_values_may_differ_in_proportion_to_their_size(monkeypatch):
         }
 
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answered(VALUES.values + offset))
-    check(VALUES)
+    check([ParityCase("serving_default", {}, VALUES.named())])
     offset[:] = [[0.0], [5e-5]]
     with pytest.raises(ExportError, match=r"a batch of 3 .* difference is 5e-05"):
-        check(VALUES)
+        check([ParityCase("serving_default", {}, VALUES.named())])
 
 
 @pytest.mark.parametrize(("apart", "passes"), [(1, True), (-1, True), (2, False), (-2, False)])
@@ -115,21 +117,25 @@ def test_a_byte_of_an_image_may_be_off_by_one(monkeypatch, apart, passes):
     other[1, 2, 3] += np.int8(apart).astype(np.uint8)
     answers = {f"sample/0/{call}/image": other for call in (1, 2)}
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
-    checks = [ParityCase("sample", {}, {"image": images}, ())]
+    cases = [ParityCase("sample", {}, {"image": images}, ())]
     if passes:
-        check_parity(Path("saved"), checks)
+        check(cases)
         return
     with pytest.raises(
         ExportError, match="call of sample computes something else: the largest difference of the image is 2"
     ):
-        check_parity(Path("saved"), checks)
+        check(cases)
 
 
 def test_other_whole_numbers_are_exact(monkeypatch):
     answers = {f"sample/0/{call}/index": np.array([1, 3], np.int32) for call in (1, 2)}
     monkeypatch.setattr(parity, "_run_fresh", lambda *arguments: answers)
     with pytest.raises(ExportError, match="the index of sample 1 is 3, not 2"):
-        check_parity(Path("saved"), [ParityCase("sample", {}, {"index": np.array([1, 2], np.int32)}, ())])
+        check_parity(
+            Path("saved"),
+            load_saved_model,
+            [ParityCase("sample", {}, {"index": np.array([1, 2], np.int32)}, ())],
+        )
 
 
 def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
@@ -137,6 +143,8 @@ def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
         ExportError, match=r"does not run in a fresh process \(exit status 1\):[\s\S]*saved_model"
     ):
         check_parity(
-            tmp_path, [ParityCase("serving_default", {"inputs": np.zeros((1, 2))}, EXPECTED.named())]
+            tmp_path,
+            load_saved_model,
+            [ParityCase("serving_default", {"inputs": np.zeros((1, 2))}, EXPECTED.named())],
         )
     assert capfd.readouterr() == ("", "")

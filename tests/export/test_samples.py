@@ -14,7 +14,8 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.export import ExportError, export_saved_model, load_exported, saved_model
+from kexp.export import ExportError, export_model, load_exported
+from kexp.export.saved_model import SavedModelExporter
 from tests import answering
 
 SAMPLING = {"serving_default", "sample"}
@@ -218,14 +219,14 @@ def test_a_weight_that_changes_after_it_was_measured_leaves_no_export(
 ):
     model, task = make()
     run = answering.run_of(model, task, tmp_path / "run", digits_run)
-    write = saved_model._write
+    write = SavedModelExporter.write
 
-    def tampered(model: Any, served: Any, folder: Path) -> None:
+    def tampered(self: Any, model: Any, signatures: Any, folder: Path) -> Any:
         weight = model.trainable_weights[0]
         weight.assign(weight * 1.5)
-        write(model, served, folder)
+        return write(self, model, signatures, folder)
 
-    monkeypatch.setattr(saved_model, "_write", tampered)
+    monkeypatch.setattr(SavedModelExporter, "write", tampered)
     with pytest.raises(ExportError, match=message):
         run.export(tmp_path / "served")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -238,7 +239,7 @@ def test_another_code_than_the_one_measured_is_refused(digits_run, tmp_path):
     expected = run.predict(samples)
     expected.codes[2] += 1
     with pytest.raises(ExportError, match="a batch of 3 computes something else"):
-        export_saved_model(
+        export_model(
             run.model, run.spec, tmp_path / "served", samples=samples, expected=expected, provenance={}
         )
 
@@ -268,5 +269,5 @@ def test_what_does_not_fit_the_task_is_refused_before_anything_is_written(export
         ),
     ]:
         with pytest.raises(InputError, match=message):
-            export_saved_model(model, spec, tmp_path / "served", provenance={}, **given)
+            export_model(model, spec, tmp_path / "served", provenance={}, **given)
     assert list(tmp_path.iterdir()) == []

@@ -15,8 +15,9 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Column, DatasetSpec
-from kexp.export import ExportError, export_saved_model, load_exported, saved_model
-from kexp.export.saved_model import _without_cudnn
+from kexp.export import ExportError, export_model, load_exported
+from kexp.export.export_pipeline import _without_cudnn
+from kexp.export.manifest import Manifest
 from kexp.run.predictions import Predictions
 
 
@@ -146,7 +147,7 @@ def test_a_model_changed_after_it_was_measured_is_refused_and_leaves_nothing(
     with pytest.raises(
         ExportError, match=r"a batch of 1 computes something else: the largest difference is 0\.0"
     ):
-        export_saved_model(
+        export_model(
             model,
             digits.spec,
             tmp_path / "new" / "served",
@@ -162,7 +163,7 @@ def test_an_error_while_writing_leaves_nothing(digits, tmp_path, monkeypatch):
         assert (folder / "saved_model.pb").is_file()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saved_model.Manifest, "write", broken)
+    monkeypatch.setattr(Manifest, "write", broken)
     with pytest.raises(KeyboardInterrupt):
         export(digits, tmp_path / "served")
     assert list(tmp_path.iterdir()) == []
@@ -171,7 +172,7 @@ def test_an_error_while_writing_leaves_nothing(digits, tmp_path, monkeypatch):
 def export(case: Any, directory: Path, **changes: Any) -> Path:
     arguments: dict[str, Any] = {"samples": case.samples, "expected": case.expected, "provenance": {}}
     arguments = {"model": case.model, "spec": case.spec, "directory": directory, **arguments, **changes}
-    return export_saved_model(**arguments)
+    return export_model(**arguments)
 
 
 def test_an_existing_folder_is_refused_and_kept(digits, tmp_path):

@@ -31,7 +31,7 @@ def series_run(tmp_path_factory):
 @pytest.fixture
 def unchecked(monkeypatch):
     """Leave out the fresh process where a test compares the answers itself."""
-    monkeypatch.setattr("kexp.export.saved_model.check_parity", lambda *arguments: None)
+    monkeypatch.setattr("kexp.export.export_pipeline.check_parity", lambda *arguments: None)
 
 
 def test_a_run_on_text_learns_and_answers_strings_also_when_it_is_loaded(text_run):

@@ -1,4 +1,4 @@
-"""Predictions and samples from an export: TensorFlow alone, no Keras."""
+"""The exported model: predictions and samples without Keras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.adapters import adapt_inputs, read_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
-from kexp.export.input_names import ARRAY_KEY
+from kexp.export.exporter import Exporter, Runner, exporters
+from kexp.export.input_names import ARRAY_KEY, DEFAULT
 from kexp.export.manifest import Manifest
 from kexp.run.predictions import Predictions, as_str, check_answers, class_names
 from kexp.run.sample_requests import as_data, check_sample_request
@@ -40,19 +41,20 @@ class Exported:
     _keys: dict[str, str] = field(repr=False)
 
     @cached_property
-    def _saved_model(self) -> Any:
-        import tensorflow as tf
-
+    def _run(self) -> Runner:
+        exporter = next(one for one in exporters().values() if _holds(self.directory, one))
         try:
-            return tf.saved_model.load(str(self.directory))
-        except (OSError, ValueError, tf.errors.OpError) as error:
+            return exporter.load(str(self.directory))
+        except ImportError:
+            raise
+        except Exception as error:  # whatever a format raises, the cause is the artifact
             reason = next(iter(str(error).strip().splitlines()), "no reason given")
             raise InputError(
                 f"{self.directory} cannot be loaded ({reason}); export the model again."
             ) from error
 
     def predict(self, inputs: Any) -> Predictions:
-        """Return the model's answers for raw inputs.
+        """Return the model's predictions for raw inputs.
 
         Args:
             inputs: What `kexp.data.inputs.adapt_inputs` takes: an array with or without batch axis, or a list
@@ -65,12 +67,12 @@ class Exported:
         check_answers(self.spec)
         samples = by_key(adapt_inputs(inputs, self.spec), self._keys)
         count = len(next(iter(samples.values())))
-        parts = [
-            self._predict_batch({key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
+        batches = [
+            self._run(DEFAULT, {key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
             for start in range(0, count, _BATCH_SIZE)
         ]
         return Predictions.from_named(
-            {name: as_str(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+            {name: as_str(np.concatenate([batch[name] for batch in batches])) for name in batches[0]}
         )
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
@@ -89,17 +91,15 @@ class Exported:
             InputError: The model makes no samples, n is below 1, the labels are not n of its classes, or the
                 export is damaged.
         """
-        import tensorflow as tf
-
         names = check_sample_request(n, seed, labels, self.sampleable_classes)
-        serve, seeds = self._saved_model.signatures, tf.constant(seed, tf.int64)
+        seeds = np.array(seed, np.int64)
         if names is None:
-            answer = serve["sample"](n=tf.constant(n, tf.int32), seed=seeds)
+            outputs = self._run("sample", {"n": np.array(n, np.int32), "seed": seeds})
         else:
-            answer = serve["sample_class"](label=tf.constant(names), seed=seeds)
+            outputs = self._run("sample_class", {"label": np.array(names), "seed": seeds})
         if self.spec.task == "generation":
-            return answer["image"].numpy()
-        return as_data(answer["reconstruction"].numpy(), self.spec)
+            return outputs["image"]
+        return as_data(outputs["reconstruction"], self.spec)
 
     @property
     def sampleable_classes(self) -> tuple[str, ...] | None:
@@ -108,16 +108,9 @@ class Exported:
             return None
         return class_names(self.spec) if "sample_class" in self.signatures else ()
 
-    def _predict_batch(self, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        import tensorflow as tf
-
-        serve = self._saved_model.signatures["serving_default"]
-        outputs = serve(**{key: tf.constant(values) for key, values in samples.items()})
-        return {name: output.numpy() for name, output in outputs.items()}
-
 
 def load_exported(directory: str | os.PathLike[str]) -> Exported:
-    """Open what `export_saved_model` wrote; TensorFlow, without Keras, loads it at the first prediction.
+    """Open what `export_model` wrote; it is loaded, without Keras, at the first prediction.
 
     Args:
         directory: The export, of whose versions the highest is taken, or the folder of one version.
@@ -136,7 +129,7 @@ def load_exported(directory: str | os.PathLike[str]) -> Exported:
 
 
 def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:
-    """Return an exported model's answers for an image, table, text or array in a file.
+    """Return an exported model's predictions for an image, table, text or array in a file.
 
     Args:
         directory: As `load_exported` takes it.
@@ -169,14 +162,22 @@ def _version_folder(directory: Path) -> Path:
             f"directory must be the folder of an exported model, but {directory} "
             f"{'is a file' if directory.exists() else 'does not exist'}; give the folder that export made."
         )
-    if (directory / "saved_model.pb").is_file():
+    formats = list(exporters().values())
+    if any(_holds(directory, one) for one in formats):
         return directory
     versions = [
-        path for path in directory.iterdir() if path.name.isdecimal() and (path / "saved_model.pb").is_file()
+        path
+        for path in directory.iterdir()
+        if path.name.isdecimal() and any(_holds(path, one) for one in formats)
     ]
     if not versions:
+        artifacts = " or ".join(one.artifact for one in formats)
         raise InputError(
-            f"directory must be the folder of an exported model, but {directory} holds no saved_model.pb, "
+            f"directory must be the folder of an exported model, but {directory} holds no {artifacts}, "
             "nor does a folder 1 in it; give the folder that export made."
         )
     return max(versions, key=lambda path: int(path.name))
+
+
+def _holds(version_folder: Path, exporter: Exporter) -> bool:
+    return (version_folder / exporter.artifact).is_file()

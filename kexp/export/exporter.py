@@ -1,0 +1,99 @@
+"""The exporter protocol: one file of this folder per format, found by scanning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.scan import modules_of
+from kexp.data.dataset import DatasetSpec
+
+if TYPE_CHECKING:
+    import keras
+
+    from kexp.export.parity import ParityCase
+    from kexp.export.serving_signatures import ServedSignature
+
+Arrays = Mapping[str, np.ndarray]
+# From the name of a signature and its inputs by key to its outputs by name, strings as bytes or str objects.
+Runner = Callable[[str, Arrays], Arrays]
+
+
+class Exporter(Protocol):
+    """A format in which a trained model is written, as the `EXPORTER` of its file.
+
+    What all formats share is `kexp.export.export_model`'s: the place, `kexp.json`, the check of model and
+    samples, and the parity check in a fresh process.
+
+    Attributes:
+        format: Its name, as "saved_model".
+        artifact: The file in a version's folder by which the format is known to be there.
+        parts: Names of all that it may write into that folder; the artifact's is among them.
+    """
+
+    format: str
+    artifact: str
+    parts: frozenset[str]
+
+    @property
+    def load(self) -> Callable[[str], Runner]:
+        """The function from a version's folder to what runs the signatures in it.
+
+        Its source is run in a fresh process, without kexp or Keras: it imports all that it needs.
+        """
+        ...
+
+    def refusal(
+        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
+    ) -> str | None:
+        """Return the sentence that says why the format cannot hold this model, or None where it can."""
+        ...
+
+    def write(
+        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+    ) -> Sequence[ParityCase]:
+        """Write the model into a version's folder, and return what a fresh process has to compute from it.
+
+        Args:
+            model: The trained model.
+            signatures: What is served of it, the predictions first.
+            folder: Exists only if another format is in it.
+        """
+        ...
+
+
+@cache
+def exporters() -> dict[str, Exporter]:
+    """Return the exporter of each format.
+
+    Example:
+        >>> exporters()["saved_model"].artifact
+        'saved_model.pb'
+    """
+    modules = modules_of("kexp.export")
+    found: list[Exporter] = [module.EXPORTER for module in modules if hasattr(module, "EXPORTER")]
+    return {exporter.format: exporter for exporter in found}
+
+
+def exporters_of(formats: Sequence[str]) -> list[Exporter]:
+    """Return the exporters of some formats.
+
+    Raises:
+        InputError: There is none of that name, or no format at all.
+
+    Example:
+        >>> exporters_of(["savedmodel"])
+        Traceback (most recent call last):
+        kexp.InputError: formats must name formats of an export, saved_model; received 'savedmodel'.
+    """
+    known = exporters()
+    unknown = [name for name in formats if name not in known]
+    if unknown or not formats:
+        received = repr(unknown[0]) if unknown else "none"
+        raise InputError(f"formats must name formats of an export, {', '.join(known)}; received {received}.")
+    return [known[name] for name in formats]
