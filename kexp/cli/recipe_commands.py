@@ -265,13 +265,11 @@ def first_line(function: Callable[..., Any]) -> str:
 
 def argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
     """Return what the help says of each argument: its docstring, and its range."""
-    from docstring_parser import parse_from_object
-
     from kexp.core.constraints import ranges_of
-    from kexp.core.options import TrainOptions
+    from kexp.core.options import OPTIONS
+    from kexp.core.signatures import argument_docs
 
-    documented = [*parse_from_object(TrainOptions).params, *parse_from_object(recipe).params]
-    texts = {item.arg_name: " ".join((item.description or "").split()) for item in documented}
+    texts = {name: option.doc for name, option in OPTIONS.items()} | argument_docs(recipe)
     for name, parameter in inspect.signature(recipe).parameters.items():
         limits = " and ".join(str(limit) for limit in ranges_of(parameter.annotation))
         texts[name] = f"{texts.get(name, '')} [{limits}]" if limits else texts.get(name, "")

@@ -1,10 +1,12 @@
-"""The training options: declared once here, flat on every recipe and on `kexp.fit`."""
+"""The training options: one line each, flat on every recipe and on `kexp.fit`."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal, TypedDict, get_type_hints
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_type_hints
 
+from kexp.core.choices import OptimizerName, ScheduleName
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError, nearest
 
@@ -13,146 +15,221 @@ if sys.version_info >= (3, 12):
 else:
     from typing_extensions import Unpack
 
-OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lion", "muon"]
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
-ScheduleName = Literal[
-    "constant",
-    "cosine",
-    "linear",
-    "one_cycle",
-    "exponential",
-    "polynomial",
-    "cosine_restarts",
-    "plateau",
-]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Default and meaning of a training option, on its type.
+
+    Attributes:
+        default: Value where a recipe has none of its own.
+        doc: Meaning, as every help text shows it.
+        output_only: Whether the option says nothing about what is computed: where a run is written, how
+            long it waits, what it prints. Runs that differ in nothing else are the same run.
+    """
+
+    default: Any
+    doc: str
+    output_only: bool = False
 
 
 class TrainOptions(TypedDict, total=False):
-    """How a model is trained.
+    """How a model is trained."""
 
-    Attributes:
-        epochs: Passes over the training data.
-        batch_size: Samples per forward pass; "auto" begins with the recipe's own and halves it, with
-            twice the accumulation, whenever memory runs out.
-        accumulate: Batches whose gradients make one step; the step sees batch_size times as many samples.
-        learning_rate: Step size of the optimizer; the peak of a schedule.
-        optimizer: A Keras optimizer; momentum and nesterov are sgd with momentum.
-        momentum: That of momentum and nesterov, and beta_1 of adam, adamw and lion; the other optimizers have
-            none, and one_cycle has a course of its own.
-        weight_decay: Decoupled decay of the weights per step, times the learning rate; not applied
-            to biases, normalisation and embeddings. None is the optimizer's own: 0.004 for adamw and
-            muon, none for the others.
-        schedule: Course of the learning rate over the whole run.
-        warmup: Fraction of the run in which the learning rate rises linearly to its peak.
-        clip_norm: Largest global norm of the gradient; None for no clipping.
-        clip_value: Largest size of each number in the gradient; None for no clipping.
-        ema: Momentum of a moving average of the weights, which is then what is validated and kept.
-        swa: Fraction of the epochs after which the mean of the weights at the end of each epoch is
-            what is validated and kept.
-        label_smoothing: Share of a label spread evenly over all classes.
-        class_weight: Weight of each class in the training loss; "balanced" weighs every class alike.
-        precision: What layers compute in; float16 scales the loss, weights stay float32.
-        validation: Fraction of the training data held out to choose on; 0 trains on all of it.
-        early_stop: Stop after so many epochs without a better validation figure; 0 never stops.
-        seed: Governs weights, order, dropout and the validation split.
-        checkpoint_every: How often the state is saved: "10 steps", "1 epoch" or "5 minutes".
-        checkpoint_dir: Folder for the state of the run; None is checkpoints in the run folder. A path with a
-            scheme, such as gs://bucket/folder, is reached through TensorFlow's file systems.
-        run_dir: Folder of the run; None makes one under runs/. An unfinished run in it is continued.
-        on_nan: What happens when a loss is NaN, infinite or a spike: stop, or go back to the last
-            checkpoint and skip that step with half the learning rate, three times at most.
-        spike: A loss so many times above the mean of the recent steps counts as a spike; None for never.
-        strategy: Devices to train on. auto takes several workers where TF_CONFIG or SLURM describes them,
-            else a TPU, else all GPUs, else the CPU; cpu and gpu take one device, mirrored all of a kind.
-        devices: Those to take, such as GPU:0 GPU:2; None is all of the strategy.
-        scale_by_replicas: Multiply batch_size, which else counts for all replicas together, and learning_rate
-            by the number of replicas (Goyal et al. 2017, "Accurate, large minibatch SGD").
-        sync_normalization: Whether batch normalisation takes its statistics from all replicas, as one device
-            would; else each takes those of its own samples.
-        start_timeout_s: Seconds that workers wait for one another at the start.
-        overfit_batches: Train and validate on so many batches alone, to see whether the model can
-            learn them by heart; 0 takes all data.
-        fast_dev_run: Try the whole path on three batches of each part, for one epoch.
-        quiet: Print nothing.
-    """
+    epochs: Annotated[int, AtLeast(1), Option(10, "Passes over the training data.")]
+    batch_size: Annotated[
+        Annotated[int, AtLeast(1)] | Literal["auto"],
+        Option(
+            64,
+            'Samples per forward pass; "auto" begins with the recipe\'s own and halves it, with twice the '
+            "accumulation, whenever memory runs out.",
+        ),
+    ]
+    accumulate: Annotated[
+        int,
+        AtLeast(1),
+        Option(1, "Batches whose gradients make one step, which sees batch_size times as many samples."),
+    ]
+    learning_rate: Annotated[
+        float, Between(1e-7, 10.0, log=True), Option(1e-3, "Step size of the optimizer; peak of a schedule.")
+    ]
+    optimizer: Annotated[
+        OptimizerName, Option("adam", "Keras optimizer; momentum and nesterov are sgd with momentum.")
+    ]
+    momentum: Annotated[
+        float,
+        Between(0.0, 0.999),
+        Option(
+            0.9,
+            "Momentum of momentum and nesterov, and beta_1 of adam, adamw and lion; the other optimizers "
+            "have none, and one_cycle has a schedule of its own for it.",
+        ),
+    ]
+    weight_decay: Annotated[
+        Annotated[float, Between(0.0, 1.0)] | None,
+        Option(
+            None,
+            "Decoupled decay of the weights per step, times the learning rate; not applied to biases, "
+            "normalisation and embeddings. None is the optimizer's own: 0.004 for adamw and muon, none for "
+            "the others.",
+        ),
+    ]
+    schedule: Annotated[ScheduleName, Option("constant", "Schedule of the learning rate over the whole run.")]
+    warmup: Annotated[
+        float,
+        Between(0.0, 0.9),
+        Option(0.0, "Fraction of the run in which the learning rate rises linearly to its peak."),
+    ]
+    clip_norm: Annotated[
+        Annotated[float, Between(1e-6, 1e6)] | None,
+        Option(None, "Largest global norm of the gradient; None for no clipping."),
+    ]
+    clip_value: Annotated[
+        Annotated[float, Between(1e-6, 1e6)] | None,
+        Option(None, "Largest size of each number in the gradient; None for no clipping."),
+    ]
+    ema: Annotated[
+        Annotated[float, Between(0.5, 0.99999)] | None,
+        Option(None, "Momentum of a moving average of the weights, which is then validated and kept."),
+    ]
+    swa: Annotated[
+        Annotated[float, Between(0.0, 0.99)] | None,
+        Option(
+            None,
+            "Fraction of the epochs after which the mean of the weights at the end of each epoch is what is "
+            "validated and kept.",
+        ),
+    ]
+    label_smoothing: Annotated[
+        float, Between(0.0, 0.5), Option(0.0, "Share of a label spread evenly over all classes.")
+    ]
+    class_weight: Annotated[
+        Literal["balanced"] | Annotated[tuple[float, ...], AtLeast(0)] | None,
+        Option(None, 'Weight of each class in the training loss; "balanced" weighs every class alike.'),
+    ]
+    precision: Annotated[
+        Literal["float32", "float16", "bfloat16"],
+        Option("float32", "Format that layers compute in; float16 scales the loss, weights stay float32."),
+    ]
+    validation: Annotated[
+        float,
+        Between(0.0, 0.9),
+        Option(0.1, "Fraction of the training data held out to choose on; 0 trains on all of it."),
+    ]
+    early_stop: Annotated[
+        int,
+        AtLeast(0),
+        Option(0, "Epochs without a better validation metric after which training stops; 0 never stops."),
+    ]
+    seed: Annotated[
+        int, Between(0, 2**31 - 1), Option(0, "Seed of weights, order, dropout and the validation split.")
+    ]
+    checkpoint_every: Annotated[
+        str, Option("1 epoch", 'Interval of checkpoints: "10 steps", "1 epoch" or "5 minutes".')
+    ]
+    checkpoint_dir: Annotated[
+        str | None,
+        Option(
+            None,
+            "Folder for the state of the run; None is checkpoints in the run folder. A path with a scheme, "
+            "such as gs://bucket/folder, is reached through TensorFlow's file systems.",
+            output_only=True,
+        ),
+    ]
+    run_dir: Annotated[
+        str | None,
+        Option(
+            None,
+            "Folder of the run; None makes one under runs/. An unfinished run in it is continued.",
+            output_only=True,
+        ),
+    ]
+    on_nan: Annotated[
+        Literal["stop", "rollback"],
+        Option(
+            "stop",
+            "Reaction to a loss that is NaN, infinite or a spike: stop, or go back to the last checkpoint "
+            "and skip that step with half the learning rate, three times at most.",
+        ),
+    ]
+    spike: Annotated[
+        Annotated[float, Between(1.1, 1e9)] | None,
+        Option(
+            1000.0,
+            "Ratio to the mean loss of recent steps above which a loss counts as a spike; None for never.",
+        ),
+    ]
+    strategy: Annotated[
+        StrategyName,
+        Option(
+            "auto",
+            "Devices to train on. auto takes several workers where TF_CONFIG or SLURM describes them, else a "
+            "TPU, else all GPUs, else the CPU; cpu and gpu take one device, mirrored all of a kind.",
+        ),
+    ]
+    devices: Annotated[
+        tuple[str, ...] | None,
+        Option(None, "Devices to take, such as GPU:0 GPU:2; None is all of the strategy."),
+    ]
+    scale_by_replicas: Annotated[
+        bool,
+        Option(
+            False,
+            "Multiply batch_size, which else counts for all replicas together, and learning_rate by the "
+            'number of replicas (Goyal et al. 2017, "Accurate, large minibatch SGD").',
+        ),
+    ]
+    sync_normalization: Annotated[
+        bool,
+        Option(
+            True,
+            "Whether batch normalisation takes its statistics from all replicas, as one device would; else "
+            "each takes those of its own samples.",
+        ),
+    ]
+    start_timeout_s: Annotated[
+        float,
+        AtLeast(1.0),
+        Option(300.0, "Seconds that workers wait for one another at the start.", output_only=True),
+    ]
+    overfit_batches: Annotated[
+        int,
+        AtLeast(0),
+        Option(
+            0,
+            "Batches to train and validate on alone, to see whether the model can learn them by heart; 0 "
+            "takes all data.",
+        ),
+    ]
+    fast_dev_run: Annotated[
+        bool, Option(False, "Try the whole path on three batches of each split, for one epoch.")
+    ]
+    quiet: Annotated[bool, Option(False, "Print nothing.", output_only=True)]
 
-    epochs: Annotated[int, AtLeast(1)]
-    batch_size: Annotated[int, AtLeast(1)] | Literal["auto"]
-    accumulate: Annotated[int, AtLeast(1)]
-    learning_rate: Annotated[float, Between(1e-7, 10.0, log=True)]
-    optimizer: OptimizerName
-    momentum: Annotated[float, Between(0.0, 0.999)]
-    weight_decay: Annotated[float, Between(0.0, 1.0)] | None
-    schedule: ScheduleName
-    warmup: Annotated[float, Between(0.0, 0.9)]
-    clip_norm: Annotated[float, Between(1e-6, 1e6)] | None
-    clip_value: Annotated[float, Between(1e-6, 1e6)] | None
-    ema: Annotated[float, Between(0.5, 0.99999)] | None
-    swa: Annotated[float, Between(0.0, 0.99)] | None
-    label_smoothing: Annotated[float, Between(0.0, 0.5)]
-    class_weight: Literal["balanced"] | Annotated[tuple[float, ...], AtLeast(0)] | None
-    precision: Literal["float32", "float16", "bfloat16"]
-    validation: Annotated[float, Between(0.0, 0.9)]
-    early_stop: Annotated[int, AtLeast(0)]
-    seed: Annotated[int, Between(0, 2**31 - 1)]
-    checkpoint_every: str
-    checkpoint_dir: str | None
-    run_dir: str | None
-    on_nan: Literal["stop", "rollback"]
-    spike: Annotated[float, Between(1.1, 1e9)] | None
-    strategy: StrategyName
-    devices: tuple[str, ...] | None
-    scale_by_replicas: bool
-    sync_normalization: bool
-    start_timeout_s: Annotated[float, AtLeast(1.0)]
-    overfit_batches: Annotated[int, AtLeast(0)]
-    fast_dev_run: bool
-    quiet: bool
+
+def _declared() -> tuple[dict[str, Any], dict[str, Option]]:
+    """Return the type of every option, constraints included, and its default and meaning."""
+    types, options = {}, {}
+    for name, annotation in get_type_hints(TrainOptions, include_extras=True).items():
+        kind, *marks = get_args(annotation)
+        (options[name],) = (mark for mark in marks if isinstance(mark, Option))
+        for mark in marks:
+            kind = kind if isinstance(mark, Option) else Annotated[kind, mark]
+        types[name] = kind
+    return types, options
 
 
-DEFAULTS: TrainOptions = {
-    "epochs": 10,
-    "batch_size": 64,
-    "accumulate": 1,
-    "learning_rate": 1e-3,
-    "optimizer": "adam",
-    "momentum": 0.9,
-    "weight_decay": None,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "clip_norm": None,
-    "clip_value": None,
-    "ema": None,
-    "swa": None,
-    "label_smoothing": 0.0,
-    "class_weight": None,
-    "precision": "float32",
-    "validation": 0.1,
-    "early_stop": 0,
-    "seed": 0,
-    "checkpoint_every": "1 epoch",
-    "checkpoint_dir": None,
-    "run_dir": None,
-    "on_nan": "stop",
-    "spike": 1000.0,
-    "strategy": "auto",
-    "devices": None,
-    "scale_by_replicas": False,
-    "sync_normalization": True,
-    "start_timeout_s": 300.0,
-    "overfit_batches": 0,
-    "fast_dev_run": False,
-    "quiet": False,
-}
-
-# Where a run and its state are written, how long it waits and what it prints say nothing about what it
-# computes.
-OUTPUT_ONLY = ("checkpoint_dir", "run_dir", "start_timeout_s", "quiet")
+_TYPES, OPTIONS = _declared()
+DEFAULTS = TrainOptions(**{name: option.default for name, option in OPTIONS.items()})  # type: ignore[typeddict-item]
+OUTPUT_ONLY = tuple(name for name, option in OPTIONS.items() if option.output_only)
+_LIST = "\n".join(f"    {name}: {option.doc}" for name, option in OPTIONS.items())
+TrainOptions.__doc__ = f"{TrainOptions.__doc__}\n\nAttributes:\n{_LIST}"
 
 
 def option_types() -> dict[str, Any]:
-    """Return the type of every training option, ranges included."""
-    return get_type_hints(TrainOptions, include_extras=True)
+    """Return the type of every training option, constraints included."""
+    return dict(_TYPES)
 
 
 def complete(options: dict[str, Any]) -> TrainOptions:
@@ -185,7 +262,7 @@ def complete(options: dict[str, Any]) -> TrainOptions:
     completed = {**DEFAULTS, **checked}
     if completed["ema"] is not None and completed["swa"] is not None:
         raise InputError("ema and swa exclude each other; give one of them.")
-    return TrainOptions(**completed)  # type: ignore[typeddict-item]
+    return TrainOptions(**completed)
 
 
 def parse_interval(text: str) -> tuple[float, str]:
@@ -212,4 +289,14 @@ def parse_interval(text: str) -> tuple[float, str]:
     return amount, unit
 
 
-__all__ = ["DEFAULTS", "OUTPUT_ONLY", "TrainOptions", "Unpack", "complete", "option_types", "parse_interval"]
+__all__ = [
+    "DEFAULTS",
+    "OPTIONS",
+    "OUTPUT_ONLY",
+    "Option",
+    "TrainOptions",
+    "Unpack",
+    "complete",
+    "option_types",
+    "parse_interval",
+]

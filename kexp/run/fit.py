@@ -18,6 +18,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.files import replacing, write_json
 from kexp.core.options import TrainOptions, Unpack, complete
+from kexp.core.signatures import shows_options
 from kexp.data import Dataset, Split
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator
@@ -38,6 +39,7 @@ from kexp.train.objectives import Objective
 Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
 
+@shows_options
 def fit(
     model: keras.Model,
     data: Dataset,

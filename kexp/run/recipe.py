@@ -5,22 +5,42 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, get_type_hints
+from typing import Any, ParamSpec, Protocol, cast, get_type_hints
 
 from kexp.core.backend import require_tensorflow
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete, option_types
+from kexp.core.signatures import flat_signature, help_text
 from kexp.data import check_source
 from kexp.run.context import RecipeCall, recipe_call
 from kexp.run.folder import RunFolder
 from kexp.run.reference import Reference
 from kexp.run.result import Result, load
 
+P = ParamSpec("P")
+
+
+class Recipe(Protocol[P]):
+    """A function made by `kexp.recipe`: called with its own arguments and any training option.
+
+    Attributes:
+        references: Published metrics that it is to meet.
+    """
+
+    __name__: str
+    __qualname__: str
+    __module__: str
+    __signature__: inspect.Signature
+    is_recipe: bool
+    references: tuple[Reference, ...]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
+
 
 def recipe(
     *, references: Sequence[Reference] = (), **defaults: Unpack[TrainOptions]
-) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+) -> Callable[[Callable[P, Result]], Recipe[P]]:
     """Make a function a recipe: its signature gains every training option, and its calls are checked.
 
     A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
@@ -52,18 +72,20 @@ def recipe(
     if default_batch_size == "auto":
         raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
 
-    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
-        signature = _flat_signature(function, own_defaults)
+    def decorate(function: Callable[P, Result]) -> Recipe[P]:
+        signature = flat_signature(function, get_type_hints(function, include_extras=True), own_defaults)
 
         @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Result:
+        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
             arguments = bind(call, *args, **kwargs)
             return _run(function, RecipeCall(function.__name__, arguments, default_batch_size))
 
-        call.__signature__ = signature  # type: ignore[attr-defined]
-        call.is_recipe = True  # type: ignore[attr-defined]
-        call.references = tuple(references)  # type: ignore[attr-defined]
-        return call
+        made = cast(Recipe[P], call)
+        made.__doc__ = help_text(function, signature)
+        made.__signature__ = signature
+        made.is_recipe = True
+        made.references = tuple(references)
+        return made
 
     return decorate
 
@@ -93,20 +115,6 @@ def bind(function: Callable[..., Result], *args: Any, **kwargs: Any) -> dict[str
     if "data" in checked:
         check_source(checked["data"])
     return checked
-
-
-def _flat_signature(function: Callable[..., Result], defaults: TrainOptions) -> inspect.Signature:
-    types = get_type_hints(function, include_extras=True)
-    own = [
-        parameter.replace(annotation=types[name])
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=kind)  # type: ignore[literal-required]
-        for name, kind in option_types().items()
-    ]
-    return inspect.Signature([*own, *options], return_annotation=types.get("return"))
 
 
 def _run(function: Callable[..., Result], call: RecipeCall) -> Result:

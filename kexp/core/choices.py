@@ -1,0 +1,24 @@
+"""Names that training options choose from, of the tables in `kexp.train`; tools/stubs.py writes this file."""
+
+from typing import Literal
+
+OptimizerName = Literal[
+    "sgd",
+    "momentum",
+    "nesterov",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "lion",
+    "muon",
+]
+ScheduleName = Literal[
+    "constant",
+    "cosine",
+    "linear",
+    "one_cycle",
+    "exponential",
+    "polynomial",
+    "cosine_restarts",
+    "plateau",
+]

@@ -1,0 +1,139 @@
+"""Signatures with the training options flat, and the help text that goes with them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from kexp.core.constraints import describe
+from kexp.core.options import DEFAULTS, OPTIONS, TrainOptions, option_types
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_WIDTH = 92
+
+
+class FlatSignature(inspect.Signature):
+    """A signature with every training option as a keyword, which `help` shows without them.
+
+    What asks for parameters (a notebook's completion, the command line, a sweep's space) sees all of them;
+    the text has the function's own arguments alone, because the docstring lists every option.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        own = [parameter for name, parameter in self.parameters.items() if name not in OPTIONS]
+        train = inspect.Parameter("train", inspect.Parameter.VAR_KEYWORD)
+        return str(
+            inspect.Signature(
+                [parameter.replace(annotation=inspect.Parameter.empty) for parameter in own] + [train]
+            )
+        )
+
+    def format(self, **_: Any) -> str:  # which pydoc asks from Python 3.13 on
+        return str(self)
+
+
+def flat_signature(
+    function: Callable[..., Any], types: Mapping[str, Any], defaults: TrainOptions
+) -> FlatSignature:
+    """Return the signature of a function that ends in `**train`, with the training options in its place.
+
+    Args:
+        function: Ends in `**train: Unpack[TrainOptions]`.
+        types: Type of its own arguments, by name; those absent keep the annotation they have.
+        defaults: Value of every training option.
+
+    Example:
+        >>> def fit(model: str, **train): ...
+        >>> signature = flat_signature(fit, {}, DEFAULTS)
+        >>> signature.parameters["epochs"].default, str(signature)
+        (10, '(model, **train)')
+    """
+    signature = inspect.signature(function)
+    own = [
+        parameter.replace(annotation=types.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=option_types()[name]
+        )
+        for name, value in defaults.items()
+    ]
+    return FlatSignature([*own, *options], return_annotation=types.get("return", signature.return_annotation))
+
+
+def shows_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a function that ends in `**train: Unpack[TrainOptions]` a flat signature and a help text of all.
+
+    Example:
+        >>> @shows_options
+        ... def fit(model: str, **train):
+        ...     '''Train a model.'''
+        >>> inspect.signature(fit).parameters["epochs"].default
+        10
+    """
+    signature = flat_signature(function, {}, DEFAULTS)
+    function.__doc__ = help_text(function, signature)
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    return function
+
+
+def argument_docs(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the meaning of each argument, as the Args section of a function's own docstring has it.
+
+    Example:
+        >>> argument_docs(flat_signature)["defaults"]
+        'Value of every training option.'
+    """
+    doc = inspect.cleandoc(inspect.unwrap(function).__doc__ or "")
+    _, _, section = doc.partition("Args:\n")
+    entries = re.findall(r"^    \*{0,2}(\w+): (.*(?:\n {5,}.*)*)", section.partition("\n\n")[0], re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+def help_text(function: Callable[..., Any], signature: inspect.Signature) -> str:
+    """Return a function's docstring with one entry for every argument: meaning, type, range and default.
+
+    Args:
+        function: What the docstring is of; its Args section is replaced.
+        signature: Its flat signature.
+    """
+    doc = inspect.cleandoc(function.__doc__ or "")
+    before, _, after = doc.partition("Args:\n")
+    _, _, after = after.partition("\n\n")
+    meanings = argument_docs(function)
+    own = [
+        _entry(name, parameter.annotation, parameter.default, meanings.get(name, ""))
+        for name, parameter in signature.parameters.items()
+        if name not in OPTIONS
+    ]
+    options = [_option_entry(name, signature.parameters[name].default) for name in OPTIONS]
+    parts = [before.strip(), _section("Args", own), _section("Training options", options), after.strip()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _section(title: str, entries: list[str]) -> str:
+    return "\n".join([f"{title}:", *entries]) if entries else ""
+
+
+@functools.cache  # Most recipes have the same default of most options.
+def _option_entry(name: str, default: object) -> str:
+    return _entry(name, option_types()[name], default, OPTIONS[name].doc)
+
+
+def _entry(name: str, kind: Any, default: object, meaning: str) -> str:
+    words = kind if isinstance(kind, str) else describe(kind)
+    standard = "" if default is inspect.Parameter.empty else f"; default {default!r}"
+    text = f"{name} ({words}{standard}): {meaning}"
+    return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="        ")
+
+
+__all__ = ["FlatSignature", "argument_docs", "flat_signature", "help_text", "shows_options"]
