@@ -182,7 +182,7 @@ def _own(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> Fe
 
 def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> keras.Model:
     import kexp.models
-    from kexp.engine.tensorflow.strategy import precision
+    from kexp.core.precision import precision
     from kexp.run.dry_run import random_streams_kept
     from kexp.run.fit import fit
 

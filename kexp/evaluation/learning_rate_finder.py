@@ -11,7 +11,7 @@ import numpy as np
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.data.order import batches, epoch_order
-from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.base import Engine
 from kexp.run.context import capture_training
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, random_streams_kept, set_learning_rate
 from kexp.run.training_setup import TrainingSetup
@@ -151,7 +151,7 @@ def _losses(training: TrainingSetup, rates: np.ndarray) -> np.ndarray:
     return np.array(losses)
 
 
-def _rows(engine: TensorFlowEngine, training: TrainingSetup) -> Iterator[np.ndarray]:
+def _rows(engine: Engine, training: TrainingSetup) -> Iterator[np.ndarray]:
     """Yield the samples of step after step, epoch after epoch, in the order of the run."""
     epoch, samples = 0, len(training.data.train)
     per_step = min(samples, training.batch_size * training.options["accumulate"])
@@ -163,11 +163,11 @@ def _rows(engine: TensorFlowEngine, training: TrainingSetup) -> Iterator[np.ndar
         epoch += 1
 
 
-def _step(engine: TensorFlowEngine, row: np.ndarray, batch_size: int, rate: float) -> float:
+def _step(engine: Engine, row: np.ndarray, batch_size: int, rate: float) -> float:
     set_learning_rate(engine, rate)
     engine.reset_metrics()
     trouble = engine.run(row[None], batch_size)
-    return float("nan") if trouble is not None else engine.measured()["loss"]
+    return float("nan") if trouble is not None else engine.read_metrics()["loss"]
 
 
 def _has_exploded(losses: list[float]) -> bool:

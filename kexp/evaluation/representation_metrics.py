@@ -14,7 +14,7 @@ from kexp.data import Dataset, Split
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss
 from kexp.models.autoencoder.networks import decoder, encoder
-from kexp.run.result import raw_outputs
+from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import Score, head
 
 _PROBED = 10_000  # training samples whose codes are looked at

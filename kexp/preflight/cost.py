@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kexp.data import Split
-from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.backend import backend
+from kexp.engine.base import Engine
 from kexp.preflight.findings import Figures
 from kexp.run.dry_run import dry_run, sampled
 from kexp.run.training_setup import TrainingSetup, space_needed
@@ -19,7 +18,6 @@ from kexp.run.training_setup import TrainingSetup, space_needed
 _SAMPLED_STEPS = 4
 _MEASURED_S = 0.2
 _SAMPLED = 16  # images
-_NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
 
 
 def figures(training: TrainingSetup) -> Figures:
@@ -30,7 +28,9 @@ def figures(training: TrainingSetup) -> Figures:
         parameters=training.model.count_params(),
         trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
         state_bytes=expected.state_bytes,
-        activation_bytes=_activation_bytes(training),
+        activation_bytes=backend().activation_bytes(
+            training.model, training.data.train.inputs, training.batch_size
+        ),
         data_bytes=sum(_bytes(part) for part in (training.data.train, training.data.validation) if part),
         disk_bytes=expected.disk_bytes,
         step_s=expected.step_s,
@@ -60,7 +60,7 @@ def expectation(training: TrainingSetup) -> Expectation:
         return Expectation(step_s, epoch_s, space_needed(engine), engine.state_bytes())
 
 
-def _step_s(engine: TensorFlowEngine, few: TrainingSetup, per_step: int) -> float:
+def _step_s(engine: Engine, few: TrainingSetup, per_step: int) -> float:
     """Return the seconds of a step, after the first call, which compiles."""
     samples = len(few.data.train)
     rows = (np.arange(_SAMPLED_STEPS * per_step, dtype=np.int32) % samples).reshape(_SAMPLED_STEPS, per_step)
@@ -77,7 +77,7 @@ def _step_s(engine: TensorFlowEngine, few: TrainingSetup, per_step: int) -> floa
     return spent_s / taken
 
 
-def _validation_s(engine: TensorFlowEngine, training: TrainingSetup, few: TrainingSetup) -> float:
+def _validation_s(engine: Engine, training: TrainingSetup, few: TrainingSetup) -> float:
     if training.data.validation is None or few.data.validation is None:
         return 0.0
     if training.objective.task == "generation":
@@ -97,36 +97,6 @@ def _sampling_s(training: TrainingSetup) -> float:
     started_s = time.perf_counter()
     training.model.sample(_SAMPLED)
     return (time.perf_counter() - started_s) * quality.samples / _SAMPLED
-
-
-def _activation_bytes(training: TrainingSetup) -> int | None:
-    """Return the size of what the operations of a forward pass give for a batch."""
-    batch_size = training.batch_size
-
-    def described(array: Any) -> tf.TensorSpec:
-        # Objects are strings, which the host keeps.
-        dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
-        return tf.TensorSpec((batch_size, *array.shape[1:]), dtype)
-
-    forward = tf.function(lambda batch: training.model(batch, training=True), autograph=False)
-    try:
-        graph = forward.get_concrete_function(
-            tf.nest.map_structure(described, training.data.train.inputs)
-        ).graph
-    except (ValueError, TypeError, RuntimeError):
-        return None
-    total = 0
-    for operation in graph.get_operations():
-        if operation.type not in _NO_NEW_MEMORY:
-            total += sum(_batch_bytes(tensor, batch_size) for tensor in operation.outputs)
-    return total
-
-
-def _batch_bytes(tensor: tf.Tensor, batch_size: int) -> int:
-    shape = tensor.shape
-    if not shape.is_fully_defined() or not shape.rank or shape[0] != batch_size or tensor.dtype.size is None:
-        return 0
-    return int(shape.num_elements()) * tensor.dtype.size
 
 
 def _bytes(split: Split) -> int:

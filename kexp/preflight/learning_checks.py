@@ -11,13 +11,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from scipy.special import entr
 
-from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.backend import backend
+from kexp.engine.base import Engine
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
-from kexp.run.result import raw_outputs
+from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup, head
 from kexp.train.objectives import Crossentropy, Supervised
 from kexp.train.objectives.reconstruction import Reconstruction, Variational
@@ -78,9 +79,11 @@ def _misfit(few: TrainingSetup) -> Finding | None:
     data = head(few.data.train, 8)
     outputs = raw_outputs(few.model, data.inputs, 8)
     try:
-        losses = _loss_function(few)(tf.constant(data.targets), tf.constant(outputs, tf.float32))
+        losses = _loss_function(few)(
+            ops.convert_to_tensor(data.targets), ops.convert_to_tensor(outputs, "float32")
+        )
         shape = tuple(losses.shape)
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+    except backend().INPUT_ERRORS as error:
         reason = " ".join(str(error).split()).rstrip(".")
         return Finding(
             "loss",
@@ -143,7 +146,7 @@ def _last_activation(model: Any) -> str:
 
 
 def _probed(
-    engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray]
+    engine: Engine, few: TrainingSetup, start: dict[str, np.ndarray]
 ) -> tuple[list[float], list[str]]:
     """Return the first loss of each batch, and the weights that no step from there would move."""
     weights = few.model.trainable_weights
@@ -173,13 +176,13 @@ def _batches(few: TrainingSetup) -> Iterator[np.ndarray]:
         yield (np.arange(number * size, (number + 1) * size) % samples).astype(np.int32)
 
 
-def _loss(engine: TensorFlowEngine, rows: np.ndarray, batch_size: int) -> float:
+def _loss(engine: Engine, rows: np.ndarray, batch_size: int) -> float:
     """Return the mean loss of so many steps; NaN or infinity when one of them went wrong."""
     engine.reset_metrics()
     trouble = engine.run(rows, batch_size)
     if trouble is not None:
         return trouble.loss if not np.isfinite(trouble.loss) else float("nan")
-    return engine.measured()["loss"]
+    return engine.read_metrics()["loss"]
 
 
 def _first_loss(few: TrainingSetup, losses: list[float]) -> Finding:
@@ -259,7 +262,7 @@ class _Attempt:
         return f"loss from {self.first:.4g} to {self.last:.4g} in {self.steps} steps"
 
 
-def _one_batch(engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray]) -> Finding:
+def _one_batch(engine: Engine, few: TrainingSetup, start: dict[str, np.ndarray]) -> Finding:
     options = few.options
     rate = options["learning_rate"]
     attempt = _attempt(engine, few, rate, _STEPS, _SECONDS)
@@ -282,7 +285,7 @@ def _one_batch(engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np
 
 
 def _rate_that_learns(
-    engine: TensorFlowEngine, few: TrainingSetup, start: dict[str, np.ndarray], rate: float
+    engine: Engine, few: TrainingSetup, start: dict[str, np.ndarray], rate: float
 ) -> float | None:
     for other in _OTHER_RATES:
         if not 0.5 < other / rate < 2:
@@ -292,9 +295,7 @@ def _rate_that_learns(
     return None
 
 
-def _attempt(
-    engine: TensorFlowEngine, few: TrainingSetup, rate: float, steps: int, seconds: float
-) -> _Attempt:
+def _attempt(engine: Engine, few: TrainingSetup, rate: float, steps: int, seconds: float) -> _Attempt:
     """Train on one batch until half of the loss that can go is gone, or steps or time are used up."""
     set_learning_rate(engine, rate)
     row = next(_batches(few))[None]

@@ -13,8 +13,8 @@ from kexp.report import html
 from kexp.report.drawing import style
 from kexp.report.examples import picture_of, short, take
 from kexp.report.latent_plots import draw_map, draw_scores, labels_of, plane
+from kexp.run.inference import raw_outputs
 from kexp.run.predictions import Predictions, class_names
-from kexp.run.result import raw_outputs
 
 if TYPE_CHECKING:
     from kexp.run.result import Result

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.storage import is_remote, storage
 from kexp.run.folder import RunFolder, changes, check_usable
-from kexp.train.checkpoint.storage import is_remote, storage
 
 _WHOSE = "run.json"
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from kexp.data.dataset import Inputs, Split
 from kexp.data.order import epoch_order
-from kexp.engine.tensorflow.engine import TensorFlowEngine
+from kexp.engine.base import Engine
 from kexp.run.training_setup import TrainingSetup
 
 # A learning rate that can be set at every step, and no step that is stopped for its loss alone.
@@ -21,7 +21,7 @@ AT_A_CONSTANT_RATE = {"schedule": "constant", "warmup": 0.0, "spike": None}
 
 
 @contextmanager
-def dry_run(training: TrainingSetup, **options: Any) -> Iterator[TensorFlowEngine]:
+def dry_run(training: TrainingSetup, **options: Any) -> Iterator[Engine]:
     """Yield an engine that takes real steps; afterwards every variable is what it was before.
 
     Args:
@@ -84,7 +84,7 @@ def rows_of(split: Split, rows: np.ndarray) -> Split:
     return Split({name: column[rows] for name, column in inputs.items()}, split.targets[rows])
 
 
-def set_learning_rate(engine: TensorFlowEngine, rate: float) -> None:
+def set_learning_rate(engine: Engine, rate: float) -> None:
     """Set the rate of an engine that was made `AT_A_CONSTANT_RATE`."""
     for player, optimizer in zip(engine.players, engine.optimizers, strict=True):
         optimizer.learning_rate = rate * player.learning_rate

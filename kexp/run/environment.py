@@ -65,12 +65,12 @@ def _git(*arguments: str) -> str | None:
 
 
 def _hardware() -> dict[str, Any]:
-    import tensorflow as tf
+    from kexp.engine.backend import backend
 
     return {
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": backend().device_types(),
     }

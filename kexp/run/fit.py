@@ -20,17 +20,16 @@ from kexp.core.files import replacing, write_json
 from kexp.core.options import TrainOptions, Unpack, complete
 from kexp.core.signatures import shows_options
 from kexp.data import Dataset, Split
-from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.engine.tensorflow.evaluator import Evaluator
-from kexp.engine.tensorflow.metric_accumulator import measured_by
-from kexp.engine.tensorflow.workers import Workers
+from kexp.engine.backend import backend
+from kexp.engine.base import Engine, Workers
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import RecipeCall, run_context
 from kexp.run.environment import describe_environment
 from kexp.run.example_inputs import save_samples
 from kexp.run.folder import NonChiefRunFolder, RunFolder
+from kexp.run.inference import raw_outputs
 from kexp.run.learning_curves import draw_curves
-from kexp.run.result import Result, load, raw_outputs
+from kexp.run.result import Result, load
 from kexp.run.training_setup import Score, TrainingSetup, prepare, space_needed
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
@@ -134,16 +133,16 @@ def fit(
     if context.capture is not None:
         context.capture.take(training)
     environment = {**describe_environment(training.raw, options["seed"]), "checkpoint_dir": state.asked}
-    workers = Workers()
-    folder = (RunFolder if workers.chief else NonChiefRunFolder)(
+    workers = backend().workers()
+    folder = (RunFolder if workers.is_chief else NonChiefRunFolder)(
         folder.path, {**folder.config, "batch": training.batch}
     )
     with workers.guard(), _full_disk_explained(folder.path):
         folder.check_same_data(environment)
-        if workers.chief:
+        if workers.is_chief:
             state.check_same_run(folder, environment)
         engine = training.engine()
-        if workers.chief:
+        if workers.is_chief:
             _check_space(engine, folder.path, quiet=options["quiet"])
             if not options["quiet"]:
                 _say_batch(training.batch)
@@ -151,10 +150,11 @@ def fit(
         folder.create(environment)
         with folder.locked():
             # First, while averages are still in the model.
-            drawn = folder.path if workers.chief else None
+            drawn = folder.path if workers.is_chief else None
             grids = [SampleGrids(drawn)] if training.objective.task == "generation" else []
             loop = Loop(
                 engine,
+                training.objective,
                 training.epoch_samples,
                 training.options,
                 training.batch_size,
@@ -184,7 +184,7 @@ def _record(
     figures = _final_figures(training, loop)  # which all workers measure together
     trained = training.answers or raw_model(training.model, training.preprocessing)
     recorded: dict[str, Any] = {}
-    if workers.chief:
+    if workers.is_chief:
         figures.update(_baseline_figures(training, baselines))
         figures.update(_scores(training))
         with replacing(run_dir / "model.keras") as temporary:
@@ -201,8 +201,10 @@ def _final_figures(training: TrainingSetup, loop: Loop) -> dict[str, float]:
     position = loop.position
     figures = dict(position.history[(position.best_epoch or len(position.history)) - 1])
     if training.data.test is not None:
-        held = Evaluator(training.model, training.objective, training.data.test, training.data.train)
-        measured = held.measure(position.batch_size)
+        evaluator = backend().evaluator(
+            training.model, training.objective, training.data.test, training.data.train
+        )
+        measured = evaluator.measure(position.batch_size)
         figures.update({f"test_{name}": value for name, value in measured.items()})
     return figures
 
@@ -212,7 +214,7 @@ def _baseline_figures(training: TrainingSetup, baselines: Baselines) -> dict[str
     figures = {}
     for part, split in _measured_parts(training):
         for name, forecast in baselines.items():
-            measured = measured_by(training.objective, split.targets, forecast(split.inputs))
+            measured = backend().measure_outputs(training.objective, split.targets, forecast(split.inputs))
             figures.update({f"{part}_{name}_{figure}": value for figure, value in measured.items()})
     return figures
 
@@ -279,7 +281,7 @@ def raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Mo
     return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)
 
 
-def _check_space(engine: TensorFlowEngine, run_dir: Path, *, quiet: bool) -> None:
+def _check_space(engine: Engine, run_dir: Path, *, quiet: bool) -> None:
     """Say what the run will take on the disk, before it is trained, and refuse when there is no room."""
     existing = next(path for path in (run_dir, *run_dir.absolute().parents) if path.exists())
     needed, free = space_needed(engine), shutil.disk_usage(existing).free

@@ -7,20 +7,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
-from kexp.engine.tensorflow.workers import Workers
+from kexp.engine.backend import backend
 from kexp.run.predictions import output_shape
 from kexp.train.objectives import Objective
-
-_STRATEGIES = {
-    "mirrored": tf.distribute.MirroredStrategy,
-    "multiworker": tf.distribute.MultiWorkerMirroredStrategy,
-    "tpu": tf.distribute.TPUStrategy,
-}
 
 
 def check_stream(
@@ -59,19 +52,17 @@ def check_model(model: keras.Model, options: TrainOptions) -> None:
             f"precision must be that of the model, which does not compute in {wanted}; build it with "
             f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
         )
-    strategy, asked = tf.distribute.get_strategy(), options["strategy"]
-    elsewhere = asked in _STRATEGIES and not isinstance(strategy, _STRATEGIES[asked])
-    if elsewhere or not all(strategy.extended.variable_created_in_scope(v.value) for v in model.variables):
-        name = asked if elsewhere else "mirrored"
+    strategy = backend().misplaced_for(model, options["strategy"])
+    if strategy is not None:
         raise InputError(
             "model must be built in the scope of the strategy that it is trained with; build it and call fit "
-            f"inside `with kexp.scope({name!r}):`, as recipes do."
+            f"inside `with kexp.scope({strategy!r}):`, as recipes do."
         )
 
 
 def check_replicas(options: TrainOptions) -> None:
     """Refuse what several replicas, or the processes that they are in, cannot have."""
-    if options["batch_size"] == "auto" and (Workers().count > 1 or options["scale_by_replicas"]):
+    if options["batch_size"] == "auto" and (backend().workers().count > 1 or options["scale_by_replicas"]):
         raise InputError(
             "batch_size must be a number for several workers, of which one may run out of memory alone, and "
             "for scale_by_replicas; received 'auto'."

@@ -8,7 +8,7 @@ from dataclasses import replace
 import keras
 
 from kexp.data import Dataset, Split
-from kexp.run.result import raw_outputs
+from kexp.run.inference import raw_outputs
 
 
 def preprocessed(data: Dataset, preprocessing: keras.Model) -> Dataset:

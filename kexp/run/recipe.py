@@ -126,9 +126,10 @@ def _run(function: Callable[..., Result], call: RecipeCall) -> Result:
     require_tensorflow()
     import keras
 
-    from kexp.engine.tensorflow.strategy import precision, strategy_scope
+    from kexp.core.precision import precision
+    from kexp.engine.backend import backend
 
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with strategy_scope(arguments), precision(arguments["precision"]), recipe_call(call):
+    with backend().strategy_scope(arguments), precision(arguments["precision"]), recipe_call(call):
         keras.utils.set_random_seed(arguments["seed"])
         return function(**arguments)

@@ -16,9 +16,9 @@ from kexp.core.files import read_json
 from kexp.data import Dataset, DatasetSpec
 from kexp.data import load as load_data
 from kexp.data.adapters import adapt_inputs
-from kexp.data.dataset import Inputs
 from kexp.run.example_inputs import load_samples
-from kexp.run.predictions import Predictions, as_str, check_answers
+from kexp.run.inference import raw_outputs
+from kexp.run.predictions import Predictions, check_answers
 from kexp.run.sample_requests import as_data, check_sample_request
 
 if TYPE_CHECKING:
@@ -142,11 +142,11 @@ class Result:
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
-        from kexp.engine.tensorflow.evaluator import LossEvaluator
+        from kexp.engine.backend import backend
         from kexp.train.objectives import supervised
 
         objective = supervised(self.spec, from_logits=self.from_logits)
-        return LossEvaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
+        return backend().evaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
 
     def plot(self) -> Figure:
         """Return the learning curves as a matplotlib figure."""
@@ -207,27 +207,6 @@ class Result:
         """Return where the model is from: config, environment and metrics."""
         files = {name: read_json(self.run_dir / f"{name}.json") for name in ("config", "env")}
         return {**files, "metrics": self.metrics}
-
-
-def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
-    """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
-
-    Returns:
-        An array, or a mapping of arrays if the model gives one; strings as str objects.
-    """
-    import tensorflow as tf
-
-    def outputs(first: int) -> Any:
-        rows = slice(first, first + batch_size)
-        if isinstance(inputs, np.ndarray):
-            batch = tf.constant(inputs[rows])
-        else:
-            batch = {name: tf.constant(column[rows]) for name, column in inputs.items()}
-        return tf.nest.map_structure(lambda tensor: as_str(np.asarray(tensor)), model(batch, training=False))
-
-    samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
-    parts = [outputs(first) for first in range(0, samples, batch_size)]
-    return tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

@@ -9,16 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions
 from kexp.data import Dataset, Split, Stream
-from kexp.engine.tensorflow.batch_augmentation import Augmentation
-from kexp.engine.tensorflow.engine import TensorFlowEngine
-from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, BatchSource, StreamBatchSource
-from kexp.engine.tensorflow.length_buckets import Buckets
-from kexp.engine.tensorflow.replicas import Replicas
+from kexp.engine.backend import backend
+from kexp.engine.base import Engine
 from kexp.run.context import run_context
 from kexp.run.fit_checks import (
     check_answers,
@@ -30,8 +26,8 @@ from kexp.run.fit_checks import (
     check_texts,
     checked_weights,
 )
+from kexp.run.inference import raw_outputs
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
-from kexp.run.result import raw_outputs
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.objectives import Objective, Player, gives_logits, supervised
 from kexp.train.optimizers import optimizer_for
@@ -68,7 +64,7 @@ class TrainingSetup:
     options: TrainOptions
     batch_size: int
     callbacks: tuple[keras.callbacks.Callback, ...]
-    augmentation: Augmentation | None
+    augmentation: Any | None
     sample_weight: np.ndarray | None
     answers: keras.Model | None
     scores: Mapping[str, Score]
@@ -82,7 +78,7 @@ class TrainingSetup:
     @property
     def batch(self) -> dict[str, int]:
         """Samples of a batch, all together and on one replica, and how many batches make a step."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        replicas = backend().replicas()
         return {
             "global_batch": self.batch_size,
             "replicas": replicas,
@@ -95,20 +91,21 @@ class TrainingSetup:
     def steps_per_epoch(self) -> int:
         return -(-self.epoch_samples // (self.batch_size * self.options["accumulate"]))
 
-    def engine(self) -> TensorFlowEngine:
+    def engine(self) -> Engine:
         """Return the engine that takes the steps; the model gets its optimizer."""
         players = self.objective.players(self.model)
         optimizers = [self._optimizer(player, last=player == players[-1]) for player in players]
         # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
         self.model.optimizer = optimizers[-1]
-        return TensorFlowEngine(
+        return backend().engine(
             self.model,
             self.objective,
             optimizers,
-            self._batch_source(),
-            self.data.validation,
+            self.data,
             self.options,
+            self.batch_size,
             augmentation=self.augmentation,
+            sample_weight=self.sample_weight,
             class_weights=_class_weights(self.options, self.data),
         )
 
@@ -122,15 +119,8 @@ class TrainingSetup:
         steps = self.options["epochs"] * self.steps_per_epoch // player.update_every
         return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
 
-    def _batch_source(self) -> BatchSource:
-        train = self.data.train
-        if isinstance(train, Stream):
-            return StreamBatchSource(train, self.batch_size)
-        buckets = None if Replicas().static else Buckets.of(self.model, train, self.objective.task)
-        return ArrayBatchSource(train, self.sample_weight, buckets)
 
-
-def space_needed(engine: TensorFlowEngine) -> int:
+def space_needed(engine: Engine) -> int:
     """Return about how many bytes a run folder will take."""
     # Two checkpoints with the best weights in each, a third while it is written, and the model.
     return 4 * engine.state_bytes() + 2_000_000
@@ -189,7 +179,7 @@ def prepare(
         options=options,
         batch_size=batch_size,
         callbacks=(*callbacks, *_callbacks_for(options, ready, objective)),
-        augmentation=Augmentation(augmentation, ready.spec) if augmentation else None,
+        augmentation=backend().augmentation(augmentation, ready),
         sample_weight=sample_weight,
         answers=answers,
         scores=scores,
@@ -197,7 +187,7 @@ def prepare(
 
 
 def _scaled(options: TrainOptions) -> TrainOptions:
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    replicas = backend().replicas()
     if not options["scale_by_replicas"] or options["batch_size"] == "auto":
         return options
     return {
@@ -309,7 +299,7 @@ def _first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:
     """Return what the model gives for a few samples, which also builds it if it is not built."""
     try:
         outputs = raw_outputs(model, head(data.train, 8).inputs, 8)
-    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+    except backend().INPUT_ERRORS as error:
         # Of what Keras says of an operation, the line in bold has the reason.
         bold = re.search(r"\x1b\[1m(?:\{\{.*?\}\} *)?(.*?)(?:\[Op:\w*\].*)?\x1b\[0m", str(error))
         reason = (bold[1] if bold else str(error)).strip().partition("\n")[0].rstrip(". ")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kexp.core.errors import TrainingDiverged
-from kexp.engine.tensorflow.engine import StepFailure
+from kexp.engine.base import StepFailure
 
 _SHOWN = 5
 
@@ -18,7 +18,7 @@ def diverged(
     """Return the error that names a step and its samples.
 
     Args:
-        trouble: What the step came to.
+        failure: What the step came to.
         rows: (samples,) positions of its samples in the training data.
         not_finite: Those of them that are not finite themselves.
         step: Steps taken since the run began, that one not included.

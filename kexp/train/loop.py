@@ -11,17 +11,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kexp.core.options import TrainOptions
 from kexp.core.signals import STOPPING, Stopped, StopRequest
 from kexp.data.order import batches, epoch_order
-from kexp.engine.tensorflow.engine import StepFailure, TensorFlowEngine
-from kexp.engine.tensorflow.workers import Workers
+from kexp.engine.base import Engine, OutOfMemory, StepFailure
 from kexp.train.checkpoint.callback_state import read_states, restore_states
 from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
 from kexp.train.checkpoint.interval import CheckpointInterval
 from kexp.train.divergence import diverged
+from kexp.train.objectives import Objective
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
 
@@ -51,27 +50,30 @@ class Loop:
 
     Args:
         engine: Takes the steps.
+        objective: Names the metric that the best epoch is chosen by.
         samples: Training samples of an epoch.
         options: Complete training options, batch_size a number or "auto".
         batch_size: Samples per forward pass to begin with.
         checkpoints: Folder for the state of the run, or a path with a scheme.
         callbacks: Keras callbacks.
-        on_epoch: Called with the number of each epoch, from 1, and its figures.
-        on_restore: Called with the figures of all epochs so far when the run starts or goes back.
+        on_epoch: Called with the number of each epoch, from 1, and its metrics.
+        on_restore: Called with the metrics of all epochs so far when the run starts or goes back.
     """
 
     def __init__(
         self,
-        engine: TensorFlowEngine,
+        engine: Engine,
+        objective: Objective,
         samples: int,
         options: TrainOptions,
         batch_size: int,
         checkpoints: Path | str,
         callbacks: Sequence[keras.callbacks.Callback] = (),
-        on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, figures: None,
+        on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
         on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,
     ) -> None:
         self.engine = engine
+        self.objective = objective
         self.options = options
         self.position = Position(batch_size)
         self.best_weights: list[np.ndarray] | None = None
@@ -83,8 +85,8 @@ class Loop:
         self._on_restore = on_restore
         self._stop = StopRequest()
         self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
-        self._workers = Workers()
-        shows = self._workers.chief and not options["quiet"]
+        self._workers = engine.workers
+        shows = self._workers.is_chief and not options["quiet"]
         self._lines = EpochLines(options["epochs"], self._steps_per_epoch) if shows else None
         own = [] if self._lines is None else [self._lines]
         self._with_state = list(callbacks)
@@ -120,7 +122,7 @@ class Loop:
                         self._epoch()
                     except _BadStep as reason:
                         self._skip_step(reason)
-                    except tf.errors.ResourceExhaustedError:
+                    except OutOfMemory:
                         self._halve_batches()
         finally:
             if self._lines is not None:
@@ -144,7 +146,7 @@ class Loop:
 
     def _latest(self) -> Checkpoint | None:
         """Return the newest checkpoint, which the chief reads for all workers."""
-        checkpoint = load_latest(self._checkpoints) if self._workers.chief else None
+        checkpoint = load_latest(self._checkpoints) if self._workers.is_chief else None
         if self._workers.count == 1:
             return checkpoint
         content = self._workers.broadcast(b"" if checkpoint is None else packed(checkpoint))
@@ -159,29 +161,29 @@ class Loop:
             self._callbacks.on_epoch_begin(position.epoch)
             self.engine.reset_metrics()
         self._train_epoch()
-        figures = self.engine.measured()
-        self._validate(figures)
-        position.history.append(figures)
-        self._callbacks.on_epoch_end(position.epoch, figures)
+        metrics = self.engine.read_metrics()
+        self._validate(metrics)
+        position.history.append(metrics)
+        self._callbacks.on_epoch_end(position.epoch, metrics)
         position.epoch, position.step = position.epoch + 1, 0
         position.finished = self._stops_early() or self.engine.model.stop_training
-        self._on_epoch(position.epoch, figures)
+        self._on_epoch(position.epoch, metrics)
         if self._checkpoint_interval.after_epoch(position.epoch) or self._over():
             self._save()
 
-    def _validate(self, figures: dict[str, float]) -> None:
-        """Add the figures on validation data, with the weights that callbacks put in for that."""
+    def _validate(self, metrics: dict[str, float]) -> None:
+        """Add the metrics of the validation split, with the weights that callbacks put in for that."""
         if not self.engine.validates:
             return
         self._callbacks.on_test_begin()
         validated = self._broadcast(self.engine.validate(self.position.batch_size))
-        figures.update({f"val_{name}": value for name, value in validated.items()})
-        self._choose(figures)
+        metrics.update({f"val_{name}": value for name, value in validated.items()})
+        self._choose(metrics)
         self._callbacks.on_test_end(validated)
 
-    def _broadcast(self, figures: dict[str, float]) -> dict[str, float]:
+    def _broadcast(self, metrics: dict[str, float]) -> dict[str, float]:
         # What is chosen by them must not hang on how a worker's processor rounds.
-        return json.loads(self._workers.broadcast(json.dumps(figures).encode()))
+        return json.loads(self._workers.broadcast(json.dumps(metrics).encode()))
 
     def _train_epoch(self) -> None:
         seed, epoch = self.options["seed"], self.position.epoch
@@ -208,7 +210,7 @@ class Loop:
             count = min(count, self._steps_before_skipped())
             self._take(left[:count])
             self.position.step += count
-            self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.measured())
+            self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.read_metrics())
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
             self._adapt(count, time.perf_counter() - started_s)
@@ -229,7 +231,7 @@ class Loop:
         )
         if self._workers.count == 1:
             return due, signal_number
-        broadcast = [int(due), self._steps_per_call] if self._workers.chief else [0, 0]
+        broadcast = [int(due), self._steps_per_call] if self._workers.is_chief else [0, 0]
         stops = [int(signal_number == number) for number in STOPPING]
         dues, self._steps_per_call, *stopped = self._workers.all_reduce([*broadcast, *stops])
         came = [number for number, count in zip(STOPPING, stopped, strict=True) if count]
@@ -292,13 +294,13 @@ class Loop:
             affordable = int(count * _SECONDS_PER_CALL / max(seconds, 1e-6))
             self._steps_per_call = min(_STEPS_PER_CALL, max(2, affordable))
 
-    def _choose(self, figures: dict[str, float]) -> None:
-        objective, position = self.engine.objective, self.position
-        if objective.monitor not in figures:
+    def _choose(self, metrics: dict[str, float]) -> None:
+        objective, position = self.objective, self.position
+        if objective.monitor not in metrics:
             return
         sign = 1.0 if objective.mode == "max" else -1.0
         # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
-        value = [sign * figures[objective.monitor], -figures.get("val_loss", 0.0)]
+        value = [sign * metrics[objective.monitor], -metrics.get("val_loss", 0.0)]
         if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
             value = [-np.inf, -np.inf]
         if position.best_value is None or value > position.best_value:
@@ -313,7 +315,7 @@ class Loop:
         return bool(patience) and self.position.waited_epochs >= patience
 
     def _save(self) -> None:
-        if not self._workers.chief:
+        if not self._workers.is_chief:
             return
         best = {f"best/{number}": array for number, array in enumerate(self.best_weights or [])}
         states, state_arrays = read_states(self._with_state)

@@ -45,16 +45,14 @@ def main(folder: Path, mode: str) -> None:
 
 def _take_steps(training: TrainingSetup, steps: int, path: Path) -> None:
     """Take steps on batches as they come in a run, but for three that are as uneven as a last one can be."""
-    from kexp.engine.tensorflow.workers import Workers
-
     engine = training.engine()
     losses: list[float] = []
     for rows in itertools.islice(_rows(training), steps):
         if engine.run(rows[None], training.batch_size) is not None:
             raise RuntimeError(f"step {len(losses) + 1} went wrong; lower the learning rate")
-        losses.append(engine.measured()["loss"])
+        losses.append(engine.read_metrics()["loss"])
         engine.reset_metrics()
-    if Workers().chief:
+    if engine.workers.is_chief:
         arrays = {f"weight/{variable.path}": np.asarray(variable) for variable in training.model.variables}
         arrays.update(losses=np.array(losses), state=_flat(engine.read_state()))
         np.savez(path, **arrays)  # type: ignore[arg-type]

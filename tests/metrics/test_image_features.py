@@ -7,7 +7,7 @@ from keras import layers
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.engine.tensorflow.strategy import precision
+from kexp.core.precision import precision
 from kexp.metrics.image_features import Features
 from kexp.run.fit import raw_model
 

@@ -7,7 +7,7 @@ import pytest
 import kexp
 from kexp.core.errors import InputError
 from kexp.engine.tensorflow.evaluator import LossEvaluator
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.run.context import capture_training
 from kexp.run.preprocess_dataset import teacher_forced
 from kexp.train.objectives import supervised
@@ -108,7 +108,7 @@ def test_smoothed_labels_leave_padding_out_too():
     spec = kexp.data.load(pairs(), task="text").spec
     objective = supervised(spec, label_smoothing=0.1)
     targets, outputs = np.array([[5, 0]]), np.random.default_rng(0).normal(size=(1, 2, 7)).astype("float32")
-    model, step = keras.Sequential([keras.layers.Identity()]), StepContext(False, 0)
+    model, step = keras.Sequential([keras.layers.Identity()]), SeededStepContext(False, 0)
     first = objective.losses("model", model, outputs, targets, step).total
     other = np.array(outputs)
     other[0, 1] = 9.0

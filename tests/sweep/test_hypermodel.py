@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 import kexp
-from kexp.run.result import raw_outputs
+from kexp.run.inference import raw_outputs
 from kexp.sweep.algorithms import keras_tuner
 from kexp.sweep.hypermodel import to_hypermodel
 from tests.sweep.planted_recipes import planted

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import kexp
-from kexp.engine.tensorflow.strategy import precision
+from kexp.core.precision import precision
 
 BATCH = 50
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.models.diffusion.noise_schedule import noised
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype("uint8")
@@ -39,7 +39,7 @@ def autoencoder():
 
 def cost(objective, model, player="model", step=None):
     return objective.losses(
-        player, model, tf.constant(IMAGES), tf.constant(LABELS), step or StepContext(False, 7)
+        player, model, tf.constant(IMAGES), tf.constant(LABELS), step or SeededStepContext(False, 7)
     )
 
 
@@ -55,7 +55,7 @@ def test_squared_reconstruction_is_half_the_mean_square():
     inputs = IMAGES[..., 0].reshape(6, 64).astype("float32")
     model = kexp.models.autoencoder((64,), code=3, dtype="float32")
     losses = kexp.objectives.reconstruction("squared").losses(
-        "model", model, inputs, LABELS, StepContext(False, 7)
+        "model", model, inputs, LABELS, SeededStepContext(False, 7)
     )
     np.testing.assert_allclose(
         losses.total, 0.5 * np.mean((inputs - np.asarray(model(inputs))) ** 2, axis=1), rtol=1e-5
@@ -72,7 +72,7 @@ def test_penalties_of_an_autoencoder_count():
 def test_the_evidence_bound_is_what_its_terms_add_up_to_and_draws_codes_on_held_out_data_too():
     model = kexp.models.vae((8, 8, 1), code=3, hidden=(16,), beta=2.0, seed=1)
     objective = kexp.objectives.variational()
-    one, other = (cost(objective, model, step=StepContext(False, seed)) for seed in (1, 2))
+    one, other = (cost(objective, model, step=SeededStepContext(False, seed)) for seed in (1, 2))
     parts = {name: np.asarray(values) for name, values in one.components.items()}
     np.testing.assert_allclose(one.total, parts["reconstruction"] + 2.0 * parts["kl"], rtol=1e-5)
     np.testing.assert_allclose(parts["negative_elbo"], parts["reconstruction"] + parts["kl"], rtol=1e-5)
@@ -96,7 +96,7 @@ def test_the_importance_weighted_bound_is_exact_where_codes_do_not_matter_and_el
 @pytest.mark.parametrize("loss", ["non_saturating", "hinge", "wasserstein"])
 def test_losses_of_both_players_are_those_of_the_papers(loss):
     model, objective = gan(), kexp.objectives.adversarial(loss, gradient_penalty=0.0)
-    made = model.made(StepContext(False, 3).normal((6, 4)), LABELS, training=True)
+    made = model.made(SeededStepContext(False, 3).normal((6, 4)), LABELS, training=True)
     of_made = np.asarray(model.scores(made, LABELS, training=True))
     of_real = np.asarray(model.scores(IMAGES / np.float32(127.5) - 1, LABELS, training=True))
     softplus = np.logaddexp(0, [of_real, -of_real, of_made, -of_made])
@@ -106,7 +106,7 @@ def test_losses_of_both_players_are_those_of_the_papers(loss):
         "wasserstein": (of_made - of_real, -of_made),
     }[loss]
     for player, wanted in zip(("discriminator", "generator"), expected, strict=True):
-        losses = cost(objective, model, player, StepContext(False, 3))
+        losses = cost(objective, model, player, SeededStepContext(False, 3))
         np.testing.assert_allclose(losses.total, wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -125,7 +125,7 @@ def test_the_gradient_penalty_is_that_of_a_linear_critic():
 @pytest.mark.parametrize("target", ["epsilon", "x0", "v"])
 def test_a_network_that_answers_right_costs_nothing(target):
     model = diffusion(target=target, classes=())
-    images, draws = IMAGES / np.float32(127.5) - 1, StepContext(False, 7)
+    images, draws = IMAGES / np.float32(127.5) - 1, SeededStepContext(False, 7)
     noise, time = draws.normal(images.shape), draws.integers((6,), 20)
     signals, noises = (np.reshape(level, (6, 1, 1, 1)) for level in model.schedule.levels(time))
     right = {"epsilon": noise, "x0": images, "v": signals * noise - noises * images}[target]
@@ -151,7 +151,7 @@ def test_classes_are_left_out_for_the_share_of_images_that_was_asked_for():
     images, labels = np.repeat(IMAGES, 300, axis=0), np.repeat(LABELS, 300)
     for share in (0.0, 0.3, 1.0):
         kexp.objectives.denoising(unlabelled=share).losses(
-            "model", model, images, labels, StepContext(True, 1)
+            "model", model, images, labels, SeededStepContext(True, 1)
         )
     none, some, update_every = ((labels_seen == 3).mean() for labels_seen in seen)
     assert (none, update_every) == (0.0, 1.0)
@@ -174,7 +174,7 @@ def slopes_of(objective, model, player):
 
     def slopes(images, labels):
         with tf.GradientTape() as tape:
-            step = StepContext(True, 0, tf.constant(3))
+            step = SeededStepContext(True, 0, tf.constant(3))
             losses = objective.losses(player.name, model, images, labels, step)
             loss = tf.reduce_mean(losses.total) + losses.penalty
         gradient = tape.gradient(loss, player.network.trainable_weights)
@@ -205,12 +205,12 @@ def test_loss_and_gradient_of_every_player_compile_whole_under_xla(case):
 
 def test_draws_differ_from_place_to_place_and_within_a_pass():
     base = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
-    drawn = [StepContext(True, *place).normal((4,)).numpy().tolist() for place in base]
-    step = StepContext(True, 0, 0, 0)
+    drawn = [SeededStepContext(True, *place).normal((4,)).numpy().tolist() for place in base]
+    step = SeededStepContext(True, 0, 0, 0)
     drawn += [step.normal((4,)).numpy().tolist() for _ in range(2)][1:]
     assert len({tuple(numbers) for numbers in drawn}) == len(drawn)
-    assert drawn[0] == StepContext(True, 0, 0, 0).normal((4,)).numpy().tolist()
-    assert set(StepContext(True, 0).integers((1000,), 3).numpy().tolist()) == {0, 1, 2}
+    assert drawn[0] == SeededStepContext(True, 0, 0, 0).normal((4,)).numpy().tolist()
+    assert set(SeededStepContext(True, 0).integers((1000,), 3).numpy().tolist()) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(

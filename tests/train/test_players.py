@@ -68,7 +68,7 @@ def test_both_players_learn_by_an_optimizer_of_their_own(digits):
     rates = [float(optimizer.learning_rate) for optimizer in engine.optimizers]
     assert rates == pytest.approx([2e-3, 1e-3])
     assert [int(optimizer.iterations) for optimizer in engine.optimizers] == [6, 6]
-    figures = engine.measured()
+    figures = engine.read_metrics()
     assert set(figures) == {"loss", "discriminator_loss", "discriminator_accuracy"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,14 @@ import tensorflow as tf
 
 from kexp.core.options import TrainOptions
 from kexp.data import Split
+from kexp.engine.base import StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradients import clipped, whole
-from kexp.engine.tensorflow.input_pipeline import BatchSource
+from kexp.engine.tensorflow.input_pipeline import TensorSource
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.replicas import Replicas, Shard, apply_once, use_shard
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.tensorflow.step_context import SeededStepContext
+from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.common import batch_normalizations
 from kexp.train.objectives import Losses, Objective
 
@@ -27,21 +28,6 @@ from kexp.train.objectives import Losses, Objective
 _MEAN_MOMENTUM = 0.98
 # Near a loss of zero every hard sample would be a spike, so the mean counts as this share of the first loss.
 _FLOOR = 0.01
-
-
-@dataclass(frozen=True)
-class StepFailure:
-    """A step whose loss or gradient was not finite, or whose loss was a spike.
-
-    Attributes:
-        steps: Steps of the same call that went well before it.
-        loss: Mean loss of the step.
-        gradient_norm: Global norm of its gradient; NaN where it was not taken.
-    """
-
-    steps: int
-    loss: float
-    gradient_norm: float
 
 
 class TensorFlowEngine:
@@ -56,7 +42,7 @@ class TensorFlowEngine:
         model: A built model, made in the scope of the current tf.distribute strategy.
         objective: What a step minimises and what is measured.
         optimizers: That of each player of the objective, with its slots, in the order of their turns.
-        feed: Gives the samples of a step.
+        batch_source: Gives the samples of a step.
         validation: The validation data, if any.
         options: Complete training options.
         augmentation: Changes the inputs and targets of a training batch; has `variables`.
@@ -68,7 +54,7 @@ class TensorFlowEngine:
         model: keras.Model,
         objective: Objective,
         optimizers: Sequence[keras.optimizers.Optimizer],
-        batch_source: BatchSource,
+        batch_source: TensorSource,
         validation: Split | None,
         options: TrainOptions,
         *,
@@ -81,6 +67,7 @@ class TensorFlowEngine:
         self.optimizers = tuple(optimizers)
         self.batch_source = batch_source
         self.options = options
+        self.workers = TensorFlowWorkers()
         self._augmentation = augmentation
         self._class_weights = class_weights
         self._replicas = Replicas()
@@ -105,15 +92,16 @@ class TensorFlowEngine:
             batch_size: Samples per forward pass; a row may have several times as many.
 
         Returns:
-            None when all went well. After trouble the model is not to be used: restore a state.
+            None when all went well. After a failure the model is not to be used: restore a state.
         """
         # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
         # run takes.
         sizes = (rows.shape[1], batch_size) if self._replicas.static else (None, None)
-        taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
+        with memory_checked():
+            taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
         return StepFailure(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
 
-    def measured(self) -> dict[str, float]:
+    def read_metrics(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
         return self._metrics.read()
 
@@ -129,7 +117,8 @@ class TensorFlowEngine:
     def validate(self, batch_size: int) -> dict[str, float]:
         """Return loss, metrics and figures of samples on the validation data."""
         assert self._validation is not None
-        return self._validation.measure(batch_size)
+        with memory_checked():
+            return self._validation.measure(batch_size)
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
@@ -306,7 +295,7 @@ class TensorFlowEngine:
         player, trained = self.players[number], self._trained(number)
         count = tf.cast(tf.shape(targets)[0], tf.float32) if shard is None else shard.count
         # The last number tells nothing apart, but the figures that are published were drawn with it.
-        step = StepContext(True, self.options["seed"], self._progress[0], first, number, 0, shard=shard)
+        step = SeededStepContext(True, self.options["seed"], self._progress[0], first, number, 0, shard=shard)
         with tf.GradientTape() as tape:
             losses = self.objective.losses(player.name, self.model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights

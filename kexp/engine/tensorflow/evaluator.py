@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from kexp.data import Split
 from kexp.data.order import batches
+from kexp.engine.base import MetricProvider, StepContext
 from kexp.engine.tensorflow.input_pipeline import first_of, on_device
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.replicas import Replicas, use_shard
-from kexp.engine.tensorflow.step_context import StepContext
-from kexp.train.objectives.base import Losses, MetricProvider, Objective
+from kexp.engine.tensorflow.step_context import SeededStepContext
+from kexp.train.objectives.base import Losses, Objective
 
 # The random numbers of a measurement are the same for all runs and epochs.
 _SEED = 0
@@ -100,7 +101,7 @@ class LossEvaluator:
     def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
         samples = tf.shape(targets)[0]
         if not self._replicas.distributed:
-            losses = self._losses(inputs, targets, StepContext(False, _SEED, place))
+            losses = self._losses(inputs, targets, SeededStepContext(False, _SEED, place))
             loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
             self._metrics.update(losses, targets)
         else:
@@ -113,7 +114,7 @@ class LossEvaluator:
         samples = tf.cast(tf.shape(targets)[0], tf.float32)
         (inputs, targets), shard = self._replicas.shard((inputs, targets))
         with use_shard(shard):
-            losses = self._losses(inputs, targets, StepContext(False, _SEED, place, shard=shard))
+            losses = self._losses(inputs, targets, SeededStepContext(False, _SEED, place, shard=shard))
         total = tf.reduce_sum(losses.total) * shard.weight
         loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
         return [loss, *self._metrics.changes(losses, targets, shard.weight)]

@@ -13,15 +13,12 @@ import tensorflow as tf
 from kexp.core.errors import InputError
 from kexp.data import Split, Stream
 from kexp.data.series import complete
+from kexp.engine.base import BatchSource
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
 
 
-class BatchSource(Protocol):
-    """Gives the samples of a batch, inside the compiled step."""
-
-    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
-        """Return the (samples,) positions of an epoch in an order that suits the samples."""
-        ...
+class TensorSource(BatchSource, Protocol):
+    """A batch source that gives its samples inside the compiled step."""
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
@@ -29,22 +26,6 @@ class BatchSource(Protocol):
 
     def first(self) -> tuple[Any, tf.Tensor]:
         """Return inputs and targets of one sample, without moving on."""
-        ...
-
-    def skip(self, samples: int) -> None:
-        """Pass over so many samples, whose step is not taken."""
-        ...
-
-    def read_state(self) -> dict[str, np.ndarray]:
-        """Return what has to be saved to go on from here."""
-        ...
-
-    def restore_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to where `read_state` was called."""
-        ...
-
-    def not_finite(self, rows: np.ndarray) -> list[int]:
-        """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
         ...
 
 

@@ -114,14 +114,14 @@ class MetricAccumulator:
         return *flat, {"sample_weight": tf.reshape(sample_mask, [-1])}
 
 
-def measured_by(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
+def measure_outputs(objective: Objective, targets: np.ndarray, outputs: np.ndarray) -> dict[str, float]:
     """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
-    measures = MetricAccumulator(objective)
-    measures.reset()
-    measures.update_metrics(tf.constant(targets), tf.constant(outputs))
-    figures = measures.read()
-    measures.reset()
-    return {name: value for name, value in figures.items() if name != "loss"}
+    accumulator = MetricAccumulator(objective)
+    accumulator.reset()
+    accumulator.update_metrics(tf.constant(targets), tf.constant(outputs))
+    metrics = accumulator.read()
+    accumulator.reset()
+    return {name: value for name, value in metrics.items() if name != "loss"}
 
 
 def _change(metric: keras.metrics.Metric, *values: Any, **weights: Any) -> list[tf.Tensor]:

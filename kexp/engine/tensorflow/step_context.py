@@ -1,4 +1,4 @@
-"""What an objective asks of the engine within a step: random numbers and slopes."""
+"""What an objective asks of the engine within a step: random numbers and gradients."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 from kexp.engine.tensorflow.replicas import Shard
 
 
-class StepContext:
-    """Random numbers and slopes for one forward pass.
+class SeededStepContext:
+    """Random numbers and gradients for one forward pass.
 
     The numbers follow from the run's seed and from where the pass stands, in the run and among the replicas,
     alone: they need no state, so that a run which goes on from a checkpoint draws what it would have drawn,
@@ -21,10 +21,10 @@ class StepContext:
     Args:
         training: Whether weights are going to be changed.
         *place: Whole numbers that tell the pass from all others: first the seed.
-        share: Which samples of the batch the pass is of; None (default): all of them.
+        shard: Which samples of the batch the pass is of; None (default): all of them.
 
     Example:
-        >>> one, same, other = StepContext(True, 0, 5), StepContext(True, 0, 5), StepContext(True, 0, 6)
+        >>> one, same, other = (SeededStepContext(True, 0, place) for place in (5, 5, 6))
         >>> first = one.normal((2,))
         >>> bool(tf.reduce_all(first == same.normal((2,)))), bool(tf.reduce_all(first == one.normal((2,))))
         (True, False)
@@ -58,7 +58,7 @@ class StepContext:
         """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape.
 
         Example:
-            >>> StepContext(True, 0).gradient(lambda x: x**2, tf.constant([1.0, 3.0])).numpy().tolist()
+            >>> SeededStepContext(True, 0).gradient(lambda x: x**2, tf.constant([1.0, 3.0])).numpy().tolist()
             [2.0, 6.0]
         """
         with tf.GradientTape() as tape:

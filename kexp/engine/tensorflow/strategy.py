@@ -1,17 +1,16 @@
-"""The devices that a run trains on, and the number formats it computes in."""
+"""The devices that a run trains on."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
 from typing import Any, Literal
 
-import keras
 import tensorflow as tf
 
 from kexp.core.errors import InputError
@@ -221,14 +220,3 @@ def _cpus() -> tuple[str, ...]:
 
 def _named(devices: Sequence[Any]) -> tuple[str, ...]:
     return tuple(device.name.rpartition("device:")[2] for device in devices)
-
-
-@contextmanager
-def precision(name: str) -> Iterator[None]:
-    """Build layers that compute in `name`, "float32", "float16" or "bfloat16", with weights in float32."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

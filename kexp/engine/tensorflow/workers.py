@@ -19,6 +19,7 @@ from tensorflow.python.eager import context
 
 from kexp.core.errors import InputError, WorkerLost
 from kexp.core.signals import STOPPING
+from kexp.engine.base import OutOfMemory
 from kexp.engine.tensorflow.cluster_spec import Cluster
 from kexp.engine.tensorflow.rendezvous import barrier
 
@@ -34,7 +35,7 @@ _LOST = (
 )
 
 
-class Workers:
+class TensorFlowWorkers:
     """The processes of the strategy in scope, which may be this one alone.
 
     All of them take the same steps and hold the same state. What depends on the clock, on a signal or on the
@@ -49,7 +50,7 @@ class Workers:
         self.index: int = (resolver.task_id or 0) if resolver else 0
 
     @property
-    def chief(self) -> bool:
+    def is_chief(self) -> bool:
         """Whether this is the one that writes."""
         return self.index == 0
 
@@ -58,14 +59,14 @@ class Workers:
         return list(numbers) if self.count == 1 else self._all_reduce(np.asarray(numbers, np.int64)).tolist()
 
     def broadcast(self, content: bytes) -> bytes:
-        """Return what the chief gives, everywhere; what the others give is left out."""
+        """Return the chief's content on every worker; that of the others is ignored."""
         if self.count == 1:
             return content
-        (size,) = self.all_reduce([len(content) if self.chief else 0])
+        (size,) = self.all_reduce([len(content) if self.is_chief else 0])
         if not size:
             return b""  # TensorFlow's ring crashes on nothing
         words = np.zeros(-(-size // 4), np.int32)
-        if self.chief:
+        if self.is_chief:
             words.view(np.uint8)[:size] = np.frombuffer(content, np.uint8)
         return self._all_reduce(words).tobytes()[:size]
 
@@ -88,6 +89,19 @@ class Workers:
                 f"Another of the {self.count} workers is gone ({_first_line(error)}). Start all of them "
                 "again: the same call goes on from the last checkpoint."
             ) from error
+
+
+@contextmanager
+def memory_checked() -> Iterator[None]:
+    """Raise what TensorFlow says of memory that ran out as an error of any engine.
+
+    Raises:
+        OutOfMemory: It did.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise OutOfMemory(_first_line(error)) from error
 
 
 @cache

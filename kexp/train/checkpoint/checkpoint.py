@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kexp.train.checkpoint.storage import Storage, storage
+from kexp.core.storage import Storage, storage
 
 FORMAT = 2
 _KEPT = 2

@@ -11,7 +11,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.data import Dataset, Split, Task
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.base import StepContext
 from kexp.models.gan.gan_model import GAN
 from kexp.models.gan.networks import tanh_from_pixels
 from kexp.models.layers.common import batch_normalizations

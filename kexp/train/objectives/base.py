@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import keras
 
 from kexp.data import Dataset, Split, Task
-from kexp.engine.tensorflow.step_context import StepContext
-
-
-class Player(NamedTuple):
-    """A network with a loss of its own.
-
-    Attributes:
-        name: For the loss and the optimizer.
-        network: Its trainable weights are what the optimizer changes.
-        every: It has a turn at each step whose number, from 1, is a multiple of this.
-        learning_rate: What the training's rate is multiplied by.
-    """
-
-    name: str
-    network: keras.Model
-    update_every: int = 1
-    learning_rate: float = 1.0
+from kexp.engine.base import MetricProvider, Player, StepContext
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +27,6 @@ class Losses:
     penalty: Any = 0.0
     components: dict[str, Any] = field(default_factory=dict)
     outputs: Any | None = None
-
-
-class MetricProvider(Protocol):
-    """Figures of a model on one part of the data."""
-
-    def measure(self, batch_size: int) -> dict[str, float]:
-        """Return figures by name, without touching a weight."""
-        ...
 
 
 class Objective(ABC):

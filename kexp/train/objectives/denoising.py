@@ -11,7 +11,7 @@ from keras import ops
 from kexp.core.constraints import Between, check_value
 from kexp.core.errors import InputError
 from kexp.data import Dataset, Split, Task
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.base import StepContext
 from kexp.models.diffusion.diffusion_model import Diffusion
 from kexp.models.diffusion.noise_schedule import diffusion_target, noised
 from kexp.models.gan.networks import tanh_from_pixels

@@ -12,7 +12,7 @@ from keras import ops
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset, Task
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.base import StepContext
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
 from kexp.models.autoencoder.networks import decoder, encoder

@@ -13,7 +13,7 @@ from keras import ops
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset, DatasetSpec, Task
-from kexp.engine.tensorflow.step_context import StepContext
+from kexp.engine.base import StepContext
 from kexp.metrics.iou import iou_metrics
 from kexp.train.objectives.base import Losses, Objective
 

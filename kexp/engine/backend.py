@@ -1,0 +1,104 @@
+"""What the folder of an engine offers, and which one computes: that of Keras's backend."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, cast
+
+import keras
+import numpy as np
+
+from kexp.core.options import TrainOptions
+from kexp.data import Dataset, Split
+from kexp.engine.base import Engine, MetricProvider, Workers
+from kexp.train.objectives import Objective
+
+
+class Backend(Protocol):
+    """The module `kexp.engine.NAME.backend` of the engine for Keras's backend NAME.
+
+    Attributes:
+        INPUT_ERRORS: What a model raises that cannot take its inputs.
+    """
+
+    INPUT_ERRORS: tuple[type[Exception], ...]
+
+    def engine(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        optimizers: Sequence[keras.optimizers.Optimizer],
+        data: Dataset,
+        options: TrainOptions,
+        batch_size: int,
+        *,
+        augmentation: Any = None,
+        sample_weight: np.ndarray | None = None,
+        class_weights: np.ndarray | None = None,
+    ) -> Engine:
+        """Return an engine that trains on `data.train` and validates on `data.validation`.
+
+        Args:
+            model: A built model, made in the scope of the strategy.
+            objective: What a step minimises and what is measured.
+            optimizers: That of each player of the objective, with its slots, in the order of their turns.
+            data: As the model takes it.
+            options: Complete training options.
+            batch_size: Samples per forward pass, to begin with.
+            augmentation: Changes the inputs and targets of a training batch; from `augmentation`.
+            sample_weight: (training samples,) weights of the training loss.
+            class_weights: (classes,) float32 weights of the training loss.
+        """
+        ...
+
+    def augmentation(self, layers: Sequence[keras.layers.Layer], data: Dataset) -> Any:
+        """Return what changes training batches, with its `variables`; None for no layers."""
+        ...
+
+    def evaluator(
+        self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
+    ) -> MetricProvider:
+        """Return what measures a model on a split, its losses and the samples that it makes."""
+        ...
+
+    def measure_outputs(
+        self, objective: Objective, targets: np.ndarray, outputs: np.ndarray
+    ) -> dict[str, float]:
+        """Return the metrics of an objective for outputs that are at hand, (samples, ...)."""
+        ...
+
+    def activation_bytes(self, model: keras.Model, inputs: Any, batch_size: int) -> int | None:
+        """Return the size of what the operations of a forward pass give for a batch; None if unknown."""
+        ...
+
+    def workers(self) -> Workers:
+        """Return the workers of the strategy in scope."""
+        ...
+
+    def replicas(self) -> int:
+        """Return the number of devices that share a batch."""
+        ...
+
+    def device_types(self) -> list[str]:
+        """Return the type of each device of this machine, such as "GPU"."""
+        ...
+
+    def strategy_scope(self, options: Mapping[str, Any]) -> AbstractContextManager[Any]:
+        """Return the scope of the devices that training options ask for."""
+        ...
+
+    def misplaced_for(self, model: keras.Model, strategy: str) -> str | None:
+        """Return the strategy in whose scope a model should have been built, if it was built elsewhere."""
+        ...
+
+
+def backend() -> Backend:
+    """Return the engine folder of Keras's backend.
+
+    Example:
+        >>> backend().replicas()
+        1
+    """
+    return cast(Backend, importlib.import_module(f"kexp.engine.{keras.backend.backend()}.backend"))

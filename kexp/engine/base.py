@@ -1,0 +1,207 @@
+"""What a training engine is: the protocols that the loop, the objectives and the run know it by.
+
+An engine is a folder beside this file, named after the Keras backend that it computes with. All that knows of
+tensors, gradients and devices is in there; see `kexp.engine.backend` for what the folder has to offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+
+class OutOfMemory(MemoryError):
+    """The memory of a device is not enough for a batch."""
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """A step whose loss or gradient was not finite, or whose loss was a spike.
+
+    Attributes:
+        steps: Steps of the same call that went well before it.
+        loss: Mean loss of the step.
+        gradient_norm: Global norm of its gradient; NaN where it was not taken.
+    """
+
+    steps: int
+    loss: float
+    gradient_norm: float
+
+
+class Player(NamedTuple):
+    """A network with a loss of its own.
+
+    Attributes:
+        name: For the loss and the optimizer.
+        network: Its trainable weights are what the optimizer changes.
+        update_every: It has a turn at each step whose number, from 1, is a multiple of this.
+        learning_rate: What the training's rate is multiplied by.
+    """
+
+    name: str
+    network: keras.Model
+    update_every: int = 1
+    learning_rate: float = 1.0
+
+
+class StepContext(Protocol):
+    """Random numbers and gradients for one forward pass, which an objective asks for.
+
+    The numbers follow from the run's seed and from where the pass stands alone, so that a run which goes on
+    from a checkpoint draws what it would have drawn.
+    """
+
+    training: bool
+
+    def normal(self, shape: Sequence[Any]) -> Any:
+        """Return float32 of a shape, of which the first axis is that of the samples, standard normal."""
+        ...
+
+    def uniform(self, shape: Sequence[Any]) -> Any:
+        """Return float32 of a shape as for `normal`, from 0 to below 1."""
+        ...
+
+    def integers(self, shape: Sequence[Any], end: int) -> Any:
+        """Return int32 of a shape as for `normal`, from 0 to below `end`, each as likely as the others."""
+        ...
+
+    def gradient(self, function: Callable[[Any], Any], x: Any) -> Any:
+        """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape."""
+        ...
+
+
+class MetricProvider(Protocol):
+    """Metrics of a model on one split of the data."""
+
+    def measure(self, batch_size: int) -> dict[str, float]:
+        """Return metrics by name, without touching a weight."""
+        ...
+
+
+class BatchSource(Protocol):
+    """The samples of the steps, as the loop knows them."""
+
+    def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        """Return the (samples,) positions of an epoch in an order that suits the samples."""
+        ...
+
+    def skip(self, samples: int) -> None:
+        """Pass over so many samples, whose step is not taken."""
+        ...
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return what has to be saved to go on from here."""
+        ...
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where `read_state` was called."""
+        ...
+
+    def not_finite(self, rows: np.ndarray) -> list[int]:
+        """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
+        ...
+
+
+class Workers(Protocol):
+    """The processes that train one model together, which may be this one alone.
+
+    All of them take the same steps and hold the same state. What depends on the clock, on a signal or on the
+    disk is for the chief to say, or for all to add up, so that none goes on where another waits.
+    """
+
+    count: int
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this is the one that writes."""
+        ...
+
+    def all_reduce(self, numbers: Sequence[int]) -> list[int]:
+        """Return the sums of whole numbers over all workers; each waits for the others."""
+        ...
+
+    def broadcast(self, content: bytes) -> bytes:
+        """Return the chief's content on every worker; that of the others is ignored."""
+        ...
+
+    def guard(self) -> AbstractContextManager[None]:
+        """Say in one sentence that another worker is gone, as `WorkerLost`."""
+        ...
+
+
+class Engine(Protocol):
+    """Takes the steps of a training, and holds all the state that they read or write.
+
+    Attributes:
+        model: What is trained.
+        players: Those who take turns in a step.
+        optimizers: That of each player.
+        batch_source: Gives the samples of a step.
+        workers: Those that train together.
+    """
+
+    model: keras.Model
+    players: tuple[Player, ...]
+    optimizers: tuple[keras.optimizers.Optimizer, ...]
+    workers: Workers
+
+    @property
+    def batch_source(self) -> BatchSource:
+        """The samples of the steps."""
+        ...
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is validation data."""
+        ...
+
+    def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
+        """Take one step for each row of `rows`, and stop early at one that goes wrong.
+
+        Args:
+            rows: (steps, samples) positions in the training data.
+            batch_size: Samples per forward pass; a row may have several times as many.
+
+        Returns:
+            None when all went well. After a failure the model is not to be used: restore a state.
+
+        Raises:
+            OutOfMemory: A batch does not fit; a step may have been taken in part.
+        """
+        ...
+
+    def validate(self, batch_size: int) -> dict[str, float]:
+        """Return loss and metrics on the validation data.
+
+        Raises:
+            OutOfMemory: A batch does not fit.
+        """
+        ...
+
+    def read_metrics(self) -> dict[str, float]:
+        """Return loss and metrics over the steps since the last reset."""
+        ...
+
+    def reset_metrics(self) -> None:
+        """Start the running means anew."""
+        ...
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return every variable that a step reads or writes, by a stable name."""
+        ...
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        """Set every variable to what `read_state` returned."""
+        ...
+
+    def state_bytes(self) -> int:
+        """Return the size of what `read_state` returns."""
+        ...

@@ -1,0 +1,34 @@
+"""What a model gives for raw inputs, batch by batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.data.dataset import Inputs
+from kexp.run.predictions import as_str
+
+if TYPE_CHECKING:
+    import keras
+
+
+def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
+    """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
+
+    Returns:
+        An array, or a mapping of arrays if the model gives one; strings as str objects.
+    """
+    from keras import ops, tree
+
+    def outputs(first: int) -> Any:
+        rows = slice(first, first + batch_size)
+        if isinstance(inputs, np.ndarray):
+            batch = ops.convert_to_tensor(inputs[rows])
+        else:
+            batch = {name: ops.convert_to_tensor(column[rows]) for name, column in inputs.items()}
+        return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), model(batch, training=False))
+
+    samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
+    parts = [outputs(first) for first in range(0, samples, batch_size)]
+    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
