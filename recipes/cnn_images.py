@@ -16,7 +16,7 @@ Score: test accuracy 87.70 ± 0.36 %; the plain convnet in 20 epochs 86.20 ± 0.
     which is that of He et al., 82.6 ± 1.2 %; mean and deviation of 3 seeds each (0 to 2)
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -94,7 +94,12 @@ def cnn_images(
         data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
     )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
-    common = {"activation": activation, "normalization": normalization, "dropout": dropout, "dtype": dtype}
+    common: dict[str, Any] = {
+        "activation": activation,
+        "normalization": normalization,
+        "dropout": dropout,
+        "dtype": dtype,
+    }
     if size == "plain":
         model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
     else:

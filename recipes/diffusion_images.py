@@ -12,7 +12,7 @@ Score: of 500 samples a classifier with 99.4 % test accuracy recognises all as t
     rarest digit has 0.71, the commonest 1.23 times a tenth of the samples. One seed
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -82,7 +82,7 @@ def diffusion_images(
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     shape, classes = dataset.spec.input_shape, len(names) or None
     network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
-    sampling = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
+    sampling: dict[str, Any] = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
     model = kexp.models.Diffusion(
         network, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
     )

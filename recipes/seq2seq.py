@@ -14,7 +14,7 @@ Time: 100 s on two CPU cores
 Score: 99.58 ± 0.10 % of the test sums right in every digit, mean and deviation of 3 seeds (0 to 2)
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -71,7 +71,7 @@ def seq2seq(
     reads = kexp.models.tokenizer(dataset.train.inputs, split=source_split, reverse=reverse)
     writes = kexp.models.tokenizer(dataset.train.targets, split=target_split, ends=True)
     vocabularies = [kexp.models.tokens_of(tokens).size for tokens in (reads, writes)]
-    network = {"cell": cell, "units": units, "embedding": embedding, "dropout": dropout}
+    network: dict[str, Any] = {"cell": cell, "units": units, "embedding": embedding, "dropout": dropout}
     model = kexp.models.seq2seq(*vocabularies, attention=attention, bidirectional=bidirectional, **network)
     answers = kexp.models.transcriber(model, reads, writes, beam=beam)
     names = {"token": "phoneme", "text": "word"} if data == "pronunciations" else {}

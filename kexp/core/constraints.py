@@ -13,7 +13,7 @@ from kexp.core.errors import InputError, nearest
 
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "swish"]
 Normalization = Literal["none", "batch", "layer"]
-InputType = Literal["uint8", "float32"]
+InputType = Literal["uint8", "float32"] | str  # `dataset.spec.dtype`, which is one of these for arrays
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from kexp.core.errors import InputError
+
 Inputs = np.ndarray | Mapping[str, np.ndarray]
+A = TypeVar("A")
+
+
+def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
+    """Return inputs of a kind that is a single array, such as series or texts.
+
+    Raises:
+        InputError: They are columns of a table.
+    """
+    if isinstance(inputs, Mapping):
+        raise InputError(
+            "inputs must be a single array, as those of series and texts are; received the columns "
+            f"{', '.join(map(repr, inputs))} of a table, so give one of them."
+        )
+    return inputs
+
+
 Kind = Literal["image", "series", "text", "table", "array"]
 TargetTask = Literal["classification", "regression", "segmentation", "text"]
 Task = Literal[TargetTask, "reconstruction", "generation"]

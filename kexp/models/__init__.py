@@ -1,18 +1,13 @@
 """Builders: functions that return uncompiled Keras models, one file per family.
 
-Every public function of every file here is `kexp.models.NAME`; a new file needs no entry in a list.
+Every public function of every file here is `kexp.models.NAME`; a new file needs no entry in a list. Type
+checkers read `__init__.pyi`, which tools/stubs.py writes.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any: ...
-
 
 __all__: list[str] = []
 for _module in pkgutil.walk_packages(__path__, f"{__name__}."):

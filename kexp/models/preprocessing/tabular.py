@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kexp.core.errors import InputError
 from kexp.data import Column
+from kexp.data.dataset import Inputs, single_array
 
 __all__ = ["series_preprocessing", "tabular_preprocessing", "text_preprocessing", "vocabulary_size"]
 
@@ -66,7 +67,7 @@ def tabular_preprocessing(
     return keras.Model(inputs, _joined(features), name="preprocessing")
 
 
-def series_preprocessing(inputs: np.ndarray) -> keras.Model:
+def series_preprocessing(inputs: Inputs) -> keras.Model:
     """Build a model that brings every channel of a series to mean 0 and deviation 1.
 
     The statistics are those of the real steps of the training series. Steps of NaN, the padding of series
@@ -79,13 +80,14 @@ def series_preprocessing(inputs: np.ndarray) -> keras.Model:
         A model from (batch, steps, channels) to the same shape, computed in float32 under any dtype policy.
 
     Raises:
-        InputError: The inputs have another rank.
+        InputError: The inputs have another rank, or are columns of a table.
 
     Example:
         >>> series = np.array([[[1.0], [3.0], [np.nan]]], "float32")
         >>> np.asarray(series_preprocessing(series)(series)).ravel().tolist()
         [-1.0, 1.0, nan]
     """
+    inputs = single_array(inputs)
     if inputs.ndim != 3:
         raise InputError(
             f"inputs must have the shape (samples, steps, channels), received {inputs.shape}; give the "
@@ -98,7 +100,7 @@ def series_preprocessing(inputs: np.ndarray) -> keras.Model:
 
 
 def text_preprocessing(
-    texts: np.ndarray | Sequence[str],
+    texts: Inputs | Sequence[str],
     *,
     split: Literal["character", "word"],
     vocabulary: int = 20_000,
@@ -124,7 +126,7 @@ def text_preprocessing(
         how many numbers there are.
 
     Raises:
-        InputError: An argument is out of range, or there is no token in the texts.
+        InputError: An argument is out of range, the texts are columns of a table, or they have no token.
 
     Example:
         >>> texts = np.array(["to be", "or not", "to be or"], object)
@@ -135,7 +137,7 @@ def text_preprocessing(
         6
     """
     _require_text_arguments(split, vocabulary, steps)
-    tokens, lengths = _tokens(np.asarray(texts, dtype=object), split)
+    tokens, lengths = _tokens(np.asarray(single_array(texts), dtype=object), split)
     if not tokens:
         raise InputError("texts must have a token to learn, received only empty ones; give other texts.")
     if steps is None:

@@ -12,6 +12,7 @@ from keras import layers
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.data.dataset import Inputs, single_array
 
 __all__ = ["Tokenizer", "tokenizer", "tokens_of"]
 
@@ -132,7 +133,7 @@ class Tokenizer(layers.Layer):
 
 
 def tokenizer(
-    texts: np.ndarray | Sequence[str],
+    texts: Inputs | Sequence[str],
     *,
     split: Pieces,
     vocabulary: int = 20_000,
@@ -158,7 +159,7 @@ def tokenizer(
         A model from (batch,) strings to (batch, steps) int32; `tokens_of` gives its `Tokenizer`.
 
     Raises:
-        InputError: An argument is out of range, or there is no token in the texts.
+        InputError: An argument is out of range, the texts are columns of a table, or they have no token.
 
     Example:
         >>> model = tokenizer(["to be", "or not", "to be or"], split="space")
@@ -169,8 +170,7 @@ def tokenizer(
     """
     check_value("vocabulary", vocabulary, Annotated[int, AtLeast(1)])
     _check(["any"], split, 3 if steps is None else steps, ends)
-    texts = np.asarray(texts, dtype=object)
-    known, longest = _learned(texts, split, vocabulary)
+    known, longest = _learned(np.asarray(single_array(texts), dtype=object), split, vocabulary)
     if not known:
         raise InputError("texts must have a token to learn, received only empty ones; give other texts.")
     layer = Tokenizer(known, split, steps or longest + 2 * ends, ends, reverse, name="tokens")

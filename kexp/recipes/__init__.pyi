@@ -1,0 +1,571 @@
+"""The recipes; tools/stubs.py writes this file."""
+
+from typing import Literal
+
+from kexp import Result, TrainOptions, Unpack, recipe
+
+__all__: list[str]
+
+@recipe()
+def autoencoder_anomaly(
+    data: str = "digits",
+    *,
+    target: str | None = None,
+    normal: str | None = None,
+    code: int = 8,
+    hidden: tuple[int, ...] = (64,),
+    filters: tuple[int, ...] = (16, 32),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "none",
+    noise: float = 0.0,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Find anomalies with an autoencoder that was trained on one class.
+
+    Args:
+        data: Name or path of a data set of images or of a table, with classes.
+        target: The column with the classes; a table in a file needs it.
+        normal: The class that is trained on; None: the first one.
+        code: Numbers of the code.
+        hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
+        filters: Filters of each convolutional stage, for images.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        noise: Deviation of what is put on the inputs in training, to be taken off.
+        **train: Training options.
+    """
+
+@recipe()
+def autoencoder_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    network: Literal["dense", "convolutional"] = "dense",
+    code: int | None = 32,
+    hidden: tuple[int, ...] | None = None,
+    filters: tuple[int, ...] = (16, 8, 8),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "none",
+    noise: float = 0.0,
+    noise_kind: Literal["gaussian", "masking"] = "gaussian",
+    sparsity: float = 0.0,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Learn codes of images with an autoencoder.
+
+    Args:
+        data: Name or path of an image data set; labels only measure the code.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        network: Of dense layers, or of convolutions with halvings.
+        code: Numbers of the code; None: what the last convolution leaves.
+        hidden: Units of the dense encoder's hidden layers, in reverse for the decoder; None for none.
+        filters: Filters of each convolutional stage.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        noise: Put on the images in training, to be taken off: a deviation, or the share that is masked.
+        noise_kind: Normal noise, or pixels that are 0.
+        sparsity: Weight of the code's absolute values in the loss.
+        **train: Training options.
+    """
+
+@recipe()
+def cnn_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
+    filters: tuple[int, ...] = (16, 32, 64),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "batch",
+    padding: Literal["same", "valid"] = "same",
+    head: Literal["flatten", "average"] = "average",
+    dropout: float = 0.1,
+    stochastic_depth: float = 0.0,
+    shift: float = 0.0,
+    flip: bool = False,
+    randaugment: int = 0,
+    erasing: float = 0.0,
+    mixup: float = 0.0,
+    cutmix: float = 0.0,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify images with a plain convnet or a residual network.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        size: A plain convnet, or a residual network of so many layers.
+        filters: Filters of each stage of the plain convnet.
+        activation: After each convolution.
+        normalization: After each convolution, before the activation.
+        padding: Of the plain convnet's convolutions.
+        head: What the plain convnet's last layer sees: all positions, or their average.
+        dropout: Share of the last layer's inputs dropped.
+        stochastic_depth: Share of samples that skip a residual network's last block; fewer skip earlier ones.
+        shift: Farthest random move, as a fraction of the size.
+        flip: Whether half of the training images are mirrored left to right.
+        randaugment: Random operations on each training image.
+        erasing: Share of training images with a patch replaced by noise.
+        mixup: Strength of blending pairs of training images and their labels, 0 for none.
+        cutmix: Strength of pasting from one training image and its label into another, 0 for none.
+        **train: Training options.
+    """
+
+@recipe()
+def cnn_series(
+    data: str = "japanese_vowels",
+    *,
+    size: Literal["fcn", "resnet"] = "fcn",
+    filters: tuple[int, ...] = (128, 256, 128),
+    kernel_sizes: tuple[int, ...] = (8, 5, 3),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "batch",
+    dropout: float = 0.0,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify series with a fully convolutional or a residual network.
+
+    Args:
+        data: Name or path of a data set of series.
+        size: One convolution after another, or residual blocks of three.
+        filters: Filters of each convolution, or of the convolutions of each block.
+        kernel_sizes: Steps that each convolution sees, or each of a block's.
+        activation: After each convolution.
+        normalization: After each convolution, before the activation.
+        dropout: Share of the last layer's inputs dropped.
+        **train: Training options.
+    """
+
+@recipe()
+def diffusion_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    conditional: bool | None = None,
+    filters: tuple[int, ...] = (32, 64),
+    patch: int = 1,
+    steps: int = 250,
+    noise: Literal["linear", "cosine"] = "cosine",
+    predicts: Literal["epsilon", "x0", "v"] = "v",
+    unlabelled: float = 0.1,
+    sampler: Literal["ddpm", "ddim"] = "ddim",
+    sample_steps: int = 25,
+    guidance: float = 1.0,
+    classifier: str | None = None,
+    quality_samples: int = 250,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Train a diffusion model on images.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        filters: Filters of each level; each after the first has half the height and width.
+        patch: Pixels in each direction that are one place of the first level.
+        steps: Of the noise schedule.
+        noise: How the noise grows from step to step.
+        predicts: What the network answers: the noise, the image, or the velocity between both.
+        unlabelled: Share of the images whose class is left out in training, for the guidance.
+        sampler: How samples are drawn, with noise at each step or without.
+        sample_steps: Steps that a sample takes.
+        guidance: How far samples are moved towards their class.
+        classifier: Run folder of a classifier whose features the samples are measured by; None trains one.
+        quality_samples: Samples that are measured after each epoch and at the end.
+        **train: Training options.
+    """
+
+@recipe()
+def gan_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    conditional: bool | None = None,
+    loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
+    latent: int = 64,
+    generator_filters: tuple[int, ...] | None = None,
+    discriminator_filters: tuple[int, ...] = (64, 128, 256),
+    normalization: Literal["none", "batch", "layer"] = "none",
+    spectral: bool = True,
+    critic_steps: int = 1,
+    discriminator_rate: float = 1.0,
+    classifier: str | None = None,
+    quality_samples: int = 1000,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Train a generative adversarial network on images.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        loss: What the players play for.
+        latent: Numbers of the noise that images are made from.
+        generator_filters: Of its pixels before each doubling; None goes by the size of the images.
+        discriminator_filters: Of its stages.
+        normalization: In the discriminator; for wasserstein, where samples count alone, batch becomes layer.
+        spectral: Whether the discriminator's weights are divided by their largest singular value.
+        critic_steps: Turns of the discriminator for each one of the generator.
+        discriminator_rate: What the learning rate is multiplied by for the discriminator.
+        classifier: Run folder of a classifier whose features the samples are measured by; None trains one.
+        quality_samples: Samples that are measured after each epoch and at the end.
+        **train: Training options.
+    """
+
+@recipe()
+def lstm_forecast(
+    data: str = "sunspots",
+    *,
+    column: str | None = None,
+    history: int = 22,
+    horizon: int = 3,
+    season: int = 11,
+    test: int = 40,
+    cell: Literal["lstm", "gru", "simple"] = "gru",
+    units: tuple[int, ...] = (48,),
+    dropout: float = 0.1,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Forecast a series with a stack of recurrent layers.
+
+    Args:
+        data: Name of a series, or path of a CSV file in the order of time.
+        column: The column to forecast; needed for a file.
+        history: Steps that a forecast is made from.
+        horizon: Steps ahead that are forecast.
+        season: Steps after which the series about repeats itself, for the seasonal forecast beside it.
+        test: Last steps of the series, which are tested on.
+        cell: Of the layers.
+        units: Of each layer.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+
+@recipe()
+def lstm_series(
+    data: str = "japanese_vowels",
+    *,
+    cell: Literal["lstm", "gru", "simple"] = "lstm",
+    units: tuple[int, ...] = (64,),
+    bidirectional: bool = True,
+    head: Literal["last", "average", "max"] = "average",
+    dropout: float = 0.2,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify series with a stack of recurrent layers.
+
+    Args:
+        data: Name or path of a data set of series.
+        cell: Of the layers.
+        units: Of each layer, in each direction.
+        bidirectional: Whether each layer reads in both directions.
+        head: What the last layer sees: the last step, the average or the largest value of all steps.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+
+@recipe()
+def lstm_text(
+    data: str = "first_names",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    split: Literal["character", "word"] = "character",
+    vocabulary: int = 20000,
+    cell: Literal["lstm", "gru", "simple"] = "lstm",
+    embedding: int = 32,
+    units: tuple[int, ...] = (64,),
+    bidirectional: bool = True,
+    head: Literal["last", "average", "max"] = "last",
+    dropout: float = 0.2,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify texts with a stack of recurrent layers.
+
+    Args:
+        data: Name or path of a data set of texts.
+        text: The column with the text; needed for a table.
+        target: The column to predict; needed for a table.
+        split: What a token is; words make sense from sentences on.
+        vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
+        cell: Of the layers.
+        embedding: Numbers of a token's vector.
+        units: Of each layer, in each direction.
+        bidirectional: Whether each layer reads in both directions.
+        head: What the last layer sees: the last step, the average or the largest value of all steps.
+        dropout: Share of each layer's outputs dropped.
+        **train: Training options.
+    """
+
+@recipe()
+def mlp_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    hidden: tuple[int, ...] = (256, 128),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "none",
+    dropout: float = 0.2,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify images with a multi-layer perceptron.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        hidden: Units of each hidden layer.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        dropout: Share of units dropped after each hidden layer.
+        **train: Training options.
+    """
+
+@recipe()
+def mlp_tabular(
+    data: str = "breast_cancer",
+    *,
+    target: str | None = None,
+    task: Literal["classification", "regression"] | None = None,
+    hidden: tuple[int, ...] = (64, 32),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "none",
+    dropout: float = 0.2,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify the rows of a table or predict a number for each.
+
+    Args:
+        data: Name of a table, or path of a CSV or Parquet file.
+        target: The column to predict; needed for a file.
+        task: What the target is; None finds out from its values.
+        hidden: Units of each hidden layer.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        dropout: Share of units dropped after each hidden layer.
+        **train: Training options.
+    """
+
+@recipe()
+def seq2seq(
+    data: str = "pronunciations",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    source_split: Literal["character", "space"] = "character",
+    target_split: Literal["character", "space"] = "space",
+    reverse: bool = False,
+    cell: Literal["lstm", "gru"] = "lstm",
+    embedding: int = 64,
+    units: Literal[32, 64, 128, 256] = 128,
+    attention: bool = True,
+    bidirectional: bool = True,
+    dropout: float = 0.0,
+    beam: int = 3,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Answer texts with texts, token by token.
+
+    Args:
+        data: Name or path of a data set of texts with texts as targets.
+        text: The column with the text; needed for a table.
+        target: The column with the answer; needed for a table.
+        source_split: What a token of the text is; "space" stands between them.
+        target_split: What a token of the answer is.
+        reverse: Whether the text is read from its end.
+        cell: Of encoder and decoder.
+        embedding: Numbers of a token's vector.
+        units: Of the decoder; in both directions each has half of them.
+        attention: Whether the decoder looks at each token of the text.
+        bidirectional: Whether the encoder reads in both directions.
+        dropout: Share dropped of the embeddings and of what the last layer sees.
+        beam: Candidates for an answer, the most probable of which is given.
+        **train: Training options.
+    """
+
+@recipe()
+def transformer_lm(
+    data: str = "moby_dick",
+    *,
+    split: Literal["character", "subword"] = "character",
+    vocabulary: int = 1000,
+    context: int = 128,
+    width: Literal[32, 64, 128, 256] = 64,
+    depth: int = 2,
+    heads: Literal[2, 4, 8] = 4,
+    expansion: int = 4,
+    dropout: float = 0.0,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+    prompt: str = "The whale",
+    sample_tokens: int = 80,
+    temperature: float = 0.8,
+    top_k: int | None = None,
+    top_p: float | None = 0.95,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Train a Transformer to foretell the next token of a long text, and let it go on with a prompt.
+
+    Args:
+        data: "moby_dick", or the path of a text file, .txt or .txt.gz.
+        split: What a token is.
+        vocabulary: Most tokens to tell apart, not fewer than there are characters where they are subwords.
+        context: Tokens of a passage.
+        width: Numbers of a token's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        dropout: Share dropped of what each branch adds.
+        positions: How a token knows where it stands.
+        prompt: What the samples begin with, which are written beside the result.
+        sample_tokens: Tokens that they add to it, below the context.
+        temperature: Of the draws; at 0 the most likely token is taken.
+        top_k: Draw among so many tokens; None for all.
+        top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
+        **train: Training options.
+    """
+
+@recipe()
+def transformer_series(
+    data: str = "japanese_vowels",
+    *,
+    width: Literal[32, 64, 128] = 64,
+    depth: int = 2,
+    heads: Literal[2, 4, 8] = 4,
+    expansion: int = 4,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+    dropout: float = 0.2,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify series with a Transformer encoder.
+
+    Args:
+        data: Name or path of a data set of series.
+        width: Numbers of a step's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        positions: How a step knows where it stands.
+        dropout: Share dropped of what each branch adds.
+        **train: Training options.
+    """
+
+@recipe()
+def transformer_text(
+    data: str = "first_names",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    split: Literal["character", "word"] = "character",
+    vocabulary: int = 20000,
+    width: Literal[32, 64, 128] = 64,
+    depth: int = 2,
+    heads: Literal[2, 4, 8] = 4,
+    expansion: int = 4,
+    positions: Literal["rotary", "learned", "none"] = "rotary",
+    dropout: float = 0.1,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify texts with a Transformer encoder.
+
+    Args:
+        data: Name or path of a data set of texts.
+        text: The column with the text; needed for a table.
+        target: The column to predict; needed for a table.
+        split: What a token is; words make sense from sentences on.
+        vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
+        width: Numbers of a token's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        positions: How a token knows where it stands.
+        dropout: Share dropped of what each branch adds.
+        **train: Training options.
+    """
+
+@recipe()
+def unet_segmentation(
+    data: str = "digits",
+    *,
+    canvas: tuple[int, int] | None = None,
+    samples: tuple[int, int, int] = (6000, 300, 500),
+    objects: tuple[int, int] = (1, 2),
+    clutter: int = 4,
+    filters: tuple[int, ...] = (8, 16, 48, 96),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "batch",
+    dropout: float = 0.1,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Segment images with a U-Net.
+
+    Args:
+        data: Name or path of a data set of images with masks, or of grey images with a label each.
+        canvas: (height, width) in pixels of the canvases made of labelled images; None goes by their size.
+        samples: Canvases for training, validation and test.
+        objects: Fewest and most objects on a canvas.
+        clutter: Patches of other images on a canvas.
+        filters: Filters of each level; each after the first has half the height and width.
+        activation: After each convolution.
+        normalization: After each convolution, before the activation.
+        dropout: Share dropped of what leaves the lowest level.
+        **train: Training options.
+    """
+
+@recipe()
+def vae_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    code: int = 16,
+    hidden: tuple[int, ...] = (512, 256),
+    beta: float = 1.0,
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    normalization: Literal["none", "batch", "layer"] = "none",
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Learn a distribution of images with a variational autoencoder.
+
+    Args:
+        data: Name or path of an image data set; labels only measure the code.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        code: Numbers of the code.
+        hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
+        beta: Weight of the codes' divergence from the standard normal distribution.
+        activation: After each hidden layer.
+        normalization: Before each activation.
+        **train: Training options.
+    """
+
+@recipe()
+def vit_images(
+    data: str = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    tokens: Literal["patches", "convolutions"] = "convolutions",
+    patch: Literal[2, 4, 7, 8, 16] = 4,
+    filters: int = 32,
+    width: Literal[32, 64, 128] = 64,
+    depth: int = 2,
+    heads: Literal[2, 4, 8] = 2,
+    expansion: int = 1,
+    dropout: float = 0.0,
+    stochastic_depth: float = 0.0,
+    shift: float = 0.0,
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify images with a vision Transformer.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        tokens: What the steps are: square patches, or the places of a small convolutional network.
+        patch: Side of a patch in pixels, which divides height and width.
+        filters: Of the first convolution, where there are two.
+        width: Numbers of a step's vector.
+        depth: Blocks.
+        heads: Heads of each attention.
+        expansion: Width of a block's hidden layer, in widths.
+        dropout: Share dropped of what each branch adds.
+        stochastic_depth: Share of samples that skip the last block; fewer skip earlier ones.
+        shift: Farthest random move of training images, as a fraction of the size.
+        **train: Training options.
+    """

@@ -1,0 +1,159 @@
+"""Stubs of what is found by scanning, for type checkers and editors, and the names that options choose from.
+
+    python tools/stubs.py            # writes them
+    python tools/stubs.py --check    # says which are not up to date, and exits with 1
+
+The stub of kexp.models imports every builder; that of kexp.recipes repeats every signature, because recipes
+lie elsewhere in a checkout than in a wheel. The names are those of the tables in kexp.train, which import
+Keras, so that the command line cannot ask them.
+"""
+
+import ast
+import inspect
+import subprocess
+import sys
+import sysconfig
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+ROOT = Path(__file__).resolve().parent.parent
+WRITTEN = "tools/stubs.py writes this file."
+
+
+def main() -> None:
+    """Write the files, or with --check compare them with what they should be."""
+    sys.path.insert(0, str(ROOT))
+    stale = [path for path, text in contents().items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        if "--check" in sys.argv:
+            print(f"{path.relative_to(ROOT)} is not up to date; run python tools/stubs.py")
+        else:
+            path.write_text(contents()[path])
+    sys.exit(bool(stale) and "--check" in sys.argv)
+
+
+def contents() -> dict[Path, str]:
+    """Return the text of every generated file."""
+    return {
+        path: formatted(text, path)
+        for path, text in {
+            ROOT / "kexp/core/choices.py": choices(),
+            ROOT / "kexp/models/__init__.pyi": models(),
+            ROOT / "kexp/recipes/__init__.pyi": recipes(),
+        }.items()
+    }
+
+
+def choices() -> str:
+    """Return the names of the tables of optimizers and schedules."""
+    optimizers = assigned("kexp/train/optimizers.py", "OPTIMIZERS")
+    schedules = [
+        node.name
+        for node in parsed("kexp/train/schedules.py").body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(mark) == "curve" for mark in node.decorator_list)
+        and len(node.args.args) == len(node.args.defaults) + 1  # all but the fraction of the run
+    ]
+    return f'''"""Names that training options choose from, of the tables in `kexp.train`; {WRITTEN}"""
+from typing import Literal
+
+OptimizerName = Literal[{", ".join(map(repr, optimizers))},]
+ScheduleName = Literal[{", ".join(map(repr, schedules))},]
+'''
+
+
+def models() -> str:
+    """Return imports of every public name of the files of kexp.models."""
+    lines = []
+    for path in sorted((ROOT / "kexp/models").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        names = [] if path.name == "__init__.py" else assigned(path, "__all__")
+        lines += [f"from {module} import {name} as {name}" for name in sorted(names)]
+    return "\n".join([f'"""The builders; {WRITTEN}"""', *lines, "__all__: list[str]"])
+
+
+def recipes() -> str:
+    """Return the signature of every recipe."""
+    from kexp import recipes
+
+    found = [signature(getattr(recipes, name)) for name in recipes.__all__]
+    return "\n".join(
+        [
+            f'"""The recipes; {WRITTEN}"""',
+            "from typing import Literal",
+            "from kexp import Result, TrainOptions, Unpack, recipe",
+            "__all__: list[str]",
+            *found,
+        ]
+    )
+
+
+def signature(recipe: Any) -> str:
+    """Return a recipe as a stub: its own arguments, and the training options as one."""
+    from kexp.core.options import OPTIONS
+
+    own = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for name, parameter in inspect.signature(recipe).parameters.items()
+        if name not in OPTIONS
+    ]
+    texts = {name: text(one.annotation) for name, one in inspect.signature(recipe).parameters.items()}
+    lines = [f"{one.name}: {texts[one.name]} = {one.default!r}," for one in own]
+    first_keyword = next((at for at, one in enumerate(own) if one.kind is one.KEYWORD_ONLY), len(own))
+    if first_keyword < len(own):
+        lines.insert(first_keyword, "*,")
+    head = f"def {recipe.__name__}({' '.join(lines)} **train: Unpack[TrainOptions]) -> Result:"
+    return f'@recipe()\n{head}\n    """{inspect.unwrap(recipe).__doc__}"""'
+
+
+def text(kind: Any) -> str:
+    """Return a type as source, without the ranges on it.
+
+    Example:
+        >>> text(Annotated[tuple[int, ...], "a range"] | None)
+        'tuple[int, ...] | None'
+    """
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return text(parts[0])
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, parts))}]"
+    if origin in (Union, types.UnionType):
+        return " | ".join(map(text, parts))
+    if origin is tuple:
+        return f"tuple[{', '.join('...' if part is Ellipsis else text(part) for part in parts)}]"
+    return "None" if kind in (None, type(None)) else kind.__name__
+
+
+def assigned(path: str | Path, name: str) -> list[str]:
+    """Return the strings in a list, or the keys of a table, that a file gives a name."""
+    for node in parsed(path).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id == name:
+            items = node.value.keys if isinstance(node.value, ast.Dict) else node.value.elts
+            return [item.value for item in items]
+    return []
+
+
+def parsed(path: str | Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def formatted(source: str, path: Path) -> str:
+    ruff = Path(sysconfig.get_path("scripts")) / "ruff"
+    for command in (["check", "--select", "I", "--fix", "--quiet"], ["format"]):
+        done = subprocess.run(
+            [ruff, *command, "--stdin-filename", path, "-"],
+            input=source,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
+        source = done.stdout
+    return source
+
+
+if __name__ == "__main__":
+    main()
