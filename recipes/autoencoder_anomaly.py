@@ -60,8 +60,7 @@ def autoencoder_anomaly(
         data,
         target=target,
         task="classification",
-        validation=train["validation"],
-        seed=train["seed"],
+        **kexp.holdout(train),
         kinds=("image", "table", "array"),
     )
     dataset = kexp.data.one_class(dataset, normal)

@@ -67,9 +67,7 @@ def autoencoder_images(
         sparsity: Weight of the code's absolute values in the loss.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     spoilt: dict[str, Any] = {
         "noise": noise,
         "noise_kind": noise_kind,

@@ -90,9 +90,7 @@ def cnn_images(
         cutmix: Strength of pasting from one training image and its label into another, 0 for none.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {
         "activation": activation,

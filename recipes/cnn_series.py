@@ -45,7 +45,7 @@ def cnn_series(
         dropout: Share of the last layer's inputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("series",))
     channels = dataset.spec.input_shape[1]
     builder = kexp.models.fcn if size == "fcn" else kexp.models.series_resnet
     model = builder(

@@ -75,9 +75,7 @@ def diffusion_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     labelled = dataset.spec.task == "classification" if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     shape, classes = dataset.spec.input_shape, len(names) or None

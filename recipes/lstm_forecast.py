@@ -57,7 +57,12 @@ def lstm_forecast(
         **train: Training options.
     """
     dataset = kexp.data.windows(
-        data, history=history, horizon=horizon, test=test, validation=train["validation"], column=column
+        data,
+        history=history,
+        horizon=horizon,
+        test=test,
+        validation=kexp.holdout(train)["validation"],
+        column=column,
     )
     model = kexp.models.rnn(
         dataset.spec.input_shape,

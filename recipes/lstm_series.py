@@ -49,7 +49,7 @@ def lstm_series(
         dropout: Share of each layer's outputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("series",))
     channels = dataset.spec.input_shape[1]
     model = kexp.models.rnn(
         (None, channels),  # of any length, so that a batch is as long as its longest

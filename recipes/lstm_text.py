@@ -56,9 +56,7 @@ def lstm_text(
         dropout: Share of each layer's outputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, text=text, target=target, validation=train["validation"], seed=train["seed"], kinds=("text",)
-    )
+    dataset = kexp.data.load(data, text=text, target=target, **kexp.holdout(train), kinds=("text",))
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     model = kexp.models.rnn(
         (None,),  # texts of any length, so that a batch is as long as its longest

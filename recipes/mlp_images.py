@@ -54,8 +54,7 @@ def mlp_images(
     """
     dataset = kexp.data.load(
         data,
-        validation=train["validation"],
-        seed=train["seed"],
+        **kexp.holdout(train),
         image_size=image_size,
         kinds=("image", "array"),
     )

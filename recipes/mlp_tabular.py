@@ -49,8 +49,7 @@ def mlp_tabular(
         data,
         target=target,
         task=task,
-        validation=train["validation"],
-        seed=train["seed"],
+        **kexp.holdout(train),
         kinds=("table", "array"),
     )
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)

@@ -64,9 +64,8 @@ def seq2seq(
         beam: Candidates for an answer, the most probable of which is given.
         **train: Training options.
     """
-    share, seed = train["validation"], train["seed"]
     dataset = kexp.data.load(
-        data, text=text, target=target, task="text", validation=share, seed=seed, kinds=("text",)
+        data, text=text, target=target, task="text", kinds=("text",), **kexp.holdout(train)
     )
     reads = kexp.models.tokenizer(dataset.train.inputs, split=source_split, reverse=reverse)
     writes = kexp.models.tokenizer(dataset.train.targets, split=target_split, ends=True)

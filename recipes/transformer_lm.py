@@ -61,10 +61,11 @@ def transformer_lm(
         top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
         **train: Training options.
     """
-    text = kexp.data.text_parts(data, validation=train["validation"])["train"]
+    held = kexp.holdout(train)
+    text = kexp.data.text_parts(data, validation=held["validation"])["train"]
     tokens = kexp.models.language_tokens([text], split=split, vocabulary=vocabulary, context=context)
     length = kexp.models.token_counts(tokens) if split == "subword" else None
-    dataset = kexp.data.passages(data, context=context, length=length, validation=train["validation"])
+    dataset = kexp.data.passages(data, context=context, length=length, validation=held["validation"])
     size = kexp.models.tokens_of(tokens).size
     network: dict[str, Any] = {
         "heads": heads,
@@ -77,6 +78,6 @@ def transformer_lm(
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
     scores = {"bits_per_character": kexp.metrics.bits_per_character}
     result = kexp.fit(model, dataset, target_preprocessing=tokens, answers=answers, scores=scores, **train)
-    samples = answers.generate([prompt] * 3, sample_tokens, seed=train["seed"], **drawing)
+    samples = answers.generate([prompt] * 3, sample_tokens, seed=held["seed"], **drawing)
     (result.run_dir / "samples.txt").write_text("\n\n---\n\n".join(samples) + "\n", encoding="utf-8")
     return result

@@ -38,7 +38,7 @@ def transformer_series(
         dropout: Share dropped of what each branch adds.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("series",))
+    dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("series",))
     steps, channels = dataset.spec.input_shape
     # Of any length, so that a batch is as long as its longest series.
     model = kexp.models.transformer_encoder(

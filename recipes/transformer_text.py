@@ -56,9 +56,7 @@ def transformer_text(
         dropout: Share dropped of what each branch adds.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, text=text, target=target, validation=train["validation"], seed=train["seed"], kinds=("text",)
-    )
+    dataset = kexp.data.load(data, text=text, target=target, **kexp.holdout(train), kinds=("text",))
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     # Of any length, so that a batch is as long as its longest text.
     steps = preprocessing.output_shape[1] if positions == "learned" else None

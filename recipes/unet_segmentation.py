@@ -50,10 +50,15 @@ def unet_segmentation(
         dropout: Share dropped of what leaves the lowest level.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, validation=train["validation"], seed=train["seed"], kinds=("image",))
+    dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("image",))
     if dataset.spec.task != "segmentation":
         dataset = kexp.data.canvases(
-            dataset, size=canvas, samples=samples, objects=objects, clutter=clutter, seed=train["seed"]
+            dataset,
+            size=canvas,
+            samples=samples,
+            objects=objects,
+            clutter=clutter,
+            seed=kexp.holdout(train)["seed"],
         )
     spec = dataset.spec
     model = kexp.models.unet(

@@ -50,9 +50,7 @@ def vae_images(
         normalization: Before each activation.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     model = kexp.models.vae(
         dataset.spec.input_shape,
         code=code,
@@ -60,7 +58,7 @@ def vae_images(
         beta=beta,
         activation=activation,
         normalization=normalization,
-        seed=train["seed"],
+        seed=kexp.holdout(train)["seed"],
         dtype=dataset.spec.dtype,
     )
     answers = kexp.models.Reconstructor(model)

@@ -65,9 +65,7 @@ def vit_images(
         shift: Farthest random move of training images, as a fraction of the size.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, validation=train["validation"], seed=train["seed"], image_size=image_size, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {
         "width": width,

@@ -100,3 +100,16 @@ def test_a_public_name_is_found_and_a_misspelt_one_is_an_attribute_error():
     assert all(getattr(kexp, name) is not None for name in kexp.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'fitt'"):
         _ = kexp.fitt
+
+
+def test_a_public_name_that_does_without_keras_does_not_import_it():
+    code = (
+        "import sys, kexp\n"
+        "need = kexp._NEED_TENSORFLOW\n"
+        "light = [name for name, home in kexp._HOMES.items() if not f'{home}.{name}'.startswith(need)]\n"
+        "assert {'recipe', 'load', 'sweep', 'data'} <= {*light}\n"
+        "[getattr(kexp, name) for name in light]\n"
+        "print({'keras', 'tensorflow'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "set()"

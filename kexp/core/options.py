@@ -265,6 +265,28 @@ def complete(options: dict[str, Any]) -> TrainOptions:
     return TrainOptions(**completed)
 
 
+class Holdout(TypedDict):
+    """The training options that choose the validation data, which a recipe hands to its data set."""
+
+    validation: float
+    seed: int
+
+
+def holdout(train: TrainOptions) -> Holdout:
+    """Return the options that choose the validation data, for `kexp.data.load(data, **kexp.holdout(train))`.
+
+    In a recipe all options are there; of `train["seed"]` a type checker cannot know it.
+
+    Example:
+        >>> holdout(complete({"seed": 3}))
+        {'validation': 0.1, 'seed': 3}
+    """
+    return {
+        "validation": train.get("validation", DEFAULTS["validation"]),
+        "seed": train.get("seed", DEFAULTS["seed"]),
+    }
+
+
 def parse_interval(text: str) -> tuple[float, str]:
     """Split "10 steps", "1 epoch" or "5 minutes" into a number and "steps", "epochs" or "minutes".
 
@@ -297,6 +319,7 @@ __all__ = [
     "TrainOptions",
     "Unpack",
     "complete",
+    "holdout",
     "option_types",
     "parse_interval",
 ]
