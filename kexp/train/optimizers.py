@@ -1,10 +1,15 @@
-"""Keras optimizers from the training options, and the three that Keras lacks."""
+"""Keras optimizers from the training options, and the three that Keras lacks.
+
+The table at the end has a row for each name that the option `optimizer` takes; `tools/stubs.py` writes these
+names to where type checkers and the command line read them.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -12,7 +17,8 @@ from keras import ops
 
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
-from kexp.train.schedules import Schedule, momentum_course
+from kexp.core.types import Tensor
+from kexp.train.schedules import Schedule, momentum
 
 _MUON_IS_OLD = "rms_rate" not in inspect.signature(keras.optimizers.Muon).parameters
 
@@ -35,7 +41,7 @@ def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> kera
     Returns:
         A Keras optimizer whose slots are built; for a model that computes in float16, inside a `LossScaling`.
     """
-    optimizer = _named(options, model, _learning_rate(options, steps))
+    optimizer = _built(options, model, _learning_rate(options, steps))
     spared = [
         variable
         for variable in model.trainable_variables
@@ -59,48 +65,33 @@ def _learning_rate(options: TrainOptions, steps: int) -> float | Schedule:
     return Schedule(options["schedule"], options["learning_rate"], steps, warmup_steps)
 
 
-def _named(
+def _built(
     options: TrainOptions, model: keras.Model, learning_rate: float | Schedule
 ) -> keras.optimizers.Optimizer:
-    name, cycled = options["optimizer"], options["schedule"] == "one_cycle"
-    momentum = options["momentum"]
-    common: dict[str, Any] = {
-        "learning_rate": learning_rate,
-        "weight_decay": options["weight_decay"],
-    }
+    row = OPTIMIZERS[options["optimizer"]]
+    decay = row.weight_decay if options["weight_decay"] is None else options["weight_decay"]
+    settings: dict[str, Any] = {"learning_rate": learning_rate, "weight_decay": decay, **row.settings}
     if options["ema"] is not None:
-        common.update(use_ema=True, ema_momentum=options["ema"])
-    if name in ("adamw", "muon") and options["weight_decay"] is None:
-        common["weight_decay"] = 0.004
-    if name in ("momentum", "nesterov"):
-        common["nesterov"] = name == "nesterov"
-        return OneCycleSGD(**common) if cycled else keras.optimizers.SGD(momentum=momentum, **common)
-    if name in ("adam", "adamw") and cycled:
-        return OneCycleAdam(**common)
-    if name == "muon":
-        return _muon(model, common)
-    classes = {
-        "sgd": keras.optimizers.SGD,
-        "rmsprop": keras.optimizers.RMSprop,
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "lion": keras.optimizers.Lion,
-    }
-    if name in ("adam", "adamw", "lion"):
-        common["beta_1"] = momentum
-    return classes[name](**common)
+        settings.update(use_ema=True, ema_momentum=options["ema"])
+    if row.takes_model:
+        settings["model"] = model
+    if options["schedule"] == "one_cycle" and row.one_cycle is not None:
+        return row.one_cycle(**settings)
+    if row.momentum is not None:
+        settings[row.momentum] = options["momentum"]
+    return row.build(**settings)
 
 
-def _muon(model: keras.Model, common: dict[str, Any]) -> keras.optimizers.Optimizer:
+def _muon(model: keras.Model, **settings: Any) -> keras.optimizers.Optimizer:
     # Each path whole: Keras searches for these as patterns, and "dense" would be found in "dense_1".
     output = [f"^{re.escape(variable.path)}$" for variable in _last_layer(model).trainable_variables]
-    settings = {"exclude_layers": output, "adam_lr_ratio": 1.0, "ns_steps": 5, **common}
+    settings = {"exclude_layers": output, "adam_lr_ratio": 1.0, "ns_steps": 5, **settings}
     if _MUON_IS_OLD:
         return MuonOfOldKeras(**settings)
-    return keras.optimizers.Muon(adam_weight_decay=common["weight_decay"], **settings)
+    return keras.optimizers.Muon(adam_weight_decay=settings["weight_decay"], **settings)
 
 
-def _last_layer(model: Any) -> Any:
+def _last_layer(model: keras.Layer) -> keras.Layer:
     """Return the last layer that has weights, inside the last model if models are nested."""
     layers = [layer for layer in getattr(model, "layers", ()) if layer.trainable_variables]
     return _last_layer(layers[-1]) if layers else model
@@ -113,15 +104,15 @@ class MuonOfOldKeras(keras.optimizers.Muon):
     It decays everything by `weight_decay` alone, which kexp has the same for both parts.
     """
 
-    def _should_use_adamw(self, variable: Any) -> bool:
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
         return len(variable.shape) != 2 or super()._should_use_adamw(variable)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         # It looks variables up by path, which the TensorFlow variables that it is given do not have.
         known = self._trainable_variables[self._get_variable_index(variable)]
         super().update_step(gradient, known, learning_rate)
 
-    def _muon_update_step(self, gradient: Any, variable: Any, lr: Any) -> None:
+    def _muon_update_step(self, gradient: Tensor, variable: keras.Variable, lr: Tensor) -> None:
         rows, columns = variable.shape
         own, later = max(1.0, rows / columns) ** 0.5, 0.2 * max(rows, columns) ** 0.5
         super()._muon_update_step(gradient, variable, lr * later / own)
@@ -132,7 +123,7 @@ class OneCycleSGD(keras.optimizers.SGD):
     """SGD whose momentum goes down while the learning rate of one cycle goes up, and back.
 
     Args:
-        learning_rate: A `kexp.schedules.Schedule`; the momentum follows `momentum_course` over it.
+        learning_rate: A `kexp.schedules.Schedule`; the momentum follows `kexp.schedules.momentum` over it.
         momenta: The highest and the lowest momentum, default (0.95, 0.85).
         nesterov: Whether to look ahead (Nesterov), default False.
         **others: As for `keras.optimizers.SGD`.
@@ -158,9 +149,11 @@ class OneCycleSGD(keras.optimizers.SGD):
     ) -> None:
         momentum_at = _momentum_of(learning_rate, momenta)
         super().__init__(learning_rate, momentum=float(momenta[0]), nesterov=nesterov, **others)
-        self._momentum_at, self._momenta = momentum_at, [float(momentum) for momentum in momenta]
+        self._momentum_at, self._momenta = momentum_at, [float(one) for one in momenta]
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(
+        self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> None:
         # Once for all variables: it would cost as much as the update of a small one.
         self._momentum_now = self._momentum_at(self._iterations)
         try:
@@ -168,13 +161,13 @@ class OneCycleSGD(keras.optimizers.SGD):
         finally:
             self._momentum_now = None
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         # Keras's own asks `if momentum != 0` in Python, which a tensor cannot answer in a graph.
         velocity = self.momentums[self._get_variable_index(variable)]
         momentum = ops.cast(self._momentum_now, variable.dtype)
-        slope = ops.multiply(ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype))
-        self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), slope))
-        ahead = ops.subtract(ops.multiply(velocity, momentum), slope) if self.nesterov else velocity
+        change = ops.multiply(ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype))
+        self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), change))
+        ahead = ops.subtract(ops.multiply(velocity, momentum), change) if self.nesterov else velocity
         self.assign_add(variable, ahead)
 
     def get_config(self) -> dict[str, Any]:
@@ -191,7 +184,7 @@ class OneCycleAdam(keras.optimizers.Adam):
     OneCycleLR has it. With `weight_decay` it is AdamW.
 
     Args:
-        learning_rate: A `kexp.schedules.Schedule`; beta_1 follows `momentum_course` over it.
+        learning_rate: A `kexp.schedules.Schedule`; beta_1 follows `kexp.schedules.momentum` over it.
         momenta: The highest and the lowest beta_1, default (0.95, 0.85).
         **others: As for `keras.optimizers.Adam`, without beta_1.
 
@@ -212,9 +205,11 @@ class OneCycleAdam(keras.optimizers.Adam):
     ) -> None:
         momentum_at = _momentum_of(learning_rate, momenta)
         super().__init__(learning_rate, beta_1=float(momenta[0]), **others)
-        self._momentum_at, self._momenta = momentum_at, [float(momentum) for momentum in momenta]
+        self._momentum_at, self._momenta = momentum_at, [float(one) for one in momenta]
 
-    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+    def apply(
+        self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> None:
         # Keras's Adam takes beta_1 from here, in ops that are content with a tensor.
         self.beta_1 = self._momentum_at(self._iterations)
         try:
@@ -228,15 +223,16 @@ class OneCycleAdam(keras.optimizers.Adam):
         return {**config, "momenta": self._momenta}
 
 
-def _momentum_of(learning_rate: Any, momenta: Sequence[float]) -> Any:
+def _momentum_of(learning_rate: object, momenta: Sequence[float]) -> Callable[[Tensor], Tensor]:
     """Return the momentum as a function of the step."""
     if not isinstance(learning_rate, Schedule):
         raise InputError(
             "learning_rate must be a kexp.schedules.Schedule, which says how long the cycle of the momentum "
             f"is; received {learning_rate!r}, so use keras.optimizers for any other."
         )
-    course = momentum_course(*momenta)
-    return lambda step: course(learning_rate.fraction(step))
+    high, low = momenta
+    curve = momentum(high, low)
+    return lambda step: curve(learning_rate.fraction(step))
 
 
 @keras.saving.register_keras_serializable(package="kexp")
@@ -259,7 +255,7 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
         4.0
     """
 
-    def check_finite(self, grads: Any) -> Any:
+    def check_finite(self, grads: Sequence[Tensor]) -> Tensor:
         from tensorflow import distribute
 
         finite = super().check_finite(grads)
@@ -269,3 +265,36 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
         # Keras takes the answer of the first device for that of all.
         agreeing = replica.all_reduce("SUM", ops.cast(finite, "int32"))
         return ops.equal(agreeing, replica.num_replicas_in_sync)
+
+
+@dataclass(frozen=True)
+class OptimizerRow:
+    """How an optimizer is built from the training options.
+
+    Attributes:
+        build: A class of Keras, or a function, of learning_rate, weight_decay and the settings.
+        momentum: Its argument that takes the option `momentum`; None where it has none.
+        one_cycle: Class in its place under the schedule one_cycle, which sets that momentum itself.
+        weight_decay: Decay where the option is None.
+        settings: Further arguments.
+        takes_model: Whether `build` also takes the model.
+    """
+
+    build: Callable[..., keras.optimizers.Optimizer]
+    momentum: str | None = None
+    one_cycle: Callable[..., keras.optimizers.Optimizer] | None = None
+    weight_decay: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    takes_model: bool = False
+
+
+OPTIMIZERS = {
+    "sgd": OptimizerRow(keras.optimizers.SGD),
+    "momentum": OptimizerRow(keras.optimizers.SGD, "momentum", OneCycleSGD, settings={"nesterov": False}),
+    "nesterov": OptimizerRow(keras.optimizers.SGD, "momentum", OneCycleSGD, settings={"nesterov": True}),
+    "rmsprop": OptimizerRow(keras.optimizers.RMSprop),
+    "adam": OptimizerRow(keras.optimizers.Adam, "beta_1", OneCycleAdam),
+    "adamw": OptimizerRow(keras.optimizers.AdamW, "beta_1", OneCycleAdam, weight_decay=0.004),
+    "lion": OptimizerRow(keras.optimizers.Lion, "beta_1"),
+    "muon": OptimizerRow(_muon, weight_decay=0.004, takes_model=True),
+}

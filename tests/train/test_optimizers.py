@@ -1,5 +1,7 @@
 """Optimizers compute what their papers say, written here in NumPy, over twenty steps of a real gradient."""
 
+from typing import get_args
+
 import keras
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ import tensorflow as tf
 from sklearn.datasets import load_diabetes
 
 from kexp import InputError
+from kexp.core.choices import OptimizerName
 from kexp.core.options import complete
 from kexp.train import schedules
-from kexp.train.optimizers import LossScaling, OneCycleAdam, OneCycleSGD, optimizer_for
+from kexp.train.optimizers import OPTIMIZERS, LossScaling, OneCycleAdam, OneCycleSGD, optimizer_for
 
 STEPS, RATE = 20, 0.05
 
@@ -238,3 +241,7 @@ def test_momentum_is_cycled_only_over_a_schedule_of_known_length():
         OneCycleAdam(0.1)
     with pytest.raises(InputError, match="high must be a number, from 0 to 1"):
         OneCycleSGD(schedules.Schedule("one_cycle", 0.1, STEPS), momenta=(1.5, 0.5))
+
+
+def test_the_option_names_every_row_of_the_table():
+    assert get_args(OptimizerName) == tuple(OPTIMIZERS)

@@ -51,18 +51,18 @@ def rates(schedule, steps=STEPS + 1):
     return schedule(np.arange(steps)).numpy()
 
 
-def test_every_course_that_an_option_names_is_tested_here():
+def test_every_curve_that_an_option_names_is_tested_here():
     assert set(CLOSED_FORMS) == set(get_args(ScheduleName))
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_a_course_has_the_values_of_its_closed_form_at_every_step(name):
+def test_a_curve_has_the_values_of_its_closed_form_at_every_step(name):
     expected = PEAK * CLOSED_FORMS[name](FRACTIONS)
     np.testing.assert_allclose(rates(Schedule(name, PEAK, STEPS)), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_a_course_begins_after_a_linear_warm_up(name):
+def test_a_curve_begins_after_a_linear_warm_up(name):
     schedule = Schedule(name, PEAK, STEPS + 10, warmup_steps=10)
     expected = np.concatenate([PEAK * np.arange(1, 11) / 10, PEAK * CLOSED_FORMS[name](FRACTIONS)])
     np.testing.assert_allclose(rates(schedule, STEPS + 11), expected, atol=1e-7)
@@ -82,33 +82,33 @@ def test_cosine_restarts_are_back_at_the_peak_at_the_very_step(steps):
     assert float(schedule(steps)) == pytest.approx(0.0, abs=1e-5)
 
 
-def test_arguments_of_courses_have_their_effect():
+def test_settings_of_curves_have_their_effect():
     np.testing.assert_allclose(schedules.polynomial(3)(FRACTIONS), (1 - FRACTIONS) ** 3, atol=1e-6)
     np.testing.assert_allclose(schedules.exponential(0.1)(FRACTIONS), 0.1**FRACTIONS, atol=1e-6)
     np.testing.assert_allclose(schedules.cosine_restarts(1)(FRACTIONS), half_period(FRACTIONS), atol=1e-6)
 
 
-def test_joined_courses_each_run_through_in_their_part():
-    course = schedules.joined([schedules.linear(), schedules.polynomial(), schedules.constant()], [0.2, 0.6])
+def test_joined_curves_each_run_through_in_their_part():
+    curve = schedules.joined([schedules.linear(), schedules.polynomial(), schedules.constant()], [0.2, 0.6])
     expected = np.select(
         [FRACTIONS < 0.2, FRACTIONS < 0.6], [1 - FRACTIONS / 0.2, (1 - (FRACTIONS - 0.2) / 0.4) ** 2], 1.0
     )
-    np.testing.assert_allclose(rates(Schedule(course, 1.0, STEPS)), expected, atol=1e-6)
+    np.testing.assert_allclose(rates(Schedule(curve, 1.0, STEPS)), expected, atol=1e-6)
 
 
 def test_the_momentum_of_one_cycle_is_low_where_the_rate_is_high():
-    course = schedules.momentum_course()
+    curve = schedules.momentum(0.95, 0.85)
     expected = np.where(
         FRACTIONS < 0.3,
         0.85 + 0.1 * half_period(FRACTIONS / 0.3),
         0.95 - 0.1 * half_period((FRACTIONS - 0.3) / 0.7),
     )
-    momenta = course(FRACTIONS).numpy()
+    momenta = curve(FRACTIONS).numpy()
     np.testing.assert_allclose(momenta, expected, atol=1e-6)
     assert np.argmin(momenta) == np.argmax(rates(Schedule("one_cycle", PEAK, STEPS)))
 
 
-def test_a_scaled_schedule_keeps_its_course_also_in_a_graph_traced_before():
+def test_a_scaled_schedule_keeps_its_curve_also_in_a_graph_traced_before():
     schedule = Schedule("linear", 1.0, STEPS, warmup_steps=5)
     in_graph = tf.function(schedule, autograph=False)
     steps = tf.range(STEPS + 1)
@@ -152,9 +152,9 @@ def test_a_single_schedule_needs_no_legend():
 NESTED = schedules.joined([schedules.cosine_restarts(2), schedules.polynomial(3.0)], [0.25])
 
 
-@pytest.mark.parametrize("course", ["one_cycle", schedules.exponential(0.2), NESTED])
-def test_a_schedule_has_the_same_course_after_its_configuration_went_through_json(course):
-    schedule = Schedule(course, PEAK, STEPS, warmup_steps=3)
+@pytest.mark.parametrize("curve", ["one_cycle", schedules.exponential(0.2), NESTED])
+def test_a_schedule_has_the_same_curve_after_its_configuration_went_through_json(curve):
+    schedule = Schedule(curve, PEAK, STEPS, warmup_steps=3)
     text = json.dumps(keras.saving.serialize_keras_object(schedule))
     again = keras.saving.deserialize_keras_object(json.loads(text))
     assert again.get_config() == schedule.get_config()
@@ -169,9 +169,31 @@ def test_a_schedule_has_the_same_course_after_its_configuration_went_through_jso
         (lambda: schedules.cosine_restarts(0), "periods must be"),
         (lambda: schedules.joined([schedules.linear(), schedules.linear()], []), "1 rising fractions"),
         (lambda: schedules.joined([schedules.linear()] * 3, [0.5, 0.5]), "2 rising fractions"),
-        (lambda: Schedule(lambda fraction: fraction, 0.1, 10).get_config(), "course must be made by"),
+        (lambda: Schedule(lambda fraction: fraction, 0.1, 10).get_config(), "curve must be made by"),
     ],
 )
 def test_what_makes_no_schedule_is_said_in_one_sentence(make, part):
     with pytest.raises(InputError, match=part):
         make()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "same"),
+    [
+        ("one_cycle", "one_cycle"),
+        ({"function": "polynomial", "power": 3.0}, schedules.polynomial(3)),
+        (
+            {
+                "function": "joined",
+                "courses": [{"function": "cosine_restarts", "periods": 2}, {"function": "constant"}],
+                "boundaries": [0.25],
+            },
+            schedules.joined([schedules.cosine_restarts(2), schedules.constant()], [0.25]),
+        ),
+    ],
+)
+def test_a_configuration_that_calls_the_curve_a_course_is_still_read(recorded, same):
+    old = {"course": recorded, "peak": PEAK, "steps": STEPS, "warmup_steps": 3}
+    np.testing.assert_array_equal(
+        rates(Schedule.from_config(old)), rates(Schedule(same, PEAK, STEPS, warmup_steps=3))
+    )
