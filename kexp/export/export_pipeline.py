@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
+from kexp.core.graph_names import stable_graph_names
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@stable_graph_names()
 def export_model(
     model: keras.Model,
     spec: DatasetSpec,

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
+from kexp.core.graph_names import stable_graph_names
 from kexp.data.class_labels import resolve_class_indices
 from kexp.models.gan.networks import pixels_from_tanh
 from kexp.models.signatures import Signature
@@ -98,7 +99,8 @@ class ImageGenerator(keras.Model, ABC):
         # It reads the weights as they are at each call. Without XLA, which on two CPU cores takes seven times
         # as long to compile a loop of convolutions, and for a step no less.
         signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int64)]
-        return tf.function(images, input_signature=signature, autograph=False).get_concrete_function()
+        with stable_graph_names():
+            return tf.function(images, input_signature=signature, autograph=False).get_concrete_function()
 
     def _classes_drawn(self, n: Any, seed: Any) -> Any:
         """Return (n,) int32, 0 where there are no classes."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
+from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import OUTPUT_ONLY
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def recipe_call(call: RecipeCall) -> Iterator[None]:
 @contextmanager
 def nested_run() -> Iterator[None]:
     """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
-    with use_context(RunContext(hides_test=run_context().hides_test)):
+    with use_context(RunContext(hides_test=run_context().hides_test)), names_counted_anew():
         yield
 
 

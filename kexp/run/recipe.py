@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, Protocol, cast, get_type_hints
 from kexp.core.backend import require_tensorflow
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
+from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete, option_types
 from kexp.core.signatures import flat_signature, help_text
 from kexp.data import check_source
@@ -130,6 +131,11 @@ def _run(function: Callable[..., Result], call: RecipeCall) -> Result:
     from kexp.engine.backend import backend
 
     arguments = {**call.arguments, "run_dir": str(folder.path)}
-    with backend().strategy_scope(arguments), precision(arguments["precision"]), recipe_call(call):
+    with (
+        backend().strategy_scope(arguments),
+        precision(arguments["precision"]),
+        recipe_call(call),
+        names_counted_anew(),
+    ):
         keras.utils.set_random_seed(arguments["seed"])
         return function(**arguments)

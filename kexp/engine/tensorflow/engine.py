@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kexp.core.graph_names import stable_graph_names
 from kexp.core.options import TrainOptions
 from kexp.data import Split
 from kexp.engine.base import StepFailure
@@ -188,7 +189,8 @@ class TensorFlowEngine:
 
         # Traced once, here: TensorFlow takes many models in one process for one that is traced again and
         # again, and would warn.
-        self._functions[width, batch_size] = run.get_concrete_function()
+        with stable_graph_names():
+            self._functions[width, batch_size] = run.get_concrete_function()
         return self._functions[width, batch_size]
 
     def _running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:

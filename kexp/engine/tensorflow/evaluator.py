@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kexp.core.graph_names import stable_graph_names
 from kexp.data import Split
 from kexp.data.order import batches
 from kexp.engine.base import MetricProvider, StepContext
@@ -95,7 +96,9 @@ class LossEvaluator:
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
 
-        self._functions[width] = run.get_concrete_function()  # TensorFlow does not count it as one too many
+        with stable_graph_names():
+            # TensorFlow does not count it as one too many.
+            self._functions[width] = run.get_concrete_function()
         return self._functions[width]
 
     def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:

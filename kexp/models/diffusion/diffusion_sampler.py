@@ -11,6 +11,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.graph_names import stable_graph_names
 from kexp.models.diffusion.noise_schedule import (
     DiffusionTarget,
     NoiseSchedule,
@@ -145,9 +146,10 @@ def _compiled(
     # Without XLA, which on two CPU cores takes seven times as long to compile, and for a step no less: it is
     # a few large convolutions.
     kinds = [((None,), "int32"), ((), "float32"), ((), "int64")]
-    compiled = tf.function(draw, autograph=False).get_concrete_function(
-        *(tf.TensorSpec(*kind) for kind in kinds)
-    )
+    with stable_graph_names():
+        compiled = tf.function(draw, autograph=False).get_concrete_function(
+            *(tf.TensorSpec(*kind) for kind in kinds)
+        )
 
     def run(*arguments: Any) -> np.ndarray:
         return compiled(*(tf.constant(argument) for argument in arguments)).numpy()

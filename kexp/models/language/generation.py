@@ -11,6 +11,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.graph_names import stable_graph_names
 from kexp.models.layers.attention import TransformerBlock
 from kexp.models.layers.embeddings import TokenEmbedding
 
@@ -149,9 +150,10 @@ def _compiled(
 
     # Under XLA, which takes a tenth of the time on two CPU cores: a step is many small operations.
     kinds = [(shape, "int32"), ((), "float32"), ((), "int32"), ((), "float32"), ((), "int64")]
-    compiled = tf.function(loop, autograph=False, jit_compile=True).get_concrete_function(
-        *(tf.TensorSpec(*kind) for kind in kinds)
-    )
+    with stable_graph_names():
+        compiled = tf.function(loop, autograph=False, jit_compile=True).get_concrete_function(
+            *(tf.TensorSpec(*kind) for kind in kinds)
+        )
 
     def run(*arguments: Any) -> np.ndarray:
         return compiled(*(tf.constant(argument) for argument in arguments)).numpy()

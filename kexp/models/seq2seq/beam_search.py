@@ -9,6 +9,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.graph_names import stable_graph_names
 from kexp.models.seq2seq.encoder_decoder import Read, attended, encode
 
 __all__ = ["beam_search", "scored_beam_search"]
@@ -89,7 +90,9 @@ def scored_beam_search(
     kind = (start, end, steps, beam)
     if kind not in kept:
         signature = [tf.TensorSpec([None, None], tf.int32)]
-        kept[kind] = tf.function(search, input_signature=signature, autograph=False).get_concrete_function()
+        traced = tf.function(search, input_signature=signature, autograph=False)
+        with stable_graph_names():
+            kept[kind] = traced.get_concrete_function()
     return kept[kind](tf.convert_to_tensor(source, tf.int32))
 
 
