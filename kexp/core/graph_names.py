@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from kexp.core.keras_private import name_counters, name_stem, replaced_scope_names
+from kexp.core.keras_private import name_counters, name_stem, scope_names
 
 _counted_anew: ContextVar[bool] = ContextVar("names are counted anew", default=False)
 
@@ -69,7 +69,7 @@ def stable_graph_names() -> Iterator[None]:
     if _counted_anew.get():
         yield
         return
-    with replaced_scope_names(_GraphNames().name):
+    with scope_names(_GraphNames().name):
         yield
 
 

@@ -1,15 +1,80 @@
 """Keras's and TensorFlow's inside: every reach into it, since a new version may change what is here.
 
 Each function says why it reaches in. All were seen to hold in Keras 3.12 (Python 3.10) and 3.15.1, with
-TensorFlow 2.20 and 2.21.
-Keras is imported when one is called, so that a call which is refused costs no seconds.
+TensorFlow 2.20 and 2.21. Both are imported when one is called, so that what needs neither stays fast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import keras
+
+# What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
+_DRAWS = ("normal", "uniform", "truncated_normal", "randint", "gamma")
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return a model and all layers inside it, at any depth: `model.layers` has the outermost alone.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.layers.Bidirectional(keras.layers.LSTM(2))])
+        >>> "LSTMCell" in {type(layer).__name__ for layer in all_layers(model)}
+        True
+    """
+    return list(model._flatten_layers())
+
+
+def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the variable or schedule that an optimizer takes its learning rate from.
+
+    `optimizer.learning_rate` is a number of the moment where there is a schedule.
+    """
+    return getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+
+
+def variables_trained_by(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return the variables that an optimizer was built for; `optimizer.variables` are its own."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+
+
+def take_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
+    """Have an optimizer take gradients that are the same on all replicas already.
+
+    Keras would sum them over replicas once more, and has no option for it.
+    """
+    getattr(optimizer, "inner_optimizer", optimizer)._all_reduce_sum_gradients = list
+
+
+def direction_of(metric: keras.metrics.Metric) -> Literal["max", "min"] | None:
+    """Return whether a metric is better when it is higher or lower; None where it does not say.
+
+    Keras tells its own callbacks so, of compiled models.
+
+    Example:
+        >>> import keras
+        >>> direction_of(keras.metrics.RootMeanSquaredError()), direction_of(keras.metrics.Mean())
+        ('min', None)
+    """
+    known: dict[str | None, Literal["max", "min"]] = {"up": "max", "down": "min"}
+    return known.get(getattr(metric, "_direction", None))
+
+
+def lower_is_better(metric: keras.metrics.Metric) -> None:
+    """Say of a metric of ours what Keras's own say of themselves."""
+    metric._direction = "down"
+
+
+def takes_logits(loss: keras.losses.Loss) -> bool | None:
+    """Return whether a loss says that it takes logits, or None; `get_config` fails for losses of lambdas."""
+    own = getattr(loss, "from_logits", None)
+    known = getattr(loss, "_fn_kwargs", {}).get("from_logits") if own is None else own
+    return None if known is None else bool(known)
 
 
 def name_counters() -> MutableMapping[str, int]:
@@ -27,8 +92,15 @@ def name_counters() -> MutableMapping[str, int]:
     return counters
 
 
+def name_stem(thing: Any) -> str:
+    """Return what Keras's own names of an object begin with, such as "conv2d"."""
+    from keras.src.utils.naming import to_snake_case
+
+    return to_snake_case(type(thing).__name__)
+
+
 @contextmanager
-def replaced_scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
+def scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
     """Have layers, losses and optimizers that are traced stand in the graph under other names.
 
     Keras takes the name of a graph's scope from the name of the object, which a saved model keeps.
@@ -48,15 +120,72 @@ def replaced_scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[Non
         around = global_state.get_global_attribute("name_scope_stack")
         self._tf_name_scope = tf.name_scope(rename(name, caller, around[-1] if around else None))
 
-    name_scope.__init__ = init
+    with _replaced(name_scope, "__init__", init):
+        yield
+
+
+@contextmanager
+def drawing_by(
+    draw: Callable[..., Any], dropout: Callable[..., Any], moments: Callable[..., Any]
+) -> Iterator[None]:
+    """Have Keras's layers draw random numbers and normalise batches by other functions.
+
+    Keras's replicas all draw the same, and add up their moments in a way that loses what is small beside its
+    mean; it can be told neither.
+
+    Args:
+        draw: Takes Keras's function and its arguments, of which the first is the shape.
+        dropout: Takes Keras's function and its arguments.
+        moments: Takes a tensor, axes and whether they are kept, and gives mean and variance over replicas.
+    """
+    from keras.src.backend.tensorflow import nn, random
+
+    with ExitStack() as stack:
+        for name in _DRAWS:
+            stack.enter_context(_replaced(random, name, partial(draw, getattr(random, name))))
+        stack.enter_context(_replaced(random, "dropout", partial(dropout, random.dropout)))
+        stack.enter_context(_replaced(nn, "_compute_moments_sync", moments))
+        yield
+
+
+def wait_for_workers(workers: int, timeout_s: float) -> None:
+    """Set how long this process, one of several, waits for the others, before the strategy is made.
+
+    The strategy would else say the same, but for the time, which it leaves at an hour.
+    """
+    from tensorflow.python.distribute.collective_all_reduce_strategy import coordination_config_pb2
+    from tensorflow.python.eager import context
+
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader="/job:worker/replica:0/task:0",
+        cluster_register_timeout_in_ms=int(1000 * timeout_s),
+        coordinated_jobs=[coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=workers)],
+    )
+
+
+def slurm_tasks(nodes: str, tasks_per_node: str) -> Iterator[tuple[str, int]]:
+    """Return the hosts of SLURM's short forms and how many tasks each has.
+
+    TensorFlow reads them; its public resolver divides by the GPUs of a node, of which there may be none.
+
+    Raises:
+        ValueError: They are something else.
+
+    Example:
+        >>> list(slurm_tasks("node[1-2]", "3(x2)"))
+        [('node1', 3), ('node2', 3)]
+    """
+    from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
+
+    return zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks_per_node), strict=True)
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    original = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        name_scope.__init__ = original
-
-
-def name_stem(thing: Any) -> str:
-    """Return what Keras's own names of an object begin with, such as "conv2d"."""
-    from keras.src.utils.naming import to_snake_case
-
-    return to_snake_case(type(thing).__name__)
+        setattr(owner, name, original)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.keras_private import all_layers
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
@@ -144,7 +145,7 @@ def _input_keys(spec: DatasetSpec) -> dict[str, str]:
 @contextmanager
 def _without_cudnn(model: keras.Model) -> Iterator[None]:
     """Trace recurrent layers as plain operations: cuDNN's would bind the export to a GPU."""
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    layers = [layer for layer in all_layers(model) if hasattr(layer, "use_cudnn")]
     settings = [layer.use_cudnn for layer in layers]
     for layer in layers:
         layer.use_cudnn = False

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kexp.core.keras_private import all_layers
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Arrays, Exporter, Runner
 from kexp.export.parity import ParityCase
@@ -49,7 +50,7 @@ class SavedModelExporter:
 
         archive = keras.export.ExportArchive()
         archive.track(model)
-        for layer in model._flatten_layers():
+        for layer in all_layers(model):
             # Not a variable, and Keras 3.12 finds it in some models only. A TextVectorization does not build
             # the layer within it, but is found with its table.
             if hasattr(layer, "lookup_table") and layer.built:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 
 if TYPE_CHECKING:
     import keras
@@ -129,7 +130,7 @@ def _last_dense(name: str, network: keras.Model, image: np.ndarray) -> keras.lay
         return lambda inputs: called.append((layer, inputs))
 
     with ExitStack() as stack:
-        for layer in network._flatten_layers():
+        for layer in all_layers(network):
             if isinstance(layer, keras.layers.Dense):
                 stack.enter_context(_watched(layer, noting(layer)))
         outputs = _answer(network, image)

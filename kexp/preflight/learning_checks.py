@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 from scipy.special import entr
 
+from kexp.core.keras_private import takes_logits
 from kexp.engine.backend import backend
 from kexp.engine.base import Engine
 from kexp.preflight.findings import Finding, Status
@@ -127,10 +128,7 @@ def _outputs(few: TrainingSetup) -> Finding:
 def _takes_logits(loss: Any) -> bool | None:
     """Return whether a loss takes logits, or None for one that does not say."""
     if isinstance(loss, keras.losses.Loss):
-        known = getattr(loss, "from_logits", None)
-        if known is None:
-            known = getattr(loss, "_fn_kwargs", {}).get("from_logits")
-        return None if known is None else bool(known)
+        return takes_logits(loss)
     parameter = inspect.signature(loss).parameters.get("from_logits") if callable(loss) else None
     return None if parameter is None else bool(parameter.default)
 

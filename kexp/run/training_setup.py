@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import direction_of
 from kexp.core.options import DEFAULTS, TrainOptions
 from kexp.data import Dataset, Split, Stream
 from kexp.engine.backend import backend
@@ -267,11 +268,11 @@ def _callbacks_for(
 
 def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
     """Set whether a figure should rise or fall in callbacks of Keras that would ask a compiled model."""
-    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
+    directions = {metric.name: direction_of(metric) for metric in objective.metrics}
     for callback in callbacks:
         figure = str(getattr(callback, "monitor", "")).removeprefix("val_")
         if getattr(callback, "mode", None) == "auto" and directions.get(figure):
-            callback.mode = "max" if directions[figure] == "up" else "min"
+            callback.mode = directions[figure]
 
 
 def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[Dataset, TrainOptions]:

@@ -93,17 +93,18 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 
 def _seen(training: Any) -> dict[str, Any]:
+    from kexp.core.keras_private import direction_of
     from kexp.preflight.cost import expectation
     from kexp.run.reference import better
 
     objective = training.objective
-    directions = {metric.name: getattr(metric, "_direction", None) for metric in objective.metrics}
+    directions = {metric.name: direction_of(metric) for metric in objective.metrics}
     expected = expectation(training)
     return {
         "monitor": objective.monitor if training.data.validation is not None else None,
         "mode": objective.mode,
         "directions": {
-            **{name: "min" if way == "down" else "max" for name, way in directions.items() if way},
+            **{name: way for name, way in directions.items() if way},
             **{name: better(name) for name in training.scores},
         },
         "seconds": expected.epoch_s * training.options["epochs"],

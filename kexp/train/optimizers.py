@@ -16,6 +16,7 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 from kexp.core.options import TrainOptions
 from kexp.core.types import Tensor
 from kexp.train.schedules import Schedule, momentum
@@ -50,7 +51,7 @@ def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> kera
     if optimizer.weight_decay is not None and spared:
         optimizer.exclude_from_weight_decay(var_list=spared)
     # A user's own model may compute in float16 without the option.
-    halves = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+    halves = any(layer.compute_dtype == "float16" for layer in all_layers(model))
     if halves or options["precision"] == "float16":
         optimizer = LossScaling(optimizer)
     optimizer.build(model.trainable_variables)
@@ -155,7 +156,7 @@ class OneCycleSGD(keras.optimizers.SGD):
         self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
     ) -> None:
         # Once for all variables: it would cost as much as the update of a small one.
-        self._momentum_now = self._momentum_at(self._iterations)
+        self._momentum_now = self._momentum_at(self.iterations)
         try:
             super().apply(grads, trainable_variables)
         finally:
@@ -211,7 +212,7 @@ class OneCycleAdam(keras.optimizers.Adam):
         self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
     ) -> None:
         # Keras's Adam takes beta_1 from here, in ops that are content with a tensor.
-        self.beta_1 = self._momentum_at(self._iterations)
+        self.beta_1 = self._momentum_at(self.iterations)
         try:
             super().apply(grads, trainable_variables)
         finally:

@@ -22,6 +22,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError, nearest
+from kexp.core.keras_private import learning_rate_of
 from kexp.core.types import Tensor
 
 if TYPE_CHECKING:
@@ -409,7 +410,7 @@ def scale_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float) ->
         >>> float(optimizer.learning_rate)
         0.125
     """
-    rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    rate = learning_rate_of(optimizer)
     variable = rate.scale if isinstance(rate, Schedule) else rate
     if not isinstance(variable, keras.Variable):
         raise InputError(

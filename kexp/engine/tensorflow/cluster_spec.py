@@ -8,9 +8,10 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import slurm_tasks
 
 _SHAPE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 # Two jobs that share a host get ports of their own by their numbers.
@@ -101,18 +102,11 @@ def _from_tf_config(text: str) -> Cluster | None:
 
 
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
-    # TensorFlow reads SLURM's short forms ("node[01-03]", "2(x3)"); its resolver divides by the GPUs of a
-    # node, of which there may be none.
-    from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
-
     try:
-        hosts: list[Any] = slurm.expand_hostlist(environment["SLURM_STEP_NODELIST"])
-        counts: list[int] = slurm.expand_tasks_per_node(environment["SLURM_STEP_TASKS_PER_NODE"])
+        nodes, counts = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
         port = _FIRST_PORT + int(environment.get("SLURM_JOB_ID", 0)) % _PORTS
         workers = tuple(
-            f"{host}:{port + task}"
-            for host, count in zip(hosts, counts, strict=True)
-            for task in range(count)
+            f"{host}:{port + task}" for host, count in slurm_tasks(nodes, counts) for task in range(count)
         )
         index = int(environment["SLURM_PROCID"])
     except (KeyError, ValueError) as error:

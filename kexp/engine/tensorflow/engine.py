@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
 from kexp.engine.base import StepFailure
@@ -19,7 +20,7 @@ from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import TensorSource
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
-from kexp.engine.tensorflow.replicas import Replicas, Shard, apply_once, use_shard
+from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.common import batch_normalizations
@@ -76,7 +77,7 @@ class TensorFlowEngine:
             for layer in batch_normalizations(model):
                 layer.synchronized = options["sync_normalization"]
             for optimizer in optimizers:
-                apply_once(optimizer)
+                take_gradients_as_they_are(optimizer)
         self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
         self._metrics = MetricAccumulator(
             objective, model, batch_source.first(), summed=self._replicas.distributed
@@ -147,10 +148,8 @@ class TensorFlowEngine:
             "progress": self._progress,
         }
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
-            inner = getattr(optimizer, "inner_optimizer", optimizer)
-            learning_rate = getattr(inner, "_learning_rate", None)
             groups[f"optimizer of {player.name}"] = optimizer.variables
-            groups[f"schedule of {player.name}"] = getattr(learning_rate, "variables", [])
+            groups[f"schedule of {player.name}"] = getattr(learning_rate_of(optimizer), "variables", [])
         return {
             f"{group}/{number}": variable
             for group, variables in groups.items()

@@ -6,16 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.backend.tensorflow import nn as keras_nn
-from keras.src.backend.tensorflow import random as keras_random
 
-# What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
-_DRAWS = ("normal", "uniform", "truncated_normal", "randint", "gamma")
+from kexp.core.keras_private import drawing_by
+
 _taken = threading.local()
 
 
@@ -114,17 +111,12 @@ class Replicas:
             shapes[:] = [tensor.shape for tensor in tensors]
             return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
-        with _of_all():
+        # Layers draw and normalise as for the whole batch while a replica's step is traced.
+        with drawing_by(_drawn, _dropped, moments_of_all):
             parts = self.strategy.run(joined, args=arguments)
         together = self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
         pieces = tf.split(together, [shape.num_elements() for shape in shapes])
         return [tf.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True)]
-
-
-def apply_once(optimizer: keras.optimizers.Optimizer) -> None:
-    """Have an optimizer take its gradients, which are the same on all replicas, as they are."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    inner._all_reduce_sum_gradients = list  # Keras would sum them over replicas once more
 
 
 @contextmanager
@@ -135,24 +127,6 @@ def use_shard(shard: Shard) -> Iterator[None]:
         yield
     finally:
         _taken.shard = None
-
-
-@contextmanager
-def _of_all() -> Iterator[None]:
-    """Have Keras's layers draw and normalise as for the whole batch while a replica's step is traced."""
-    changed: dict[tuple[Any, str], Any] = {
-        **{(keras_random, name): partial(_drawn, getattr(keras_random, name)) for name in _DRAWS},
-        (keras_random, "dropout"): partial(_dropped, keras_random.dropout),
-        (keras_nn, "_compute_moments_sync"): moments_of_all,
-    }
-    own = {place: getattr(*place) for place in changed}
-    for (module, name), function in changed.items():
-        setattr(module, name, function)
-    try:
-        yield
-    finally:
-        for (module, name), function in own.items():
-            setattr(module, name, function)
 
 
 def moments_of_all(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[Any, Any]:

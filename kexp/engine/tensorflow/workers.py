@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.distribute.collective_all_reduce_strategy import coordination_config_pb2
-from tensorflow.python.eager import context
 
 from kexp.core.errors import InputError, WorkerLost
+from kexp.core.keras_private import wait_for_workers
 from kexp.core.signals import STOPPING
 from kexp.engine.base import OutOfMemory
 from kexp.engine.tensorflow.cluster_spec import Cluster
@@ -141,14 +140,7 @@ def start_workers(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
 
 
 def _begun(cluster: Cluster, timeout_s: float) -> tf.distribute.Strategy:
-    jobs = [coordination_config_pb2.CoordinatedJob(name="worker", num_tasks=len(cluster.workers))]
-    # As the strategy would do itself, but for the time, which it leaves at an hour.
-    context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader="/job:worker/replica:0/task:0",
-        cluster_register_timeout_in_ms=int(1000 * timeout_s),
-        coordinated_jobs=jobs,
-    )
+    wait_for_workers(len(cluster.workers), timeout_s)
     choices = tf.distribute.experimental.CommunicationImplementation
     gpus = tf.config.list_physical_devices("GPU")
     options = tf.distribute.experimental.CommunicationOptions(

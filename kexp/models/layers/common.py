@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import InputType, Normalization
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 
 __all__ = ["MaskedBatchNormalization", "StochasticDepth"]
 
@@ -191,4 +192,4 @@ class StochasticDepth(keras.layers.Layer):
 
 def batch_normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     """Return the layers of a model that normalise by batch, those of nested models included."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in all_layers(model) if isinstance(layer, keras.layers.BatchNormalization)]

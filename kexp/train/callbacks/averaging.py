@@ -10,6 +10,7 @@ import numpy as np
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.keras_private import variables_trained_by
 from kexp.models.layers.common import batch_normalizations
 
 __all__ = ["ExponentialAverage", "StochasticWeightAveraging"]
@@ -94,9 +95,7 @@ class ExponentialAverage(_Averaging):
     def _put_in(self) -> None:
         optimizer = self.model.optimizer
         # What it changes, which of several players is the one that makes the answers.
-        optimizer.finalize_variable_values(
-            getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
-        )
+        optimizer.finalize_variable_values(variables_trained_by(optimizer))
 
 
 class StochasticWeightAveraging(_Averaging):

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import lower_is_better
 from kexp.data import Dataset, DatasetSpec, Task
 from kexp.engine.base import StepContext
 from kexp.metrics.iou import iou_metrics
@@ -119,7 +120,7 @@ class Perplexity(keras.metrics.Mean):
     def __init__(self, from_logits: bool = True, name: str = "perplexity", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.from_logits = from_logits
-        self._direction = "down"
+        lower_is_better(self)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         losses = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
