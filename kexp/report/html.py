@@ -86,7 +86,7 @@ def writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def section(name: str, figure: Figure, text: str = "") -> str:
+def figure_section(name: str, figure: Figure, text: str = "") -> str:
     """Return a figure, drawn within `style`, below its heading and a text that is HTML."""
     return f"<section>{heading(name)}{text}\n<figure>{inline_svg(figure, name)}</figure></section>"
 
@@ -149,14 +149,25 @@ def rows(pairs: Sequence[tuple[str, str]]) -> str:
     return f'<div class="rows">{cells}</div>'
 
 
-def shown(name: str, text: str, content: str) -> str:
+def text_section(name: str, text: str, content: str) -> str:
     """Return HTML below its heading and a text, which is escaped.
 
     Example:
-        >>> shown("Samples", "1 < 2", "<hr>")
+        >>> text_section("Samples", "1 < 2", "<hr>")
         '<section><h2>Samples</h2>\\n<p>1 &lt; 2</p><hr></section>'
     """
     return f"<section>{heading(name)}<p>{escape(text)}</p>{content}</section>"
+
+
+def short(text: object, longest: int = 300) -> str:
+    """Return a text, cut to so many characters that it fits into a table.
+
+    Example:
+        >>> short("ab"), len(short("ab" * 1000))
+        ('ab', 300)
+    """
+    whole = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
 def duration(seconds: float) -> str:

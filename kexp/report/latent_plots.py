@@ -1,4 +1,4 @@
-"""Figures of what an autoencoder makes of data: where its codes lie, and how anomaly scores are spread."""
+"""Plots of an autoencoder's latent space: the map of its codes, and the spread of its anomaly scores."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kexp.data import DatasetSpec, Split
 from kexp.report.drawing import COLOUR
-from kexp.report.examples import colour
+from kexp.report.sample_images import colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,20 +25,6 @@ class Plane(NamedTuple):
     points: np.ndarray
     axes: tuple[str, str]
     text: str
-
-
-def labels_of(part: Split, spec: DatasetSpec) -> np.ndarray | None:
-    """Return the (n,) class indices of a part, or None where the data has none.
-
-    Example:
-        >>> spec = DatasetSpec("array", (1,), "float32", "reconstruction", 2, ("cat", "dog"))
-        >>> labels_of(Split(np.zeros((2, 1)), np.array([0, 1])), spec)
-        array([0, 1])
-        >>> labels_of(Split(np.zeros((2, 1)), np.array([[0.5], [1.5]])), spec)
-    """
-    targets = part.targets
-    whole = isinstance(targets, np.ndarray) and targets.ndim == 1 and targets.dtype.kind in "iu"
-    return targets if whole and spec.class_names else None
 
 
 def plane(codes: np.ndarray) -> Plane:

@@ -1,0 +1,18 @@
+"""Sections of pages: a folder per page, a file per section, found by scanning.
+
+A section has an `ORDER`, from the top of the page to its end, `applies(subject)`, and `html(subject)`. The
+subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from kexp.core.scan import modules_of
+from kexp.report.reported import ReportedRun, ReportedSweep
+
+
+def render_sections(page: Literal["run", "sweep"], subject: ReportedRun | ReportedSweep) -> list[str]:
+    """Return the HTML of all sections of a page that apply to its subject, in their order."""
+    modules = sorted(modules_of(f"{__name__}.{page}"), key=lambda module: module.ORDER)
+    return [module.html(subject) for module in modules if module.applies(subject)]
