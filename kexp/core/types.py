@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
     import numpy as np
     import tensorflow as tf
@@ -12,5 +14,8 @@ if TYPE_CHECKING:
 Tensor: TypeAlias = "keras.KerasTensor | tf.Tensor"
 """A symbol while a model is built, a tensor when it computes: what `keras.ops` takes and gives."""
 
-ArrayLike: TypeAlias = "np.ndarray | tf.Tensor"
-"""Numbers at hand: an array or an eager tensor."""
+TensorLike: TypeAlias = "keras.KerasTensor | tf.Tensor | np.ndarray | Sequence[Any] | float"
+"""What `keras.ops` makes a tensor of: also arrays, lists and numbers."""
+
+Shape: TypeAlias = tuple[Any, ...]
+"""Sizes of the axes of a tensor; None for those that a batch decides."""

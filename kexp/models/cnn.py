@@ -10,6 +10,7 @@ from keras import layers
 
 from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.layers.common import StochasticDepth, drop, normalize, predictions, scaled_input
 
 __all__ = ["cnn", "resnet", "resnet20", "resnet32", "resnet56"]
@@ -106,12 +107,12 @@ def resnet(
         raise InputError(f"stochastic_depth must be from 0 to below 1; received {stochastic_depth!r}.")
     blocks = (depth - 2) // 6  # of a stage
 
-    def convolution(x: Any, count: int, stride: int = 1) -> Any:
+    def convolution(x: Tensor, count: int, stride: int = 1) -> Any:
         bias = normalization != "batch"
         x = layers.Conv2D(count, 3, stride, padding="same", use_bias=bias, kernel_initializer="he_normal")(x)
         return normalize(normalization)(x)
 
-    def block(x: Any, count: int, stride: int, skipped: float) -> Any:
+    def block(x: Tensor, count: int, stride: int, skipped: float) -> Any:
         shortcut = x
         if stride > 1:
             grown = count - x.shape[-1]

@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import Activation, Normalization
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.layers.common import drop, masked_mean, masked_series, normalize, predictions
 
 __all__ = ["fcn", "series_resnet"]
@@ -111,7 +112,7 @@ def series_resnet(
     x, mask = masked_series(inputs)  # (batch, steps, channels), (batch, steps)
     convolve = _convolution(mask, normalization)
 
-    def block(x: Any, count: int) -> Any:
+    def block(x: Tensor, count: int) -> Any:
         widens = x.shape[-1] != count
         shortcut = convolve(x, count, 1) if widens else normalize(normalization, mask)(x)
         for number, size in enumerate(kernel_sizes):
@@ -126,17 +127,17 @@ def series_resnet(
     return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name="series_resnet")
 
 
-def _convolution(mask: Any, normalization: Normalization) -> Callable[[Any, int, int], Any]:
+def _convolution(mask: Tensor, normalization: Normalization) -> Callable[[Any, int, int], Any]:
     """Return a convolution and its normalisation as a function of a tensor, the filters and the size."""
 
-    def convolve(x: Any, count: int, size: int) -> Any:
+    def convolve(x: Tensor, count: int, size: int) -> Any:
         x = layers.Conv1D(count, size, padding="same", use_bias=normalization != "batch")(x)
         return normalize(normalization, mask)(x)
 
     return convolve
 
 
-def _zeroed(x: Any, mask: Any) -> Any:
+def _zeroed(x: Tensor, mask: Tensor) -> Any:
     # What bias and normalisation leave in the padding would reach the last steps in the next convolution.
     return ops.where(ops.expand_dims(mask, -1), x, 0.0)
 

@@ -13,6 +13,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.types import Tensor
 from kexp.data.class_labels import resolve_class_indices
 from kexp.models.gan.networks import pixels_from_tanh
 from kexp.models.signatures import Signature
@@ -36,7 +37,7 @@ class ImageGenerator(keras.Model, ABC):
         self.class_names = tuple(class_names)
 
     @abstractmethod
-    def drawn(self, labels: Any, seed: Any) -> Any:
+    def drawn(self, labels: Tensor, seed: Tensor) -> Any:
         """Return (n, height, width, channels) float32, -1 black and 1 white, of (n,) int32 class indices."""
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
@@ -93,7 +94,7 @@ class ImageGenerator(keras.Model, ABC):
     def _compiled(self) -> Callable[[Any, Any], Any]:
         import tensorflow as tf
 
-        def images(labels: Any, seed: Any) -> Any:
+        def images(labels: Tensor, seed: Tensor) -> Any:
             return pixels_from_tanh(self.drawn(labels, seed))
 
         # It reads the weights as they are at each call. Without XLA, which on two CPU cores takes seven times
@@ -102,21 +103,21 @@ class ImageGenerator(keras.Model, ABC):
         with stable_graph_names():
             return tf.function(images, input_signature=signature, autograph=False).get_concrete_function()
 
-    def _classes_drawn(self, n: Any, seed: Any) -> Any:
+    def _classes_drawn(self, n: Any, seed: Tensor) -> Any:
         """Return (n,) int32, 0 where there are no classes."""
         import tensorflow as tf
 
         end = max(1, len(self.class_names))
         return tf.random.stateless_uniform([n], _seeds(seed, _CLASSES), 0, end, tf.int32, alg="philox")
 
-    def _served(self, n: Any, seed: Any) -> dict[str, Any]:
+    def _served(self, n: Any, seed: Tensor) -> dict[str, Any]:
         return self._answered(self._classes_drawn(n, seed), seed)
 
-    def _served_class(self, label: Any, seed: Any) -> dict[str, Any]:
+    def _served_class(self, label: Tensor, seed: Tensor) -> dict[str, Any]:
         same = ops.equal(label[:, None], ops.convert_to_tensor(list(self.class_names)))
         return self._answered(ops.cast(ops.argmax(same, axis=-1), "int32"), seed)
 
-    def _answered(self, labels: Any, seed: Any) -> dict[str, Any]:
+    def _answered(self, labels: Tensor, seed: Tensor) -> dict[str, Any]:
         images = {"image": pixels_from_tanh(self.drawn(labels, seed))}
         if not self.class_names:
             return images
@@ -131,13 +132,13 @@ def with_networks(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {**config, **{name: keras.saving.deserialize_keras_object(config[name]) for name in names}}
 
 
-def normal(shape: Any, seed: Any, number: Any) -> Any:
+def normal(shape: Any, seed: Tensor, number: Tensor) -> Any:
     """Return float32 of a shape, standard normal: the draw of this number, 1 or more, of a seed."""
     import tensorflow as tf
 
     return tf.random.stateless_normal(shape, _seeds(seed, number), alg="philox")
 
 
-def _seeds(seed: Any, number: Any) -> Any:
+def _seeds(seed: Tensor, number: Tensor) -> Any:
     """Return (2,) int64, what TensorFlow draws from."""
     return ops.stack([ops.cast(seed, "int64"), ops.cast(number, "int64")])

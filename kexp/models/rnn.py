@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.layers.common import drop, masked_mean, masked_series, predictions, until_last
 
 __all__ = ["rnn"]
@@ -82,7 +83,7 @@ def rnn(
     return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name=f"{cell}_rnn")
 
 
-def with_first(mask: Any) -> Any:
+def with_first(mask: Tensor) -> Any:
     """Return (batch, steps) bool, the mask with the first step of every sample.
 
     cuDNN refuses a batch with a sample of padding alone, so that such a one counts as a step of nothing.

@@ -10,6 +10,7 @@ from keras import layers
 
 from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.layers.common import check_image_shape, drop, normalize, scaled_input
 
 __all__ = ["unet"]
@@ -53,7 +54,7 @@ def unet(
     """
     check_levels(input_shape, filters)
 
-    def convolved(x: Any, level: int) -> Any:
+    def convolved(x: Tensor, level: int) -> Any:
         rate = dropout if level == len(filters) - 1 else 0.0
         return drop(rate)(double_convolution(x, filters[level], activation, normalization))
 
@@ -71,7 +72,7 @@ def check_levels(input_shape: Sequence[int], filters: Sequence[int]) -> None:
 
 
 def down_and_up(
-    x: Any, filters: Sequence[int], block: Callable[[Any, int], Any], halved: Callable[[Any, int], Any]
+    x: Tensor, filters: Sequence[int], block: Callable[[Any, int], Any], halved: Callable[[Any, int], Any]
 ) -> Any:
     """Return (batch, height, width, filters[0]): a block for each level on the way down, and again up.
 
@@ -93,7 +94,7 @@ def down_and_up(
     return x
 
 
-def double_convolution(x: Any, count: int, activation: Activation, normalization: Normalization) -> Any:
+def double_convolution(x: Tensor, count: int, activation: Activation, normalization: Normalization) -> Any:
     """Return (batch, height, width, count): 3×3 convolution, normalisation and activation, twice."""
     for _ in range(2):
         x = layers.Conv2D(count, 3, padding="same", use_bias=normalization != "batch")(x)
@@ -101,7 +102,7 @@ def double_convolution(x: Any, count: int, activation: Activation, normalization
     return x
 
 
-def upsampled(x: Any, skip: Any, count: int) -> Any:
+def upsampled(x: Tensor, skip: Tensor, count: int) -> Any:
     """Return (batch, height, width, count) of the height and width of `skip`, which `x` has half of."""
     x = layers.Conv2DTranspose(count, 2, strides=2)(x)
     return x[:, : skip.shape[1], : skip.shape[2]]  # half of an odd number was rounded up

@@ -23,7 +23,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError, nearest
 from kexp.core.keras_private import learning_rate_of
-from kexp.core.types import Tensor
+from kexp.core.types import Tensor, TensorLike
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ class Curve:
     settings: dict[str, Any]
     formula: Callable[[Tensor], Tensor]
 
-    def __call__(self, fraction: Tensor) -> Tensor:
+    def __call__(self, fraction: TensorLike) -> Tensor:
         return self.formula(fraction)
 
     def to_json(self) -> dict[str, Any]:
@@ -360,12 +360,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
         """State to be saved, beside the configuration, to go on with the same learning rate."""
         return [self.scale]
 
-    def fraction(self, step: Tensor) -> Tensor:
+    def fraction(self, step: TensorLike) -> Tensor:
         """Return how much of the run after the warm-up is over at `step`, from 0 to 1."""
         left = max(1, self.steps - self.warmup_steps)
         return ops.clip((ops.cast(step, "float32") - self.warmup_steps) / left, 0.0, 1.0)
 
-    def __call__(self, step: Tensor) -> Tensor:
+    def __call__(self, step: TensorLike) -> Tensor:
         rate = self.peak * self._factor(self.fraction(step))
         if self.warmup_steps:
             step = ops.cast(step, "float32")

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor, TensorLike
 from kexp.models.autoencoder.networks import decoder, encoder
 from kexp.models.image_generator import FIRST_DRAW, normal
 from kexp.models.signatures import Signature
@@ -62,7 +63,7 @@ class Reconstructor(keras.Model):
         self.autoencoder, self.preprocessing, self.error = autoencoder, preprocessing, error
         self.built = True  # its parts are
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return "reconstruction", "code" and "anomaly_score" of raw inputs."""
         given = self._given(inputs)
         code = self._code(given)
@@ -71,11 +72,11 @@ class Reconstructor(keras.Model):
         score = ops.mean(reconstruction_error, axis=tuple(range(1, len(reconstruction_error.shape))))
         return {"reconstruction": reconstruction, "code": code, "anomaly_score": score}
 
-    def encode(self, inputs: Any) -> Any:
+    def encode(self, inputs: TensorLike) -> Any:
         """Return the code of raw inputs."""
         return self._code(self._given(inputs))
 
-    def decode(self, code: Any) -> Any:
+    def decode(self, code: TensorLike) -> Any:
         """Return the reconstruction that a code stands for."""
         return self._decoded(code)
 
@@ -121,7 +122,7 @@ class Reconstructor(keras.Model):
             )
         return found
 
-    def _given(self, inputs: Any) -> Any:
+    def _given(self, inputs: Tensor) -> Any:
         """Return what the autoencoder takes."""
         return inputs if self.preprocessing is None else self.preprocessing(inputs)
 
@@ -129,7 +130,7 @@ class Reconstructor(keras.Model):
         code = encoder(self.autoencoder)(given, training=False)
         return code[0] if self.variational else code
 
-    def _decoded(self, code: Any) -> Any:
+    def _decoded(self, code: Tensor) -> Any:
         outputs = ops.cast(decoder(self.autoencoder)(code, training=False), "float32")
         return ops.sigmoid(outputs) if self.error == "cross_entropy" else outputs
 

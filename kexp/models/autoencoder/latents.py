@@ -8,13 +8,14 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor, TensorLike
 
 __all__ = ["GaussianSample", "InputNoise", "bernoulli_loss", "gaussian_kl"]
 
 NoiseKind = Literal["gaussian", "masking"]
 
 
-def bernoulli_loss(inputs: Any, logits: Any) -> Any:
+def bernoulli_loss(inputs: TensorLike, logits: TensorLike) -> Any:
     """Return the cross-entropy of each sample in nats, summed over its pixels: (batch,) float32.
 
     Divided by the number of pixels it is the binary cross-entropy that autoencoders are compared by.
@@ -35,7 +36,7 @@ def bernoulli_loss(inputs: Any, logits: Any) -> Any:
     return ops.sum(losses, axis=tuple(range(1, len(losses.shape))))
 
 
-def gaussian_kl(mean: Any, log_variance: Any) -> Any:
+def gaussian_kl(mean: TensorLike, log_variance: TensorLike) -> Any:
     """Return how far normal distributions are from the standard one, in nats: (batch,) float32.
 
     The Kullback-Leibler divergence, 1/2 Σ (mean² + variance - log variance - 1) (Kingma and Welling 2014,
@@ -76,7 +77,7 @@ class GaussianSample(keras.layers.Layer):
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
-    def call(self, mean: Any, log_variance: Any, training: bool = False) -> Any:
+    def call(self, mean: Tensor, log_variance: Tensor, training: bool = False) -> Any:
         """Return (batch, code) of the same shape as mean and log variance."""
         self.add_loss(self.beta * ops.mean(gaussian_kl(mean, log_variance)))
         if not training:
@@ -84,7 +85,7 @@ class GaussianSample(keras.layers.Layer):
         noise = keras.random.normal(ops.shape(mean), dtype="float32", seed=self.generator)
         return mean + ops.exp(0.5 * log_variance) * ops.cast(noise, mean.dtype)
 
-    def compute_output_shape(self, mean_shape: Any, log_variance_shape: Any) -> Any:
+    def compute_output_shape(self, mean_shape: Shape, log_variance_shape: Shape) -> Any:
         return mean_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class InputNoise(keras.layers.Layer):
         self.amount, self.kind, self.seed = amount, kind, seed
         self.generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return (batch, ...) of the same shape."""
         if not training or not self.amount:
             return inputs
@@ -139,7 +140,7 @@ class InputNoise(keras.layers.Layer):
         noise = keras.random.normal(shape, stddev=self.amount, dtype="float32", seed=self.generator)
         return inputs + ops.cast(noise, inputs.dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

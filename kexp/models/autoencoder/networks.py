@@ -11,6 +11,7 @@ from keras import layers
 
 from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.autoencoder.latents import GaussianSample, InputNoise, NoiseKind
 from kexp.models.layers.common import check_image_shape, normalize, scaled_input
 
@@ -247,28 +248,30 @@ def _part(model: keras.Model, name: str) -> keras.Model:
     return parts[0]
 
 
-def _joined(inputs: Any, code: Any, above: keras.Model) -> keras.Model:
+def _joined(inputs: Tensor, code: Tensor, above: keras.Model) -> keras.Model:
     """Return the autoencoder of an encoder's input and code, and a decoder."""
     below = keras.Model(inputs, code, name="encoder")
     images = keras.Input(inputs.shape[1:], dtype=inputs.dtype)
     return keras.Model(images, above(below(images)), name="autoencoder")
 
 
-def _noisy(x: Any, amount: float, kind: NoiseKind) -> Any:
+def _noisy(x: Tensor, amount: float, kind: NoiseKind) -> Any:
     return InputNoise(amount, kind, name="noise")(x) if amount else x
 
 
-def _sparse(code: Any, weight: float) -> Any:
+def _sparse(code: Tensor, weight: float) -> Any:
     return (
         layers.ActivityRegularization(l1=weight, dtype="float32", name="sparsity")(code) if weight else code
     )
 
 
-def _flat(x: Any) -> Any:
+def _flat(x: Tensor) -> Any:
     return layers.Flatten()(x) if len(x.shape) > 2 else x  # (batch, features)
 
 
-def _dense_layers(x: Any, hidden: Sequence[int], activation: Activation, normalization: Normalization) -> Any:
+def _dense_layers(
+    x: Tensor, hidden: Sequence[int], activation: Activation, normalization: Normalization
+) -> Any:
     for units in hidden:
         x = layers.Dense(units, use_bias=normalization != "batch")(x)  # (batch, units)
         x = layers.Activation(activation)(normalize(normalization)(x))
@@ -285,7 +288,7 @@ def _dense_decoder(
     return keras.Model(given, x, name="decoder")
 
 
-def _convolution(x: Any, count: int, activation: Activation, normalization: Normalization) -> Any:
+def _convolution(x: Tensor, count: int, activation: Activation, normalization: Normalization) -> Any:
     """Return (batch, height, width, count): 3×3 convolution, normalisation and activation."""
     x = layers.Conv2D(count, 3, padding="same", use_bias=normalization != "batch")(x)
     return layers.Activation(activation)(normalize(normalization)(x))

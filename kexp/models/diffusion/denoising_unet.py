@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import Activation, AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor
 from kexp.models.layers.attention import SelfAttention
 from kexp.models.layers.common import drop
 from kexp.models.unet import check_levels, down_and_up
@@ -67,11 +68,11 @@ def diffusion_unet(
     label = None if classes is None else keras.Input((), dtype="int32", name="label")
     condition = _condition(time, label, classes, 4 * filters[0], activation)  # (batch, width)
 
-    def block(x: Any, level: int) -> Any:
+    def block(x: Tensor, level: int) -> Any:
         x = residual_block(x, filters[level], condition, activation, dropout)
         return attended(x, heads) if level >= len(filters) - attention else x
 
-    def halved(x: Any, level: int) -> Any:
+    def halved(x: Tensor, level: int) -> Any:
         return layers.Conv2D(filters[level], 3, strides=2, padding="same")(x)
 
     x = layers.Conv2D(filters[0], 3, padding="same", name="stem")(_patched(noisy, patch))
@@ -82,7 +83,7 @@ def diffusion_unet(
     return keras.Model([noisy, time] if label is None else [noisy, time, label], x, name="diffusion_unet")
 
 
-def _patched(x: Any, patch: int) -> Any:
+def _patched(x: Tensor, patch: int) -> Any:
     """Return (batch, height / patch, width / patch, channels · patch²), patches as channels."""
     if patch == 1:
         return x
@@ -92,7 +93,7 @@ def _patched(x: Any, patch: int) -> Any:
     return ops.reshape(x, (-1, height // patch, width // patch, channels * patch**2))
 
 
-def _unpatched(x: Any, patch: int) -> Any:
+def _unpatched(x: Tensor, patch: int) -> Any:
     """Return (batch, height · patch, width · patch, channels / patch²), the reverse."""
     if patch == 1:
         return x
@@ -126,7 +127,7 @@ def _check(
             )
 
 
-def _condition(time: Any, label: Any, classes: int | None, width: int, activation: Activation) -> Any:
+def _condition(time: Tensor, label: Tensor, classes: int | None, width: int, activation: Activation) -> Any:
     """Return (batch, width), what all blocks are told: the time and, where there are labels, the class."""
     # In float32: half precision cannot count the steps.
     x = SinusoidalEmbedding(width, dtype="float32", name="sinusoid")(time)  # (batch, width)
@@ -137,7 +138,7 @@ def _condition(time: Any, label: Any, classes: int | None, width: int, activatio
     return layers.Activation(activation)(x)
 
 
-def residual_block(x: Any, count: int, condition: Any, activation: Activation, dropout: float) -> Any:
+def residual_block(x: Tensor, count: int, condition: Tensor, activation: Activation, dropout: float) -> Any:
     """Return (batch, height, width, count): two 3×3 convolutions, the condition between them, added to `x`.
 
     Args:
@@ -155,14 +156,14 @@ def residual_block(x: Any, count: int, condition: Any, activation: Activation, d
     return skipped + layers.Conv2D(count, 3, padding="same")(x)
 
 
-def attended(x: Any, heads: int) -> Any:
+def attended(x: Tensor, heads: int) -> Any:
     """Return (batch, height, width, count) of the same shape, to which each pixel's view of all is added."""
     height, width, count = x.shape[1:]
     pixels = layers.Reshape((height * width, count))(group_normalization(x))
     return x + layers.Reshape((height, width, count))(SelfAttention(heads)(pixels))
 
 
-def group_normalization(x: Any) -> Any:
+def group_normalization(x: Tensor) -> Any:
     """Return `x` normalised by groups of channels (Wu and He 2018, "Group normalization").
 
     Of 4 channels or more, since a group of one would take away what the condition adds; 8 groups at most.
@@ -193,14 +194,14 @@ class SinusoidalEmbedding(keras.layers.Layer):
             raise InputError(f"width must be an even number, 2 or more; received {width!r}.")
         self.width = width
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Return (batch, width) of (batch,) numbers."""
         half = self.width // 2
         speeds = ops.exp(ops.arange(half, dtype="float32") * (-math.log(10_000.0) / half))
         angles = ops.cast(inputs, "float32")[:, None] * speeds  # (batch, width / 2)
         return ops.cast(ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1), self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return (*input_shape, self.width)
 
     def get_config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import keras
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.diffusion.diffusion_sampler import SamplingKind, denoised
 from kexp.models.diffusion.noise_schedule import DiffusionTarget, cosine_noise, linear_noise
 from kexp.models.image_generator import ImageGenerator, with_networks
@@ -76,11 +77,11 @@ class Diffusion(ImageGenerator):
         self.sampler, self.sample_steps, self.guidance = sampler, sample_steps, guidance
         self.built = True  # its parts are
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return (batch, height, width, channels) float32."""
         return self.network(inputs, training=training)
 
-    def drawn(self, labels: Any, seed: Any) -> Any:
+    def drawn(self, labels: Tensor, seed: Tensor) -> Any:
         return denoised(
             self.network,
             self.schedule,

@@ -12,6 +12,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.types import Tensor
 from kexp.models.diffusion.noise_schedule import (
     DiffusionTarget,
     NoiseSchedule,
@@ -86,7 +87,7 @@ def sample_diffusion(
     return kept[key](numbers, np.float32(guidance), np.int64(seed))
 
 
-def _checked(model: keras.Model, labels: Any, n: int, guidance: float) -> np.ndarray:
+def _checked(model: keras.Model, labels: Tensor, n: int, guidance: float) -> np.ndarray:
     """Return (n,) int32 labels, those for no class where none are given."""
     shape = getattr(model, "output_shape", None)
     inputs = getattr(model, "inputs", None) or []
@@ -138,7 +139,7 @@ def _compiled(
     # keras.ops cannot compile a function.
     import tensorflow as tf
 
-    def draw(labels: Any, guidance: Any, seed: Any) -> Any:
+    def draw(labels: Tensor, guidance: Tensor, seed: Tensor) -> Any:
         weight = guidance if guided else None
         options: dict[str, Any] = {"sampler": sampler, "steps": steps, "guidance": weight, "target": target}
         return denoised(model, schedule, labels, seed, **options)
@@ -160,8 +161,8 @@ def _compiled(
 def denoised(
     model: keras.Model,
     schedule: NoiseSchedule,
-    labels: Any,
-    seed: Any,
+    labels: Tensor,
+    seed: Tensor,
     *,
     sampler: SamplingKind,
     steps: int,
@@ -183,7 +184,7 @@ def denoised(
     shape = (ops.shape(labels)[0], *model.output_shape[1:])
     times = sampling_times(schedule.steps, steps)  # (steps + 1,), falling
 
-    def body(number: Any, x: Any) -> Any:
+    def body(number: Tensor, x: Tensor) -> Any:
         time, earlier = (ops.take(times, number + next) for next in (0, 1))
         answer = _answer(model, x, time, labels, guidance)
         clean, noise = seen(schedule, x, answer, time, target)
@@ -207,14 +208,14 @@ def sampling_times(total: int, steps: int) -> np.ndarray:
 
 
 def seen(
-    schedule: NoiseSchedule, noisy: Any, answer: Any, time: Any, target: DiffusionTarget
+    schedule: NoiseSchedule, noisy: Tensor, answer: Tensor, time: Tensor, target: DiffusionTarget
 ) -> tuple[Any, Any]:
     """Return the image that an answer stands for, limited to [-1, 1], and the noise that goes with it."""
     clean = ops.clip(clean_and_noise(schedule, noisy, answer, time, target)[0], -1.0, 1.0)
     return clean_and_noise(schedule, noisy, clean, time, "x0")
 
 
-def _answer(model: keras.Model, x: Any, time: Any, labels: Any, guidance: Any) -> Any:
+def _answer(model: keras.Model, x: Tensor, time: Tensor, labels: Tensor, guidance: Tensor) -> Any:
     """Return (n, height, width, channels) float32, with guidance that of Ho and Salimans 2022, equation 6."""
     times = ops.full((ops.shape(x)[0],), ops.cast(time, "float32"))
     if len(model.inputs) == 2:

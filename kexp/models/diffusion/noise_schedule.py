@@ -10,6 +10,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor, TensorLike
 
 __all__ = [
     "DiffusionTarget",
@@ -70,7 +71,7 @@ class NoiseSchedule:
         """Number of steps, T."""
         return len(self.alphas)
 
-    def levels(self, time: Any) -> tuple[Any, Any]:
+    def levels(self, time: TensorLike) -> tuple[Any, Any]:
         """Return what image and noise are multiplied by at steps from -1 to T - 1, float32 like `time`."""
         numbers = ops.cast(time, "int32") + 1
         signals, noises = np.append(np.float32(1), self.signals), np.append(np.float32(0), self.noises)
@@ -123,7 +124,7 @@ def cosine_noise(steps: int = 1000, offset: float = 0.008) -> NoiseSchedule:
     return NoiseSchedule.of(np.maximum(left[1:] / left[:-1], 1 - _MOST))
 
 
-def noised(schedule: NoiseSchedule, samples: Any, noise: Any, time: Any) -> Any:
+def noised(schedule: NoiseSchedule, samples: TensorLike, noise: TensorLike, time: TensorLike) -> Any:
     """Return samples with the noise of their steps, draws of q(x_t | x_0).
 
     Args:
@@ -145,7 +146,7 @@ def noised(schedule: NoiseSchedule, samples: Any, noise: Any, time: Any) -> Any:
 
 
 def diffusion_target(
-    schedule: NoiseSchedule, samples: Any, noise: Any, time: Any, target: DiffusionTarget
+    schedule: NoiseSchedule, samples: TensorLike, noise: TensorLike, time: TensorLike, target: DiffusionTarget
 ) -> Any:
     """Return what a network is to answer for `noised(schedule, samples, noise, time)`.
 
@@ -176,7 +177,7 @@ def diffusion_target(
 
 
 def clean_and_noise(
-    schedule: NoiseSchedule, noisy: Any, answer: Any, time: Any, target: DiffusionTarget
+    schedule: NoiseSchedule, noisy: TensorLike, answer: TensorLike, time: TensorLike, target: DiffusionTarget
 ) -> tuple[Any, Any]:
     """Return the samples and the noise that a network's answer stands for; `noised` of them is `noisy`.
 
@@ -207,7 +208,14 @@ def clean_and_noise(
     return signal * noisy - deviation * answer, deviation * noisy + signal * answer
 
 
-def ddpm_step(schedule: NoiseSchedule, clean: Any, noise: Any, time: Any, earlier: Any, draw: Any) -> Any:
+def ddpm_step(
+    schedule: NoiseSchedule,
+    clean: TensorLike,
+    noise: TensorLike,
+    time: TensorLike,
+    earlier: TensorLike,
+    draw: TensorLike,
+) -> Any:
     """Return samples of an earlier step with some of their noise drawn anew.
 
     A draw of q(x_earlier | x_time, x_0) (Ho, Jain and Abbeel 2020, equations 6 and 7). Written by the noise
@@ -238,7 +246,7 @@ def ddpm_step(schedule: NoiseSchedule, clean: Any, noise: Any, time: Any, earlie
     return signal_then * clean + deviation_then * (kept * noise + anew * draw)
 
 
-def ddim_step(schedule: NoiseSchedule, clean: Any, noise: Any, earlier: Any) -> Any:
+def ddim_step(schedule: NoiseSchedule, clean: TensorLike, noise: TensorLike, earlier: TensorLike) -> Any:
     """Return samples of an earlier step with all of their noise kept, so that nothing is drawn.
 
     Song, Meng and Ermon 2021, "Denoising diffusion implicit models", equation 12 without its random part. It
@@ -267,7 +275,7 @@ def check_target(target: str) -> None:
         raise InputError(f"target must be one of {', '.join(map(repr, known))}; received {target!r}.")
 
 
-def _levels(schedule: NoiseSchedule, time: Any, like: Any) -> tuple[Any, Any]:
+def _levels(schedule: NoiseSchedule, time: Tensor, like: Tensor) -> tuple[Any, Any]:
     """Return the schedule's levels, of a shape that multiplies each sample by its own."""
     shape = (-1, *(1 for _ in like.shape[1:]))
     signal, deviation = schedule.levels(time)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor, TensorLike
 from kexp.models.image_generator import FIRST_DRAW, ImageGenerator, normal, with_networks
 
 __all__ = ["GAN"]
@@ -64,23 +65,23 @@ class GAN(ImageGenerator):
         self.latent = generator.inputs[0].shape[1]
         self.built = True  # its parts are
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return (batch, height, width, channels) float32 from -1 to 1."""
         return self.generator(inputs, training=training)
 
-    def made(self, noise: Any, labels: Any, *, training: bool = False) -> Any:
+    def made(self, noise: TensorLike, labels: TensorLike, *, training: bool = False) -> Any:
         """Return the images of (n, latent) noise and, where there are classes, (n,) int32 labels."""
         return self.generator(self._with(labels, noise), training=training)
 
-    def scores(self, images: Any, labels: Any, *, training: bool = False) -> Any:
+    def scores(self, images: TensorLike, labels: TensorLike, *, training: bool = False) -> Any:
         """Return (n,) logits, higher for what looks real, of images from -1 to 1 and int32 labels."""
         return self.discriminator(self._with(labels, images), training=training)[:, 0]
 
-    def _with(self, labels: Any, inputs: Any) -> Any:
+    def _with(self, labels: Tensor, inputs: Tensor) -> Any:
         inputs = ops.convert_to_tensor(inputs)
         return [inputs, ops.convert_to_tensor(labels, "int32")] if self.class_names else inputs
 
-    def drawn(self, labels: Any, seed: Any) -> Any:
+    def drawn(self, labels: Tensor, seed: Tensor) -> Any:
         noise = normal((ops.shape(labels)[0], self.latent), seed, FIRST_DRAW)
         return self.made(noise, labels)
 

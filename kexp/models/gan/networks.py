@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import Normalization
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor, TensorLike
 from kexp.models.layers.common import check_image_shape, drop, normalize
 
 __all__ = ["SpectralNormalized", "gan_discriminator", "gan_generator", "pixels_from_tanh", "tanh_from_pixels"]
@@ -155,7 +156,7 @@ def gan_discriminator(
     return keras.Model(inputs, score, name="discriminator")
 
 
-def tanh_from_pixels(images: Any) -> Any:
+def tanh_from_pixels(images: TensorLike) -> Any:
     """Return bytes as numbers from -1 to 1, float32, as a generator makes them.
 
     Args:
@@ -176,7 +177,7 @@ def tanh_from_pixels(images: Any) -> Any:
     return ops.cast(images, "float32") / 127.5 - 1.0
 
 
-def pixels_from_tanh(images: Any) -> Any:
+def pixels_from_tanh(images: TensorLike) -> Any:
     """Return numbers from -1 to 1 as the nearest bytes, what lies beyond as 0 or 255.
 
     Args:
@@ -221,7 +222,7 @@ class SpectralNormalized(keras.layers.Wrapper):
             )
         self.use_bias = use_bias
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         units = self._weights_of_layer().shape[-1]
         self.direction = self.add_weight(
@@ -236,7 +237,7 @@ class SpectralNormalized(keras.layers.Wrapper):
             self.add_weight(shape=(units,), initializer="zeros", name="bias") if self.use_bias else None
         )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return what the layer gives, divided by the largest singular value, plus the bias."""
         outputs = self.layer(inputs)
         outputs = outputs / ops.cast(self._largest_singular_value(training), outputs.dtype)
@@ -256,7 +257,7 @@ class SpectralNormalized(keras.layers.Wrapper):
         value = ops.sum(ops.matmul(left, weights) * right)
         return ops.maximum(value, 1e-12)  # weights that are all 0 have no direction
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:

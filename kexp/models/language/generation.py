@@ -12,6 +12,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.types import Tensor
 from kexp.models.layers.attention import TransformerBlock
 from kexp.models.layers.embeddings import TokenEmbedding
 
@@ -125,15 +126,17 @@ def _compiled(
     # keras.ops cannot compile a function.
     import tensorflow as tf
 
-    def choose(logits: Any, position: Any, temperature: Any, top_k: Any, top_p: Any, seed: Any) -> Any:
+    def choose(
+        logits: Tensor, position: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, seed: Tensor
+    ) -> Any:
         logits = from_token(logits, lowest)
         if drawn:
             logits = narrowed(logits / temperature, top_k, top_p) if narrow else logits / temperature
             logits = logits + gumbel_noise(ops.shape(logits), seed, position)
         return ops.argmax(logits, axis=-1)
 
-    def loop(prompt: Any, temperature: Any, top_k: Any, top_p: Any, seed: Any) -> Any:
-        def body(position: Any, text: Any, caches: Any) -> Any:
+    def loop(prompt: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, seed: Tensor) -> Any:
+        def body(position: Tensor, text: Tensor, caches: Any) -> Any:
             if cache:
                 last = ops.slice(text, (0, position - 1), (shape[0], 1))
                 logits, caches = _step(model, last, caches, position - 1)
@@ -161,7 +164,7 @@ def _compiled(
     return run
 
 
-def _step(model: keras.Model, tokens: Any, caches: Any, start: Any) -> tuple[Any, Any]:
+def _step(model: keras.Model, tokens: Tensor, caches: Any, start: Tensor) -> tuple[Any, Any]:
     """Return (batch, vocabulary), the logits after the last of the next tokens, and the caches with these."""
     layers = {layer.name: layer for layer in model.layers}
     x = layers["tokens"](tokens)  # (batch, steps, width)
@@ -181,18 +184,18 @@ def _filled(model: keras.Model, prompt: Any, context: int) -> Any:
     return _step(model, prompt[:, :-1], caches, 0)[1] if prompt.shape[1] > 1 else caches
 
 
-def _without_cache(model: keras.Model, text: Any, position: Any) -> Any:
+def _without_cache(model: keras.Model, text: Tensor, position: Tensor) -> Any:
     missing = model.input_shape[1] - text.shape[1]
     logits = model(ops.pad(text, ((0, 0), (0, missing))), training=False)  # (batch, context, vocabulary)
     return ops.slice(logits, (0, position - 1, 0), (text.shape[0], 1, logits.shape[-1]))[:, 0]
 
 
-def from_token(logits: Any, lowest: int) -> Any:
+def from_token(logits: Tensor, lowest: int) -> Any:
     """Return (batch, vocabulary), the logits of tokens below `lowest` minus infinity."""
     return ops.where(ops.arange(logits.shape[-1]) < lowest, -np.inf, logits) if lowest else logits
 
 
-def gumbel_noise(shape: Any, seed: Any, position: Any) -> Any:
+def gumbel_noise(shape: Any, seed: Tensor, position: Tensor) -> Any:
     """Return float32 numbers, the same for the same int64 seed and position.
 
     The largest of logits with such noise is a draw from their softmax (the Gumbel-max trick).
@@ -204,7 +207,7 @@ def gumbel_noise(shape: Any, seed: Any, position: Any) -> Any:
     return -ops.log(-ops.log(tf.random.stateless_uniform(shape, seeds, alg="philox")))
 
 
-def narrowed(logits: Any, top_k: Any, top_p: Any) -> Any:
+def narrowed(logits: Tensor, top_k: Tensor, top_p: Tensor) -> Any:
     """Return (batch, vocabulary), minus infinity where a token is not among the most likely ones.
 
     Args:

@@ -12,6 +12,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.language.generation import check_drawing, from_token, generate, gumbel_noise, narrowed
 from kexp.models.preprocessing.tokens import Tokenizer, tokenizer, tokens_of
 from kexp.models.signatures import Signature
@@ -84,7 +85,7 @@ class WithoutEnd(keras.layers.Layer):
         [[2, 7, 8], [2, 9, 0]]
     """
 
-    def call(self, tokens: Any) -> Any:
+    def call(self, tokens: Tensor) -> Any:
         """Return (batch, steps - 1) of (batch, steps)."""
         return ops.where(ops.equal(tokens, Tokenizer.END), Tokenizer.PADDING, tokens)[:, :-1]
 
@@ -146,7 +147,7 @@ class LanguageModel(keras.Model):
         self.top_k, self.top_p = top_k, top_p
         self.built = True  # its parts are
 
-    def call(self, texts: Any) -> Any:
+    def call(self, texts: Tensor) -> Any:
         """Return {"log_probability": (batch,) float32} of (batch,) strings."""
         tokens = self.tokens(texts)  # (batch, context + 1)
         targets = tokens[:, 1:]
@@ -156,14 +157,14 @@ class LanguageModel(keras.Model):
         total = ops.sum(gained, axis=1)
         return {"log_probability": ops.where(self._whole(texts, targets), total, np.nan)}
 
-    def _whole(self, texts: Any, tokens: Any) -> Any:
+    def _whole(self, texts: Tensor, tokens: Tensor) -> Any:
         """Return (batch,) bool, whether the tokens are all of the texts."""
         import tensorflow as tf
 
         kept = tokens_of(self.tokens).strings(tokens)
         return tf.equal(*(tf.strings.length(strings, unit="UTF8_CHAR") for strings in (texts, kept)))
 
-    def compute_output_spec(self, texts: Any) -> Any:
+    def compute_output_spec(self, texts: Tensor) -> Any:
         return {"log_probability": keras.KerasTensor(texts.shape, dtype="float32")}
 
     def generate(
@@ -241,13 +242,13 @@ class LanguageModel(keras.Model):
         taken = ops.take_along_axis(found, ops.minimum(source, self.context), axis=1)
         return ops.where(place < kept[:, None], taken, 0), kept
 
-    def _continued(self, inputs: Any, seed: Any) -> dict[str, Any]:
+    def _continued(self, inputs: Tensor, seed: Tensor) -> dict[str, Any]:
         import tensorflow as tf
 
         text, begun = self._begun(inputs, self.sample_tokens)
         place = ops.arange(self.context)[None]
 
-        def body(step: Any, text: Any, margin: Any) -> Any:
+        def body(step: Tensor, text: Tensor, margin: Tensor) -> Any:
             # Without a cache: rows stand at different places.
             logits = self.decoder(text, training=False)  # (batch, context, vocabulary)
             at = (begun + step)[:, None]  # (batch, 1)
@@ -263,7 +264,7 @@ class LanguageModel(keras.Model):
         strings = tokens_of(self.tokens).strings(added)
         return {"text": tf.strings.join([inputs, strings]), "margin": margin}
 
-    def _perturbed(self, logits: Any, step: Any, seed: Any) -> Any:
+    def _perturbed(self, logits: Tensor, step: Tensor, seed: Tensor) -> Any:
         """Return (batch, vocabulary) logits, the largest of which is drawn."""
         logits = from_token(logits, _FIRST)
         if not self.temperature:

@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor
 from kexp.models.layers.common import StochasticDepth, drop
 
 __all__ = ["SelfAttention", "SequencePooling", "TransformerBlock"]
@@ -15,7 +16,7 @@ __all__ = ["SelfAttention", "SequencePooling", "TransformerBlock"]
 Cache = tuple[Any, Any]  # keys and values so far, each (batch, context, heads, size)
 
 
-def rotate(vectors: Any, start: Any = 0) -> Any:
+def rotate(vectors: Tensor, start: Tensor | int = 0) -> Any:
     """Turn each pair of a vector's numbers by an angle that grows with its step (Su et al. 2021, "RoFormer").
 
     The dot product of two turned vectors depends on how many steps lie between them, not on where they are.
@@ -72,7 +73,7 @@ class SelfAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.heads, self.rotary, self.causal = heads, rotary, causal
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         width = input_shape[-1]
         check_width(width, self.heads, self.rotary)
         self.project = layers.Dense(3 * width, use_bias=False, dtype=self.dtype_policy, name="project")
@@ -80,7 +81,7 @@ class SelfAttention(keras.layers.Layer):
         self.project.build(input_shape)
         self.merge.build(input_shape)
 
-    def call(self, inputs: Any, valid: Any = None) -> Any:
+    def call(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
         """Attend among all steps.
 
         Args:
@@ -97,7 +98,7 @@ class SelfAttention(keras.layers.Layer):
             allowed = past if allowed is None else ops.logical_and(allowed, past)
         return self._merged(queries, keys, values, allowed)
 
-    def step(self, inputs: Any, cache: Cache, start: Any) -> tuple[Any, Cache]:
+    def step(self, inputs: Tensor, cache: Cache, start: Tensor) -> tuple[Any, Cache]:
         """Attend causally from the next steps to these and to those in the cache.
 
         Args:
@@ -120,7 +121,7 @@ class SelfAttention(keras.layers.Layer):
         empty = ops.zeros((batch, context, self.heads, width // self.heads), dtype=self.compute_dtype)
         return empty, empty
 
-    def _heads(self, inputs: Any, start: Any) -> Any:
+    def _heads(self, inputs: Tensor, start: Tensor) -> Any:
         steps = ops.shape(inputs)[1]
         projected = self.project(inputs)  # (batch, steps, 3 * width)
         shape = (-1, steps, 3, self.heads, inputs.shape[-1] // self.heads)
@@ -129,18 +130,18 @@ class SelfAttention(keras.layers.Layer):
             queries, keys = rotate(queries, start), rotate(keys, start)
         return queries, keys, values  # each (batch, steps, heads, size)
 
-    def _past(self, start: Any, steps: Any, context: Any) -> Any:
+    def _past(self, start: Tensor, steps: Tensor, context: Tensor) -> Any:
         return (ops.arange(context) <= start + ops.arange(steps)[:, None])[
             None, None
         ]  # (1, 1, steps, context)
 
-    def _merged(self, queries: Any, keys: Any, values: Any, allowed: Any) -> Any:
+    def _merged(self, queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor) -> Any:
         # Keras's own: its softmax is in float32, and what it masks is finite, so never NaN.
         attended = ops.dot_product_attention(queries, keys, values, mask=allowed)
         shape = (-1, ops.shape(queries)[1], self.merge.units)
         return self.merge(ops.reshape(attended, shape))  # (batch, steps, width)
 
-    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape, *_: Any, **__: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class TransformerBlock(keras.layers.Layer):
         self.heads, self.expansion, self.rotary, self.causal = heads, expansion, rotary, causal
         self.activation, self.dropout, self.stochastic_depth = activation, dropout, stochastic_depth
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         width, policy = input_shape[-1], self.dtype_policy
         self.attention_norm = layers.LayerNormalization(dtype=policy, name="attention_norm")
         self.attention = SelfAttention(
@@ -202,28 +203,28 @@ class TransformerBlock(keras.layers.Layer):
             StochasticDepth(self.stochastic_depth, dtype=policy) for _ in range(2) if self.stochastic_depth
         ]
 
-    def call(self, inputs: Any, valid: Any = None, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, valid: Tensor | None = None, training: bool = False) -> Any:
         """Return (batch, steps, width) of the same shape; `valid` as for `SelfAttention`."""
         attended = self.attention(self.attention_norm(inputs), valid=valid)
         x = inputs + self._thinned(attended, 0, training)
         return x + self._thinned(self._dense(x), 1, training)
 
-    def step(self, inputs: Any, cache: Cache, start: Any) -> tuple[Any, Cache]:
+    def step(self, inputs: Tensor, cache: Cache, start: Tensor) -> tuple[Any, Cache]:
         """Return what `call` does for the next steps, without training; see `SelfAttention.step`."""
         inputs = ops.cast(inputs, self.compute_dtype)
         attended, cache = self.attention.step(self.attention_norm(inputs), cache, start)
         x = inputs + attended
         return x + self._dense(x), cache
 
-    def _dense(self, x: Any) -> Any:
+    def _dense(self, x: Tensor) -> Any:
         return self.contract(self.expand(self.dense_norm(x)))
 
-    def _thinned(self, branch: Any, number: int, training: bool) -> Any:
+    def _thinned(self, branch: Tensor, number: int, training: bool) -> Any:
         for layer in (*self.drops[number : number + 1], *self.skips[number : number + 1]):
             branch = layer(branch, training=training)
         return branch
 
-    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape, *_: Any, **__: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -240,12 +241,12 @@ class SequencePooling(keras.layers.Layer):
         TensorShape([2, 32])
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         # Without the paper's bias: the softmax takes it away.
         self.score = layers.Dense(1, use_bias=False, dtype=self.dtype_policy, name="score")
         self.score.build(input_shape)
 
-    def call(self, inputs: Any, valid: Any = None) -> Any:
+    def call(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
         """Return (batch, width) of (batch, steps, width), the steps without those that are not valid."""
         scores = ops.cast(self.score(inputs)[..., 0], "float32")  # (batch, steps)
         if valid is not None:
@@ -253,12 +254,18 @@ class SequencePooling(keras.layers.Layer):
         shares = ops.cast(ops.softmax(scores), inputs.dtype)
         return ops.matmul(shares[:, None], inputs)[:, 0]  # (batch, width)
 
-    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape, *_: Any, **__: Any) -> Any:
         return (input_shape[0], input_shape[-1])
 
 
 def blocks(
-    x: Any, depth: int, *, valid: Any = None, dropout: float, stochastic_depth: float = 0.0, **options: Any
+    x: Tensor,
+    depth: int,
+    *,
+    valid: Tensor | None = None,
+    dropout: float,
+    stochastic_depth: float = 0.0,
+    **options: Any,
 ) -> Any:
     """Return `x` after dropout, so many blocks, and the normalisation that blocks of this kind end with.
 

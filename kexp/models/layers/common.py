@@ -11,6 +11,7 @@ from keras import layers, ops
 from kexp.core.constraints import InputType, Normalization
 from kexp.core.errors import InputError
 from kexp.core.keras_private import all_layers
+from kexp.core.types import Shape, Tensor
 
 __all__ = ["MaskedBatchNormalization", "StochasticDepth"]
 
@@ -26,7 +27,7 @@ def scaled_input(shape: tuple[int, ...], dtype: InputType) -> tuple[Any, Any]:
     return inputs, layers.Rescaling(1.0 / 255.0)(inputs) if dtype == "uint8" else inputs
 
 
-def masked_series(inputs: Any) -> tuple[Any, Any]:
+def masked_series(inputs: Tensor) -> tuple[Any, Any]:
     """Return series with 0 for what is missing, and which steps are not padding.
 
     A step whose channels are all NaN is padding if no step after it has a number. NaN elsewhere is a missing
@@ -48,7 +49,7 @@ def masked_series(inputs: Any) -> tuple[Any, Any]:
     return ops.where(missing, 0.0, inputs), until_last(ops.logical_not(ops.all(missing, axis=-1)))
 
 
-def until_last(known: Any) -> Any:
+def until_last(known: Tensor) -> Any:
     """Return (batch, steps) bool, True up to the last step that is known; padding is what follows.
 
     Example:
@@ -59,7 +60,7 @@ def until_last(known: Any) -> Any:
     return ops.flip(left, axis=1) > 0
 
 
-def masked_mean(x: Any, mask: Any) -> Any:
+def masked_mean(x: Tensor, mask: Tensor) -> Any:
     """Return (batch, width) float32, the mean of (batch, steps, width) where the mask holds; 0 if nowhere."""
     kept = ops.expand_dims(ops.cast(mask, "float32"), -1)  # (batch, steps, 1)
     total = ops.sum(ops.cast(x, "float32") * kept, axis=1)
@@ -67,7 +68,7 @@ def masked_mean(x: Any, mask: Any) -> Any:
 
 
 def predictions(
-    x: Any, outputs: int, scale: float | Sequence[float] = 1.0, offset: float | Sequence[float] = 0.0
+    x: Tensor, outputs: int, scale: float | Sequence[float] = 1.0, offset: float | Sequence[float] = 0.0
 ) -> Any:
     """Return (batch, outputs) float32 of (batch, width): a dense layer, multiplied by `scale`, plus `offset`.
 
@@ -83,7 +84,7 @@ def predictions(
     return x
 
 
-def normalize(kind: Normalization, mask: Any = None) -> Callable[[Any], Any]:
+def normalize(kind: Normalization, mask: Tensor | None = None) -> Callable[[Any], Any]:
     """Return a normalisation as a function of a tensor; "none" returns it as it is.
 
     Args:
@@ -125,7 +126,7 @@ class MaskedBatchNormalization(keras.layers.BatchNormalization):
         [-1.0, 1.0]
     """
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Any:
         """Return (batch, steps, channels) of the same shape; the mask is (batch, steps) bool."""
         if mask is None or not (training and self.trainable):
             return super().call(inputs, training=training)
@@ -141,7 +142,7 @@ class MaskedBatchNormalization(keras.layers.BatchNormalization):
         x = ops.batch_normalization(x, mean, variance, axis=-1, epsilon=self.epsilon, **own)
         return ops.cast(x, self.compute_dtype)
 
-    def _mean(self, tensor: Any) -> Any:
+    def _mean(self, tensor: Tensor) -> Any:
         axes = list(range(len(tensor.shape) - 1))
         return ops.moments(tensor, axes=axes, synchronized=self.synchronized)[0]
 
@@ -174,7 +175,7 @@ class StochasticDepth(keras.layers.Layer):
         self.seed = seed
         self.generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(self, inputs: Tensor, training: bool = False) -> Any:
         """Return (batch, ...) of the same shape, zero for the dropped samples."""
         if not training or not self.rate:
             return inputs
@@ -183,7 +184,7 @@ class StochasticDepth(keras.layers.Layer):
         kept = keras.random.uniform(shape, dtype="float32", seed=self.generator) >= self.rate
         return inputs * ops.cast(ops.where(kept, 1 / (1 - self.rate), 0.0), inputs.dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

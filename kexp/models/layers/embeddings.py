@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from kexp.core.types import Shape, Tensor
+
 __all__ = ["LearnedPositions", "TokenEmbedding"]
 
 
@@ -32,13 +34,13 @@ class TokenEmbedding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.vocabulary, self.width = vocabulary, width
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         start = keras.initializers.RandomNormal(stddev=self.width**-0.5)
         self.table = self.add_weight(
             shape=(self.vocabulary, self.width), initializer=start, name="embeddings"
         )
 
-    def call(self, inputs: Any, reverse: bool = False) -> Any:
+    def call(self, inputs: Tensor, reverse: bool = False) -> Any:
         """Return (batch, steps, width) of (batch, steps) tokens, or the logits of such vectors."""
         if reverse:
             return ops.matmul(inputs, ops.transpose(self.table))  # (batch, steps, vocabulary)
@@ -57,18 +59,18 @@ class LearnedPositions(keras.layers.Layer):
         TensorShape([2, 10, 32])
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         start = keras.initializers.TruncatedNormal(stddev=0.02)  # as in BERT, GPT-2 and ViT
         self.table = self.add_weight(shape=input_shape[1:], initializer=start, name="embeddings")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Return (batch, steps, width) of the same shape."""
         return inputs + self.table
 
-    def step(self, inputs: Any, start: Any) -> Any:
+    def step(self, inputs: Tensor, start: Tensor) -> Any:
         """Return what `call` does for the next steps, of which the first is at `start`."""
         vectors = ops.slice(self.table, (start, 0), inputs.shape[1:])
         return ops.cast(inputs, self.compute_dtype) + ops.cast(vectors, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import InputType
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor
 
 __all__ = ["MixUpOrCutMix", "RandomOperations", "image_augmentation"]
 
@@ -128,12 +129,12 @@ class RandomOperations(keras.layers.Layer):
             0.9 * strength, value_range=self.value_range, seed=seeds[-1], dtype=self.dtype_policy
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         for layer in (*self.operations, self.degeneration):
             layer.build(input_shape)
         self.built = True
 
-    def call(self, images: Any, training: bool = False) -> Any:
+    def call(self, images: Tensor, training: bool = False) -> Any:
         """Return the images, (batch, height, width, channels), changed in training only."""
         images = ops.cast(images, self.compute_dtype)
         if not training:
@@ -152,7 +153,7 @@ class RandomOperations(keras.layers.Layer):
             images = changed
         return images
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -184,7 +185,7 @@ class MixUpOrCutMix(keras.layers.Layer):
         self.mixup = layers.MixUp(mixup, seed=first, dtype=self.dtype_policy)
         self.cutmix = layers.CutMix((cutmix, cutmix), seed=second, dtype=self.dtype_policy)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         for layer in (self.mixup, self.cutmix):
             layer.build(input_shape)
         self.built = True
@@ -199,7 +200,7 @@ class MixUpOrCutMix(keras.layers.Layer):
         first = keras.random.uniform((), seed=self.generator) < 0.5
         return {name: ops.where(first, blended[name], pasted[name]) for name in data}
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data.transforms.text_chunks import WHITE_SPACE, split_words
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def split_subwords(texts: Any, table: keras.layers.StringLookup, longest: int) -
     ends = _next_starts(starts)  # for each character, where its word ends
     best, sizes = _longest_pieces(characters, ends, table, longest)
 
-    def mark(places: Any, taken: Any) -> tuple[Any, Any]:
+    def mark(places: Tensor, taken: Tensor) -> tuple[Any, Any]:
         taken = tf.tensor_scatter_nd_update(taken, places[:, None], tf.ones_like(places, tf.bool))
         following = places + tf.gather(sizes, places)
         return tf.boolean_mask(following, following < tf.gather(ends, places)), taken
@@ -141,7 +142,7 @@ def split_subwords(texts: Any, table: keras.layers.StringLookup, longest: int) -
     return tf.RaggedTensor.from_value_rowids(tf.boolean_mask(best, taken), owners, rows.nrows())
 
 
-def _word_starts(characters: Any, row_starts: Any) -> Any:
+def _word_starts(characters: Tensor, row_starts: Tensor) -> Any:
     """Return (characters,) bool, True where a word of `kexp.data.split_words` begins."""
     import tensorflow as tf
 
@@ -157,7 +158,7 @@ def _word_starts(characters: Any, row_starts: Any) -> Any:
     return first | leads | (white & ~before) | (~white & before & ~led)
 
 
-def _next_starts(starts: Any) -> Any:
+def _next_starts(starts: Tensor) -> Any:
     """Return (characters,) int64, the first start behind each character, or the end of all."""
     import tensorflow as tf
 
@@ -165,7 +166,7 @@ def _next_starts(starts: Any) -> Any:
     return tf.gather(begins, tf.cumsum(tf.cast(starts, tf.int64)))
 
 
-def _longest_pieces(characters: Any, ends: Any, table: Any, longest: int) -> tuple[Any, Any]:
+def _longest_pieces(characters: Tensor, ends: Tensor, table: Any, longest: int) -> tuple[Any, Any]:
     """Return the longest piece that begins at each character, and its size, each (characters,)."""
     import tensorflow as tf
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data import Column
 from kexp.data.dataset import Inputs, single_array
 
@@ -216,7 +217,7 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(variance > 0, variance, 1.0)
 
 
-def _numbers(stacked: Any, values: np.ndarray) -> list[Any]:
+def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
     mean, variance = _moments(values)
     # Raw numbers may have more digits than a mixed precision policy keeps, or be too large for it.
     normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(stacked)

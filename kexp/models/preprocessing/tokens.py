@@ -12,6 +12,7 @@ from keras import layers
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor, TensorLike
 from kexp.data.dataset import Inputs, single_array
 
 __all__ = ["Tokenizer", "tokenizer", "tokens_of"]
@@ -68,12 +69,12 @@ class Tokenizer(layers.Layer):
         self.numbers = layers.StringLookup(vocabulary=tokens, mask_token=None, oov_token=_UNKNOWN)
         self.tokens = layers.StringLookup(vocabulary=tokens, mask_token=None, oov_token=_UNKNOWN, invert=True)
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.numbers.build(None)
         self.tokens.build(None)
         self.built = True
 
-    def call(self, texts: Any) -> Any:
+    def call(self, texts: Tensor) -> Any:
         """Return (batch, steps) int32 of (batch,) strings."""
         import tensorflow as tf
 
@@ -91,7 +92,7 @@ class Tokenizer(layers.Layer):
         ended = tf.where(places == lengths[:, None] + 1, self.END, tf.pad(dense, ((0, 0), (1, 1))))
         return tf.where(places == 0, self.START, ended)
 
-    def strings(self, tokens: Any) -> Any:
+    def strings(self, tokens: TensorLike) -> Any:
         """Return the texts that tokens stand for, up to their end.
 
         Args:
@@ -115,10 +116,10 @@ class Tokenizer(layers.Layer):
         texts = tf.strings.reduce_join(kept[:, ::-1] if self.reverse else kept, axis=1)
         return tf.strings.strip(texts) if self.split == "space" else texts
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Any:
         return (*input_shape[:1], self.steps)
 
-    def compute_output_spec(self, texts: Any) -> Any:
+    def compute_output_spec(self, texts: Tensor) -> Any:
         return keras.KerasTensor(self.compute_output_shape(texts.shape), dtype="int32")
 
     def get_config(self) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def _check(vocabulary: Sequence[str], split: object, steps: object, ends: bool) 
         )
 
 
-def _pieces(texts: Any, split: str, vocabulary: Sequence[str], numbers: layers.StringLookup) -> Any:
+def _pieces(texts: Tensor, split: str, vocabulary: Sequence[str], numbers: layers.StringLookup) -> Any:
     """Return (batch, None) strings, ragged: what each of the (batch,) texts is made of."""
     import tensorflow as tf
 

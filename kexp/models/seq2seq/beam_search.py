@@ -10,6 +10,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.types import Tensor, TensorLike
 from kexp.models.seq2seq.encoder_decoder import Read, attended, encode
 
 __all__ = ["beam_search", "scored_beam_search"]
@@ -17,7 +18,9 @@ __all__ = ["beam_search", "scored_beam_search"]
 _NEVER = -1e9  # log probability of what cannot be
 
 
-def beam_search(model: keras.Model, source: Any, *, start: int, end: int, steps: int, beam: int = 1) -> Any:
+def beam_search(
+    model: keras.Model, source: TensorLike, *, start: int, end: int, steps: int, beam: int = 1
+) -> Any:
     """Return the most probable answers that a search over so many candidates finds.
 
     After each step the candidates are the `beam` most probable beginnings. The score is the sum of log
@@ -52,7 +55,7 @@ def beam_search(model: keras.Model, source: Any, *, start: int, end: int, steps:
 
 
 def scored_beam_search(
-    model: keras.Model, source: Any, *, start: int, end: int, steps: int, beam: int = 1
+    model: keras.Model, source: TensorLike, *, start: int, end: int, steps: int, beam: int = 1
 ) -> tuple[Any, Any]:
     """Return the answers of `beam_search` and how probable the model holds each of them.
 
@@ -81,7 +84,7 @@ def scored_beam_search(
     # keras.ops cannot compile a function.
     import tensorflow as tf
 
-    def search(source: Any) -> tuple[Any, Any]:
+    def search(source: Tensor) -> tuple[Any, Any]:
         return _search(model, source, start, end, steps, beam)
 
     if tf.inside_function():
@@ -108,7 +111,9 @@ def _check(model: keras.Model, start: int, end: int, steps: int, beam: int) -> N
     check_value("beam", beam, Annotated[int, AtLeast(1)])
 
 
-def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, beam: int) -> tuple[Any, Any]:
+def _search(
+    model: keras.Model, source: TensorLike, start: int, end: int, steps: int, beam: int
+) -> tuple[Any, Any]:
     part = {layer.name: layer for layer in model.layers}
     vocabulary = part["logits"].units
     read = encode(part, source)
@@ -121,7 +126,7 @@ def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, b
     after_end = ops.where(ops.arange(vocabulary) == 0, 0.0, _NEVER)  # nothing but padding
     before_end = ops.where(ops.arange(vocabulary) == 0, _NEVER, 0.0)
 
-    def body(step: Any, answers: Any, scores: Any, last: Any, states: Any) -> Any:
+    def body(step: Tensor, answers: Tensor, scores: Tensor, last: Tensor, states: Any) -> Any:
         hidden, states = part["decoder"].cell(part["target_tokens"](last), states)  # (rows, units)
         logits = part["logits"](attended(part, hidden[:, None], read))[:, 0]  # (rows, vocabulary)
         ended = ops.expand_dims(_ended(last, end), -1)  # (rows, 1)
@@ -135,7 +140,7 @@ def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, b
         states = [ops.take(state, parents, axis=0) for state in states]
         return step + 1, answers, ops.reshape(scores, (rows,)), chosen, states
 
-    def goes_on(step: Any, answers: Any, scores: Any, last: Any, states: Any) -> Any:
+    def goes_on(step: Tensor, answers: Tensor, scores: Tensor, last: Tensor, states: Any) -> Any:
         # A score only falls, so that nothing overtakes a best candidate that has ended.
         return ops.logical_not(ops.all(_ended(last, end)[::beam]))
 
@@ -149,5 +154,5 @@ def _search(model: keras.Model, source: Any, start: int, end: int, steps: int, b
     return ops.reshape(answers, (-1, beam, steps))[:, 0], ops.reshape(scores, (-1, beam))[:, 0]
 
 
-def _ended(last: Any, end: int) -> Any:
+def _ended(last: Tensor, end: int) -> Any:
     return ops.logical_or(ops.equal(last, end), ops.equal(last, 0))

@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.models.layers.common import drop, until_last
 from kexp.models.rnn import CELLS, with_first
 
@@ -103,7 +104,7 @@ class Read(NamedTuple):
     states: list[Any]
 
 
-def encode(part: Mapping[str, Any], source: Any, dropout: float = 0.0) -> Read:
+def encode(part: Mapping[str, Any], source: Tensor, dropout: float = 0.0) -> Read:
     """Return what the encoder among the layers `part` knows of the source, (batch, source steps)."""
     mask = with_first(until_last(ops.not_equal(source, 0)))
     memory, *states = part["encoder"](drop(dropout)(part["source_tokens"](source)), mask=mask)
@@ -115,7 +116,7 @@ def encode(part: Mapping[str, Any], source: Any, dropout: float = 0.0) -> Read:
     return Read(memory, keys, mask, states)
 
 
-def attended(part: Mapping[str, Any], hidden: Any, read: Read) -> Any:
+def attended(part: Mapping[str, Any], hidden: Tensor, read: Read) -> Any:
     """Return (batch, target steps, units), the decoder's outputs after a look at the source."""
     if read.keys is None:
         return hidden

@@ -8,6 +8,7 @@ import keras
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Shape, Tensor
 from kexp.models.preprocessing.tokens import tokens_of
 from kexp.models.seq2seq.beam_search import scored_beam_search
 
@@ -73,10 +74,10 @@ class Transcriber(keras.layers.Layer):
         super().__init__(**options)
         self.model, self.source, self.target, self.beam = model, source, target, beam
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.built = True  # its parts are
 
-    def call(self, texts: Any) -> dict[str, Any]:
+    def call(self, texts: Tensor) -> dict[str, Any]:
         tokens = tokens_of(self.target)
         found, log_probability = scored_beam_search(
             self.model,
@@ -88,7 +89,7 @@ class Transcriber(keras.layers.Layer):
         )
         return {"text": tokens.strings(found), "log_probability": log_probability}
 
-    def compute_output_spec(self, texts: Any) -> dict[str, Any]:
+    def compute_output_spec(self, texts: Tensor) -> dict[str, Any]:
         dtypes = {"text": "string", "log_probability": "float32"}
         return {name: keras.KerasTensor(texts.shape, dtype=dtype) for name, dtype in dtypes.items()}
 
