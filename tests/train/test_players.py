@@ -89,8 +89,8 @@ def test_the_generator_has_a_turn_at_each_step_that_is_a_multiple_of_the_critics
 @pytest.mark.parametrize(
     ("build", "objective"),
     [
-        pytest.param(diffusion, kexp.objectives.denoising(), marks=pytest.mark.slow),
         pytest.param(gan, kexp.objectives.adversarial(), marks=pytest.mark.slow),
+        pytest.param(diffusion, kexp.objectives.denoising(), marks=pytest.mark.slow),
         (vae, kexp.objectives.variational()),
     ],
 )

@@ -1,0 +1,75 @@
+"""A run ends with the same bits whatever its process did before."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kexp
+from kexp import recipes
+from tests.process_history import HISTORIES, with_history
+from tests.run import small_models
+from tests.run.small_models import bits, trained
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_fit_gives_the_same_bits_after_a_history(tmp_path):
+    runs = []
+    for number in (0, 8):
+        with_history(number)
+        runs.append(bits(trained(small_models.transformer, tmp_path / str(number))))
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", ["mlp", "lstm", "transformer", "gan", "diffusion"])
+def test_fit_gives_the_same_bits_after_any_history(build, tmp_path):
+    runs = []
+    for number in HISTORIES:
+        with_history(number)
+        runs.append(bits(trained(getattr(small_models, build), tmp_path / str(number))))
+    assert all(run == runs[0] for run in runs)
+
+
+def test_a_recipe_gives_the_same_bits_and_names_after_a_history(tmp_path):
+    runs, names = [], []
+    for number in (0, 98):
+        with_history(number)
+        run_dir = str(tmp_path / str(number))
+        result = recipes.mlp_images(data="digits", epochs=1, hidden=(16,), quiet=True, run_dir=run_dir)
+        runs.append(bits(result))
+        names.append([layer.name for layer in result.model.layers])
+    assert runs[0] == runs[1]
+    assert names[0] == names[1]
+
+
+@pytest.mark.slow
+def test_a_run_killed_after_a_history_goes_on_in_a_fresh_process_to_the_same_bits(tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "tests.run.killed_run", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+
+    assert run(0, tmp_path / "alone").returncode == 0
+    killed = run(95, tmp_path / "killed", 3)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert run(0, tmp_path / "killed").returncode == 0
+    alone, resumed = (kexp.load(tmp_path / name) for name in ("alone", "killed"))
+    assert bits(alone) == bits(resumed)
+
+
+@pytest.mark.slow
+def test_samples_and_measurements_do_not_depend_on_the_history(tmp_path):
+    with_history(0)
+    trained(small_models.diffusion, tmp_path / "images")
+    samples, measured = [], []
+    result = trained(small_models.mlp, tmp_path / "table")
+    for number in HISTORIES:
+        with_history(number)
+        samples.append(kexp.load(tmp_path / "images").sample(4, seed=2))
+        measured.append(kexp.load(result.run_dir).evaluate(small_models.table()))
+    assert all(np.array_equal(sample, samples[0]) for sample in samples)
+    assert all(one == measured[0] for one in measured)
