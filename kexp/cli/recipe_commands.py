@@ -151,13 +151,14 @@ def verify_resume(
     kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
     workers: Annotated[int, Parameter(help="Processes that train together. [1 or more]")] = 1,
     victim: Annotated[Literal["all", "chief", "other"], Parameter(help="Which of them are killed.")] = "all",
+    history: Annotated[bool, Parameter(help="Whether those that are killed trained before.")] = False,
     **kwargs: Any,
 ) -> None:
     """Print the proof's outcome, and exit with 1 when the runs differ."""
     from kexp import verify
 
     arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
-    report = verify.resume(recipe, kills=kills, workers=workers, victim=victim, **arguments)
+    report = verify.resume(recipe, kills=kills, workers=workers, victim=victim, history=history, **arguments)
     print(report)
     if report.difference is not None:
         sys.exit(1)

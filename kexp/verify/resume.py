@@ -24,6 +24,10 @@ import importlib, json, sys
 module, name, arguments = sys.argv[1:]
 getattr(importlib.import_module(module), name)(**json.loads(arguments))
 """
+_HISTORY = """
+from kexp.verify.history import train_a_gan
+train_a_gan()
+"""
 Victim = Literal["all", "chief", "other"]
 _TIMES = ("seconds",)  # what may differ in result.json
 
@@ -73,6 +77,7 @@ def resume(
     kill_seed: int = 0,
     workers: int = 1,
     victim: Victim = "all",
+    history: bool = False,
     **arguments: Any,
 ) -> ResumeReport:
     """Run a recipe once untouched and once killed at random moments, and compare everything.
@@ -88,6 +93,8 @@ def resume(
         workers: Processes that train together, default 1, 1 or more.
         victim: Who is killed: "all" (default), the "chief", which writes, or an "other" one. Those that are
             left must end by themselves within a minute.
+        history: Whether each process that is killed has trained another model before, as one of a notebook
+            may have; the first and the last one are fresh. Default False; not for several workers.
         **arguments: Arguments of the recipe; checkpoints are written at every step unless they say
             something else.
 
@@ -106,6 +113,11 @@ def resume(
             f"checkpoint_dir must be None here, where two runs are compared; received "
             f"{bound['checkpoint_dir']!r}, so leave it out."
         )
+    if history and workers > 1:
+        raise InputError(
+            f"history must be False for several workers, which begin before all else; received "
+            f"workers={workers}."
+        )
     victims = {"all": range(workers), "chief": [0], "other": [workers - 1]}[victim]
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
         folder = Path(name)
@@ -114,17 +126,21 @@ def resume(
         steps = newest_step(alone / "checkpoints")
         moments = np.random.default_rng(kill_seed)
         targets = sorted(moments.choice(np.arange(1, steps), size=min(kills, steps - 1), replace=False))
-        again = _command(recipe, bound, killed)
+        killed_call = _command(recipe, bound, killed, before=_HISTORY if history else "")
         done = [
-            _kill_at(Processes(again, folder, workers), killed, int(step), moments.uniform(0, 0.02), victims)
+            _kill_at(
+                Processes(killed_call, folder, workers), killed, int(step), moments.uniform(0, 0.02), victims
+            )
             for step in targets
         ]
-        Processes(again, folder, workers).finish()
+        Processes(_command(recipe, bound, killed), folder, workers).finish()
         return ResumeReport(tuple(kill for kill in done if kill), _first_difference(alone, killed))
 
 
-def _command(recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path) -> list[str]:
-    return ["-c", _CALL, *importable(recipe), json.dumps({**arguments, "run_dir": str(run_dir)})]
+def _command(
+    recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path, before: str = ""
+) -> list[str]:
+    return ["-c", before + _CALL, *importable(recipe), json.dumps({**arguments, "run_dir": str(run_dir)})]
 
 
 def _kill_at(

@@ -40,6 +40,13 @@ def test_every_recipe_ends_as_if_it_had_been_left_alone(name, digits_run):
 
 
 @pytest.mark.slow
+def test_so_does_one_killed_in_processes_that_trained_another_model_before(digits_run):
+    arguments = {**tiny("diffusion_images", str(digits_run)), "epochs": 2}
+    report = kexp.verify.resume(recipes.diffusion_images, kills=2, history=True, **arguments)
+    assert report.difference is None, str(report)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [unseeded_order, forgetful_callback])
 def test_a_recipe_that_is_not_repeatable_fails_with_the_first_difference(recipe):
     report = kexp.verify.resume(recipe, kills=1, epochs=2)
@@ -54,3 +61,5 @@ def test_it_needs_at_least_one_kill_and_arguments_that_fit():
         kexp.verify.resume(mlp_images, dropout=2.0)
     with pytest.raises(InputError, match="checkpoint_dir must be None here"):
         kexp.verify.resume(mlp_images, checkpoint_dir="here")
+    with pytest.raises(InputError, match="history must be False for several workers"):
+        kexp.verify.resume(mlp_images, workers=2, history=True)
