@@ -4,6 +4,7 @@ from kexp import data as data
 from kexp import metrics as metrics
 from kexp import models as models
 from kexp import recipes as recipes
+from kexp import tasks as tasks
 from kexp import verify as verify
 from kexp.cli.doctor import doctor as doctor
 from kexp.cli.launch import launch as launch

@@ -76,7 +76,7 @@ def diffusion_images(
         **train: Training options.
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
-    labelled = dataset.spec.task == "classification" if conditional is None else conditional
+    labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     shape, classes = dataset.spec.input_shape, len(names) or None
     network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)

@@ -51,7 +51,7 @@ def unet_segmentation(
         **train: Training options.
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("image",))
-    if dataset.spec.task != "segmentation":
+    if kexp.tasks.task_named(dataset.spec.task).counted != "pixels":
         dataset = kexp.data.canvases(
             dataset,
             size=canvas,

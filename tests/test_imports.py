@@ -19,6 +19,7 @@ LAYERS = [
     {"data"},
     {"metrics"},
     {"models"},
+    {"tasks"},
     {"engine", "train", "run"},
     {"export", "report", "preflight", "evaluation"},
     {"verify"},

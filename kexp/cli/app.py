@@ -168,10 +168,10 @@ def predict(directory: str, inputs: str) -> None:
     """
     from kexp.data.adapters import read_inputs
     from kexp.export import load_exported
-    from kexp.run.predictions import check_answers
+    from kexp.tasks import task_named
 
     exported = load_exported(directory)
-    check_answers(exported.spec)
+    task_named(exported.spec.task).check_predicts()
     samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
     exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)

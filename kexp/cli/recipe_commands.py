@@ -211,7 +211,7 @@ def sample(
         quiet: Print nothing.
     """
     from kexp.core.images import grid, save_png
-    from kexp.run.sample_requests import check_sample_request
+    from kexp.tasks.sample_requests import check_sample_request
 
     path = _png("output", output)
     source, classes = _drawn_from(directory)
@@ -233,7 +233,7 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
     """Return what is in a folder, and the classes that it draws, before TensorFlow is imported."""
     from kexp.export import load_exported
     from kexp.run.result import load
-    from kexp.run.sample_requests import sampleable_classes
+    from kexp.run.sampleable_classes import sampleable_classes
 
     path = Path(directory).expanduser()
     if not path.is_dir():

@@ -1,7 +1,7 @@
 """Data sets: `kexp.data.load` makes one immutable `Dataset` from any source."""
 
 from kexp.data.catalog import check_source, names
-from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, Task, class_names
+from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, class_names
 from kexp.data.load import load
 from kexp.data.sources.builtin_datasets import sample_path
 from kexp.data.sources.tfds import prepare
@@ -17,7 +17,6 @@ __all__ = [
     "DatasetSpec",
     "Split",
     "Stream",
-    "Task",
     "canvases",
     "check_source",
     "class_names",

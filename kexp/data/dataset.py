@@ -29,8 +29,6 @@ def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
 
 
 Kind = Literal["image", "series", "text", "table", "array"]
-TargetTask = Literal["classification", "regression", "segmentation", "text"]
-Task = Literal[TargetTask, "reconstruction", "generation"]
 
 
 def column_name(name: object) -> str:
@@ -60,9 +58,8 @@ class DatasetSpec:
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
             (steps, channels), () for text, (columns,) or whatever the array has.
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
-        task: What a model is to give: one class, some numbers, a class for each pixel, or another text, as
-            the targets are; or its own inputs ("reconstruction") or new samples ("generation"), as only a
-            run has it, whose other fields are the data's.
+        task: Name of the task, of which `kexp.tasks` has a file: of data what its targets are for; of a run
+            what its model is for, the other fields being the data's.
         outputs: Number of classes, or number of regression targets; 0 where the targets are texts.
         class_names: Names in the order of the class indices; empty for regression and texts.
         columns: The columns of a table, in order, or the one that text came from; else empty.
@@ -72,7 +69,7 @@ class DatasetSpec:
     kind: Kind
     input_shape: tuple[int, ...]
     dtype: str
-    task: Task
+    task: str
     outputs: int
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
@@ -164,4 +161,4 @@ class Source:
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     target: str = "target"
-    task: TargetTask | None = None
+    task: str | None = None

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import DatasetSpec, Inputs
+from kexp.data.dataset import DatasetSpec, Inputs, class_names
 from kexp.export.serving_signatures import call
-from kexp.run.predictions import RECONSTRUCTED, Predictions, class_names, output_shape
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
     import keras
@@ -22,40 +23,12 @@ def check_expected(expected: Predictions, samples: Inputs, spec: DatasetSpec) ->
         InputError: There is not.
     """
     count = len(samples) if isinstance(samples, np.ndarray) else len(next(iter(samples.values())))
-    wanted: tuple[int, ...] = (count,)
-    if spec.task == "text":
-        answers = expected.log_probabilities if expected.texts is None else expected.texts
-    elif spec.task == "reconstruction":
-        answers = expected.anomaly_scores
-        _check_rows(expected, count)
-    else:
-        answers = expected.values if spec.task == "regression" else expected.probabilities
-        wanted = (count, *output_shape(spec))
-    shape = None if answers is None else answers.shape
-    if answers is None or shape != wanted:
-        raise InputError(
-            f"expected must hold answers of shape {wanted}, one row for each of the samples, "
-            f"received {shape}; pass what the model predicts for exactly these samples."
-        )
-    if spec.task == "classification" and (expected.labels is None or len(expected.labels) != count):
-        raise InputError(
-            f"expected must hold a label for each of the {count} samples, received fewer or more; "
-            "make it with Predictions.from_outputs."
-        )
+    task_named(spec.task).check_predictions(expected.named(), count, spec)
     numbers = [array for array in expected.named().values() if array.dtype.kind == "f"]
     if not all(np.isfinite(array).all() for array in numbers):
         raise InputError(
             "expected must hold finite numbers, received NaN or infinity: the model's training diverged; "
             "train it with a lower learning rate before the export."
-        )
-
-
-def _check_rows(expected: Predictions, count: int) -> None:
-    rows = {name: len(array) for name, array in expected.named().items()}
-    if rows != dict.fromkeys(RECONSTRUCTED, count):
-        raise InputError(
-            f"expected must hold {', '.join(RECONSTRUCTED)} for each of the {count} samples, "
-            f"received {rows}; make it with Predictions.from_outputs."
         )
 
 
@@ -78,7 +51,7 @@ def check_model(model: keras.Model, samples: Inputs | None, spec: DatasetSpec) -
     if samples is None:
         _check_sampler(model, spec)
     else:
-        _check_outputs(_outputs(model, samples, spec), spec)
+        task_named(spec.task).check_model_outputs(_outputs(model, samples, spec), spec)
 
 
 def _check_sampler(model: keras.Model, spec: DatasetSpec) -> None:
@@ -104,30 +77,6 @@ def _outputs(model: keras.Model, samples: Inputs, spec: DatasetSpec) -> Any:
             f"model must take the raw inputs of the data ({_described(spec)}), but {model.name!r} raised "
             f"{type(error).__name__} on them ({reason}); put the preprocessing inside the model."
         ) from error
-
-
-def _check_outputs(outputs: Any, spec: DatasetSpec) -> None:
-    if spec.task == "text":
-        if not isinstance(outputs, dict) or not outputs.keys() & {"text", "log_probability"}:
-            raise InputError(
-                'model must give a dict with "text" or "log_probability" for each sample, received '
-                f"{type(outputs).__name__}; pass the model that answers, such as kexp.models.transcriber's."
-            )
-        return
-    if spec.task == "reconstruction":
-        if not isinstance(outputs, dict) or not outputs.keys() >= set(RECONSTRUCTED):
-            raise InputError(
-                'model must give a dict with "reconstruction", "code" and "anomaly_score", received '
-                f"{type(outputs).__name__}; pass a kexp.models.Reconstructor."
-            )
-        return
-    shape, wanted = getattr(outputs, "shape", None), output_shape(spec)
-    if shape is None or tuple(shape)[1:] != wanted:
-        raise InputError(
-            f"model must give one tensor of shape (samples, {', '.join(map(str, wanted))}), received "
-            f"{'several tensors' if shape is None else tuple(shape)}; give it a last layer of {spec.outputs} "
-            "units."
-        )
 
 
 def _first_samples(samples: Inputs, count: int) -> Any:

@@ -21,7 +21,8 @@ from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
 from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
 from kexp.export.staging import check_place, staged
-from kexp.run.predictions import Predictions
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
     import keras
@@ -116,7 +117,7 @@ def _signatures(
     expected: Predictions | None,
     from_probabilities: bool,
 ) -> list[ServedSignature]:
-    if spec.task == "generation":
+    if not task_named(spec.task).predicts_inputs:
         if samples is not None or expected is not None:
             raise InputError("samples and expected must be left out for generation, which answers no inputs.")
         check_model(model, None, spec)
@@ -135,7 +136,7 @@ def _signatures(
 
 
 def _input_keys(spec: DatasetSpec) -> dict[str, str]:
-    if spec.task == "generation":
+    if not task_named(spec.task).predicts_inputs:
         return {}
     if spec.kind == "table":
         return signature_keys(column.name for column in spec.columns)

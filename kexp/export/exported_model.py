@@ -13,12 +13,13 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.adapters import adapt_inputs, read_inputs
-from kexp.data.dataset import DatasetSpec, Inputs
+from kexp.data.dataset import DatasetSpec, Inputs, class_names
 from kexp.export.exporter import Exporter, Runner, exporters
 from kexp.export.input_names import ARRAY_KEY, DEFAULT
 from kexp.export.manifest import Manifest
-from kexp.run.predictions import Predictions, as_str, check_answers, class_names
-from kexp.run.sample_requests import as_data, check_sample_request
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions, as_str
+from kexp.tasks.sample_requests import check_sample_request
 
 _BATCH_SIZE = 128
 
@@ -64,7 +65,7 @@ class Exported:
             InputError: The inputs are not what the model was made for, it makes samples instead, or it is
                 damaged.
         """
-        check_answers(self.spec)
+        task_named(self.spec.task).check_predicts()
         samples = by_key(adapt_inputs(inputs, self.spec), self._keys)
         count = len(next(iter(samples.values())))
         batches = [
@@ -97,9 +98,7 @@ class Exported:
             outputs = self._run("sample", {"n": np.array(n, np.int32), "seed": seeds})
         else:
             outputs = self._run("sample_class", {"label": np.array(names), "seed": seeds})
-        if self.spec.task == "generation":
-            return outputs["image"]
-        return as_data(outputs["reconstruction"], self.spec)
+        return task_named(self.spec.task).exported_samples(outputs, self.spec)
 
     @property
     def sampleable_classes(self) -> tuple[str, ...] | None:
@@ -140,7 +139,7 @@ def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]
             This comes before TensorFlow is imported.
     """
     exported = load_exported(directory)
-    check_answers(exported.spec)
+    task_named(exported.spec.task).check_predicts()
     return exported.predict(read_inputs(path, exported.spec))
 
 

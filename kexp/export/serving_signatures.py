@@ -12,7 +12,8 @@ from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.exported_model import by_key
 from kexp.export.input_names import ARRAY_KEY, DEFAULT
 from kexp.export.parity import ParityCase
-from kexp.run.predictions import RECONSTRUCTED, Predictions, as_str, class_names
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions, as_str
 
 if TYPE_CHECKING:
     import keras
@@ -120,23 +121,10 @@ def _serving_function(
     model: keras.Model, spec: DatasetSpec, from_probabilities: bool
 ) -> Callable[..., dict[str, Any]]:
     """Return the function from tensors, in the order of the signature, to named outputs."""
-    import tensorflow as tf
 
     def serve(*inputs: Any) -> dict[str, Any]:
         outputs = call(model, _raw(inputs, spec))
-        if spec.task == "text":
-            return dict(outputs)
-        if spec.task == "reconstruction":
-            return {name: tf.cast(outputs[name], tf.float32) for name in RECONSTRUCTED}
-        outputs = tf.cast(outputs, tf.float32)  # (n, ..., spec.outputs)
-        if spec.task == "regression":
-            return {"values": outputs}
-        probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
-        if spec.task == "segmentation":
-            masks = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (n, height, width)
-            return {"mask": masks, "probabilities": probabilities}
-        names = tf.constant(class_names(spec))
-        return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
+        return task_named(spec.task).served_outputs(outputs, spec, from_probabilities=from_probabilities)
 
     return serve
 

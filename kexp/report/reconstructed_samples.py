@@ -6,7 +6,7 @@ import numpy as np
 
 from kexp.data import DatasetSpec, Split
 from kexp.report.reported import ReportedRun
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 COUNT = 2000  # samples whose codes and scores are shown
 

@@ -15,8 +15,8 @@ from kexp.report.importance import Importance
 from kexp.report.sweep_record import SweepRecord
 
 if TYPE_CHECKING:
-    from kexp.run.predictions import Predictions
     from kexp.run.result import Result
+    from kexp.tasks.predictions import Predictions
 
 
 class ReportedRun:

@@ -31,6 +31,7 @@ from kexp.run.inference import raw_outputs
 from kexp.run.learning_curves import draw_curves
 from kexp.run.result import Result, load
 from kexp.run.training_setup import Score, TrainingSetup, prepare, space_needed
+from kexp.tasks import task_named
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
 from kexp.train.objectives import Objective
@@ -151,7 +152,7 @@ def fit(
         with folder.locked():
             # First, while averages are still in the model.
             drawn = folder.path if workers.is_chief else None
-            grids = [SampleGrids(drawn)] if training.objective.task == "generation" else []
+            grids = [SampleGrids(drawn)] if task_named(training.objective.task).makes_samples else []
             loop = Loop(
                 engine,
                 training.objective,

@@ -12,7 +12,7 @@ from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.engine.backend import backend
-from kexp.run.predictions import output_shape
+from kexp.tasks import task_named
 from kexp.train.objectives import Objective
 
 
@@ -71,23 +71,25 @@ def check_replicas(options: TrainOptions) -> None:
 
 def check_texts(data: Dataset, target_preprocessing: Any, augmentation: Sequence[Any]) -> None:
     """Check what only some kinds of targets can have."""
-    task = data.spec.task
-    if (task == "text") != (target_preprocessing is not None):
-        wanted = "a model from texts to tokens" if task == "text" else "None"
+    task = task_named(data.spec.task)
+    if task.has_text_targets != (target_preprocessing is not None):
+        wanted, advice = "None", "leave it out"
+        if task.has_text_targets:
+            wanted, advice = "a model from texts to tokens", "make it with kexp.models.tokenizer"
         raise InputError(
-            f"target_preprocessing must be {wanted} for the targets of {data.name}, which are for {task}; "
-            f"{'make it with kexp.models.tokenizer' if task == 'text' else 'leave it out'}."
+            f"target_preprocessing must be {wanted} for the targets of {data.name}, which are for "
+            f"{task.name}; {advice}."
         )
-    if augmentation and task in ("segmentation", "text"):
+    if augmentation and not task.can_augment:
         raise InputError(
-            f"augmentation must be () for {task}, where it would have to change the targets alike; leave it "
-            "out."
+            f"augmentation must be () for {task.name}, where it would have to change the targets alike; "
+            "leave it out."
         )
 
 
 def check_answers(data: Dataset, answers: keras.Model | None, scores: Mapping[str, Any]) -> None:
     """Check that there is an answering model where one is needed."""
-    if data.spec.task == "text" and answers is None:
+    if task_named(data.spec.task).has_text_targets and answers is None:
         raise InputError(
             "answers must be a model from texts to answers where the targets are texts; make it with "
             "kexp.models.transcriber or kexp.models.LanguageModel."
@@ -135,16 +137,4 @@ def checked_weights(weights: Any, options: TrainOptions, data: Dataset) -> np.nd
 
 def check_outputs(model: keras.Model, data: Dataset, received: tuple[int, ...]) -> None:
     """Check the shape of one sample's outputs."""
-    spec, targets = data.spec, data.train.targets
-    wanted = output_shape(spec)
-    what = f"for the data's {spec.outputs} {'targets' if spec.task == 'regression' else 'classes'}"
-    if spec.task == "text":
-        largest = int(targets.max())
-        if received[:-1] == targets.shape[1:] and received[-1] > largest:
-            return
-        wanted, what = (*targets.shape[1:], largest + 1), "or more, a logit for each token"
-    if received != wanted:
-        raise InputError(
-            f"model {model.name} must give outputs of shape (batch, {', '.join(map(str, wanted))}) {what}; "
-            f"received (batch, {', '.join(map(str, received))}), so change its last layer."
-        )
+    task_named(data.spec.task).check_training_outputs(model.name, data.spec, data.train.targets, received)

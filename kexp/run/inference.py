@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.data.dataset import Inputs
-from kexp.run.predictions import as_str
+from kexp.tasks.predictions import as_str
 
 if TYPE_CHECKING:
     import keras

@@ -18,8 +18,8 @@ from kexp.data import load as load_data
 from kexp.data.adapters import adapt_inputs
 from kexp.run.example_inputs import load_samples
 from kexp.run.inference import raw_outputs
-from kexp.run.predictions import Predictions, check_answers
-from kexp.run.sample_requests import as_data, check_sample_request
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,7 @@ class Result:
         Raises:
             InputError: The inputs are not what the model was trained on, or it makes samples instead.
         """
-        check_answers(self.spec)
+        task_named(self.spec.task).check_predicts()
         outputs = raw_outputs(self.model, adapt_inputs(inputs, self.spec), batch_size)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 
@@ -109,11 +109,7 @@ class Result:
             kexp.InputError: sample draws from models that make samples (generation, or a variational
             autoencoder), and this is none of them; use predict.
         """
-        if self.spec.task == "generation":
-            return self.model.sample(n, seed=seed, labels=labels)
-        variational = self.spec.task == "reconstruction" and self.model.variational
-        check_sample_request(n, seed, labels, () if variational else None)
-        return as_data(np.asarray(self.model.sample(n, seed)), self.spec)
+        return task_named(self.spec.task).sample(self.model, self.spec, n, seed, labels)
 
     def evaluate(self, data: Dataset | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
         """Return loss and metrics on the test part of a data set, or all of it when it has none.
@@ -126,18 +122,9 @@ class Result:
             InputError: The data does not fit the model, or its figures are of other kinds than those of
                 answers and targets.
         """
-        if self.spec.task == "text":
-            raise InputError(
-                "evaluate measures classes, numbers and masks, this run's model answers with texts; compare "
-                "predict(texts) with what you expect, by kexp.metrics.token_error_rate and the like."
-            )
-        if self.spec.task in ("reconstruction", "generation"):
-            raise InputError(
-                f"evaluate compares answers with targets, of which {self.spec.task} has none; the run's "
-                "metrics hold what was measured of it."
-            )
+        task_named(self.spec.task).check_evaluable()
         chosen = data if isinstance(data, Dataset) else load_data(data, validation=0.0)
-        if chosen.spec.outputs != self.spec.outputs or chosen.spec.task != self.spec.task:
+        if (chosen.spec.task, chosen.spec.outputs) != (self.spec.task, self.spec.outputs):
             raise InputError(
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
@@ -172,7 +159,7 @@ class Result:
         from kexp.export import export_model
 
         asked: dict[str, Any] = {}
-        if self.spec.task != "generation":
+        if task_named(self.spec.task).predicts_inputs:
             samples = load_samples(self.run_dir / "samples.npz", self.spec)
             asked = {"samples": samples, "expected": self.predict(samples)}
         return export_model(

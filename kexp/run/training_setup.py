@@ -29,8 +29,9 @@ from kexp.run.fit_checks import (
 )
 from kexp.run.inference import raw_outputs
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
+from kexp.tasks import task_named
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
-from kexp.train.objectives import Objective, Player, gives_logits, supervised
+from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
 
 _FAST_DEV_BATCHES = 3
@@ -201,11 +202,11 @@ def _scaled(options: TrainOptions) -> TrainOptions:
 def _supervised(
     model: keras.Model, data: Dataset, options: TrainOptions, loss: Any, metrics: Any
 ) -> tuple[Objective, Dataset]:
-    """Return the objective of the data's task, and the data with what the model gives in their spec."""
+    """Return the objective of the data's task, and the data with the model's outputs in its spec."""
     outputs = _first_outputs(model, data)
     objective = supervised(
         data.spec,
-        from_logits=gives_logits(outputs, data.spec),
+        from_logits=task_named(data.spec.task).gives_logits(outputs),
         loss=loss,
         metrics=metrics,
         label_smoothing=options["label_smoothing"],
@@ -231,7 +232,7 @@ def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:
     asked = options["class_weight"]
     if asked is None:
         return None
-    if data.spec.task != "classification":
+    if not task_named(data.spec.task).has_labels:
         raise InputError(
             f"class_weight is for classification; {data.name} is for {data.spec.task}, so leave it out."
         )
@@ -250,7 +251,7 @@ def _callbacks_for(
     options: TrainOptions, data: Dataset, objective: Objective
 ) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = []
-    makes_samples = objective.task == "generation"
+    makes_samples = task_named(objective.task).makes_samples
     if options["schedule"] == "plateau":
         # The loss of a model that makes samples says little or nothing of them.
         callbacks.append(Plateau(objective.monitor, mode="min") if makes_samples else Plateau())

@@ -11,7 +11,7 @@ import pytest
 
 from kexp.data.dataset import Column, DatasetSpec, Inputs
 from kexp.export import export_model
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 # Names that a signature cannot have as they are: blanks, signs, another alphabet, a keyword, a leading
 # digit, and pairs that come to the same.

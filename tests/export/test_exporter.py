@@ -11,7 +11,7 @@ from kexp import InputError
 from kexp.data.dataset import DatasetSpec
 from kexp.export import ExportError, export_model, load_exported
 from kexp.export.exporter import exporters
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 LINEAR = '''
 """One dense layer as NumPy's arrays."""

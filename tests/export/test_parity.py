@@ -12,7 +12,7 @@ import pytest
 from kexp.export import ExportError, parity
 from kexp.export.parity import ParityCase, check_parity
 from kexp.export.saved_model import load_saved_model
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 EXPECTED = Predictions(
     np.array(["cat", "dog", "cat"], dtype=object),

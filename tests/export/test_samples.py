@@ -249,7 +249,7 @@ def test_what_does_not_fit_the_task_is_refused_before_anything_is_written(export
     samples = kexp.data.load("digits").test.inputs[:4]
     answers = vae.predict(samples)
     others = kexp.models.GAN(gan.model.generator, gan.model.discriminator, class_names="abcdefghij")
-    half = kexp.run.predictions.Predictions(anomaly_scores=answers.anomaly_scores)
+    half = kexp.tasks.predictions.Predictions(anomaly_scores=answers.anomaly_scores)
     for model, spec, given, message in [
         (gan.model, gan.spec, {"samples": samples}, "samples and expected must be left out for generation"),
         (vae.model.autoencoder, gan.spec, {}, "model must make samples"),

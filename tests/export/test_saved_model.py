@@ -18,7 +18,7 @@ from kexp.data.dataset import Column, DatasetSpec
 from kexp.export import ExportError, export_model, load_exported
 from kexp.export.export_pipeline import _without_cudnn
 from kexp.export.manifest import Manifest
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 
 def signature(case: Any) -> Any:

@@ -11,8 +11,8 @@ import kexp
 from kexp import InputError
 from kexp.data import Dataset, DatasetSpec, Split, canvases
 from kexp.report import recorded_data, run_page, write_run_page
-from kexp.run.predictions import Predictions
 from kexp.run.result import Result
+from kexp.tasks.predictions import Predictions
 from tests.report.test_sweep_page import HOSTILE, Reader
 
 FIGURES = {"loss": 0.5, "val_loss": 0.6, "test_loss": 0.7}

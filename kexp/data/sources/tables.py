@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
-from kexp.data.dataset import Column, Source, TargetTask, column_name
+from kexp.data.dataset import Column, Source, column_name
 from kexp.data.sources.text import as_text
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 
 def from_frame(
-    frame: pd.DataFrame, name: str, target: str | None, task: TargetTask | None, text: str | None = None
+    frame: pd.DataFrame, name: str, target: str | None, task: str | None, text: str | None = None
 ) -> Source:
     """Turn a DataFrame into columns of numbers and categories, or one of text, and the targets.
 
@@ -238,7 +238,7 @@ def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
     return values
 
 
-def _targets(name: str, column: str, series: pd.Series, task: TargetTask | None) -> np.ndarray:
+def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.ndarray:
     """(samples,) float64 for regression, str objects for classes and texts."""
     if task == "text":
         return as_text(f"data {name!r}: the column {column!r}", series)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import TargetTask
 
 FASHION = (
     "T-shirt/top",
@@ -33,8 +32,8 @@ Targets = dict[str, np.ndarray]  # by part
 
 
 def encode(
-    name: str, targets: Mapping[str, object], task: TargetTask | None, class_names: tuple[str, ...] = ()
-) -> tuple[TargetTask, Targets, tuple[str, ...]]:
+    name: str, targets: Mapping[str, object], task: str | None, class_names: tuple[str, ...] = ()
+) -> tuple[str, Targets, tuple[str, ...]]:
     """Turn the targets of all parts into class indices or numbers.
 
     Args:
@@ -123,7 +122,7 @@ def _text(name: str, part: str, array: np.ndarray) -> np.ndarray:
     return objects
 
 
-def _task(name: str, train: np.ndarray) -> TargetTask:
+def _task(name: str, train: np.ndarray) -> str:
     if train.ndim == 2 and _one_hot(train):
         raise InputError(
             f"data {name!r}: the targets are one-hot vectors of shape {train.shape}, expected class indices; "

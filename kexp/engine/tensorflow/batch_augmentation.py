@@ -13,6 +13,7 @@ from keras import ops
 from kexp.core.errors import InputError
 from kexp.data import DatasetSpec
 from kexp.models.preprocessing.augmentation import MixUpOrCutMix
+from kexp.tasks import task_named
 
 
 class Augmentation:
@@ -95,7 +96,7 @@ class Augmentation:
             raise InputError(f"augmentation must keep the shape of the inputs, {shape}; it made {made}.")
 
     def _targets(self) -> np.ndarray:
-        if self._spec.task == "classification":
+        if task_named(self._spec.task).has_labels:
             return np.zeros(2, "int32")
         return np.zeros((2, self._spec.outputs), "float32")
 
@@ -111,7 +112,7 @@ def _check(layer: Any, spec: DatasetSpec) -> None:
         raise InputError(f"augmentation must be () for a table, which has no such layers; received {name}.")
     if (hasattr(layer, "transform_images") or _mixes_labels(layer)) and spec.kind != "image":
         raise InputError(f"augmentation must fit the data, which is no images; received {name}, for images.")
-    if _mixes_labels(layer) and spec.task != "classification":
+    if _mixes_labels(layer) and not task_named(spec.task).has_labels:
         raise InputError(
             f"augmentation must leave the targets of a regression as they are; received {name}, "
             "which mixes the labels of classes."

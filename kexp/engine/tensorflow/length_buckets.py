@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.data import Split, Task
+from kexp.data import Split
+from kexp.tasks import task_named
 
 _ROUNDED_TO = 8  # steps, so that there are few different shapes
 _POOLED = 32  # batches that are sorted by length together
@@ -32,7 +33,7 @@ class Buckets:
     with_targets: bool
 
     @classmethod
-    def of(cls, model: keras.Model, split: Split, task: Task) -> Buckets | None:
+    def of(cls, model: keras.Model, split: Split, task: str) -> Buckets | None:
         """Return the lengths of a part's samples, or None where it has no padding that can be left out.
 
         The padding is 0 at the end of tokens and NaN at the end of series. It can be left out if the model
@@ -41,14 +42,14 @@ class Buckets:
         Args:
             model: What is trained or measured, built.
             split: The samples as the model takes them.
-            task: What the targets are.
+            task: Name of the objective's task.
         """
         by_name = split.inputs if isinstance(split.inputs, Mapping) else {"": split.inputs}
-        if task in ("reconstruction", "generation"):  # the padding is to be given back, or there is none
+        if not task_named(task).can_trim_padding:
             return None
         if any(_steps(model, name) is not None for name in by_name):
             return None
-        texts = task == "text"
+        texts = task_named(task).has_text_targets
         lengths = {
             # What stands before a padding target is of no consequence.
             name: _lengths(split.targets if texts and name in ("", "previous") else array)

@@ -1,10 +1,12 @@
 """What a step minimises: for targets, for giving the input back, for two players, for taking noise off."""
 
+from kexp.metrics.crossentropy import Crossentropy
+from kexp.metrics.perplexity import Perplexity
 from kexp.train.objectives.adversarial import adversarial
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising
 from kexp.train.objectives.reconstruction import reconstruction, variational
-from kexp.train.objectives.supervised import Crossentropy, Perplexity, Supervised, gives_logits, supervised
+from kexp.train.objectives.supervised import Supervised, supervised
 
 __all__ = [
     "Crossentropy",
@@ -15,7 +17,6 @@ __all__ = [
     "Supervised",
     "adversarial",
     "denoising",
-    "gives_logits",
     "reconstruction",
     "supervised",
     "variational",

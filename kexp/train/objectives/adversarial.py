@@ -10,7 +10,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.data import Dataset, Split, Task
+from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.gan.gan_model import GAN
 from kexp.models.gan.networks import tanh_from_pixels
@@ -77,7 +77,7 @@ class Adversarial(Objective):
     discriminator_rate: float
     quality: Quality | None
     monitor: str
-    task: Task = "generation"
+    task: str = "generation"
     detects_loss_spikes: bool = False
     eval_player: str | None = None
     components: tuple[str, ...] = ("discriminator_loss", "discriminator_accuracy")

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kexp.data import Dataset, Split, Task
+from kexp.data import Dataset, Split
 from kexp.engine.base import MetricProvider, Player, StepContext
 
 
@@ -43,7 +43,7 @@ class Objective(ABC):
         terms: Names of all terms of `Losses`.
     """
 
-    task: Task
+    task: str
     metrics: tuple[keras.metrics.Metric, ...] = ()
     monitor: str = "val_loss"
     mode: str = "min"

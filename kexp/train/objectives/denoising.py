@@ -10,7 +10,7 @@ from keras import ops
 
 from kexp.core.constraints import Between, check_value
 from kexp.core.errors import InputError
-from kexp.data import Dataset, Split, Task
+from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.diffusion.diffusion_model import Diffusion
 from kexp.models.diffusion.noise_schedule import diffusion_target, noised
@@ -53,7 +53,7 @@ class Denoising(Objective):
     unlabelled: float
     quality: Quality | None
     monitor: str
-    task: Task = "generation"
+    task: str = "generation"
 
     def check(self, model: keras.Model, data: Dataset) -> None:
         if not isinstance(model, Diffusion):

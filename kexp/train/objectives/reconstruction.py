@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.data import Dataset, Task
+from kexp.data import Dataset
 from kexp.engine.base import StepContext
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
@@ -79,7 +79,7 @@ class Reconstruction(Objective):
     """The mean error of a sample's numbers, and penalties of the model."""
 
     error: ErrorKind
-    task: Task = "reconstruction"
+    task: str = "reconstruction"
 
     def check(self, model: keras.Model, data: Dataset) -> None:
         check_same_shape(model, data)
@@ -98,7 +98,7 @@ class Variational(Objective):
     """Reconstruction and divergence of the codes, in nats a sample."""
 
     error: ErrorKind
-    task: Task = "reconstruction"
+    task: str = "reconstruction"
     monitor: str = "val_negative_elbo"
     components: tuple[str, ...] = ("reconstruction", "kl", "negative_elbo")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kexp.core.errors import InputError
 from kexp.data import Dataset, Split
 from kexp.models.image_generator import ImageGenerator
+from kexp.tasks import task_named
 
 if TYPE_CHECKING:
     from kexp.metrics.sample_quality import Quality
@@ -50,8 +51,9 @@ def check_images(model: ImageGenerator, data: Dataset, made: tuple[int, ...]) ->
             f"model {model.name} must make images of the data's shape, {spec.input_shape}; it makes {made}."
         )
     classes = len(model.class_names)
-    if classes and (spec.task != "classification" or spec.outputs != classes):
+    known = spec.outputs if task_named(spec.task).has_labels else None
+    if classes and classes != known:
         raise InputError(
             f"class_names must name the classes of {data.name}, which has "
-            f"{spec.outputs if spec.task == 'classification' else 'none'}; received {classes}."
+            f"{known or 'none'}; received {classes}."
         )

@@ -9,7 +9,7 @@ import numpy as np
 from kexp.data import DatasetSpec, Split, class_names
 from kexp.report.html import heading, short, table
 from kexp.report.reported import ReportedRun
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 ORDER = 50
 _COUNT = 40

@@ -1,12 +1,9 @@
-"""What can be drawn from a model that makes samples, known before it is loaded."""
+"""Sample requests: what can be drawn from a model that makes samples, checked before it is loaded."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -15,39 +12,6 @@ from kexp.core.errors import InputError
 from kexp.core.images import to_uint8
 from kexp.data.class_labels import resolve_class_indices
 from kexp.data.dataset import DatasetSpec
-
-
-def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] | None:
-    """Return the classes that a recorded model draws by name: none for some, None if it draws nothing.
-
-    Keras is not asked, whose import takes seconds.
-
-    Args:
-        model_file: The model.keras of a run.
-        spec: Of the run.
-
-    Raises:
-        InputError: The file is absent or damaged.
-    """
-    if spec.task not in ("generation", "reconstruction"):
-        return None
-    try:
-        with zipfile.ZipFile(model_file) as archive:
-            config = json.loads(archive.read("config.json"))["config"]
-        if spec.task == "generation":
-            return tuple(config["class_names"])
-        return () if _variational(config["autoencoder"]["config"]) else None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{model_file} cannot be read ({error}); the run is damaged, train it again."
-        ) from error
-
-
-def _variational(config: dict[str, Any]) -> bool:
-    """Return whether the encoder gives two outputs, a mean and a variance."""
-    encoder = next(layer for layer in config["layers"] if layer["name"] == "encoder")
-    outputs = encoder["config"]["output_layers"]
-    return len(outputs) == 2 and all(isinstance(output, list) for output in outputs)
 
 
 def check_sample_request(
@@ -84,12 +48,12 @@ def check_sample_request(
     return [classes[index] for index in resolve_class_indices(labels, n, classes)]
 
 
-def as_data(reconstructions: np.ndarray, spec: DatasetSpec) -> np.ndarray:
+def images_from_unit(reconstructions: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     """Return reconstructions as the data has its samples: numbers from 0 to 1 as bytes where that has bytes.
 
     Example:
         >>> spec = DatasetSpec("image", (1, 2, 1), "uint8", "reconstruction", 0)
-        >>> as_data(np.array([[0.0, 1.0]]), spec).tolist()
+        >>> images_from_unit(np.array([[0.0, 1.0]]), spec).tolist()
         [[0, 255]]
     """
     return to_uint8(reconstructions) if spec.dtype == "uint8" else reconstructions

@@ -5,7 +5,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.run.sample_requests import sampleable_classes
+from kexp.run.sampleable_classes import sampleable_classes
 from tests import answering
 
 

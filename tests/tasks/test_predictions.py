@@ -5,7 +5,7 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import DatasetSpec
-from kexp.run.predictions import Predictions
+from kexp.tasks.predictions import Predictions
 
 SPEC = DatasetSpec("image", (8, 8, 1), "uint8", "reconstruction", 10)
 

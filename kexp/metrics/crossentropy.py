@@ -1,0 +1,44 @@
+"""Cross-entropy of class indices and of label distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kexp")
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy of class indices or of label distributions, the labels smoothed if asked for.
+
+    Args:
+        label_smoothing: Share of a label spread evenly over all classes, default 0, from 0 to 0.5
+            (Szegedy et al. 2016).
+        from_logits: Whether the predictions are logits, default True.
+
+    Example:
+        >>> import numpy as np
+        >>> logits = np.array([[2.0, 0.0]], "float32")
+        >>> hard, soft = Crossentropy()(np.array([0]), logits), Crossentropy()(np.array([[1.0, 0.0]]), logits)
+        >>> bool(hard == soft), round(float(hard), 4)
+        (True, 0.1269)
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, from_logits: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.label_smoothing = label_smoothing
+        self.from_logits = from_logits
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        indices = len(y_true.shape) < len(y_pred.shape)
+        if indices and not self.label_smoothing:
+            return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)
+        labels = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1]) if indices else y_true
+        return keras.losses.categorical_crossentropy(
+            labels, y_pred, from_logits=self.from_logits, label_smoothing=self.label_smoothing
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"label_smoothing": self.label_smoothing, "from_logits": self.from_logits}
+        return {**super().get_config(), **own}

@@ -1,0 +1,64 @@
+"""Classification: one class for each sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import DatasetSpec, class_names
+from kexp.tasks.base import Arrays
+from kexp.tasks.choice import Choice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Classification(Choice):
+    """Predicts the "label", (n,) names of classes, and the "probabilities", (n, classes) float32."""
+
+    name: ClassVar[str] = "classification"
+    has_classes: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = True
+    monitor: ClassVar[str] = "val_accuracy"
+    mode: ClassVar[Literal["min", "max"]] = "max"
+
+    def metric_targets(self, targets: Any) -> Any:
+        """Return class indices: of labels that were mixed, the heaviest."""
+        from keras import ops
+
+        return ops.argmax(targets, axis=-1) if len(targets.shape) > 1 else targets
+
+    def _chosen(self, probabilities: np.ndarray, spec: DatasetSpec) -> dict[str, np.ndarray]:
+        names = np.array(class_names(spec), dtype=object)
+        return {"label": names[probabilities.argmax(axis=1)], "probabilities": probabilities}
+
+    def frame(self, predictions: Arrays, spec: DatasetSpec) -> pd.DataFrame:
+        """Return a table of the label and a probability per class."""
+        import pandas as pd
+
+        # A class may itself be called "label"; two columns of one name cannot be written to Parquet.
+        columns = ["probability of label" if name == "label" else name for name in class_names(spec)]
+        frame = pd.DataFrame(predictions["probabilities"], columns=columns)
+        frame.insert(0, "label", predictions["label"])
+        return frame
+
+    def served_outputs(
+        self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
+    ) -> dict[str, Any]:
+        import tensorflow as tf
+
+        outputs = tf.cast(outputs, tf.float32)  # (n, classes)
+        probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
+        names = tf.constant(class_names(spec))
+        return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
+
+    def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:
+        super().check_predictions(predictions, samples, spec)
+        labels = predictions.get("label")
+        if labels is None or len(labels) != samples:
+            raise InputError(
+                f"expected must hold a label for each of the {samples} samples, received fewer or more; "
+                "make it with Predictions.from_outputs."
+            )

@@ -1,0 +1,123 @@
+"""Predictions: labels and probabilities, values, masks, texts, or the inputs once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.data.dataset import DatasetSpec
+from kexp.tasks import task_named
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_NAMES = {
+    "labels": "label",
+    "probabilities": "probabilities",
+    "values": "values",
+    "masks": "mask",
+    "texts": "text",
+    "log_probabilities": "log_probability",
+    "reconstructions": "reconstruction",
+    "codes": "code",
+    "anomaly_scores": "anomaly_score",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The predictions for n samples, in the order they were given.
+
+    Attributes:
+        labels: (n,) str objects, the most probable class of each sample; classification.
+        probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes).
+        values: (n, outputs) float32; regression.
+        masks: (n, height, width) int32, the index of the most probable class of each pixel; segmentation.
+        texts: (n,) str objects; texts from texts.
+        log_probabilities: (n,) float32, natural logarithm of the probability of the predicted text or, of a
+            model that predicts none, of the text that it was given; texts.
+        reconstructions: (n, ...) float32, the inputs as they come out of their codes; reconstruction.
+        codes: (n, ...) float32; reconstruction.
+        anomaly_scores: (n,) float32, how far inputs and reconstructions are apart; reconstruction.
+    """
+
+    labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
+    values: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    texts: np.ndarray | None = None
+    log_probabilities: np.ndarray | None = None
+    reconstructions: np.ndarray | None = None
+    codes: np.ndarray | None = None
+    anomaly_scores: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.named().values()), ()))
+
+    def named(self) -> dict[str, np.ndarray]:
+        """Return the arrays that there are, as an export calls them.
+
+        Example:
+            >>> Predictions(values=np.zeros((2, 1)), texts=np.array(["a", "b"])).named().keys()
+            dict_keys(['values', 'text'])
+        """
+        arrays = {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    @classmethod
+    def from_named(cls, arrays: Mapping[str, np.ndarray]) -> Predictions:
+        """Return the predictions that an export gives, its strings as str objects."""
+        return cls(**{name: arrays[key] for name, key in _NAMES.items() if key in arrays})
+
+    @classmethod
+    def from_outputs(cls, outputs: Any, spec: DatasetSpec, from_probabilities: bool = False) -> Predictions:
+        """Return the predictions that a model's raw outputs stand for.
+
+        Args:
+            outputs: (n, spec.outputs) logits, or values for regression; for masks (n, height, width,
+                spec.outputs) logits; for texts a mapping with "text" or "log_probability", (n,) each; for
+                reconstruction one with "reconstruction", "code" and "anomaly_score".
+            spec: What the model was made for.
+            from_probabilities: The outputs are probabilities already. Default False.
+
+        Raises:
+            InputError: `outputs` has another shape, or the task is generation, which has no predictions.
+
+        Example:
+            >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2, ("cat", "dog"))
+            >>> answer = Predictions.from_outputs(np.array([[0.0, 0.0], [1000.0, 0.0]]), spec)
+            >>> answer.labels.tolist(), answer.probabilities.tolist()
+            (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
+        """
+        named = task_named(spec.task).named_predictions(outputs, spec, from_probabilities=from_probabilities)
+        return cls.from_named(named)
+
+    def to_frame(self, spec: DatasetSpec) -> pd.DataFrame:
+        """Return one row per sample: label and a probability per class, or a column per target.
+
+        Of a mask it is the share of pixels of each class, of a reconstruction the anomaly score and the code,
+        "code_0" and so on, which is left out where it has more than 64 numbers.
+
+        Args:
+            spec: What the model was made for; it names the columns.
+
+        Example:
+            >>> spec = DatasetSpec("array", (4,), "float32", "regression", 1, target="price")
+            >>> Predictions(values=np.array([[1.5]], np.float32)).to_frame(spec).to_dict("list")
+            {'price': [1.5]}
+        """
+        return task_named(spec.task).frame(self.named(), spec)
+
+
+def as_str(array: np.ndarray) -> np.ndarray:
+    """Return TensorFlow's strings, which are bytes objects, as str objects; all else as it is.
+
+    Example:
+        >>> as_str(np.array([b"a"], dtype=object))
+        array(['a'], dtype=object)
+    """
+    return array if array.dtype != object else np.array([text.decode() for text in array], dtype=object)
