@@ -21,7 +21,7 @@ _HOMES = {
 }
 # Modules that import Keras, by how their names begin; without TensorFlow these say how to get it.
 _NEED_TENSORFLOW = (
-    *("kexp.engine.", "kexp.evaluation.", "kexp.metrics.", "kexp.preflight", "kexp.run.fit", "kexp.train"),
+    *("kexp.engine.", "kexp.evaluation.", "kexp.metrics.", "kexp.preflight", "kexp.api.fit", "kexp.train"),
     "kexp.models",
 )
 

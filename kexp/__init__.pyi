@@ -6,6 +6,8 @@ from kexp import models as models
 from kexp import recipes as recipes
 from kexp import tasks as tasks
 from kexp import verify as verify
+from kexp.api.fit import fit as fit
+from kexp.api.recipe import recipe as recipe
 from kexp.cli.doctor import doctor as doctor
 from kexp.cli.launch import launch as launch
 from kexp.core.constraints import Activation as Activation
@@ -27,12 +29,10 @@ from kexp.export import load_exported as load_exported
 from kexp.metrics.image_features import Features as Features
 from kexp.metrics.sample_quality import Quality as Quality
 from kexp.preflight import check as check
-from kexp.run.fit import fit as fit
-from kexp.run.recipe import recipe as recipe
+from kexp.result import Result as Result
+from kexp.result import load as load
+from kexp.result import resume as resume
 from kexp.run.reference import Reference as Reference
-from kexp.run.result import Result as Result
-from kexp.run.result import load as load
-from kexp.run.resume import resume as resume
 from kexp.sweep.hypermodel import to_hypermodel as to_hypermodel
 from kexp.sweep.override import When as When
 from kexp.sweep.result import Sweep as Sweep

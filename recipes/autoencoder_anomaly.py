@@ -82,7 +82,7 @@ def autoencoder_anomaly(
         dataset,
         preprocessing=preprocessing,
         objective=objective,
-        answers=answers,
-        scores=scores,
+        inference_model=answers,
+        final_metrics=scores,
         **train,
     )

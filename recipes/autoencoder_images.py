@@ -87,4 +87,6 @@ def autoencoder_images(
     answers = kexp.models.Reconstructor(model)
     scores = kexp.code_scores(answers, dataset)
     objective = kexp.objectives.reconstruction()
-    return kexp.fit(model, dataset, objective=objective, answers=answers, scores=scores, **train)
+    return kexp.fit(
+        model, dataset, objective=objective, inference_model=answers, final_metrics=scores, **train
+    )

@@ -79,7 +79,7 @@ def seq2seq(
         dataset,
         preprocessing=reads,
         target_preprocessing=writes,
-        answers=answers,
-        scores=kexp.metrics.error_rates(target_split, **names),
+        inference_model=answers,
+        final_metrics=kexp.metrics.error_rates(target_split, **names),
         **train,
     )

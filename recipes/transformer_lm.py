@@ -77,7 +77,9 @@ def transformer_lm(
     drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
     scores = {"bits_per_character": kexp.metrics.bits_per_character}
-    result = kexp.fit(model, dataset, target_preprocessing=tokens, answers=answers, scores=scores, **train)
+    result = kexp.fit(
+        model, dataset, target_preprocessing=tokens, inference_model=answers, final_metrics=scores, **train
+    )
     samples = answers.generate([prompt] * 3, sample_tokens, seed=held["seed"], **drawing)
     (result.run_dir / "samples.txt").write_text("\n\n---\n\n".join(samples) + "\n", encoding="utf-8")
     return result

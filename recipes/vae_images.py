@@ -64,4 +64,6 @@ def vae_images(
     answers = kexp.models.Reconstructor(model)
     scores = {**kexp.code_scores(answers, dataset), **kexp.likelihood_scores(model)}
     objective = kexp.objectives.variational()
-    return kexp.fit(model, dataset, objective=objective, answers=answers, scores=scores, **train)
+    return kexp.fit(
+        model, dataset, objective=objective, inference_model=answers, final_metrics=scores, **train
+    )

@@ -11,8 +11,8 @@ from typing import Any
 import kexp
 from kexp.core.files import read_json
 from kexp.data import Dataset
+from kexp.result import Result
 from kexp.run.example_inputs import save_samples
-from kexp.run.result import Result
 
 CLASSES = tuple("0123456789")
 SHAPE = (8, 8, 1)

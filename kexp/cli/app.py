@@ -145,7 +145,7 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
         overwrite: Replace an earlier export there.
     """
     from kexp.export import ExportError
-    from kexp.run.result import load
+    from kexp.result import load
 
     result = load(run_dir)
     try:
@@ -185,7 +185,7 @@ def report(directory: str) -> None:
     """
     from pathlib import Path
 
-    from kexp.run.result import load
+    from kexp.result import load
     from kexp.sweep.result import load_sweep
 
     if (Path(directory).expanduser() / "sweep.sqlite").is_file():

@@ -1,7 +1,6 @@
 """Several workers of one training on this machine: `kexp.launch(["run", "mlp_images"], workers=2)`.
 
-The module is called itself: the function has the name that its module has. Run as a program it is one of the
-workers, which is the command line with an end that it shares with its launcher.
+The module is called itself: the function has the name that its module has.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import cyclopts
 from kexp.cli.recipe_commands import READING, add_training, sentence
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError, WorkerLost
-from kexp.core.processes import die_with, module_paths, nvidia_gpus, usable_cores
+from kexp.core.processes import module_paths, nvidia_gpus, usable_cores
 from kexp.core.signals import StopRequest
 from kexp.engine.tensorflow.cluster_spec import Cluster, local_clusters
 
@@ -169,7 +168,7 @@ class _Worker:
         self.errors: IO[bytes] | None = tempfile.TemporaryFile() if cluster.index else None  # noqa: SIM115
         given = {"TF_CONFIG": cluster.to_json(), "PYTHONPATH": module_paths()}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "kexp.cli.launch", str(os.getpid()), cores, *words],
+            [sys.executable, "-m", "kexp.cli.worker", str(os.getpid()), cores, *words],
             env={**os.environ, **given, **_gpus_of(cluster)},
             stdin=subprocess.PIPE,  # closed by the end of this process, whatever ends it
             stdout=subprocess.DEVNULL if cluster.index else None,
@@ -298,22 +297,8 @@ def _gpus_of(cluster: Cluster) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": ",".join(own)}
 
 
-def _work() -> None:
-    """Be a worker: end with the launcher, keep to the cores given, and do what the line says."""
-    launcher, cores, *words = sys.argv[1:]
-    die_with(int(launcher))
-    if cores:
-        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
-    from kexp.cli.app import main  # which stands above, and is what a worker runs
-
-    main(words)
-
-
 class _Callable(ModuleType):
     __call__ = staticmethod(launch)
 
 
 sys.modules[__name__].__class__ = _Callable
-
-if __name__ == "__main__":
-    _work()

@@ -17,7 +17,7 @@ from kexp.core.errors import InputError
 
 if TYPE_CHECKING:
     from kexp.export import Exported
-    from kexp.run.result import Result
+    from kexp.result import Result
 
 
 # How every command line of kexp's reads its options.
@@ -34,7 +34,7 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
             run_dir: Folder of the run.
             quiet: Print nothing.
         """
-        from kexp.run.resume import recorded_call
+        from kexp.run.recorded_call import recorded_call
 
         recipe, recorded = recorded_call(run_dir)
         return action(recipe, **recorded, quiet=quiet)
@@ -232,7 +232,7 @@ def sample(
 def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | None]:
     """Return what is in a folder, and the classes that it draws, before TensorFlow is imported."""
     from kexp.export import load_exported
-    from kexp.run.result import load
+    from kexp.result import load
     from kexp.run.sampleable_classes import sampleable_classes
 
     path = Path(directory).expanduser()

@@ -16,7 +16,7 @@ from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
 from kexp.run.context import nested_run
-from kexp.run.result import Result, load
+from kexp.run.record import RunRecord
 
 if TYPE_CHECKING:
     import keras
@@ -101,14 +101,14 @@ def _of_run(data: Dataset, path: Path) -> Features:
         raise InputError(
             f"classifier must be the folder of a finished run, or a .keras file; {path} holds {state}."
         )
-    result = load(path)
-    expected, received = (f"{spec.input_shape} {spec.dtype}" for spec in (data.spec, result.spec))
-    if result.spec.task != "classification" or expected != received:
+    record = RunRecord.load(path)
+    expected, received = (f"{spec.input_shape} {spec.dtype}" for spec in (data.spec, record.spec))
+    if record.spec.task != "classification" or expected != received:
         raise InputError(
             f"classifier must be a run of classification of {expected} images as {data.name} has; {path} is "
-            f"of {result.spec.task} of {received}, so give another one."
+            f"of {record.spec.task} of {received}, so give another one."
         )
-    return Features(_run_name(path), lambda: _loaded(result))
+    return Features(_run_name(path), lambda: _loaded(record))
 
 
 def _run_name(path: Path) -> str:
@@ -116,11 +116,11 @@ def _run_name(path: Path) -> str:
     return config["arguments"]["model"] if config["recipe"] == "fit" else config["recipe"]
 
 
-def _loaded(result: Result) -> keras.Model:
+def _loaded(record: RunRecord) -> keras.Model:
     from kexp.run.dry_run import random_streams_kept
 
     with random_streams_kept():  # layers draw first weights before they get those of the file
-        return result.model
+        return record.model
 
 
 def _of_file(data: Dataset, path: Path) -> Features:
@@ -184,7 +184,8 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
     import kexp.models
     from kexp.core.precision import precision
     from kexp.run.dry_run import random_streams_kept
-    from kexp.run.fit import fit
+    from kexp.run.fit import train_run
+    from kexp.run.fit_plan import FitPlan
 
     finished = (folder / "result.json").is_file()
     batch_size = min(_BATCH, len(data.train))
@@ -199,9 +200,7 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
             head="average",
             dtype=data.spec.dtype,
         )
-        result = fit(
-            model,
-            replace(data, test=None),
+        options = TrainOptions(
             epochs=max(epochs, -(-_LEAST_STEPS // steps)),
             batch_size=batch_size,
             learning_rate=5e-3,
@@ -211,12 +210,13 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
             run_dir=str(folder),
             quiet=True,
         )
+        record = train_run(FitPlan(model, replace(data, test=None)), options)
         if not (finished or quiet):
-            print(f"features: cnn trained on {data.name}, {_accuracy(result)}, in {folder}")
-        return result.model
+            print(f"features: cnn trained on {data.name}, {_accuracy(record)}, in {folder}")
+        return record.model
 
 
-def _accuracy(result: Result) -> str:
-    validated = "val_accuracy" in result.metrics
-    figure = result.metrics["val_accuracy" if validated else "accuracy"]
+def _accuracy(record: RunRecord) -> str:
+    validated = "val_accuracy" in record.metrics
+    figure = record.metrics["val_accuracy" if validated else "accuracy"]
     return f"{'validation' if validated else 'training'} accuracy {figure:.3f}"

@@ -14,8 +14,9 @@ from kexp.data import Dataset, Split
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss
 from kexp.models.autoencoder.networks import decoder, encoder
+from kexp.run.fit_plan import FinalMetric
 from kexp.run.inference import raw_outputs
-from kexp.run.training_setup import Score, head
+from kexp.run.training_setup import head
 
 _PROBED = 10_000  # training samples whose codes are looked at
 _NEIGHBOURS = 10
@@ -23,7 +24,7 @@ _BOUNDED = 1000  # samples of a part whose likelihood is estimated
 _AT_ONCE = 50
 
 
-def code_scores(model: Reconstructor, data: Dataset) -> dict[str, Score]:
+def code_scores(model: Reconstructor, data: Dataset) -> dict[str, FinalMetric]:
     """Return figures of the code for `kexp.fit`, measured when training has ended; none without classes.
 
     "linear_probe_accuracy" is that of a logistic regression from codes to classes, trained on the training
@@ -68,7 +69,7 @@ def code_scores(model: Reconstructor, data: Dataset) -> dict[str, Score]:
     return {"linear_probe_accuracy": probe, f"retrieval_precision_at_{_NEIGHBOURS}": retrieval}
 
 
-def likelihood_scores(model: keras.Model, draws: int = 50) -> dict[str, Score]:
+def likelihood_scores(model: keras.Model, draws: int = 50) -> dict[str, FinalMetric]:
     """Return the importance weighted bound of a variational autoencoder for `kexp.fit`.
 
     Burda, Grosse and Salakhutdinov 2016, "Importance weighted autoencoders": a bound on the negative log

@@ -86,7 +86,7 @@ class Exported:
                 the only choice for a model without classes, as an autoencoder is.
 
         Returns:
-            As `kexp.run.result.Result.sample`.
+            As `kexp.run.record.RunRecord.sample`.
 
         Raises:
             InputError: The model makes no samples, n is below 1, the labels are not n of its classes, or the

@@ -12,8 +12,9 @@ from kexp.data import Split
 from kexp.engine.backend import backend
 from kexp.engine.base import Engine
 from kexp.preflight.findings import Figures
+from kexp.run.disk_space import space_needed
 from kexp.run.dry_run import dry_run, sampled
-from kexp.run.training_setup import TrainingSetup, space_needed
+from kexp.run.training_setup import TrainingSetup
 
 _SAMPLED_STEPS = 4
 _MEASURED_S = 0.2

@@ -15,7 +15,7 @@ from kexp.report.importance import Importance
 from kexp.report.sweep_record import SweepRecord
 
 if TYPE_CHECKING:
-    from kexp.run.result import Result
+    from kexp.run.record import RunRecord
     from kexp.tasks.predictions import Predictions
 
 
@@ -27,7 +27,7 @@ class ReportedRun:
         data: What it was trained on, or None: nothing of it is shown.
     """
 
-    def __init__(self, result: Result, data: Dataset | None) -> None:
+    def __init__(self, result: RunRecord, data: Dataset | None) -> None:
         self.result = result
         self.data = data
         self._predictions: dict[int, Predictions] = {}

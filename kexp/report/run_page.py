@@ -13,10 +13,10 @@ from kexp.report.reported import ReportedRun
 from kexp.report.sections import render_sections
 
 if TYPE_CHECKING:
-    from kexp.run.result import Result
+    from kexp.run.record import RunRecord
 
 
-def run_page(result: Result, data: Dataset | None = None) -> str:
+def run_page(result: RunRecord, data: Dataset | None = None) -> str:
     """Return a page with the figures of a run, its curves and what its model answers on validation data.
 
     Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
@@ -44,7 +44,7 @@ def run_page(result: Result, data: Dataset | None = None) -> str:
 
 
 def write_run_page(
-    result: Result, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
+    result: RunRecord, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
 ) -> Path:
     """Write the page of a run to a file, and return its path.
 
@@ -67,7 +67,7 @@ def write_run_page(
     return write(run_page(result, data or recorded_data(result)), target)
 
 
-def recorded_data(result: Result) -> Dataset | None:
+def recorded_data(result: RunRecord) -> Dataset | None:
     """Return the raw data that a run's recipe makes of the recorded arguments, or None if it cannot.
 
     Example:
@@ -76,7 +76,7 @@ def recorded_data(result: Result) -> Dataset | None:
         'digits'
     """
     from kexp.run.context import capture_training
-    from kexp.run.resume import recorded_call
+    from kexp.run.recorded_call import recorded_call
 
     try:
         recipe, arguments = recorded_call(result.run_dir)

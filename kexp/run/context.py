@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.core.graph_names import names_counted_anew
-from kexp.core.options import OUTPUT_ONLY
+from kexp.core.options import OUTPUT_ONLY, TrainOptions
+from kexp.run.folder import RunFolder
 
 if TYPE_CHECKING:
     from kexp.data import Dataset
@@ -33,6 +34,31 @@ class RecipeCall:
         """Return what decides the result, as written to config.json."""
         deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
         return {"format": 1, "recipe": self.recipe, "arguments": deciding}
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that may begin: its call is checked, and its folder is chosen.
+
+    Attributes:
+        call: What is recorded of it.
+        options: Complete training options.
+        folder: Where it is recorded.
+    """
+
+    call: RecipeCall
+    options: TrainOptions
+    folder: RunFolder
+
+    @classmethod
+    def of(cls, call: RecipeCall, options: TrainOptions) -> OpenRun:
+        """Return the run of a call in the folder that is asked for, or a new one.
+
+        Raises:
+            InputError: The folder cannot be used, or holds something else.
+        """
+        folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
+        return cls(call, {**options, "run_dir": str(folder.path)}, folder)
 
 
 class Capture:
@@ -74,14 +100,19 @@ class RunContext:
     """What `kexp.fit` is told of the call that it is part of.
 
     Attributes:
-        call: The recipe call that is under way; None outside of one.
+        run: The run of the recipe call that is under way; None outside of one.
         capture: Takes the setup in place of training; None: it is trained.
         hides_test: Whether `fit` leaves the test split out, whoever made the data set.
     """
 
-    call: RecipeCall | None = None
+    run: OpenRun | None = None
     capture: Capture | None = None
     hides_test: bool = False
+
+    @property
+    def call(self) -> RecipeCall | None:
+        """The recipe call that is under way; None outside of one."""
+        return None if self.run is None else self.run.call
 
     def visible(self, data: Dataset) -> Dataset:
         """Return a data set as this run may see it."""
@@ -107,9 +138,9 @@ def use_context(context: RunContext) -> Iterator[None]:
 
 
 @contextmanager
-def recipe_call(call: RecipeCall) -> Iterator[None]:
-    """Have `kexp.fit` record a recipe's call."""
-    with use_context(replace(run_context(), call=call)):
+def recipe_run(run: OpenRun) -> Iterator[None]:
+    """Have `kexp.fit` train a recipe's run."""
+    with use_context(replace(run_context(), run=run)):
         yield
 
 

@@ -87,17 +87,19 @@ def check_texts(data: Dataset, target_preprocessing: Any, augmentation: Sequence
         )
 
 
-def check_answers(data: Dataset, answers: keras.Model | None, scores: Mapping[str, Any]) -> None:
-    """Check that there is an answering model where one is needed."""
-    if task_named(data.spec.task).has_text_targets and answers is None:
+def check_inference_model(
+    data: Dataset, inference_model: keras.Model | None, final_metrics: Mapping[str, Any]
+) -> None:
+    """Check that there is an inference model where one is needed."""
+    if task_named(data.spec.task).has_text_targets and inference_model is None:
         raise InputError(
-            "answers must be a model from texts to answers where the targets are texts; make it with "
+            "inference_model must be a model from texts to answers where the targets are texts; make it with "
             "kexp.models.transcriber or kexp.models.LanguageModel."
         )
-    if scores and answers is None:
+    if final_metrics and inference_model is None:
         raise InputError(
-            f"scores need answers, the model that {', '.join(scores)} are measured by; give it, or leave "
-            "them out."
+            f"final_metrics need inference_model, the model that {', '.join(final_metrics)} are measured by; "
+            "give it, or leave them out."
         )
 
 

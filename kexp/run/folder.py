@@ -119,17 +119,6 @@ class RunFolder:
     def _has_more_epochs(self) -> bool:
         return _has_more_epochs(read_json(self.path / "config.json"), self.config)
 
-    def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
-        """Add the figures of an epoch, counted from 1, to metrics.jsonl."""
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"epoch": epoch, **figures}) + "\n")
-
-    def rewrite_metrics(self, history: list[dict[str, float]]) -> None:
-        """Make metrics.jsonl hold exactly these epochs, as a continued run needs it."""
-        (self.path / "metrics.jsonl").unlink(missing_ok=True)
-        for number, figures in enumerate(history):
-            self.append_metrics(number + 1, figures)
-
     def _holds_run(self) -> bool:
         return (self.path / "config.json").is_file()
 
@@ -155,12 +144,6 @@ class NonChiefRunFolder(RunFolder):
     def locked(self) -> Iterator[None]:
         """Lock nothing."""
         yield
-
-    def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
-        """Write nothing."""
-
-    def rewrite_metrics(self, history: list[dict[str, float]]) -> None:
-        """Write nothing."""
 
 
 def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:

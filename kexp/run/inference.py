@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     import keras
 
 
+def raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+    """Return a model of raw inputs, with what has to be done to them before."""
+    import keras
+
+    if preprocessing is None:
+        return model
+    return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)
+
+
 def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
     """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
 

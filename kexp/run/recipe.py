@@ -1,97 +1,24 @@
-"""A recipe: a plain function whose signature is its configuration, command line and search space."""
+"""The call of a recipe: bound to its signature, checked, and run."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, Protocol, cast, get_type_hints
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from kexp.core.backend import require_tensorflow
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
 from kexp.core.graph_names import names_counted_anew
-from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete, option_types
-from kexp.core.signatures import flat_signature, help_text
+from kexp.core.options import TrainOptions, complete, option_types
 from kexp.data import check_source
-from kexp.run.context import RecipeCall, recipe_call
-from kexp.run.folder import RunFolder
-from kexp.run.reference import Reference
-from kexp.run.result import Result, load
+from kexp.run.context import OpenRun, RecipeCall, recipe_run
 
-P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class Recipe(Protocol[P]):
-    """A function made by `kexp.recipe`: called with its own arguments and any training option.
-
-    Attributes:
-        references: Published metrics that it is to meet.
-    """
-
-    __name__: str
-    __qualname__: str
-    __module__: str
-    __signature__: inspect.Signature
-    is_recipe: bool
-    references: tuple[Reference, ...]
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
-
-
-def recipe(
-    *, references: Sequence[Reference] = (), **defaults: Unpack[TrainOptions]
-) -> Callable[[Callable[P, Result]], Recipe[P]]:
-    """Make a function a recipe: its signature gains every training option, and its calls are checked.
-
-    A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
-    which it hands to `kexp.fit`. Its calls are bound and validated before TensorFlow is imported, and
-    the seed is set before its body runs.
-
-    Args:
-        references: Published figures that it is to meet; `kexp reproduce` runs them.
-        **defaults: The recipe's own defaults of the training options.
-
-    Returns:
-        A decorator.
-
-    Raises:
-        InputError: From a call, when an argument is unknown or does not fit.
-
-    Example:
-        >>> @recipe(epochs=5)
-        ... def nothing(data: str = "digits", **train: Unpack[TrainOptions]) -> Result: ...
-        >>> inspect.signature(nothing).parameters["epochs"].default
-        5
-        >>> nothing(epoch=3)
-        Traceback (most recent call last):
-        ...
-        kexp.InputError: nothing has no argument epoch (did you mean 'epochs'?).
-    """
-    own_defaults = complete({**DEFAULTS, **defaults})
-    default_batch_size = own_defaults["batch_size"]
-    if default_batch_size == "auto":
-        raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
-
-    def decorate(function: Callable[P, Result]) -> Recipe[P]:
-        signature = flat_signature(function, get_type_hints(function, include_extras=True), own_defaults)
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
-            arguments = bind(call, *args, **kwargs)
-            return _run(function, RecipeCall(function.__name__, arguments, default_batch_size))
-
-        made = cast(Recipe[P], call)
-        made.__doc__ = help_text(function, signature)
-        made.__signature__ = signature
-        made.is_recipe = True
-        made.references = tuple(references)
-        return made
-
-    return decorate
-
-
-def bind(function: Callable[..., Result], *args: Any, **kwargs: Any) -> dict[str, Any]:
+def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
     """Return all arguments of a recipe call, checked, with the defaults filled in.
 
     Raises:
@@ -118,24 +45,31 @@ def bind(function: Callable[..., Result], *args: Any, **kwargs: Any) -> dict[str
     return checked
 
 
-def _run(function: Callable[..., Result], call: RecipeCall) -> Result:
-    folder = RunFolder.choose(call.arguments["run_dir"], call.recipe, call.config())
-    if folder.finished():
-        if not call.arguments["quiet"]:
-            print(f"{folder.path} is finished; its recorded result is returned.")
-        return load(folder.path)
+def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Path], R]) -> R:
+    """Do what a call of a recipe asks for, in its own scope of devices and with its seed.
+
+    Args:
+        function: The recipe's own.
+        call: Its arguments, checked.
+        load: What gives the result of a run that is finished already, from its folder.
+    """
+    options = {name: call.arguments[name] for name in option_types()}
+    run = OpenRun.of(call, cast(TrainOptions, options))
+    if run.folder.finished():
+        if not run.options["quiet"]:
+            print(f"{run.folder.path} is finished; its recorded result is returned.")
+        return load(run.folder.path)
     require_tensorflow()
     import keras
 
     from kexp.core.precision import precision
     from kexp.engine.backend import backend
 
-    arguments = {**call.arguments, "run_dir": str(folder.path)}
     with (
-        backend().strategy_scope(arguments),
-        precision(arguments["precision"]),
-        recipe_call(call),
+        backend().strategy_scope(run.options),
+        precision(run.options["precision"]),
+        recipe_run(run),
         names_counted_anew(),
     ):
-        keras.utils.set_random_seed(arguments["seed"])
-        return function(**arguments)
+        keras.utils.set_random_seed(run.options["seed"])
+        return function(**{**call.arguments, **run.options})

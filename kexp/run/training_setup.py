@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,12 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.keras_private import direction_of
-from kexp.core.options import DEFAULTS, TrainOptions
+from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split, Stream
 from kexp.engine.backend import backend
 from kexp.engine.base import Engine
-from kexp.run.context import run_context
 from kexp.run.fit_checks import (
-    check_answers,
+    check_inference_model,
     check_model,
     check_objective,
     check_outputs,
@@ -27,6 +26,7 @@ from kexp.run.fit_checks import (
     check_texts,
     checked_weights,
 )
+from kexp.run.fit_plan import Baselines, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.tasks import task_named
@@ -35,8 +35,6 @@ from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
 
 _FAST_DEV_BATCHES = 3
-
-Score = Callable[[Split, Any], float | Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,9 @@ class TrainingSetup:
         callbacks: The user's, and those that the options ask for.
         augmentation: Changes training batches, or None.
         sample_weight: (training samples,) weights of the loss, or None.
-        answers: What is recorded in place of preprocessing and model, or None.
-        scores: Figures of what it answers, by name.
+        inference_model: What is recorded in place of preprocessing and model, or None.
+        final_metrics: Metrics of what it gives, by name.
+        baselines: What is measured beside the model, by name.
     """
 
     model: keras.Model
@@ -68,8 +67,9 @@ class TrainingSetup:
     callbacks: tuple[keras.callbacks.Callback, ...]
     augmentation: Any | None
     sample_weight: np.ndarray | None
-    answers: keras.Model | None
-    scores: Mapping[str, Score]
+    inference_model: keras.Model | None
+    final_metrics: Mapping[str, FinalMetric]
+    baselines: Baselines
 
     @property
     def epoch_samples(self) -> int:
@@ -122,56 +122,42 @@ class TrainingSetup:
         return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
 
 
-def space_needed(engine: Engine) -> int:
-    """Return about how many bytes a run folder will take."""
-    # Two checkpoints with the best weights in each, a third while it is written, and the model.
-    return 4 * engine.state_bytes() + 2_000_000
+def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> TrainingSetup:
+    """Check what is planned against the options and return what to train with.
 
-
-def prepare(
-    model: keras.Model,
-    data: Dataset,
-    options: TrainOptions,
-    *,
-    objective: Objective | None,
-    preprocessing: keras.Model | None,
-    target_preprocessing: keras.Model | None,
-    loss: Any,
-    metrics: Sequence[keras.metrics.Metric] | None,
-    callbacks: Sequence[keras.callbacks.Callback],
-    augmentation: Sequence[keras.layers.Layer],
-    sample_weight: np.ndarray | None,
-    answers: keras.Model | None,
-    scores: Mapping[str, Score],
-) -> TrainingSetup:
-    """Check what `kexp.fit` was given and return what to train with.
+    Args:
+        plan: What is trained, and on what.
+        options: Complete training options.
+        default_batch_size: What batch_size="auto" begins with.
 
     Raises:
         InputError: Model, data and options do not fit each other.
     """
+    model, data, preprocessing = plan.model, plan.data, plan.preprocessing
     options = _scaled(options)
-    batch_size = _batch_size(options, data)
+    batch_size = _batch_size(options, data, default_batch_size)
     if isinstance(data.train, Stream):
-        check_stream(data.train, options, preprocessing, sample_weight, batch_size)
+        check_stream(data.train, options, preprocessing, plan.sample_weight, batch_size)
     check_model(model, options)
     check_replicas(options)
-    check_texts(data, target_preprocessing, augmentation)
-    check_answers(data, answers, scores)
-    sample_weight = checked_weights(sample_weight, options, data)
+    check_texts(data, plan.target_preprocessing, plan.augmentation)
+    check_inference_model(data, plan.inference_model, plan.final_metrics)
+    sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
-    if target_preprocessing is not None:
-        ready = teacher_forced(data, preprocessing, target_preprocessing)
+    if plan.target_preprocessing is not None:
+        ready = teacher_forced(data, preprocessing, plan.target_preprocessing)
     else:
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
+    objective, inference_model = plan.objective, plan.inference_model
     if objective is None:
-        objective, ready = _supervised(model, ready, options, loss, metrics)
+        objective, ready = _supervised(model, ready, options, plan.loss, plan.metrics)
     else:
-        check_objective(objective, model, ready, options, loss, metrics)
-        answers = objective.answers(model, preprocessing) if answers is None else answers
+        check_objective(objective, model, ready, options, plan.loss, plan.metrics)
+        inference_model = inference_model or objective.inference_model(model, preprocessing)
         data = replace(data, spec=replace(data.spec, task=objective.task))
-    _tell_directions(callbacks, objective)
+    _tell_directions(plan.callbacks, objective)
     return TrainingSetup(
         model=model,
         preprocessing=preprocessing,
@@ -180,11 +166,12 @@ def prepare(
         objective=objective,
         options=options,
         batch_size=batch_size,
-        callbacks=(*callbacks, *_callbacks_for(options, ready, objective)),
-        augmentation=backend().augmentation(augmentation, ready),
+        callbacks=(*plan.callbacks, *_callbacks_for(options, ready, objective)),
+        augmentation=backend().augmentation(plan.augmentation, ready),
         sample_weight=sample_weight,
-        answers=answers,
-        scores=scores,
+        inference_model=inference_model,
+        final_metrics=plan.final_metrics,
+        baselines=plan.baselines,
     )
 
 
@@ -214,12 +201,10 @@ def _supervised(
     return objective, replace(data, spec=replace(data.spec, outputs=outputs.shape[-1]))
 
 
-def _batch_size(options: TrainOptions, data: Dataset) -> int:
+def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
     asked = options["batch_size"]
     if asked == "auto":
-        call = run_context().call
-        own = DEFAULTS["batch_size"] if call is None else call.default_batch_size
-        return min(int(own), len(data.train))
+        return min(default, len(data.train))
     if asked > len(data.train):
         raise InputError(
             f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "

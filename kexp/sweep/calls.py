@@ -105,7 +105,7 @@ def _seen(training: Any) -> dict[str, Any]:
         "mode": objective.mode,
         "directions": {
             **{name: way for name, way in directions.items() if way},
-            **{name: better(name) for name in training.scores},
+            **{name: better(name) for name in training.final_metrics},
         },
         "seconds": expected.epoch_s * training.options["epochs"],
         "bytes": expected.disk_bytes,

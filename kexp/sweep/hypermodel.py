@@ -48,7 +48,7 @@ def to_hypermodel(
     require_tensorflow()
 
     from kexp.run.context import capture_training
-    from kexp.run.fit import raw_model
+    from kexp.run.inference import raw_model
 
     def called_with(hp: Any) -> dict[str, Any]:
         register(hp, searched.dimensions)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.run.result import Result, load
+from kexp.result import Result, load
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.objective import Objective
 from kexp.sweep.pool import workers_on

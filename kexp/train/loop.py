@@ -202,13 +202,12 @@ class Loop:
                 self.position.step += 1
                 continue
             left = rows[self.position.step - first :]
-            count = min(
-                len(left), self._steps_per_call, self._checkpoint_interval.steps_left(self._steps_taken())
-            )
+            count = min(len(left), self._steps_of_call())
             started_s = time.perf_counter()
             self._callbacks.on_train_batch_begin(self.position.step)
-            count = min(count, self._steps_before_skipped())
-            self._take(left[:count])
+            failure = self.engine.run(left[:count], self.position.batch_size)
+            if failure is not None:
+                raise _BadStep(failure, left[failure.steps])
             self.position.step += count
             self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.read_metrics())
             if self._lines is not None:
@@ -237,11 +236,6 @@ class Loop:
         came = [number for number, count in zip(STOPPING, stopped, strict=True) if count]
         return bool(dues), came[0] if came else 0
 
-    def _take(self, rows: np.ndarray) -> None:
-        failure = self.engine.run(rows, self.position.batch_size)
-        if failure is not None:
-            raise _BadStep(failure, rows[failure.steps])
-
     def _keeps_rollback_checkpoint(self) -> bool:
         return self.options["on_nan"] == "rollback" or self.options["batch_size"] == "auto"
 
@@ -264,9 +258,11 @@ class Loop:
             stacklevel=2,
         )
 
-    def _steps_before_skipped(self) -> int:
-        ahead = [step - self._steps_taken() for step in self.position.skipped]
-        return min((steps for steps in ahead if steps > 0), default=_STEPS_PER_CALL)
+    def _steps_of_call(self) -> int:
+        """Return how many steps the next call may take: up to a checkpoint, or to a step to be skipped."""
+        taken = self._steps_taken()
+        ahead = [step - taken for step in self.position.skipped if step > taken]
+        return min(self._steps_per_call, self._checkpoint_interval.steps_left(taken), *ahead)
 
     def _skip_step(self, reason: _BadStep) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""

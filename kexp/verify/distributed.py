@@ -13,8 +13,8 @@ import numpy as np
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.files import write_json
+from kexp.result import Result
 from kexp.run.recipe import bind
-from kexp.run.result import Result
 from kexp.verify.processes import Processes, importable
 from kexp.verify.steps import ALONE, WORKERS
 

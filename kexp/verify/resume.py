@@ -14,8 +14,8 @@ import numpy as np
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.result import Result
 from kexp.run.recipe import bind
-from kexp.run.result import Result
 from kexp.train.checkpoint.checkpoint import load_latest, newest_step
 from kexp.verify.processes import Processes, importable
 

@@ -9,7 +9,7 @@ import kexp
 from kexp.core.errors import InputError
 from kexp.core.precision import precision
 from kexp.metrics.image_features import Features
-from kexp.run.fit import raw_model
+from kexp.run.inference import raw_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1)).astype("uint8")
 

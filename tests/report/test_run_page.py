@@ -11,7 +11,7 @@ import kexp
 from kexp import InputError
 from kexp.data import Dataset, DatasetSpec, Split, canvases
 from kexp.report import recorded_data, run_page, write_run_page
-from kexp.run.result import Result
+from kexp.result import Result
 from kexp.tasks.predictions import Predictions
 from tests.report.test_sweep_page import HOSTILE, Reader
 

@@ -171,16 +171,16 @@ def test_a_disk_that_fills_up_meanwhile_stops_the_run_which_goes_on_when_there_i
         ballast.write_bytes(bytes(free - 100_000))
 
     with pytest.MonkeyPatch.context() as patch:
-        from kexp.run.folder import RunFolder
+        from kexp.run.metrics_file import MetricsFile
 
-        whole = RunFolder.append_metrics
+        whole = MetricsFile.epoch
 
-        def append_then_fill(folder, epoch, figures):
-            whole(folder, epoch, figures)
+        def append_then_fill(file, epoch, metrics):
+            whole(file, epoch, metrics)
             if epoch == 2:
                 fill()
 
-        patch.setattr(RunFolder, "append_metrics", append_then_fill)
+        patch.setattr(MetricsFile, "epoch", append_then_fill)
         with pytest.raises(InputError, match="is on a full disk; free some space and repeat the same call"):
             recipes.mlp_images(**arguments, run_dir=str(small_disk / "run"))
     ballast.unlink()

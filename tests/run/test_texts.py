@@ -33,8 +33,8 @@ def sounds(steps: int | None = None, **train: kexp.Unpack[kexp.TrainOptions]) ->
         data,
         preprocessing=reads,
         target_preprocessing=writes,
-        answers=kexp.models.transcriber(model, reads, writes),
-        scores={"wrong": lambda part, given: np.mean(part.targets != given["text"])},
+        inference_model=kexp.models.transcriber(model, reads, writes),
+        final_metrics={"wrong": lambda part, given: np.mean(part.targets != given["text"])},
         **train,
     )
 
@@ -125,17 +125,24 @@ def test_what_does_not_fit_is_an_error_before_anything_is_written(tmp_path):
     options = {"run_dir": str(tmp_path / "run"), "quiet": True}
     with pytest.raises(InputError, match="target_preprocessing must be a model from texts to tokens"):
         kexp.fit(model, data, preprocessing=reads, **options)
-    with pytest.raises(InputError, match="answers must be a model from texts to answers"):
+    with pytest.raises(InputError, match="inference_model must be a model from texts to answers"):
         kexp.fit(model, data, preprocessing=reads, target_preprocessing=writes, **options)
     answers = kexp.models.transcriber(model, reads, writes)
     small = kexp.models.seq2seq(sizes[0], 6, units=8, embedding=4)
     with pytest.raises(
         InputError, match=r"cannot take the inputs of arrays.*indices\[.*\] = \d+ is not in \[0, 6\)"
     ):
-        kexp.fit(small, data, preprocessing=reads, target_preprocessing=writes, answers=answers, **options)
-    with pytest.raises(InputError, match="scores need answers, the model that wrong are measured by"):
         kexp.fit(
-            kexp.models.mlp((4,), 3), kexp.data.load("iris"), scores={"wrong": lambda *_: 0.0}, **options
+            small, data, preprocessing=reads, target_preprocessing=writes, inference_model=answers, **options
+        )
+    with pytest.raises(
+        InputError, match="final_metrics need inference_model, the model that wrong are measured by"
+    ):
+        kexp.fit(
+            kexp.models.mlp((4,), 3),
+            kexp.data.load("iris"),
+            final_metrics={"wrong": lambda *_: 0.0},
+            **options,
         )
     with pytest.raises(InputError, match="data 'arrays' is of kind 'array', expected 'text'"):
         kexp.data.load((np.zeros((9, 2)), ["a"] * 9), task="text")

@@ -167,13 +167,8 @@ class TensorFlowEngine:
         def run(rows: tf.Tensor, size: tf.Tensor) -> Any:
             def take_step(number: Any, mean: Any, *_: Any) -> Any:
                 loss, norm = self.step(rows[number], batch_size or size)
-                return (
-                    number + 1,
-                    self._running_mean(mean, loss),
-                    loss,
-                    norm,
-                    self._is_bad_step(mean, loss, norm),
-                )
+                running = self._running_mean(mean, loss)
+                return number + 1, running, loss, norm, self._is_bad_step(mean, loss, norm)
 
             steps = tf.shape(rows)[0]
             start = (0, self._progress[2].read_value(), 0.0, 0.0, False)

@@ -64,7 +64,7 @@ class Objective(ABC):
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
         """Return what a batch costs a player."""
 
-    def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model | None:
+    def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model | None:
         """Return what is recorded and asked in place of both, unless the caller gives another; None: both."""
         return None
 

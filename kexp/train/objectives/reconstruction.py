@@ -84,7 +84,7 @@ class Reconstruction(Objective):
     def check(self, model: keras.Model, data: Dataset) -> None:
         check_same_shape(model, data)
 
-    def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+    def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
@@ -110,7 +110,7 @@ class Variational(Objective):
                 f"{model.name!r} has no distribution."
             )
 
-    def answers(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
+    def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
     def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:

@@ -1,4 +1,4 @@
-"""Going on with a run from its folder alone."""
+"""The call that goes on with a run, from its folder alone."""
 
 from __future__ import annotations
 
@@ -9,37 +9,15 @@ from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.files import read_json
-from kexp.run.result import Result
-
-
-def resume(
-    run_dir: str | os.PathLike[str], recipe: Callable[..., Result] | None = None, *, quiet: bool = False
-) -> Result:
-    """Call the recipe of a run again with the recorded arguments, which goes on from its last checkpoint.
-
-    Args:
-        run_dir: Folder of a run; a finished one is returned as it is.
-        recipe: The recipe, if it is not one of kexp's own. Default: looked up by its recorded name.
-        quiet: Print nothing, default False.
-
-    Raises:
-        InputError: There is no run in the folder, or its recipe is not one of kexp's.
-
-    Example:
-        >>> sorted(resume(run_dir, quiet=True).metrics)[:2]
-        ['accuracy', 'loss']
-    """
-    again, arguments = recorded_call(run_dir, recipe)
-    return again(**arguments, quiet=quiet)
 
 
 def recorded_call(
-    run_dir: str | os.PathLike[str], recipe: Callable[..., Result] | None = None
-) -> tuple[Callable[..., Result], dict[str, Any]]:
+    run_dir: str | os.PathLike[str], recipe: Callable[..., Any] | None = None
+) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the recipe of a run and the arguments that go on with it.
 
     Raises:
-        InputError: As `resume`.
+        InputError: There is no run in the folder, or its recipe is not one of kexp's.
     """
     path = Path(run_dir).expanduser()
     if not (path / "config.json").is_file():

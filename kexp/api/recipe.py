@@ -1,0 +1,87 @@
+"""`kexp.recipe`: a plain function whose signature is its configuration, command line and search space."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, Protocol, cast, get_type_hints
+
+from kexp.core.errors import InputError
+from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete
+from kexp.core.signatures import flat_signature, help_text
+from kexp.result import Result, load
+from kexp.run.context import RecipeCall
+from kexp.run.recipe import bind, run_recipe
+from kexp.run.reference import Reference
+
+P = ParamSpec("P")
+
+
+class Recipe(Protocol[P]):
+    """A function made by `kexp.recipe`: called with its own arguments and any training option.
+
+    Attributes:
+        references: Published metrics that it is to meet.
+    """
+
+    __name__: str
+    __qualname__: str
+    __module__: str
+    __signature__: inspect.Signature
+    is_recipe: bool
+    references: tuple[Reference, ...]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
+
+
+def recipe(
+    *, references: Sequence[Reference] = (), **defaults: Unpack[TrainOptions]
+) -> Callable[[Callable[P, Result]], Recipe[P]]:
+    """Make a function a recipe: its signature gains every training option, and its calls are checked.
+
+    A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
+    which it hands to `kexp.fit`. Its calls are bound and validated before TensorFlow is imported, and
+    the seed is set before its body runs.
+
+    Args:
+        references: Published figures that it is to meet; `kexp reproduce` runs them.
+        **defaults: The recipe's own defaults of the training options.
+
+    Returns:
+        A decorator.
+
+    Raises:
+        InputError: From a call, when an argument is unknown or does not fit.
+
+    Example:
+        >>> @recipe(epochs=5)
+        ... def nothing(data: str = "digits", **train: Unpack[TrainOptions]) -> Result: ...
+        >>> inspect.signature(nothing).parameters["epochs"].default
+        5
+        >>> nothing(epoch=3)
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: nothing has no argument epoch (did you mean 'epochs'?).
+    """
+    own_defaults = complete({**DEFAULTS, **defaults})
+    default_batch_size = own_defaults["batch_size"]
+    if default_batch_size == "auto":
+        raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
+
+    def decorate(function: Callable[P, Result]) -> Recipe[P]:
+        signature = flat_signature(function, get_type_hints(function, include_extras=True), own_defaults)
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Result:
+            arguments = bind(call, *args, **kwargs)
+            return run_recipe(function, RecipeCall(function.__name__, arguments, default_batch_size), load)
+
+        made = cast(Recipe[P], call)
+        made.__doc__ = help_text(function, signature)
+        made.__signature__ = signature
+        made.is_recipe = True
+        made.references = tuple(references)
+        return made
+
+    return decorate

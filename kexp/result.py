@@ -1,0 +1,153 @@
+"""The result of a run: its record, and what can be done with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kexp.core.errors import InputError
+from kexp.data import Dataset
+from kexp.data import load as load_data
+from kexp.export import export_model
+from kexp.report import write_run_page
+from kexp.run.record import RunRecord
+from kexp.run.recorded_call import recorded_call
+from kexp.tasks import task_named
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Result(RunRecord):
+    """A finished run, and what can be done with it.
+
+    Example:
+        >>> result = load(run_dir)
+        >>> sorted(result.metrics)[:2]
+        ['accuracy', 'loss']
+        >>> result.predict(__import__("numpy").zeros((2, 8, 8), "uint8")).probabilities.shape
+        (2, 10)
+    """
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Result:
+        """Return the result of a run that is at hand, with the model it may have loaded."""
+        result = cls(**{field.name: getattr(record, field.name) for field in fields(record)})
+        vars(result).update(vars(record))
+        return result
+
+    def evaluate(self, data: Dataset | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
+        """Return loss and metrics on the test split of a data set, or all of it when it has none.
+
+        Args:
+            data: A `Dataset`, or anything `kexp.data.load` takes without further arguments.
+            batch_size: Samples per call, default 256.
+
+        Raises:
+            InputError: The data does not fit the model, or its metrics are of other kinds than those of
+                predictions and targets.
+        """
+        task_named(self.spec.task).check_evaluable()
+        chosen = data if isinstance(data, Dataset) else load_data(data, validation=0.0)
+        if (chosen.spec.task, chosen.spec.outputs) != (self.spec.task, self.spec.outputs):
+            raise InputError(
+                f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
+                f"received {chosen.spec.task} with {chosen.spec.outputs}."
+            )
+        from kexp.engine.backend import backend
+        from kexp.train.objectives import supervised
+
+        objective = supervised(self.spec, from_logits=self.from_logits)
+        return backend().evaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
+
+    def plot(self) -> Figure:
+        """Return the learning curves as a matplotlib figure."""
+        from kexp.run.learning_curves import draw_curves
+
+        return draw_curves(self.history)
+
+    def export(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write a SavedModel and prove in a fresh process that it computes what was trained.
+
+        Args:
+            directory: New folder; the model goes into `directory/1/`.
+            overwrite: Replace an earlier export there, default False.
+
+        Returns:
+            The folder of the SavedModel.
+
+        Raises:
+            InputError: The folder exists or cannot be written.
+            ExportError: The exported model answers differently; nothing is left behind.
+        """
+        asked: dict[str, Any] = {}
+        if task_named(self.spec.task).predicts_inputs:
+            samples = self.example_inputs()
+            asked = {"samples": samples, "expected": self.predict(samples)}
+        return export_model(
+            self.model,
+            self.spec,
+            directory,
+            **asked,
+            provenance=self.provenance(),
+            from_probabilities=not self.from_logits,
+            overwrite=overwrite,
+        )
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, data: Dataset | None = None) -> Path:
+        """Write a page with the figures, the curves and what the model answers on validation data, or makes.
+
+        Args:
+            path: An HTML file in a folder that exists; default: report.html in the run folder.
+            data: What it was trained on; default: what a recipe of kexp's makes of the recorded arguments,
+                while its data are at hand. Without data the page has no samples.
+
+        Returns:
+            The path of the page, which is one file without scripts.
+
+        Raises:
+            InputError: The path cannot be written, or the data are not those of the run.
+        """
+        return write_run_page(self, path, data)
+
+
+def load(run_dir: str | os.PathLike[str]) -> Result:
+    """Return the result of a finished run from its folder.
+
+    Args:
+        run_dir: The run folder.
+
+    Raises:
+        InputError: There is no finished run in it.
+
+    Example:
+        >>> load("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
+    """
+    return Result.load(run_dir)
+
+
+def resume(
+    run_dir: str | os.PathLike[str], recipe: Callable[..., Result] | None = None, *, quiet: bool = False
+) -> Result:
+    """Call the recipe of a run again with the recorded arguments, which goes on from its last checkpoint.
+
+    Args:
+        run_dir: Folder of a run; a finished one is returned as it is.
+        recipe: The recipe, if it is not one of kexp's own. Default: looked up by its recorded name.
+        quiet: Print nothing, default False.
+
+    Raises:
+        InputError: There is no run in the folder, or its recipe is not one of kexp's.
+
+    Example:
+        >>> sorted(resume(run_dir, quiet=True).metrics)[:2]
+        ['accuracy', 'loss']
+    """
+    again, arguments = recorded_call(run_dir, recipe)
+    return again(**arguments, quiet=quiet)

@@ -1,0 +1,51 @@
+"""The final metrics of a run: of the trained model, of what is compared with it, and of what it infers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kexp.data import Split
+from kexp.engine.backend import backend
+from kexp.run.inference import raw_outputs
+from kexp.run.training_setup import TrainingSetup
+from kexp.train.loop import Position
+
+
+def evaluate_run(setup: TrainingSetup, position: Position) -> dict[str, float]:
+    """Return the metrics of the chosen epoch, and of its weights on the test split."""
+    metrics = dict(position.history[(position.best_epoch or len(position.history)) - 1])
+    if setup.data.test is not None:
+        test, train = setup.data.test, setup.data.train
+        measured = backend().evaluator(setup.model, setup.objective, test, train).measure(position.batch_size)
+        metrics.update({f"test_{name}": value for name, value in measured.items()})
+    return metrics
+
+
+def baseline_metrics(setup: TrainingSetup) -> dict[str, float]:
+    """Return the metrics of baselines, which are not trained, by split and name."""
+    metrics = {}
+    for prefix, split in _measured_splits(setup):
+        for name, baseline in setup.baselines.items():
+            measured = backend().measure_outputs(setup.objective, split.targets, baseline(split.inputs))
+            metrics.update({f"{prefix}_{name}_{metric}": value for metric, value in measured.items()})
+    return metrics
+
+
+def inference_metrics(setup: TrainingSetup) -> dict[str, float]:
+    """Return the metrics of what the inference model gives, by split and name."""
+    metrics: dict[str, float] = {}
+    if setup.inference_model is None or not setup.final_metrics:
+        return metrics
+    for prefix, split in _measured_splits(setup):
+        outputs = raw_outputs(setup.inference_model, split.inputs, 256)
+        for name, metric in setup.final_metrics.items():
+            measured = metric(split, outputs)
+            endings = measured if isinstance(measured, Mapping) else {"": measured}
+            metrics.update({f"{prefix}_{name}{ending}": float(value) for ending, value in endings.items()})
+    return metrics
+
+
+def _measured_splits(setup: TrainingSetup) -> list[tuple[str, Split]]:
+    """Return the raw splits that a trained model is measured on, by the prefix of their metrics."""
+    splits = (("val", setup.raw.validation), ("test", setup.raw.test))
+    return [(prefix, split) for prefix, split in splits if split is not None]

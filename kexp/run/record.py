@@ -1,0 +1,176 @@
+"""The record of a run: what its folder holds, as plain data, with the model when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.files import read_json
+from kexp.data import DatasetSpec
+from kexp.data.adapters import adapt_inputs
+from kexp.run.example_inputs import load_samples
+from kexp.run.inference import raw_outputs
+from kexp.tasks import task_named
+from kexp.tasks.predictions import Predictions
+
+if TYPE_CHECKING:
+    import keras
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run, as its folder records it.
+
+    Attributes:
+        run_dir: The run folder.
+        metrics: Final metrics by name: without a prefix the running means of the chosen epoch, on
+            validation data with `val_` and on test data with `test_` those of the chosen weights.
+        history: Metrics of every epoch, by name.
+        spec: What goes into the model and comes out.
+        from_logits: Whether outputs that stand for classes or tokens are logits.
+        best_epoch: The epoch whose weights were chosen, from 1; None: the last.
+        parameters: Numbers in the weights of the model.
+        seconds: How long the run took, from its last start.
+
+    Example:
+        >>> record = RunRecord.load(run_dir)
+        >>> sorted(record.metrics)
+        ['accuracy', 'loss', 'test_accuracy', 'test_loss', 'val_accuracy', 'val_loss']
+        >>> images = np.zeros((2, 8, 8), "uint8")
+        >>> record.predict(images).probabilities.shape
+        (2, 10)
+    """
+
+    run_dir: Path
+    metrics: dict[str, float]
+    history: dict[str, list[float]]
+    spec: DatasetSpec
+    from_logits: bool
+    best_epoch: int | None = None
+    parameters: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def load(cls, run_dir: str | os.PathLike[str]) -> Self:
+        """Return the record of a finished run from its folder.
+
+        Raises:
+            InputError: There is no finished run in it.
+
+        Example:
+            >>> RunRecord.load("no/such/folder")
+            Traceback (most recent call last):
+            ...
+            kexp.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
+        """
+        path = Path(run_dir).expanduser()
+        if not (path / "result.json").is_file():
+            state = "an unfinished run" if (path / "config.json").is_file() else "no run"
+            raise InputError(f"run_dir must be the folder of a finished run; {path} holds {state}.")
+        return cls.from_json(path, read_json(path / "result.json"))
+
+    @classmethod
+    def from_json(cls, run_dir: Path, recorded: dict[str, Any]) -> Self:
+        """Return the record that result.json of a run folder holds."""
+        return cls(
+            run_dir=run_dir,
+            metrics=recorded["metrics"],
+            history=recorded["history"],
+            spec=DatasetSpec.from_json(recorded["spec"]),
+            from_logits=recorded["from_logits"],
+            best_epoch=recorded["best_epoch"],
+            parameters=recorded["parameters"],
+            seconds=recorded["seconds"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of result.json."""
+        return {
+            "metrics": self.metrics,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "parameters": self.parameters,
+            "history": self.history,
+            "spec": self.spec.to_json(),
+            "from_logits": self.from_logits,
+            "seconds": self.seconds,
+        }
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return len(next(iter(self.history.values())))
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The recipe and the arguments that decide the result."""
+        return dict(read_json(self.run_dir / "config.json"))
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Versions, code, hardware and data of the run."""
+        return dict(read_json(self.run_dir / "env.json"))
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The trained model, raw inputs in; outputs as in training, or what answers in its place."""
+        import keras
+
+        import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
+
+        return keras.models.load_model(self.run_dir / "model.keras")
+
+    def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
+        """Return labels and probabilities, values, masks, texts or reconstructions for raw inputs.
+
+        Args:
+            inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, strings,
+                a list of (steps, channels) series, or an array as the model was trained on.
+            batch_size: Samples per call of the model, default 256.
+
+        Raises:
+            InputError: The inputs are not what the model was trained on, or it makes samples instead.
+        """
+        task_named(self.spec.task).check_predicts()
+        outputs = raw_outputs(self.model, adapt_inputs(inputs, self.spec), batch_size)
+        return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
+
+    def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
+        """Draw new samples from a generative model or a variational autoencoder.
+
+        Args:
+            n: How many, 1 or more, all at once.
+            seed: Of the draws, default 0, 0 or more; the same one gives the same on the same device.
+            labels: (n,) names or indices of the classes to draw; None (default): classes drawn at random, and
+                the only choice for a model without classes, as an autoencoder is.
+
+        Returns:
+            (n, height, width, channels) uint8, or of an autoencoder what it reconstructs of random codes,
+            (n, ...) uint8 where the data is, else float32.
+
+        Raises:
+            InputError: The model makes no samples, n is below 1, or the labels are not n of its classes.
+
+        Example:
+            >>> RunRecord.load(run_dir).sample(3)
+            Traceback (most recent call last):
+            kexp.InputError: sample draws from models that make samples (generation, or a variational
+            autoencoder), and this is none of them; use predict.
+        """
+        return task_named(self.spec.task).sample(self.model, self.spec, n, seed, labels)
+
+    def example_inputs(self) -> Any:
+        """Return the first raw inputs of the run's data, as the model takes them."""
+        return load_samples(self.run_dir / "samples.npz", self.spec)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return where the model is from: config, environment and metrics."""
+        return {"config": self.config, "env": self.environment, "metrics": self.metrics}
