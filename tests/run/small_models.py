@@ -25,9 +25,16 @@ def series():
 def mlp():
     inputs = keras.Input((36,))
     x = layers.Dense(8)(inputs)
-    for _ in range(12):
+    for _ in range(5):
         branch = layers.Activation("relu")(layers.BatchNormalization()(layers.Dense(8)(x)))
         x = layers.Dropout(0.1)(branch) + layers.Dense(8)(x)
+    return keras.Model(inputs, layers.Dense(4)(x)), table(), {}
+
+
+def branches():
+    inputs = keras.Input((36,))
+    x = layers.Dense(8)(inputs)
+    x = layers.Add()([layers.Dense(8)(x) for _ in range(11)])
     return keras.Model(inputs, layers.Dense(4)(x)), table(), {}
 
 
@@ -41,7 +48,7 @@ def lstm():
 def transformer():
     inputs = keras.Input((12, 3))
     x = layers.Dense(16)(inputs)
-    for _ in range(4):
+    for _ in range(3):
         x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8, dropout=0.1)(x, x))
         x = layers.LayerNormalization()(x + layers.Dense(16)(layers.Dense(32, "gelu")(x)))
     return keras.Model(inputs, layers.Dense(4)(layers.GlobalAveragePooling1D()(x))), series(), {}

@@ -21,7 +21,7 @@ def test_fit_gives_the_same_bits_after_a_history(tmp_path):
     runs = []
     for number in (0, 8):
         with_history(number)
-        runs.append(bits(trained(small_models.transformer, tmp_path / str(number))))
+        runs.append(bits(trained(small_models.branches, tmp_path / str(number))))
     assert runs[0] == runs[1]
 
 
