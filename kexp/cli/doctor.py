@@ -1,7 +1,4 @@
-"""What kexp finds on this machine, and what is wrong: `print(kexp.doctor())`.
-
-The module is called itself: the function has the name that its module has.
-"""
+"""What kexp finds on this machine, and what is wrong: `print(kexp.doctor())`."""
 
 from __future__ import annotations
 
@@ -15,7 +12,6 @@ from dataclasses import dataclass
 from glob import glob
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -258,10 +254,3 @@ def _cluster() -> Diagnosis:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(". ")
-
-
-class _Callable(ModuleType):
-    __call__ = staticmethod(doctor)
-
-
-sys.modules[__name__].__class__ = _Callable

@@ -1,7 +1,4 @@
-"""Several workers of one training on this machine: `kexp.launch(["run", "mlp_images"], workers=2)`.
-
-The module is called itself: the function has the name that its module has.
-"""
+"""Several workers of one training on this machine: `kexp.launch(["run", "mlp_images"], workers=2)`."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import IO, Annotated, Any
 
 import cyclopts
@@ -295,10 +292,3 @@ def _gpus_of(cluster: Cluster) -> dict[str, str]:
     workers = len(cluster.workers)
     own = gpus[cluster.index :: workers] if len(gpus) >= workers else ["-1"]
     return {"CUDA_VISIBLE_DEVICES": ",".join(own)}
-
-
-class _Callable(ModuleType):
-    __call__ = staticmethod(launch)
-
-
-sys.modules[__name__].__class__ = _Callable
