@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset
@@ -88,7 +88,7 @@ def recorded_data(result: RunRecord) -> Dataset | None:
     return data
 
 
-def _require_same_data(provenance: dict, data: Dataset | None) -> None:
+def _require_same_data(provenance: dict[str, Any], data: Dataset | None) -> None:
     recorded = provenance["env"]["data"]
     if data is not None and data.fingerprint != recorded["fingerprint"]:
         raise InputError(
