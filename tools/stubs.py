@@ -3,9 +3,9 @@
     python tools/stubs.py            # writes them
     python tools/stubs.py --check    # says which are not up to date, and exits with 1
 
-The stub of kexp.models imports every builder; that of kexp.recipes repeats every signature, because recipes
-lie elsewhere in a checkout than in a wheel. The names are those of the tables in kexp.train, which import
-Keras, so that the command line cannot ask them.
+The stubs of kexp.models and kexp.metrics import every public name; that of kexp.recipes repeats every
+signature, because recipes lie elsewhere in a checkout than in a wheel. The names are those of the tables in
+kexp.train, which import Keras, so that the command line cannot ask them.
 """
 
 import ast
@@ -39,7 +39,8 @@ def contents() -> dict[Path, str]:
         path: formatted(text, path)
         for path, text in {
             ROOT / "kexp/core/choices.py": choices(),
-            ROOT / "kexp/models/__init__.pyi": models(),
+            ROOT / "kexp/metrics/__init__.pyi": package("metrics", "The metrics"),
+            ROOT / "kexp/models/__init__.pyi": package("models", "The builders"),
             ROOT / "kexp/recipes/__init__.pyi": recipes(),
         }.items()
     }
@@ -63,14 +64,14 @@ ScheduleName = Literal[{", ".join(map(repr, schedules))},]
 '''
 
 
-def models() -> str:
-    """Return imports of every public name of the files of kexp.models."""
+def package(name: str, title: str) -> str:
+    """Return imports of every public name of the files of a package."""
     lines = []
-    for path in sorted((ROOT / "kexp/models").rglob("*.py")):
+    for path in sorted((ROOT / "kexp" / name).rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         names = [] if path.name == "__init__.py" else assigned(path, "__all__")
-        lines += [f"from {module} import {name} as {name}" for name in sorted(names)]
-    return "\n".join([f'"""The builders; {WRITTEN}"""', *lines, "__all__: list[str]"])
+        lines += [f"from {module} import {public} as {public}" for public in sorted(names)]
+    return "\n".join([f'"""{title}; {WRITTEN}"""', *lines, "__all__: list[str]"])
 
 
 def recipes() -> str:

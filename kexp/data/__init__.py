@@ -3,7 +3,7 @@
 from kexp.data.catalog import check_source, names
 from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, class_names
 from kexp.data.load import load
-from kexp.data.sources.builtin_datasets import sample_path
+from kexp.data.sample_files import sample_path
 from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
 from kexp.data.transforms.one_class import one_class

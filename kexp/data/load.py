@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data import splits
-from kexp.data.catalog import DataLocation, locate
+from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
-from kexp.data.sources import arrays, tables, tf_data
-from kexp.data.sources.array_files import read_idx_folder, read_npz
-from kexp.data.sources.builtin_datasets import one_long_text, read_embedded
-from kexp.data.sources.images import Size, read_folder, resize
-from kexp.data.sources.text import as_text
-from kexp.data.sources.tfds import read_tfds
-from kexp.data.targets import labels as targets
-from kexp.data.targets.masks import are_masks, encode_masks
+from kexp.data.input_kinds import inputs_of
+from kexp.data.sources import ReadOptions, data_sources, source_of_value
+from kexp.data.sources.base import Size
+from kexp.data.sources.images import resize
+from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
+from kexp.data.targets import TargetKind, kind_of, target_kinds
 
-_TARGETS = ("classification", "regression", "segmentation", "text")
+# Of what a run makes of any targets.
+_ADVICE = dict.fromkeys(
+    ("generation", "reconstruction"),
+    "that is what a model does, whatever the targets are, so leave task out",
+)
 
 
 def load(
@@ -85,57 +85,57 @@ def load(
         (1295, 143, 359)
     """
     _require_arguments(task, validation, test, seed, image_size)
-    read = _read(source, target, text, task, image_size)
+    read = _read(source, ReadOptions(target, text, task, image_size))
     kind, inputs = _inputs(read, image_size)
     if kind not in kinds:
         raise InputError(
             f"data {read.name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
             "give other data or take a recipe for this kind."
         )
-    task, encoded, class_names = _targets(read, kind, inputs, task or read.task)
-    spec = _spec(read, kind, task, inputs["train"], encoded["train"], class_names)
-    parts: splits.Parts = {part: (inputs[part], encoded[part]) for part in inputs}
-    fingerprint = splits.fingerprint(parts, spec.to_json())
+    asked = task or read.task
+    targets = _target_kind(read, kind, inputs, asked)
+    labels = {split: y for split, (_, y) in read.parts.items()}
+    encoded, class_names = targets.encode(
+        read.name, inputs, labels, read.class_names, asked=asked is not None
+    )
+    spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names)
+    parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
+    content = fingerprint(parts, spec.to_json())
     if validation == 0:
-        parts = splits.join_validation(parts)
-    if task in ("classification", "segmentation"):
-        indices = {part: y for part, (_, y) in parts.items()}
-        targets.require_classes_in_training(read.name, indices, class_names)
-    drawn = splits.make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
-    return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+        parts = join_validation(parts)
+    targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
+    drawn = make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
+    return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
 
 
-def _targets(
-    read: Source, kind: Kind, inputs: dict[str, Any], task: str | None
-) -> tuple[str, targets.Targets, tuple[str, ...]]:
-    """Return the task, the targets by part and the names of the classes, if there are any."""
-    labels = {part: y for part, (_, y) in read.parts.items()}
-    for wanted, needed in (("segmentation", "image"), ("text", "text")):
-        if task == wanted and kind != needed:
-            raise InputError(
-                f"task={task!r}: data {read.name!r} is of kind {kind!r}, expected {needed!r}; leave task out."
-            )
-    if task == "segmentation" or (
-        task is None and kind == "image" and are_masks(inputs["train"], labels["train"])
-    ):
-        return "segmentation", *encode_masks(read.name, inputs, labels, read.class_names)
-    if task == "text":
-        answers = {part: as_text(f"data {read.name!r}: the {part} targets", y) for part, y in labels.items()}
-        return task, answers, ()
-    return targets.encode(read.name, labels, task, read.class_names)
+def _target_kind(read: Source, kind: Kind, inputs: dict[str, Any], asked: str | None) -> TargetKind:
+    """Return what the targets are: what was asked for, or what they look like."""
+    if asked is None:
+        return kind_of(kind, inputs["train"], read.parts["train"][1])
+    targets = target_kinds()[asked]
+    if targets.input_kind not in (None, kind):
+        raise InputError(
+            f"task={asked!r}: data {read.name!r} is of kind {kind!r}, expected {targets.input_kind!r}; "
+            "leave task out."
+        )
+    return targets
 
 
 def _spec(
-    read: Source, kind: Kind, task: str, inputs: Any, encoded: np.ndarray, class_names: tuple[str, ...]
+    read: Source,
+    kind: Kind,
+    targets: TargetKind,
+    inputs: Any,
+    encoded: np.ndarray,
+    class_names: tuple[str, ...],
 ) -> DatasetSpec:
     table = kind == "table"
-    numbers = encoded.shape[1] if task == "regression" else 0
     return DatasetSpec(
         kind=kind,
         input_shape=(len(read.columns),) if table else inputs.shape[1:],
         dtype={"table": "mixed", "text": "string"}.get(kind) or str(inputs.dtype),
-        task=task,
-        outputs=len(class_names) or numbers,
+        task=targets.task,
+        outputs=targets.outputs(encoded, class_names),
         class_names=class_names,
         columns=read.columns,
         target=read.target,
@@ -150,18 +150,20 @@ def _require_arguments(
             raise InputError(
                 f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
             )
-    if task not in (None, *_TARGETS):
-        known = " or ".join(map(repr, _TARGETS))
-        advice = "pass one or leave it out"
-        if task in ("reconstruction", "generation"):
-            advice = "that is what a model does, whatever the targets are, so leave task out"
-        raise InputError(f"task={task!r}: expected {known}; {advice}.")
+    _require_task(task)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
     if image_size is not None and not _is_size(image_size):
         raise InputError(
             f"image_size={image_size!r}: expected two whole numbers of pixels; pass (height, width)."
         )
+
+
+def _require_task(task: object) -> None:
+    known = target_kinds()
+    if task is not None and known.get(str(task)) is None:
+        advice = _ADVICE.get(str(task), "pass one or leave it out")
+        raise InputError(f"task={task!r}: expected {' or '.join(map(repr, known))}; {advice}.")
 
 
 def _is_size(value: object) -> bool:
@@ -172,52 +174,22 @@ def _is_size(value: object) -> bool:
     )
 
 
-def _read(
-    source: Any, target: str | None, text: str | None, task: str | None, image_size: Size | None
-) -> Source:
+def _read(source: Any, options: ReadOptions) -> Source:
     place = locate(source) if isinstance(source, str | Path) else None
-    pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
-    if pandas is not None and isinstance(source, pandas.DataFrame):
-        return tables.from_frame(source, "DataFrame", target, task, text)
-    if place and place.form == "csv":
-        # What is text is taken to the letter, be it read or answered.
-        letters = [column for column in (text, target if task == "text" else None) if column]
-        return tables.from_frame(tables.read_csv(place.path, text=letters), place.name, target, task, text)
-    if place and place.form == "parquet":
-        return tables.from_frame(tables.read_parquet(place.path), place.name, target, task, text)
-    for argument, column in (("target", target), ("text", text)):
-        if column is not None:
-            raise InputError(
-                f"{argument}={column!r}: only a CSV, Parquet or DataFrame has columns to choose; leave "
-                f"{argument} out."
-            )
-    return _read_place(place, image_size) if place else _read_memory(source)
-
-
-def _read_place(place: DataLocation, image_size: Size | None) -> Source:
-    if place.form == "embedded":
-        return read_embedded(place.name)
-    if place.form == "npz":
-        return read_npz(place.path, place.name)
-    if place.form == "idx":
-        return read_idx_folder(place.path, place.name)
-    if place.form == "txt":
-        raise one_long_text(str(place.path))
-    reader = read_tfds if place.form == "tfds" else read_folder
-    return reader(place.path, place.name, image_size)
-
-
-def _read_memory(source: Any) -> Source:
-    if isinstance(source, Mapping):
-        return arrays.from_mapping(source)
-    if isinstance(source, tuple | list):
-        return arrays.from_pairs(source)
-    if tf_data.is_dataset(source):
-        return tf_data.from_dataset(source)
-    raise InputError(
-        f"data: expected a name, a path, (x, y), a mapping, a DataFrame or a tf.data.Dataset, received "
-        f"{type(source).__name__}; pass (x, y) if it is an array."
-    )
+    reader = data_sources()[place.form] if place else source_of_value(source)
+    if reader is None or not reader.has_columns:
+        for argument, column in (("target", options.target), ("text", options.text)):
+            if column is not None:
+                raise InputError(
+                    f"{argument}={column!r}: only a CSV, Parquet or DataFrame has columns to choose; leave "
+                    f"{argument} out."
+                )
+    if reader is None:
+        raise InputError(
+            f"data: expected a name, a path, (x, y), a mapping, a DataFrame or a tf.data.Dataset, received "
+            f"{type(source).__name__}; pass (x, y) if it is an array."
+        )
+    return reader.read(place, options) if place else reader.take(source, options)
 
 
 def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
@@ -225,14 +197,16 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
     if read.columns and read.columns[0].kind != "text":
         kind, inputs = "table", {part: x for part, (x, _) in read.parts.items()}
     else:
-        kind, inputs = arrays.inputs_of(read.name, read.parts)
+        kind, inputs = inputs_of(read.name, read.parts)
     if image_size is None:
         return kind, inputs
     if kind != "image":
         raise InputError(
             f"image_size={image_size!r}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
         )
-    if any(are_masks(inputs[part], y) for part, (_, y) in read.parts.items()):
+    kinds = target_kinds().values()
+    parts = [(inputs[split], y) for split, (_, y) in read.parts.items()]
+    if any(targets.resized_with_inputs(x, y) for targets in kinds for x, y in parts):
         raise InputError(
             f"image_size={image_size!r}: data {read.name!r} has masks, which would have to be resized with "
             "their images; resize both before, the masks without blending."

@@ -10,6 +10,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec, Inputs, Split
+from kexp.data.targets import target_kinds
 
 Parts = dict[str, tuple[Inputs, np.ndarray]]
 
@@ -75,7 +76,8 @@ def make_splits(
     Args:
         name: Name of the data, for messages.
         parts: Inputs and encoded targets by part.
-        spec: Task, and class names for messages; classification is drawn class by class.
+        spec: Task, whose kind of targets says what every split gets its share of, and class names for
+            messages.
         validation: Fraction of the training part to validate on; 0 for none.
         test: Fraction of the whole to test on; 0 for none.
         seed: Seed of the validation part; the test part is always the same.
@@ -92,7 +94,7 @@ def make_splits(
         for part, share in (("test", test), ("validation", validation))
         if share > 0 and part not in parts
     ]
-    strata = targets if spec.task == "classification" else np.zeros(len(targets), np.int32)
+    strata = target_kinds()[spec.task].strata(targets)
     _require_enough(name, strata, spec.class_names or ("samples",), ["train", *wanted])
     rows = {"train": np.arange(len(targets))}
     for part in wanted:

@@ -17,6 +17,7 @@ from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
 from kexp.run.context import nested_run
 from kexp.run.record import RunRecord
+from kexp.tasks import task_named
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +104,7 @@ def _of_run(data: Dataset, path: Path) -> Features:
         )
     record = RunRecord.load(path)
     expected, received = (f"{spec.input_shape} {spec.dtype}" for spec in (data.spec, record.spec))
-    if record.spec.task != "classification" or expected != received:
+    if not task_named(record.spec.task).has_labels or expected != received:
         raise InputError(
             f"classifier must be a run of classification of {expected} images as {data.name} has; {path} is "
             f"of {record.spec.task} of {received}, so give another one."
@@ -171,7 +172,7 @@ def _read(path: Path) -> keras.Model:
 
 def _own(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> Features:
     spec = data.spec
-    if spec.kind != "image" or spec.task != "classification" or spec.outputs < 2:
+    if spec.kind != "image" or not task_named(spec.task).has_labels or spec.outputs < 2:
         raise InputError(
             f"classifier must be given for data other than images in classes; {data.name} is of kind "
             f"{spec.kind}, for {spec.task} with {spec.outputs} outputs, so give the folder of a finished run "

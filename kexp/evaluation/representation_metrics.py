@@ -17,6 +17,7 @@ from kexp.models.autoencoder.networks import decoder, encoder
 from kexp.run.fit_plan import FinalMetric
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import head
+from kexp.tasks import task_named
 
 _PROBED = 10_000  # training samples whose codes are looked at
 _NEIGHBOURS = 10
@@ -42,7 +43,7 @@ def code_scores(model: Reconstructor, data: Dataset) -> dict[str, FinalMetric]:
         >>> sorted(code_scores(model, kexp.data.load("digits")))
         ['linear_probe_accuracy', 'retrieval_precision_at_10']
     """
-    if data.spec.task != "classification":
+    if not task_named(data.spec.task).has_labels:
         return {}
 
     @cache

@@ -1,15 +1,19 @@
-"""Metrics: every number that is measured, and which way it is better."""
+"""Metrics: every number that is measured, and which way it is better.
 
-from kexp.metrics.auroc import area_under_roc
-from kexp.metrics.bits_per_character import bits_per_character
-from kexp.metrics.error_rates import error_rates, text_error_rate, token_error_rate
-from kexp.metrics.naive_forecast import naive_forecast
+Every public function of every file here is `kexp.metrics.NAME`; a new file needs no entry in a list. A file
+whose metrics are better when higher says so as `HIGHER_IS_BETTER`. Those of a training step, which are
+Keras's, are in `training`. Type checkers read `__init__.pyi`, which tools/stubs.py writes.
+"""
 
-__all__ = [
-    "area_under_roc",
-    "bits_per_character",
-    "error_rates",
-    "naive_forecast",
-    "text_error_rate",
-    "token_error_rate",
-]
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+__all__: list[str] = []
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.ispkg:
+        _metrics = importlib.import_module(f"{__name__}.{_module.name}")
+        # A metric may take the place of the module of its name: `kexp.metrics.error_rates(...)` is a call.
+        globals().update({_name: getattr(_metrics, _name) for _name in getattr(_metrics, "__all__", ())})
+        __all__ += getattr(_metrics, "__all__", ())

@@ -8,6 +8,10 @@ import numpy as np
 
 from kexp.data.dataset import Split
 
+__all__ = ["area_under_roc"]
+
+HIGHER_IS_BETTER = ("auroc",)
+
 
 def area_under_roc(
     split: Split, answers: Mapping[str, np.ndarray], *, resamples: int = 1000, seed: int = 0

@@ -9,6 +9,8 @@ import numpy as np
 
 from kexp.data.dataset import Split
 
+__all__ = ["bits_per_character"]
+
 
 def bits_per_character(part: Split, answers: Mapping[str, np.ndarray]) -> float:
     """Return how many bits a language model needs for each character of some texts.

@@ -10,6 +10,8 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import Split
 
+__all__ = ["error_rates", "text_error_rate", "token_error_rate"]
+
 Texts = Sequence[str] | np.ndarray
 
 

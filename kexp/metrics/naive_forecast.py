@@ -8,6 +8,8 @@ import numpy as np
 
 from kexp.core.errors import InputError
 
+__all__ = ["naive_forecast"]
+
 
 def naive_forecast(horizon: int, *, season: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """Return the forecast that a series goes on as it was one season before.

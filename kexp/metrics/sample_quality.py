@@ -20,6 +20,8 @@ from kexp.metrics.sample_distances import (
     precision_recall,
 )
 
+HIGHER_IS_BETTER = ("diversity", "rarest", "recognised")
+
 _REAL = 10_000  # real images that generated ones are compared with
 _ROWS = 2_000  # of each, where every sample is compared with every other
 _INTERVAL = 5e10  # floating-point operations that the interval of a Fréchet distance may take, about

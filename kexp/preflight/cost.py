@@ -15,6 +15,7 @@ from kexp.preflight.findings import Figures
 from kexp.run.disk_space import space_needed
 from kexp.run.dry_run import dry_run, sampled
 from kexp.run.training_setup import TrainingSetup
+from kexp.tasks import task_named
 
 _SAMPLED_STEPS = 4
 _MEASURED_S = 0.2
@@ -81,7 +82,7 @@ def _step_s(engine: Engine, few: TrainingSetup, per_step: int) -> float:
 def _validation_s(engine: Engine, training: TrainingSetup, few: TrainingSetup) -> float:
     if training.data.validation is None or few.data.validation is None:
         return 0.0
-    if training.objective.task == "generation":
+    if task_named(training.objective.task).makes_samples:
         return _sampling_s(training)
     engine.validate(few.batch_size)
     started_s = time.perf_counter()

@@ -13,6 +13,7 @@ from kexp.data.series import complete
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import rows_of
 from kexp.run.training_setup import TrainingSetup
+from kexp.tasks import task_named
 
 _HASHED_ROWS = 100_000  # of a part; about a second
 # Rows in two parts are leakage from here on; real data has a few, and small parts make any share large.
@@ -25,7 +26,7 @@ _SHOWN = 5
 def data_findings(training: TrainingSetup) -> list[Finding]:
     """Return what is found without the model."""
     findings = [_values(training), *_leakage(training)]
-    if training.raw.spec.task in ("classification", "segmentation"):
+    if task_named(training.raw.spec.task).has_classes:
         findings.insert(1, _classes(training))
     return findings
 
@@ -35,7 +36,7 @@ def _values(training: TrainingSetup) -> Finding:
     if wrong:
         return Finding("data", "problem", "; ".join(wrong) + ".")
     spec = training.raw.spec
-    if spec.task in ("classification", "segmentation"):
+    if task_named(spec.task).has_classes:
         return Finding("data", "ok", f"labels are within 0..{spec.outputs - 1}, inputs are finite.")
     return Finding("data", "ok", "targets and inputs are finite.")
 
@@ -50,7 +51,7 @@ def _wrong_values(part: str, split: Split, training: TrainingSetup) -> Iterator[
     spec, targets = training.data.spec, split.targets
     if not _finite_rows(targets).all():
         yield f"targets of {part} samples {_some(~_finite_rows(targets))} are not finite"
-    elif spec.task in ("classification", "segmentation") and targets.dtype.kind in "iu":
+    elif task_named(spec.task).has_classes and targets.dtype.kind in "iu":
         outside = ((targets < 0) | (targets >= spec.outputs)).reshape(len(targets), -1).any(axis=1)
         if outside.any():
             yield (
@@ -88,12 +89,11 @@ def _classes(training: TrainingSetup) -> Finding:
         status: Status = "warning" if shortened else "problem"
         return Finding("classes", status, f"no training sample of {_named(missing, names)}.")
     least, most = int(counts.argmin()), int(counts.argmax())
-    what = "pixels" if data.spec.task == "segmentation" else "samples"
-    spread = (
-        f"{counts[least]:,} ({_name(least, names)}) to {counts[most]:,} ({_name(most, names)}) {what} each"
-    )
+    task = task_named(data.spec.task)
+    each = f"{task.counted} each"
+    spread = f"{counts[least]:,} ({_name(least, names)}) to {counts[most]:,} ({_name(most, names)}) {each}"
     if counts[least] == counts[most]:
-        spread = f"{counts[least]:,} {what} each"
+        spread = f"{counts[least]:,} {each}"
     if data.validation is not None:
         absent = np.flatnonzero(_counts(data.validation, classes) == 0)
         if len(absent):
@@ -103,7 +103,7 @@ def _classes(training: TrainingSetup) -> Finding:
     ratio = counts[most] / counts[least]
     weighted = options["class_weight"] is not None or training.sample_weight is not None
     # Of pixels most are background, as a rule, and there are no weights of classes for them.
-    if ratio > _IMBALANCE and not weighted and data.spec.task == "classification":
+    if ratio > _IMBALANCE and not weighted and task.has_labels:
         advice = 'class_weight="balanced" would weigh them alike'
         return Finding("classes", "warning", f"{spread}, {ratio:.0f} to 1; {advice}.")
     return Finding("classes", "ok", f"{spread}.")

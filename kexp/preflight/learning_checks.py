@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from scipy.special import entr
 
 from kexp.core.keras_private import takes_logits
 from kexp.engine.backend import backend
@@ -21,14 +19,10 @@ from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup, head
-from kexp.train.objectives import Crossentropy, Supervised
-from kexp.train.objectives.reconstruction import Reconstruction, Variational
+from kexp.tasks import task_named
+from kexp.train.objectives import Supervised
+from kexp.train.objectives.reconstruction import Reconstruction
 
-_CROSSENTROPIES = (
-    Crossentropy,
-    keras.losses.SparseCategoricalCrossentropy,
-    keras.losses.CategoricalCrossentropy,
-)
 _FACTOR = 2  # that the first loss may be off by
 _FAR = 10  # and from which on a start is hopeless
 _PROBING_RATE = 1.0  # any update that is not zero shows
@@ -64,8 +58,7 @@ def learning_findings(training: TrainingSetup) -> list[Finding]:
         losses, stuck = _probed(engine, few, start)
         engine.restore_state(start)
         findings += [_first_loss(few, losses), _gradients(few, stuck)]
-        # Against another player, or with noise that is new at each step, nothing is learnt by heart.
-        if few.objective.task != "generation":
+        if task_named(few.objective.task).can_memorize:
             findings.append(_one_batch(engine, few, start))
     return findings
 
@@ -105,7 +98,7 @@ def _outputs(few: TrainingSetup) -> Finding:
     """Compare what the model gives with what the loss takes: logits or probabilities."""
     outputs = raw_outputs(few.model, head(few.data.train, 8).inputs, 8)
     shape = f"(batch, {', '.join(map(str, outputs.shape[1:]))})"
-    if few.objective.task == "regression":
+    if not task_named(few.objective.task).has_logits:
         return Finding("outputs", "ok", f"{shape} numbers for the targets.")
     # Only a model that was made of layers has its outputs surely from the last one.
     activation = _last_activation(few.model) if ((outputs >= 0) & (outputs <= 1)).all() else ""
@@ -189,11 +182,19 @@ def _first_loss(few: TrainingSetup, losses: list[float]) -> Finding:
     if not np.isfinite(loss):
         return Finding("first loss", "problem", "it, or its gradient, is not finite on the first batches.")
     less = f" (and {penalty:.4g} of penalties)" if penalty > 0.001 * abs(loss) else ""
-    if isinstance(_loss_function(few), _CROSSENTROPIES):
-        return _first_crossentropy(few, loss, less)
-    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
-        return _first_squared_error(few, loss, less)
-    return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
+    expected = task_named(few.objective.task).first_loss(
+        _loss_function(few), few.data.spec, few.raw.train.targets
+    )
+    if expected is None:
+        return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
+    text = f"{loss:.4g}{less}; {expected.text}"
+    if loss < expected.value / _FACTOR and expected.is_knowledge_below:
+        return Finding("first loss", "warning", f"{text}: the model knows the answers already.")
+    if loss <= _FACTOR * expected.value:
+        return Finding("first loss", "ok", f"{text}.")
+    hopeless = expected.is_hopeless_above and loss > _FAR * expected.value
+    status: Status = "problem" if hopeless else "warning"
+    return Finding("first loss", status, f"{text}, more than {_FACTOR} times that: {expected.advice}.")
 
 
 def _penalty(few: TrainingSetup) -> float:
@@ -201,32 +202,6 @@ def _penalty(few: TrainingSetup) -> float:
         return 0.0
     raw_outputs(few.model, head(few.data.train, few.batch_size).inputs, few.batch_size)
     return float(sum(few.model.losses))
-
-
-def _first_crossentropy(few: TrainingSetup, loss: float, less: str) -> Finding:
-    classes = few.data.spec.outputs
-    expected = float(np.log(classes))
-    text = f"{loss:.4g}{less}; ln {classes} = {expected:.4g} if nothing is known"
-    if expected / _FACTOR <= loss <= _FACTOR * expected:
-        return Finding("first loss", "ok", f"{text}.")
-    if loss < expected:
-        return Finding("first loss", "warning", f"{text}: the model knows the answers already.")
-    advice = "scale the inputs, or the initial weights of the last layer, down"
-    status: Status = "problem" if loss > _FAR * expected else "warning"
-    return Finding("first loss", status, f"{text}, more than {_FACTOR} times that: {advice}.")
-
-
-def _first_squared_error(few: TrainingSetup, loss: float, less: str) -> Finding:
-    targets = few.raw.train.targets
-    variance = float(targets.var(axis=0).mean())
-    text = (
-        f"{loss:.4g}{less}; the variance of the targets, which is what their mean scores, is {variance:.4g}"
-    )
-    if loss <= _FACTOR * variance:
-        return Finding("first loss", "ok", f"{text}.")
-    mean, deviation = float(targets.mean()), float(targets.std())
-    advice = f"have the model start at the mean {mean:.4g}, and its outputs spread by {deviation:.4g}"
-    return Finding("first loss", "warning", f"{text}, more than {_FACTOR} times that: {advice}.")
 
 
 def _gradients(few: TrainingSetup, stuck: list[str]) -> Finding:
@@ -312,24 +287,10 @@ def _attempt(engine: Engine, few: TrainingSetup, rate: float, steps: int, second
 
 def _halved(few: TrainingSetup, first: float) -> float:
     """Return the loss at which half of what can go is gone."""
-    if isinstance(_loss_function(few), keras.losses.MeanSquaredError):
+    batch = head(few.data.train, few.batch_size)
+    constant = task_named(few.objective.task).constant_loss(_loss_function(few), batch.targets)
+    if constant is not None:
         # A model that only learns the mean has learnt nothing of the batch.
-        batch = few.data.train.targets[: few.batch_size]
-        return 0.5 * min(first, float(batch.var(axis=0).mean()) or first)
-    return first - 0.5 * abs(first - _least_loss(few))
-
-
-def _least_loss(few: TrainingSetup) -> float:
-    """Return what is left of the loss when everything is known: the entropy of smoothed labels or of grey."""
-    if isinstance(few.objective, Reconstruction | Variational) and few.objective.error == "cross_entropy":
-        inputs = head(few.data.train, few.batch_size).inputs
-        assert isinstance(inputs, np.ndarray)
-        shares = inputs / (255.0 if inputs.dtype == np.uint8 else 1.0)
-        numbers = math.prod(inputs.shape[1:]) if isinstance(few.objective, Variational) else 1
-        return numbers * float(np.mean(entr(shares) + entr(1 - shares)))
-    smoothing, classes = few.options["label_smoothing"], few.data.spec.outputs
-    if not smoothing or not isinstance(_loss_function(few), Crossentropy):
-        return 0.0
-    rest = smoothing / classes
-    main = 1 - smoothing + rest
-    return float(-main * np.log(main) - (classes - 1) * rest * np.log(rest))
+        return 0.5 * min(first, constant or first)
+    least = few.objective.least_loss(batch, few.data.spec, few.options["label_smoothing"])
+    return first - 0.5 * abs(first - least)

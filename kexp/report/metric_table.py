@@ -40,7 +40,7 @@ def class_metrics(run: ReportedRun) -> dict[str, str]:
     """Return the metric of each class by the class's name; empty where classes have none of their own."""
     if run.spec.task != "segmentation":
         return {}
-    from kexp.metrics.iou import metric_names
+    from kexp.metrics.training.iou import metric_names
 
     names = zip(run.spec.class_names, metric_names(run.spec.class_names), strict=True)
     stems = metric_stems(run)

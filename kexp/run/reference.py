@@ -5,22 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
-_RISING = (
-    *("accuracy", "auc", "auroc", "dice", "diversity", "f1", "iou", "precision", "r2", "rarest", "recall"),
-    *("recognised", "score", "similarity"),
-)
-
-
-def better(metric: str) -> Literal["max", "min"]:
-    """Return whether more or less of a figure is better, by its name.
-
-    Example:
-        >>> better("test_accuracy"), better("val_loss")
-        ('max', 'min')
-    """
-    return "max" if any(word in metric for word in _RISING) else "min"
+from kexp.metrics.direction import better
 
 
 @dataclass(frozen=True)

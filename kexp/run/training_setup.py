@@ -11,11 +11,11 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import direction_of
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split, Stream
 from kexp.engine.backend import backend
 from kexp.engine.base import Engine
+from kexp.metrics.direction import stated_directions
 from kexp.run.fit_checks import (
     check_inference_model,
     check_model,
@@ -254,10 +254,10 @@ def _callbacks_for(
 
 def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
     """Set whether a figure should rise or fall in callbacks of Keras that would ask a compiled model."""
-    directions = {metric.name: direction_of(metric) for metric in objective.metrics}
+    directions = stated_directions(objective.metrics)
     for callback in callbacks:
         figure = str(getattr(callback, "monitor", "")).removeprefix("val_")
-        if getattr(callback, "mode", None) == "auto" and directions.get(figure):
+        if getattr(callback, "mode", None) == "auto" and figure in directions:
             callback.mode = directions[figure]
 
 

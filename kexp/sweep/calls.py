@@ -93,18 +93,16 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 
 def _seen(training: Any) -> dict[str, Any]:
-    from kexp.core.keras_private import direction_of
+    from kexp.metrics.direction import better, stated_directions
     from kexp.preflight.cost import expectation
-    from kexp.run.reference import better
 
     objective = training.objective
-    directions = {metric.name: direction_of(metric) for metric in objective.metrics}
     expected = expectation(training)
     return {
         "monitor": objective.monitor if training.data.validation is not None else None,
         "mode": objective.mode,
         "directions": {
-            **{name: way for name, way in directions.items() if way},
+            **stated_directions(objective.metrics),
             **{name: better(name) for name in training.final_metrics},
         },
         "seconds": expected.epoch_s * training.options["epochs"],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kexp.core.errors import InputError, nearest
-from kexp.run.reference import better
+from kexp.metrics.direction import better
 from kexp.sweep.store import State, Trial
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec
+from kexp.metrics.direction import Direction, better
 from kexp.tasks.expected_loss import FirstLoss, constant_loss, first_loss
 from kexp.tasks.sample_requests import check_sample_request, images_from_unit
 
@@ -42,7 +43,6 @@ class Task:
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".
         monitor: The metric that the best epoch is chosen by, unless the caller gives loss or metrics.
-        mode: Whether the best is the "max" or the "min" of it.
         sections: Names of the sections that a run's page has beside those of every run: the files of
             `kexp.report.sections.run`.
     """
@@ -61,8 +61,12 @@ class Task:
     counted: ClassVar[str] = "samples"
     output_noun: ClassVar[str] = "classes"
     monitor: ClassVar[str] = "val_loss"
-    mode: ClassVar[Literal["min", "max"]] = "min"
     sections: ClassVar[tuple[str, ...]] = ("example_table",)
+
+    @property
+    def mode(self) -> Direction:
+        """Whether the best epoch has the "max" or the "min" of the monitor."""
+        return better(self.monitor)
 
     # Training
 

@@ -20,7 +20,7 @@ class Choice(Task):
     has_logits: ClassVar[bool] = True
 
     def loss(self, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
-        from kexp.metrics.crossentropy import Crossentropy
+        from kexp.metrics.training.crossentropy import Crossentropy
 
         return Crossentropy(label_smoothing, from_logits)
 
@@ -35,7 +35,7 @@ class Choice(Task):
         return not sums_to_one
 
     def least_loss(self, loss: Any, spec: DatasetSpec, label_smoothing: float) -> float:
-        from kexp.metrics.crossentropy import Crossentropy
+        from kexp.metrics.training.crossentropy import Crossentropy
 
         return smoothed_entropy(label_smoothing, spec.outputs) if isinstance(loss, Crossentropy) else 0.0
 

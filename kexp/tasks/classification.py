@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,6 @@ class Classification(Choice):
     has_classes: ClassVar[bool] = True
     has_labels: ClassVar[bool] = True
     monitor: ClassVar[str] = "val_accuracy"
-    mode: ClassVar[Literal["min", "max"]] = "max"
 
     def metric_targets(self, targets: Any) -> Any:
         """Return class indices: of labels that were mixed, the heaviest."""

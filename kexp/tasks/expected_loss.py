@@ -107,7 +107,7 @@ def smoothed_entropy(label_smoothing: float, classes: int) -> float:
 def _is_crossentropy(loss: Any) -> bool:
     import keras
 
-    from kexp.metrics.crossentropy import Crossentropy
+    from kexp.metrics.training.crossentropy import Crossentropy
 
     known = (
         Crossentropy,

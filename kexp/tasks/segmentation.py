@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,17 +23,16 @@ class Segmentation(Choice):
     can_augment: ClassVar[bool] = False
     counted: ClassVar[str] = "pixels"
     monitor: ClassVar[str] = "val_mean_iou"
-    mode: ClassVar[Literal["min", "max"]] = "max"
     sections: ClassVar[tuple[str, ...]] = ("class_metrics", "example_masks")
 
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
-        from kexp.metrics.iou import iou_metrics
+        from kexp.metrics.training.iou import iou_metrics
 
         return *super().metrics(spec, from_logits=from_logits), *iou_metrics(spec.class_names)
 
     def class_metrics(self, spec: DatasetSpec) -> dict[str, str]:
         """Return the names of the classes by those of their intersections over union."""
-        from kexp.metrics.iou import metric_names
+        from kexp.metrics.training.iou import metric_names
 
         return dict(zip(metric_names(spec.class_names), spec.class_names, strict=True))
 

@@ -27,7 +27,7 @@ class Text(Choice):
     can_augment: ClassVar[bool] = False
 
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
-        from kexp.metrics.perplexity import Perplexity
+        from kexp.metrics.training.perplexity import Perplexity
 
         return *super().metrics(spec, from_logits=from_logits), Perplexity(from_logits)
 

@@ -8,16 +8,43 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import from_mapping
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$")
 KEYS = ("x_", "y_", "length_", "class_names")
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+class NpzFile(DataSource):
+    """An archive of arrays."""
+
+    name: ClassVar[str] = "npz"
+    description: ClassVar[str] = "arrays in an .npz file"
+    suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        return read_npz(place.path, place.name)
+
+
+class IdxFolder(DataSource):
+    """A folder of IDX files."""
+
+    name: ClassVar[str] = "idx"
+    description: ClassVar[str] = "images in IDX files"
+    folder_noun: ClassVar[str] = "IDX files"
+
+    def holds(self, folder: Path) -> bool:
+        return bool(idx_files(folder))
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        return read_idx_folder(place.path, place.name)
 
 
 def read_npz(path: Path, name: str) -> Source:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError
 from kexp.data.dataset import Column, Source, column_name
+from kexp.data.sample_files import sample_path
 from kexp.data.sources.array_files import read_npz
-
-SAMPLES = Path(__file__).parents[1] / "samples"
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.sources.text_file import one_long_text
 
 BUILTIN_DATASETS = {
     "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",
@@ -26,6 +27,18 @@ BUILTIN_DATASETS = {
     "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
     "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
 }
+
+
+class BuiltIn(DataSource):
+    """A name that is always known."""
+
+    name: ClassVar[str] = "embedded"
+
+    def names(self) -> dict[str, str]:
+        return dict(BUILTIN_DATASETS)
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        return read_embedded(place.name)
 
 
 def read_embedded(name: str) -> Source:
@@ -54,38 +67,6 @@ def read_embedded(name: str) -> Source:
 
         return pairs.read_addition() if name == "addition" else pairs.read_pronunciations()
     return _digits() if name == "digits" else _table(name)
-
-
-def one_long_text(name: str) -> InputError:
-    """Return what to say where samples are expected and the source is a book."""
-    return InputError(
-        f"data {name!r} is one long text, expected samples; cut it into them with "
-        f"kexp.data.passages({name!r}, context=…)."
-    )
-
-
-def sample_path(name: str) -> Path:
-    """Return the path of a file that comes with kexp, with its licence beside it in NAME.LICENSE.
-
-    Args:
-        name: "fashion_mnist_small" (.npz), "first_names" (.csv.gz: name, label), "japanese_vowels" (.npz),
-            "moby_dick" (.txt.gz), "pronunciations" (.csv.gz: word, phonemes) or "sunspots" (.csv: year,
-            sunactivity).
-
-    Raises:
-        InputError: There is no such file.
-
-    Example:
-        >>> sample_path("moby_dick").name
-        'moby_dick.txt.gz'
-    """
-    files = {path.name.partition(".")[0]: path for path in SAMPLES.iterdir() if path.suffix != ".LICENSE"}
-    if name not in files:
-        raise InputError(
-            f"name={name!r}: there is no such sample{nearest(name, files)}; give one of "
-            f"{', '.join(sorted(files))}."
-        )
-    return files[name]
 
 
 def _first_names() -> Source:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Source
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 PART_FOLDERS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 
-Size = tuple[int, int]  # (height, width)
+
+class ClassFolders(DataSource):
+    """A folder of images for each class."""
+
+    name: ClassVar[str] = "images"
+    description: ClassVar[str] = "images in class folders"
+    folder_noun: ClassVar[str] = "class folders with images in them"
+    asked_last: ClassVar[bool] = True
+
+    def holds(self, folder: Path) -> bool:
+        return has_images(folder)
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        return read_folder(place.path, place.name, options.image_size)
 
 
 def class_folders(folder: Path) -> list[Path]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
 from kexp.data.dataset import Column, Source, column_name
-from kexp.data.sources.text import as_text
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.targets import target_kinds
+from kexp.data.text import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +38,51 @@ OBJECTS: dict[str, Kind] = {
     "decimal": "number",
     "empty": "number",
 }
+
+
+class CsvFile(DataSource):
+    """A comma-separated file with a header."""
+
+    name: ClassVar[str] = "csv"
+    description: ClassVar[str] = "table in a CSV file"
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".csv.gz")
+    has_columns: ClassVar[bool] = True
+    gives_way: ClassVar[bool] = True
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        # What is text is taken to the letter, be it an input or a target.
+        verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
+        letters = [column for column in (options.text, options.target if verbatim else None) if column]
+        frame = read_csv(place.path, text=letters)
+        return from_frame(frame, place.name, options.target, options.task, options.text)
+
+
+class ParquetFile(DataSource):
+    """A Parquet file."""
+
+    name: ClassVar[str] = "parquet"
+    description: ClassVar[str] = "table in a Parquet file"
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet",)
+    has_columns: ClassVar[bool] = True
+    gives_way: ClassVar[bool] = True
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        frame = read_parquet(place.path)
+        return from_frame(frame, place.name, options.target, options.task, options.text)
+
+
+class DataFrames(DataSource):
+    """A pandas DataFrame in memory."""
+
+    name: ClassVar[str] = "frame"
+    has_columns: ClassVar[bool] = True
+
+    def accepts(self, value: object) -> bool:
+        pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
+        return pandas is not None and isinstance(value, pandas.DataFrame)
+
+    def take(self, value: Any, options: ReadOptions) -> Source:
+        return from_frame(value, "DataFrame", options.target, options.task, options.text)
 
 
 def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
@@ -240,7 +288,8 @@ def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
 
 def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.ndarray:
     """(samples,) float64 for regression, str objects for classes and texts."""
-    if task == "text":
+    asked = None if task is None else target_kinds()[task]
+    if asked is not None and asked.is_verbatim:
         return as_text(f"data {name!r}: the column {column!r}", series)
     gaps = np.flatnonzero(series.isna().to_numpy())
     if len(gaps):
@@ -249,13 +298,10 @@ def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.
             f"{gaps[0] + 1} of {len(series)}; fill in those rows or drop them."
         )
     kind, values = _convert(name, column, series)
-    if kind == "bool" and task != "regression":
-        return np.where(values == 1, "True", "False").astype(object)
     if kind == "category":
         return values
-    numbers = series.to_numpy(dtype=np.float64)
+    numbers = values == 1 if kind == "bool" else series.to_numpy(dtype=np.float64)
     whole = bool((numbers == np.round(numbers)).all())
     few = len(np.unique(numbers)) <= MOST_INTEGER_CLASSES
-    if whole and (task == "classification" or (task is None and few)):
-        return np.array([str(int(number)) for number in numbers], dtype=object)
-    return numbers
+    implied = "classification" if kind == "bool" or (whole and few) else "regression"
+    return (asked or target_kinds()[implied]).of_column(numbers)

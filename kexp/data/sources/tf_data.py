@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Source
+from kexp.data.sources.base import DataSource, ReadOptions
+
+
+class TfDatasets(DataSource):
+    """A tf.data.Dataset in memory."""
+
+    name: ClassVar[str] = "tf_data"
+
+    def accepts(self, value: object) -> bool:
+        return is_dataset(value)
+
+    def take(self, value: Any, options: ReadOptions) -> Source:
+        return from_dataset(value)
 
 
 def is_dataset(source: object) -> bool:

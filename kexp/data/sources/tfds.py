@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
-from kexp.data.catalog import TFDS_NAME, prepared_folder, tfds_dir
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
-from kexp.data.sources.images import Size, resize
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size, data_dir
+from kexp.data.sources.images import class_folders, resize
 from kexp.data.sources.tf_data import decode
 
 CONNECT_TIMEOUT_S = 10
+TFDS_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>\d+\.\d+\.\d+))?$")
+VERSION = re.compile(r"\d+\.\d+\.\d+$")
+
+
+class PreparedDataset(DataSource):
+    """What tensorflow-datasets has prepared, by its name or in a folder."""
+
+    name: ClassVar[str] = "tfds"
+    description: ClassVar[str] = "prepared by tensorflow-datasets"
+    folder_noun: ClassVar[str] = "data prepared by tensorflow-datasets"
+
+    def holds(self, folder: Path) -> bool:
+        return prepared_folder(folder) is not None
+
+    def find(self, name: str) -> Path | None:
+        match = TFDS_NAME.match(name)
+        for folder in (data_dir(), tfds_dir()) if match else ():
+            assert match
+            if folder and (
+                path := prepared_folder(folder / match["name"], match["config"], match["version"])
+            ):
+                return path
+        return None
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        return read_tfds(place.path, place.name, options.image_size)
 
 
 def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
@@ -34,7 +62,7 @@ def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
     import tensorflow_datasets as tfds
 
     path = prepared_folder(folder)
-    assert path is not None, folder  # found by the catalog
+    assert path is not None, folder  # it holds one
     builder = tfds.builder_from_directory(path)
     if "train" not in builder.info.splits:
         raise InputError(f"data {name!r}: expected a train split, it has {', '.join(builder.info.splits)}.")
@@ -79,6 +107,51 @@ def _stack(
     if inputs and isinstance(inputs[0], bytes):  # text: as an array, each would take the room of the longest
         return decode(np.array(inputs, dtype=object)), decode(np.asarray(targets))
     return np.asarray(inputs), decode(np.asarray(targets))
+
+
+def tfds_dir() -> Path:
+    """Where tensorflow-datasets keeps what it prepares."""
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def prepared_folder(folder: Path, config: str | None = None, version: str | None = None) -> Path | None:
+    """The folder of the newest version of a data set that tensorflow-datasets has prepared, if any.
+
+    Args:
+        folder: NAME, NAME/CONFIG or NAME/CONFIG/VERSION in a TFDS folder.
+        config: Configuration; None where there is one only.
+        version: Version such as "3.0.1"; None for the newest.
+
+    Raises:
+        InputError: When there are several configurations to choose from.
+    """
+    if config:
+        folder = folder / config
+    if not folder.is_dir():
+        return None
+    if _is_prepared(folder):
+        return folder
+    versions = [path for path in class_folders(folder) if VERSION.match(path.name) and _is_prepared(path)]
+    wanted = [path for path in versions if version in (None, path.name)]
+    if wanted:
+        return max(wanted, key=lambda path: tuple(map(int, path.name.split("."))))
+    if config or versions:
+        return None
+    inner = {path.name: found for path in class_folders(folder) if (found := _version_of(path, version))}
+    if len(inner) > 1:
+        raise InputError(
+            f"data {folder.name!r}: prepared in several configurations ({', '.join(inner)}); pass "
+            f"'{folder.name}/{next(iter(inner))}' or another of them."
+        )
+    return next(iter(inner.values()), None)
+
+
+def _version_of(folder: Path, version: str | None) -> Path | None:
+    return prepared_folder(folder.parent, folder.name, version) if not _is_prepared(folder) else None
+
+
+def _is_prepared(folder: Path) -> bool:
+    return (folder / "dataset_info.json").is_file() and (folder / "features.json").is_file()
 
 
 def prepare(name: str, data_dir: str | Path | None = None) -> Path:

@@ -1,12 +1,15 @@
-"""Targets as a model wants them: class indices with names, or float32 columns."""
+"""Targets that are a class for each sample: indices, with names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.data.targets.base import TargetKind, Targets
+from kexp.data.targets.columns import column, is_one_hot
 
 FASHION = (
     "T-shirt/top",
@@ -28,34 +31,44 @@ KNOWN = {
     "japanese_vowels": tuple("123456789"),  # the speakers, as published; stored as 0 to 8
 }
 
-Targets = dict[str, np.ndarray]  # by part
 
+class Labels(TargetKind):
+    """(samples,) int32 class indices, with names of the classes."""
 
-def encode(
-    name: str, targets: Mapping[str, object], task: str | None, class_names: tuple[str, ...] = ()
-) -> tuple[str, Targets, tuple[str, ...]]:
-    """Turn the targets of all parts into class indices or numbers.
+    name: ClassVar[str] = "labels"
+    task: ClassVar[str] = "classification"
+    is_fallback: ClassVar[bool] = True
+    has_labels: ClassVar[bool] = True
 
-    Args:
-        name: Name of the data, for messages.
-        targets: By part: (samples,) or (samples, 1) labels, or (samples, outputs) numbers.
-        task: None to read it off the type: floats are regression, everything else classification.
-        class_names: What integer labels stand for; empty to take the labels themselves.
+    def encode(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        targets: Mapping[str, Any],
+        class_names: tuple[str, ...],
+        *,
+        asked: bool,
+    ) -> tuple[Targets, tuple[str, ...]]:
+        columns = {split: column(name, split, values) for split, values in targets.items()}
+        if not asked and is_one_hot(columns["train"]):
+            raise InputError(
+                f"data {name!r}: the targets are one-hot vectors of shape {columns['train'].shape}, expected "
+                "class indices; pass y.argmax(axis=1), or task='regression' if they are quantities."
+            )
+        labels = {split: _labels(name, split, values) for split, values in columns.items()}
+        return _indices(name, labels, class_names or _known(name, labels))
 
-    Returns:
-        The task, the targets by part, (samples,) int32 or (samples, outputs) float32, and the class
-        names, empty for regression.
+    def check(self, name: str, targets: Targets, class_names: tuple[str, ...]) -> None:
+        require_classes_in_training(name, targets, class_names)
 
-    Raises:
-        InputError: For labels that are negative, out of range, missing or of no use as labels.
-    """
-    columns = {part: _column(name, part, values) for part, values in targets.items()}
-    task = task or _task(name, columns["train"])
-    if task == "regression":
-        return task, {part: _numbers(name, part, values) for part, values in columns.items()}, ()
-    labels = {part: _labels(name, part, values) for part, values in columns.items()}
-    indices, names = _indices(name, labels, class_names or _known(name, labels))
-    return task, indices, names
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        return targets
+
+    def of_column(self, numbers: np.ndarray) -> np.ndarray:
+        """Return truth values and whole numbers as strings, and fractions as they are, to be refused."""
+        if numbers.dtype != bool and (numbers == np.round(numbers)).all():
+            return np.array([str(int(number)) for number in numbers], dtype=object)
+        return super().of_column(numbers)
 
 
 def require_classes_in_training(name: str, targets: Mapping[str, np.ndarray], names: tuple[str, ...]) -> None:
@@ -87,71 +100,6 @@ def sort_names(names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: (int(name), name))
     except ValueError:
         return sorted(names)
-
-
-def _column(name: str, part: str, values: object) -> np.ndarray:
-    """The targets of one part with their useless last axis removed and text as str objects."""
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
-        raise InputError(
-            f"data {name!r}: expected {part} targets of shape (samples,) or (samples, outputs), received "
-            f"{array.shape}; reshape them."
-        )
-    if array.dtype.kind == "b":
-        return array.astype(str).astype(object)
-    if array.dtype.kind in "UO":
-        return _text(name, part, array)
-    if array.dtype.kind not in "iuf":
-        raise InputError(
-            f"data {name!r}: expected {part} targets of integers, floats or strings, received "
-            f"{array.dtype}; convert them with astype."
-        )
-    return array
-
-
-def _text(name: str, part: str, array: np.ndarray) -> np.ndarray:
-    objects = array.astype(object)
-    for row, value in enumerate(objects.flat):
-        if not isinstance(value, str):
-            raise InputError(
-                f"data {name!r}: expected {part} targets of one type, received a {type(value).__name__} "
-                f"among objects at sample {row}; convert them with astype."
-            )
-    return objects
-
-
-def _task(name: str, train: np.ndarray) -> str:
-    if train.ndim == 2 and _one_hot(train):
-        raise InputError(
-            f"data {name!r}: the targets are one-hot vectors of shape {train.shape}, expected class indices; "
-            f"pass y.argmax(axis=1), or task='regression' if they are quantities."
-        )
-    return "regression" if train.dtype.kind == "f" else "classification"
-
-
-def _one_hot(values: np.ndarray) -> bool:
-    return values.dtype.kind in "iuf" and bool(
-        np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()
-    )
-
-
-def _numbers(name: str, part: str, values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "O":
-        raise InputError(
-            f"data {name!r}: task='regression' needs numbers as targets, received text such as "
-            f"{values.flat[0]!r}; leave task out, or pass task='classification'."
-        )
-    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its row
-        numbers = values.astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"data {name!r}: the {part} targets are NaN or infinite (in float32) for {len(bad)} samples, the "
-            f"first is sample {bad[0]}; remove or mend them."
-        )
-    return numbers.reshape(len(numbers), -1)
 
 
 def _labels(name: str, part: str, values: np.ndarray) -> np.ndarray:

@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.data.dataset import Kind
+from kexp.data.targets.base import TargetKind, Targets
+from kexp.data.targets.labels import require_classes_in_training
+
+
+class Masks(TargetKind):
+    """(samples, height, width) int32 class indices of the pixels of images."""
+
+    name: ClassVar[str] = "masks"
+    task: ClassVar[str] = "segmentation"
+    input_kind: ClassVar[Kind | None] = "image"
+
+    def applies(self, kind: Kind, inputs: Any, targets: Any) -> bool:
+        """Return whether there is a number for each pixel of images."""
+        return kind == self.input_kind and are_masks(inputs, targets)
+
+    def encode(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        targets: Mapping[str, Any],
+        class_names: tuple[str, ...],
+        *,
+        asked: bool,
+    ) -> tuple[Targets, tuple[str, ...]]:
+        return encode_masks(name, inputs, targets, class_names)
+
+    def check(self, name: str, targets: Targets, class_names: tuple[str, ...]) -> None:
+        require_classes_in_training(name, targets, class_names)
+
+    def resized_with_inputs(self, inputs: Any, targets: Any) -> bool:
+        return are_masks(inputs, targets)
 
 
 def are_masks(images: np.ndarray, targets: object) -> bool:

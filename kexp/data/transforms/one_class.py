@@ -11,6 +11,7 @@ import numpy as np
 from kexp.core.errors import InputError, nearest
 from kexp.data.dataset import Dataset, Split, class_names
 from kexp.data.splits import read_only
+from kexp.data.targets import has_labels
 
 
 def one_class(data: Dataset, normal: str | None = None) -> Dataset:
@@ -34,7 +35,7 @@ def one_class(data: Dataset, normal: str | None = None) -> Dataset:
         >>> data.spec.class_names, set(data.train.targets.tolist()), data.test.targets.mean().round(2).item()
         (('3', 'not 3'), {0}, 0.9)
     """
-    if data.spec.task != "classification":
+    if not has_labels(data.spec.task):
         raise InputError(
             f"data must have classes, one of which is normal; {data.name} is for {data.spec.task}, so give "
             "other data."

@@ -14,6 +14,7 @@ from kexp.core.errors import InputError
 from kexp.data.dataset import Dataset, Split, class_names
 from kexp.data.sources.images import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
+from kexp.data.targets import has_labels
 
 BACKGROUND = "background"
 
@@ -153,7 +154,7 @@ def _place(size: Size, shape: tuple[int, ...], generator: np.random.Generator) -
 def _require_images(data: Dataset) -> None:
     spec = data.spec
     grey = spec.kind == "image" and spec.dtype == "uint8" and spec.input_shape[-1] == 1
-    if not grey or spec.task != "classification":
+    if not grey or not has_labels(spec.task):
         raise InputError(
             f"data {data.name!r}: expected grey images of 8 bits for classification, received kind "
             f"{spec.kind!r} of shape {spec.input_shape} for {spec.task}; give other data such as 'digits'."

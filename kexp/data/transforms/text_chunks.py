@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data import splits
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
-from kexp.data.sources.builtin_datasets import sample_path
-from kexp.data.sources.text import as_text
+from kexp.data.sample_files import sample_path
+from kexp.data.splits import fingerprint as content_fingerprint
+from kexp.data.splits import read_only
+from kexp.data.text import as_text
 
 WHITE_SPACE = " \t\n\v\f\r"  # said in full: Python and TensorFlow mean different characters by \s
 _WORD = re.compile(rf" ?[^{WHITE_SPACE}]+|[{WHITE_SPACE}]+?(?= ?[^{WHITE_SPACE}]|\Z)")
@@ -81,11 +82,11 @@ def passages(
     name, text = _read(source)
     spec = DatasetSpec("text", (), "string", "text", 0)
     whole = _strings([text])
-    fingerprint = splits.fingerprint({"train": (whole, whole)}, spec.to_json())
+    fingerprint = content_fingerprint({"train": (whole, whole)}, spec.to_json())
     drawn: dict[str, Split] = {}
     for part, content in _parts(text, validation, test).items():
         cut = _strings(_cut(content, context, length))
-        drawn[part] = splits.read_only(cut, cut)
+        drawn[part] = read_only(cut, cut)
     return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
 

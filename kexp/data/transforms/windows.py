@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
-from kexp.data import splits
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
-from kexp.data.sources.builtin_datasets import sample_path
+from kexp.data.sample_files import sample_path
 from kexp.data.sources.tables import read_csv, read_parquet
+from kexp.data.splits import fingerprint as content_fingerprint
+from kexp.data.splits import read_only
 
 
 def windows(
@@ -67,7 +68,7 @@ def windows(
     parts = _first_windows(name, len(series), history, horizon, test, validation)
     shape = (history, series.shape[1])
     spec = DatasetSpec("series", shape, "float32", "regression", horizon, target=target)
-    fingerprint = splits.fingerprint({"train": (series, series[:, 0])}, spec.to_json())
+    fingerprint = content_fingerprint({"train": (series, series[:, 0])}, spec.to_json())
     drawn = {part: _cut(series, rows, history, horizon) for part, rows in parts.items()}
     return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
 
@@ -173,4 +174,4 @@ def _cut(series: np.ndarray, rows: range, history: int, horizon: int) -> Split:
     before = np.lib.stride_tricks.sliding_window_view(series, history, axis=0)  # (windows, channels, history)
     after = np.lib.stride_tricks.sliding_window_view(series[history:, 0], horizon)  # (windows, horizon)
     inputs, targets = before[rows.start : rows.stop].swapaxes(1, 2), after[rows.start : rows.stop]
-    return splits.read_only(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))
+    return read_only(np.ascontiguousarray(inputs), np.ascontiguousarray(targets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kexp.data import Dataset
+from kexp.data.targets import target_kinds
 
 __all__ = ["output_scaling"]
 
@@ -25,7 +26,7 @@ def output_scaling(data: Dataset) -> dict[str, Any]:
         >>> [round(value) for value in output_scaling(kexp.data.load("diabetes"))["output_offset"]]
         [151]
     """
-    if data.spec.task != "regression":
+    if not target_kinds()[data.spec.task].has_scale:
         return {}
     targets = data.train.targets
     return {"output_scale": targets.std(axis=0).tolist(), "output_offset": targets.mean(axis=0).tolist()}

@@ -9,11 +9,10 @@ import numpy as np
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.metrics.direction import better
 from kexp.train.schedules import scale_learning_rate
 
 __all__ = ["Plateau"]
-
-_HIGHER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "r2", "bleu", "similarity")
 
 
 class Plateau(keras.callbacks.Callback):
@@ -111,7 +110,7 @@ class Plateau(keras.callbacks.Callback):
 
     def _rises(self, figure: str) -> bool:
         if self.mode == "auto" or figure != self.monitor:
-            return any(part in figure for part in _HIGHER_IS_BETTER)
+            return better(figure) == "max"
         return self.mode == "max"
 
     def _lower(self) -> None:

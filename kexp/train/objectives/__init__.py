@@ -1,7 +1,7 @@
 """What a step minimises: for targets, for giving the input back, for two players, for taking noise off."""
 
-from kexp.metrics.crossentropy import Crossentropy
-from kexp.metrics.perplexity import Perplexity
+from kexp.metrics.training.crossentropy import Crossentropy
+from kexp.metrics.training.perplexity import Perplexity
 from kexp.train.objectives.adversarial import adversarial
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kexp.data import Dataset, Split
+from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import MetricProvider, Player, StepContext
 
 
@@ -75,6 +75,16 @@ class Objective(ABC):
     def sample_mask(self, targets: Any) -> Any:
         """Return 1 for what metrics count and 0 for padding, float32; None if all counts."""
         return None
+
+    def least_loss(self, batch: Split, spec: DatasetSpec, label_smoothing: float) -> float:
+        """Return what is left of the loss of a batch when everything is known.
+
+        Args:
+            batch: Inputs and targets as the model takes them.
+            spec: What the data is, its outputs those of the model.
+            label_smoothing: Share of a label spread over all classes, of a loss that smooths labels.
+        """
+        return 0.0
 
     def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
         """Return what measures the samples that a model makes, if any: thoroughly beside the training part.

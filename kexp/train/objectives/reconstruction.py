@@ -9,9 +9,10 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 from keras import ops
+from scipy.special import entr
 
 from kexp.core.errors import InputError
-from kexp.data import Dataset
+from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import StepContext
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
@@ -92,6 +93,9 @@ class Reconstruction(Objective):
         total = reconstruction_error(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
         return Losses(total, penalty=sum(model.losses))
 
+    def least_loss(self, batch: Split, spec: DatasetSpec, label_smoothing: float) -> float:
+        return least_error(self.error, batch)
+
 
 @dataclass(frozen=True, eq=False)
 class Variational(Objective):
@@ -126,6 +130,10 @@ class Variational(Objective):
             components={"reconstruction": error, "kl": kl, "negative_elbo": error + kl},
         )
 
+    def least_loss(self, batch: Split, spec: DatasetSpec, label_smoothing: float) -> float:
+        assert isinstance(batch.inputs, np.ndarray)
+        return math.prod(batch.inputs.shape[1:]) * least_error(self.error, batch)
+
 
 def reconstruction_error(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
     """Return (batch,) float32, the error summed over the numbers of each sample.
@@ -138,6 +146,21 @@ def reconstruction_error(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
         return bernoulli_loss(inputs, outputs)
     squares = ops.square(ops.cast(inputs, "float32") - ops.cast(outputs, "float32"))
     return 0.5 * ops.sum(squares, axis=tuple(range(1, len(squares.shape))))
+
+
+def least_error(error: ErrorKind, batch: Split) -> float:
+    """Return the mean error of a number that is given back exactly: of grey, the entropy in nats.
+
+    Example:
+        >>> inputs = np.full((1, 2), 0.5, "float32")
+        >>> round(least_error("cross_entropy", Split(inputs, inputs)), 4)
+        0.6931
+    """
+    if error != "cross_entropy":
+        return 0.0
+    assert isinstance(batch.inputs, np.ndarray)
+    shares = batch.inputs / (255.0 if batch.inputs.dtype == np.uint8 else 1.0)
+    return float(np.mean(entr(shares) + entr(1 - shares)))
 
 
 def check_same_shape(model: keras.Model, data: Dataset) -> None:

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
-from kexp.data import Dataset, DatasetSpec
+from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import StepContext
 from kexp.tasks import task_named
 from kexp.train.objectives.base import Losses, Objective
@@ -58,6 +58,9 @@ class Supervised(Objective):
     def labels(self, targets: Any) -> Any:
         """Return targets as metrics take them: of labels that were mixed, the heaviest."""
         return task_named(self.task).metric_targets(targets)
+
+    def least_loss(self, batch: Split, spec: DatasetSpec, label_smoothing: float) -> float:
+        return task_named(self.task).least_loss(self.loss, spec, label_smoothing)
 
 
 def supervised(

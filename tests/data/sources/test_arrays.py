@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.data.sources.arrays import from_mapping, from_pairs, inputs_of
+from kexp.data.input_kinds import inputs_of
+from kexp.data.sources.arrays import from_mapping, from_pairs
 
 
 def one(x, y=None):

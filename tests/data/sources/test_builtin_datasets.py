@@ -3,7 +3,8 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.data import load, sample_path
-from kexp.data.sources.builtin_datasets import BUILTIN_DATASETS, SAMPLES
+from kexp.data.sample_files import SAMPLES
+from kexp.data.sources.builtin_datasets import BUILTIN_DATASETS
 from kexp.data.targets.labels import FASHION
 
 EXPECTED = {  # kind, task, sample shape, outputs, samples

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.data.targets.labels import FASHION, encode, require_classes_in_training
+from kexp.data.targets import kind_of, target_kinds
+from kexp.data.targets.labels import FASHION, require_classes_in_training
+
+
+def encode(name, targets, task, names=()):
+    kind = kind_of("array", None, targets["train"]) if task is None else target_kinds()[task]
+    encoded, names = kind.encode(name, {}, targets, names, asked=task is not None)
+    return kind.task, encoded, names
 
 
 def one(y, task=None, names=()):

@@ -9,6 +9,8 @@ import keras
 
 from kexp.core.errors import InputError
 
+HIGHER_IS_BETTER = ("iou",)
+
 
 def iou_metrics(class_names: Sequence[str]) -> tuple[keras.metrics.Metric, ...]:
     """Return the metrics of a segmentation: `mean_iou`, and `iou_NAME` of each class.

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kexp.core.errors import InputError
-from kexp.metrics.iou import iou_metrics
+from kexp.metrics.training.iou import iou_metrics
 
 NAMES = ("background", "cat", "dog", "fish")
 TRUE = np.array([[[0, 0, 1], [1, 1, 2]]], np.int32)

@@ -1,0 +1,110 @@
+"""The base of all sources: where data lie or what holds them, and how they are read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kexp.data.dataset import Source
+
+Size = tuple[int, int]  # (height, width)
+
+
+@dataclass(frozen=True)
+class DataLocation:
+    """Where a data set is, and in which form.
+
+    Attributes:
+        name: Of the data set.
+        form: Name of the source that reads it.
+        path: File or folder; of no account where the name says all.
+    """
+
+    name: str
+    form: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How data are to be read, as `kexp.data.load` takes it.
+
+    Attributes:
+        target: Column to predict.
+        text: Column that is the only input.
+        task: What the targets are for; None: whatever they are.
+        image_size: (height, width) in pixels to resize images to; None: as they are.
+    """
+
+    target: str | None = None
+    text: str | None = None
+    task: str | None = None
+    image_size: Size | None = None
+
+
+class DataSource:
+    """A form that data come in: a file, a folder, a name or an object in memory.
+
+    Nothing heavy is imported before something is read.
+
+    Attributes:
+        name: Of the form.
+        description: Of data in KEXP_DATA_DIR that have it, for lists.
+        suffixes: What the names of such files end in, in lower case.
+        folder_noun: What such a folder holds, for messages; empty for no folder.
+        has_columns: Data are columns, of which one is the target, so that names of columns mean something.
+        gives_way: A name that is a built-in data set's too means that one rather than a file of this form.
+        asked_last: Of a folder that is of several forms, another counts.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str] = ""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    folder_noun: ClassVar[str] = ""
+    has_columns: ClassVar[bool] = False
+    gives_way: ClassVar[bool] = False
+    asked_last: ClassVar[bool] = False
+
+    def names(self) -> dict[str, str]:
+        """Return the names that are always known, with a line about each."""
+        return {}
+
+    def holds(self, folder: Path) -> bool:
+        """Return whether a folder, which exists, is of this form.
+
+        Raises:
+            InputError: It is, but it has to be said which of its data is meant.
+        """
+        return False
+
+    def find(self, name: str) -> Path | None:
+        """Return where data of a name that is no path lie in a place that this source alone knows."""
+        return None
+
+    def accepts(self, value: object) -> bool:
+        """Return whether this source reads an object in memory."""
+        return False
+
+    def read(self, place: DataLocation, options: ReadOptions) -> Source:
+        """Read data that were located.
+
+        Raises:
+            InputError: They are damaged, or cannot be used as they are.
+        """
+        raise NotImplementedError
+
+    def take(self, value: Any, options: ReadOptions) -> Source:
+        """Read an object in memory that this source accepts.
+
+        Raises:
+            InputError: It cannot be used as it is.
+        """
+        raise NotImplementedError
+
+
+def data_dir() -> Path | None:
+    """The folder that the environment variable KEXP_DATA_DIR names, if it is set."""
+    value = os.environ.get("KEXP_DATA_DIR")
+    return Path(value).expanduser() if value else None
