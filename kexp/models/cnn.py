@@ -11,7 +11,10 @@ from keras import layers
 from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.layers.common import StochasticDepth, drop, normalize, predictions, scaled_input
+from kexp.models.layers.dropout import StochasticDepth, drop
+from kexp.models.layers.inputs import scaled_input
+from kexp.models.layers.normalization import normalize
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["cnn", "resnet", "resnet20", "resnet32", "resnet56"]
 

@@ -11,7 +11,10 @@ from keras import layers, ops
 from kexp.core.constraints import Activation, Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.layers.common import drop, masked_mean, masked_series, normalize, predictions
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.masking import masked_mean, masked_series
+from kexp.models.layers.normalization import normalize
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["fcn", "series_resnet"]
 

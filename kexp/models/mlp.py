@@ -8,7 +8,10 @@ import keras
 from keras import layers
 
 from kexp.core.constraints import Activation, InputType, Normalization
-from kexp.models.layers.common import drop, normalize, predictions, scaled_input
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.inputs import scaled_input
+from kexp.models.layers.normalization import normalize
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["mlp"]
 

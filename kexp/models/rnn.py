@@ -10,7 +10,9 @@ from keras import layers, ops
 
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.layers.common import drop, masked_mean, masked_series, predictions, until_last
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.masking import masked_mean, masked_series, until_last
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["rnn"]
 

@@ -11,8 +11,9 @@ from keras import layers, ops
 from kexp.core.constraints import Activation
 from kexp.core.errors import InputError
 from kexp.models.layers.attention import SequencePooling, blocks, check_width
-from kexp.models.layers.common import masked_mean, masked_series, predictions, until_last
 from kexp.models.layers.embeddings import LearnedPositions, TokenEmbedding
+from kexp.models.layers.masking import masked_mean, masked_series, until_last
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["transformer_decoder", "transformer_encoder"]
 

@@ -11,7 +11,9 @@ from keras import layers
 from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.layers.common import check_image_shape, drop, normalize, scaled_input
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.inputs import check_image_shape, scaled_input
+from kexp.models.layers.normalization import normalize
 
 __all__ = ["unet"]
 

@@ -11,8 +11,9 @@ from keras import layers
 from kexp.core.constraints import Activation, InputType
 from kexp.core.errors import InputError
 from kexp.models.layers.attention import SequencePooling, blocks, check_width
-from kexp.models.layers.common import predictions, scaled_input
 from kexp.models.layers.embeddings import LearnedPositions
+from kexp.models.layers.inputs import scaled_input
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["cct", "cct_2_3x2", "cct_7_3x1", "vit"]
 

@@ -6,7 +6,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.models.layers.common import masked_series
+from kexp.models.layers.masking import masked_series
 from tests.models.checks import (
     POLICIES,
     assert_mixed_precision_is_close,

@@ -23,7 +23,7 @@ from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
-from kexp.models.layers.common import batch_normalizations
+from kexp.models.layers.normalization import batch_normalizations
 from kexp.train.objectives import Losses, Objective
 
 # Of the running mean that a spike is measured against: it looks back over about fifty steps.

@@ -13,7 +13,8 @@ from kexp.core.constraints import Activation, InputType, Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.models.autoencoder.latents import GaussianSample, InputNoise, NoiseKind
-from kexp.models.layers.common import check_image_shape, normalize, scaled_input
+from kexp.models.layers.inputs import check_image_shape, scaled_input
+from kexp.models.layers.normalization import normalize
 
 __all__ = ["autoencoder", "convolutional_autoencoder", "decoder", "encoder", "vae"]
 

@@ -13,7 +13,7 @@ from kexp.core.constraints import Activation, AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.types import Shape, Tensor
 from kexp.models.layers.attention import SelfAttention
-from kexp.models.layers.common import drop
+from kexp.models.layers.dropout import drop
 from kexp.models.unet import check_levels, down_and_up
 
 __all__ = ["SinusoidalEmbedding", "diffusion_unet"]

@@ -12,7 +12,9 @@ from keras import layers, ops
 from kexp.core.constraints import Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Shape, Tensor, TensorLike
-from kexp.models.layers.common import check_image_shape, drop, normalize
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.inputs import check_image_shape
+from kexp.models.layers.normalization import normalize
 
 __all__ = ["SpectralNormalized", "gan_discriminator", "gan_generator", "pixels_from_tanh", "tanh_from_pixels"]
 

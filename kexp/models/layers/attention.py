@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from kexp.core.errors import InputError
 from kexp.core.types import Shape, Tensor
-from kexp.models.layers.common import StochasticDepth, drop
+from kexp.models.layers.dropout import StochasticDepth, drop
 
 __all__ = ["SelfAttention", "SequencePooling", "TransformerBlock"]
 

@@ -10,7 +10,8 @@ from keras import layers, ops
 
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.layers.common import drop, until_last
+from kexp.models.layers.dropout import drop
+from kexp.models.layers.masking import until_last
 from kexp.models.rnn import CELLS, with_first
 
 __all__ = ["seq2seq"]

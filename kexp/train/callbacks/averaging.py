@@ -11,7 +11,7 @@ import numpy as np
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.keras_private import variables_trained_by
-from kexp.models.layers.common import batch_normalizations
+from kexp.models.layers.normalization import batch_normalizations
 
 __all__ = ["ExponentialAverage", "StochasticWeightAveraging"]
 

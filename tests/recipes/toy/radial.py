@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kexp.models.layers.common import predictions
+from kexp.models.layers.output_layer import predictions
 
 __all__ = ["radial"]
 

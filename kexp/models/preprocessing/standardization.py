@@ -1,0 +1,54 @@
+"""Standardisation: every channel of a series to mean 0 and deviation 1."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import Inputs, single_array
+
+__all__ = ["series_preprocessing"]
+
+
+def series_preprocessing(inputs: Inputs) -> keras.Model:
+    """Build a model that brings every channel of a series to mean 0 and deviation 1.
+
+    The statistics are those of the real steps of the training series. Steps of NaN, the padding of series
+    that are shorter than others, stay NaN; a constant channel becomes 0.
+
+    Args:
+        inputs: The training inputs, (samples, steps, channels) float32.
+
+    Returns:
+        A model from (batch, steps, channels) to the same shape, computed in float32 under any dtype policy.
+
+    Raises:
+        InputError: The inputs have another rank, or are columns of a table.
+
+    Example:
+        >>> series = np.array([[[1.0], [3.0], [np.nan]]], "float32")
+        >>> np.asarray(series_preprocessing(series)(series)).ravel().tolist()
+        [-1.0, 1.0, nan]
+    """
+    inputs = single_array(inputs)
+    if inputs.ndim != 3:
+        raise InputError(
+            f"inputs must have the shape (samples, steps, channels), received {inputs.shape}; give the "
+            "training inputs of data of the kind 'series'."
+        )
+    mean, variance = moments(inputs.reshape(-1, inputs.shape[-1]))
+    raw = keras.Input(inputs.shape[1:], dtype="float32")
+    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(raw)
+    return keras.Model(raw, normalized, name="preprocessing")
+
+
+def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (columns,) means and variances of the known ones among the (rows, columns) values."""
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, values, 0.0).sum(axis=0, dtype="float64") / count
+    variance = np.where(known, values - mean, 0.0).__pow__(2).sum(axis=0) / count
+    # A constant column has no scale of its own; it becomes 0.
+    return mean, np.where(variance > 0, variance, 1.0)

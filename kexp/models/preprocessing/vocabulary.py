@@ -1,0 +1,122 @@
+"""A vocabulary of words or characters: texts to the numbers of their tokens, fitted on training data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import Inputs, single_array
+
+__all__ = ["text_preprocessing", "vocabulary_size"]
+
+_TEXTS_AT_ONCE = 1024
+_COVERED = 0.95  # share of the training texts that a default number of words does not cut
+_LOOKUP = "tokens"
+
+
+def text_preprocessing(
+    texts: Inputs | Sequence[str],
+    *,
+    split: Literal["character", "word"],
+    vocabulary: int = 20_000,
+    steps: int | None = None,
+) -> keras.Model:
+    """Build a model from texts to numbers of their tokens; 0 is padding, 1 a token not in the vocabulary.
+
+    The tokens of the training texts are numbered from 2 on, the frequent ones first and equally frequent
+    ones in alphabetical order. Characters are Unicode's, as they are. Words are what white space
+    separates, without the punctuation of ASCII and with its letters in lower case ("Don't" is "dont",
+    "Öl" stays "Öl").
+
+    Args:
+        texts: The training inputs, (samples,) strings; nothing else may be given, or the words of
+            other data would leak into the model.
+        split: What a token is.
+        vocabulary: Most tokens to number, 1 or more, default 20,000; the rarest have the number 1.
+        steps: Tokens that are kept of a text, 1 or more, the first ones; default: as many as the longest
+            training text has characters, or as 95 % of the training texts do not exceed in words.
+
+    Returns:
+        A model from (batch,) strings to (batch, steps) int32, with its vocabulary; `vocabulary_size` gives
+        how many numbers there are.
+
+    Raises:
+        InputError: An argument is out of range, the texts are columns of a table, or they have no token.
+
+    Example:
+        >>> texts = np.array(["to be", "or not", "to be or"], object)
+        >>> preprocessing = text_preprocessing(texts, split="word")
+        >>> np.asarray(preprocessing(texts)).tolist()  # be, or, to, not
+        [[4, 2, 0], [3, 5, 0], [4, 2, 3]]
+        >>> vocabulary_size(preprocessing)
+        6
+    """
+    _require_text_arguments(split, vocabulary, steps)
+    tokens, lengths = _tokens(np.asarray(single_array(texts), dtype=object), split)
+    if not tokens:
+        raise InputError("texts must have a token to learn, received only empty ones; give other texts.")
+    if steps is None:
+        longest = lengths.max() if split == "character" else np.ceil(np.quantile(lengths, _COVERED))
+        steps = max(1, int(longest))
+    lookup = _vectorization(split, vocabulary=tokens[:vocabulary], output_sequence_length=steps, name=_LOOKUP)
+    raw = keras.Input((), dtype="string")
+    return keras.Model(raw, ops.cast(lookup(raw), "int32"), name="preprocessing")
+
+
+def vocabulary_size(preprocessing: keras.Model) -> int:
+    """Return how many token numbers a text preprocessing gives, padding and the unknown token included.
+
+    Args:
+        preprocessing: A model from `text_preprocessing`.
+
+    Returns:
+        What an embedding of the tokens takes as `input_dim`.
+
+    Example:
+        >>> vocabulary_size(text_preprocessing(["abba"], split="character"))
+        4
+    """
+    return int(preprocessing.get_layer(_LOOKUP).vocabulary_size())
+
+
+def _require_text_arguments(split: object, vocabulary: object, steps: object) -> None:
+    if split not in ("character", "word"):
+        raise InputError(f"split={split!r}: expected 'character' or 'word'; pass one.")
+    for argument, count in (("vocabulary", vocabulary), ("steps", 1 if steps is None else steps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(f"{argument}={count!r}: expected a whole number, 1 or more; pass one.")
+
+
+def _vectorization(split: str, **options: Any) -> layers.TextVectorization:
+    if split == "character":
+        return layers.TextVectorization(standardize=None, split="character", **options)
+    return layers.TextVectorization(**options)
+
+
+def _tokens(texts: np.ndarray, split: str) -> tuple[list[str], np.ndarray]:
+    """Return the tokens, frequent ones first, and how many of them each of the (samples,) texts has.
+
+    The layer itself finds them, so that they are what it will find in what comes later; it does not
+    say how often, and puts equally frequent ones in no order to rely on, so that they are counted here.
+    """
+    layer = _vectorization(split)
+    batches = [texts[first : first + _TEXTS_AT_ONCE] for first in range(0, len(texts), _TEXTS_AT_ONCE)]
+    for batch in batches:
+        layer.update_state(batch)
+    layer.finalize_state()
+    found = [str(token) for token in layer.get_vocabulary(include_special_tokens=False)]
+    if not found:
+        return [], np.zeros(len(texts), int)
+    counts = np.zeros(len(found) + 2, int)
+    lengths = []
+    for batch in batches:
+        numbers = np.asarray(layer(batch))
+        counts += np.bincount(numbers.ravel(), minlength=len(counts))
+        lengths.append((numbers > 0).sum(axis=1))
+    ordered = sorted(zip(-counts[2:], found, strict=True))
+    return [token for _, token in ordered], np.concatenate(lengths)
