@@ -1,6 +1,5 @@
 """Tasks are found by scanning, know what they are without TensorFlow, and are asked by everything else."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -83,20 +82,3 @@ def test_served_outputs_are_the_predictions():
             else:
                 assert array.dtype == predicted[key].dtype
                 np.testing.assert_allclose(array, predicted[key], rtol=1e-6)
-
-
-def switches(source: Path) -> list[str]:
-    """Return the comparisons of a file in which a task is compared with names of tasks."""
-    found = []
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Compare):
-            sides = [node.left, *node.comparators]
-            strings = {
-                leaf.value
-                for side in sides
-                for leaf in ast.walk(side)
-                if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
-            }
-            if strings & set(tasks()):
-                found.append(f"{source.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
-    return found
