@@ -26,7 +26,7 @@ _AT_ONCE = 50
 
 
 def code_scores(model: Reconstructor, data: Dataset) -> dict[str, FinalMetric]:
-    """Return figures of the code for `kexp.fit`, measured when training has ended; none without classes.
+    """Return metrics of the code for `kexp.fit`, measured when training has ended; none without classes.
 
     "linear_probe_accuracy" is that of a logistic regression from codes to classes, trained on the training
     part (Alain and Bengio 2017, "Understanding intermediate layers using linear classifier probes").

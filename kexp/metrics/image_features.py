@@ -25,7 +25,7 @@ class Features:
     one that is called, has a unit for each output, and takes (batch, d).
 
     Args:
-        name: In the names of figures, whose values say nothing without it; what is not a letter or digit
+        name: In the names of metrics, whose values say nothing without it; what is not a letter or digit
             becomes "_".
         network: From (batch, height, width, channels) images, as a data set has them, to (batch, classes)
             logits or probabilities; or a function that returns such a network, called once, at first use.

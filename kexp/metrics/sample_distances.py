@@ -1,6 +1,6 @@
 """How good generated samples are, from features of real and of generated ones.
 
-Features are whatever a network makes of samples, such as what a classifier's last layer sees. Figures of
+Features are whatever a network makes of samples, such as what a classifier's last layer sees. Statistics of
 different features are not comparable, nor are those of different numbers of samples, but where it is said.
 """
 
@@ -23,7 +23,7 @@ def frechet_distance(real: Any, fake: Any) -> float:
     Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium":
     ‖m - n‖² + tr(C + D - 2 (C D)^½). The trace of the root is the sum of the singular values of A Bᵀ, where
     C = AᵀA and D = BᵀB, which needs no root of a matrix and is real for any number of samples. It is too
-    large with few samples, so that only figures of equally many can be compared.
+    large with few samples, so that only statistics of equally many can be compared.
 
     Args:
         real: (n, d) features, 2 or more rows.
@@ -193,20 +193,20 @@ def bootstrap_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the interval in which a figure would mostly lie with other samples of the same kinds.
+    """Return the interval in which a statistic would mostly lie with other samples of the same kinds.
 
-    Each resample is half of the rows of each, drawn without repetition: figures of halves scatter about as
+    Each resample is half of the rows of each, drawn without repetition: statistics of halves scatter about as
     much as those of the whole do (Efron 1982, "The jackknife, the bootstrap and other resampling plans",
     chapter 8). A row that is drawn twice, as in the usual bootstrap, would be its own nearest neighbour. As
-    figures of fewer samples may be larger throughout, the scatter is set about the figure of the whole.
+    statistics of fewer samples may be larger throughout, the scatter is set about the statistic of the whole.
 
     Args:
-        statistic: From real and generated features to a figure, such as `kernel_distance`.
+        statistic: From real and generated features to a statistic, such as `kernel_distance`.
         real: (n, d) features, 4 or more rows.
         fake: (m, d) features, 4 or more rows.
         resamples: Default 200, 2 or more.
         seed: Of the draws, default 0.
-        confidence: Share of other samples whose figure is to lie inside, default 0.95, above 0, below 1.
+        confidence: Share of other samples whose statistic is to lie inside, default 0.95, above 0, below 1.
 
     Returns:
         Lower and upper end.

@@ -1,4 +1,4 @@
-"""Figures of generated images against real ones, each named after the features and the number of samples."""
+"""Metrics of generated images against real ones, each named after the features and the number of samples."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _one_thread() -> Iterator[None]:
 class Quality:
     """Measures generated images: how near to real ones, how diverse, of which classes.
 
-    A figure's name ends in that of the features and the number n of generated images, `frechet_cnn_1000`:
-    those of other features, or of another n, are other figures. Everything is deterministic.
+    A metric's name ends in that of the features and the number n of generated images, `frechet_cnn_1000`:
+    those of other features, or of another n, are other metrics. Everything is deterministic.
 
     Args:
         features: Of a network that classifies images of the kind.
@@ -74,14 +74,14 @@ class Quality:
 
     @property
     def monitor(self) -> str:
-        """Name, in a run's history, of the figure that says which epoch is the best: the lowest."""
+        """Name, in a run's history, of the metric that says which epoch is the best: the lowest."""
         return f"val_frechet_{self.features.name}_{self.samples}"
 
     @_one_thread()
     def figures(
         self, images: np.ndarray, real: Split, *, labels: np.ndarray | None = None
     ) -> dict[str, float]:
-        """Return the quick figures, for every epoch.
+        """Return the quick metrics, for every epoch.
 
         Args:
             images: (n, height, width, channels), generated.
@@ -106,7 +106,7 @@ class Quality:
     def thorough(
         self, images: np.ndarray, real: Split, train: Split, *, labels: np.ndarray | None = None
     ) -> dict[str, float]:
-        """Return all figures, for the end of a run; takes some seconds.
+        """Return all metrics, for the end of a run; takes some seconds.
 
         Args:
             images: (n, height, width, channels), generated, 8 or more.

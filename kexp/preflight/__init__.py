@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kexp.preflight.cost import figures
+from kexp.preflight.cost import estimate_cost
 from kexp.preflight.data_checks import data_findings
-from kexp.preflight.findings import Figures, Finding, Preflight
+from kexp.preflight.findings import CostEstimate, Finding, Preflight
 from kexp.preflight.learning_checks import learning_findings
 from kexp.run.context import capture_training
 from kexp.run.dry_run import random_streams_kept
 from kexp.run.training_setup import TrainingSetup
 
-__all__ = ["Figures", "Finding", "Preflight", "check"]
+__all__ = ["CostEstimate", "Finding", "Preflight", "check"]
 
 
 def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
-    """Look, within seconds, for what would make a run fail or its figures wrong, and estimate what it takes.
+    """Look, within seconds, for what would make a run fail or its metrics wrong, and estimate what it takes.
 
     The checks, by the names of their findings, with what makes a problem of each:
 
@@ -43,7 +43,7 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
         **kwargs: Keyword arguments of the recipe.
 
     Returns:
-        The findings and figures; `ok` says whether there is no problem, and `print` shows it all.
+        The findings and the estimate; `ok` says whether there is no problem, and `print` shows it all.
 
     Raises:
         InputError: An argument does not fit.
@@ -68,7 +68,7 @@ def _preflight(training: TrainingSetup) -> Preflight:
         return Preflight(_title(training), tuple(findings))
     findings += learning_findings(training)
     measurable = all(finding.name != "loss" for finding in findings)
-    return Preflight(_title(training), tuple(findings), figures(training) if measurable else None)
+    return Preflight(_title(training), tuple(findings), estimate_cost(training) if measurable else None)
 
 
 def _title(training: TrainingSetup) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from kexp.data import Split
 from kexp.engine.backend import backend
 from kexp.engine.base import Engine
-from kexp.preflight.findings import Figures
+from kexp.preflight.findings import CostEstimate
 from kexp.run.disk_space import space_needed
 from kexp.run.dry_run import dry_run, sampled
 from kexp.run.training_setup import TrainingSetup
@@ -22,11 +22,11 @@ _MEASURED_S = 0.2
 _SAMPLED = 16  # images
 
 
-def figures(training: TrainingSetup) -> Figures:
-    """Return the figures of a run, its time estimated from a few steps of its own; nothing is changed."""
-    expected = expectation(training)
+def estimate_cost(training: TrainingSetup) -> CostEstimate:
+    """Return the cost of a run, its time estimated from a few steps of its own; nothing is changed."""
+    expected = quick_estimate(training)
     weights = training.model.trainable_weights
-    return Figures(
+    return CostEstimate(
         parameters=training.model.count_params(),
         trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
         state_bytes=expected.state_bytes,
@@ -43,7 +43,7 @@ def figures(training: TrainingSetup) -> Figures:
 
 
 @dataclass(frozen=True)
-class Expectation:
+class QuickEstimate:
     """What a run will take of time and disk."""
 
     step_s: float
@@ -52,14 +52,14 @@ class Expectation:
     state_bytes: int
 
 
-def expectation(training: TrainingSetup) -> Expectation:
+def quick_estimate(training: TrainingSetup) -> QuickEstimate:
     """Return what a run will take, by a few steps of its own; nothing is changed."""
     per_step = training.batch_size * training.options["accumulate"]
     few = sampled(training, _SAMPLED_STEPS * per_step, training.options["seed"])
     with dry_run(few) as engine:
         step_s = _step_s(engine, few, per_step)
         epoch_s = step_s * training.steps_per_epoch + _validation_s(engine, training, few)
-        return Expectation(step_s, epoch_s, space_needed(engine), engine.state_bytes())
+        return QuickEstimate(step_s, epoch_s, space_needed(engine), engine.state_bytes())
 
 
 def _step_s(engine: Engine, few: TrainingSetup, per_step: int) -> float:

@@ -1,4 +1,4 @@
-"""What a preflight says: a finding for each check, and figures."""
+"""What a preflight says: a finding for each check, and an estimate of the cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Finding:
     Attributes:
         name: Of the check.
         status: "ok"; "warning", which may be meant so; or "problem", which spoils the run.
-        message: A sentence with the figures and, where something is to be done, what.
+        message: A sentence with the numbers and, where something is to be done, what.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Figures:
+class CostEstimate:
     """What a run will take.
 
     Attributes:
@@ -83,12 +83,12 @@ class Preflight:
     Attributes:
         title: What was checked.
         findings: One for each check, in order.
-        figures: What the run will take; None when a problem stood in the way of measuring it.
+        cost: What the run will take; None when a problem stood in the way of measuring it.
     """
 
     title: str
     findings: tuple[Finding, ...]
-    figures: Figures | None = field(default=None)
+    cost: CostEstimate | None = field(default=None)
 
     @property
     def ok(self) -> bool:
@@ -100,8 +100,8 @@ class Preflight:
         return next(finding for finding in self.findings if finding.name == name)
 
     def __str__(self) -> str:
-        figures = [] if self.figures is None else [str(self.figures)]
-        return "\n".join([self.title, *map(str, self.findings), *figures])
+        cost = [] if self.cost is None else [str(self.cost)]
+        return "\n".join([self.title, *map(str, self.findings), *cost])
 
 
 def _size(count: float) -> str:

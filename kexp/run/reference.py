@@ -1,4 +1,4 @@
-"""A published figure that a recipe is to meet."""
+"""A published metric that a recipe is to meet."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kexp.metrics.direction import better
 
 @dataclass(frozen=True)
 class Reference:
-    """A published figure, and how to reach it with a recipe.
+    """A published metric, and how to reach it with a recipe.
 
     Attributes:
         args: Arguments of the recipe; the seed is not among them.
-        metric: A figure of the run's result, such as "test_accuracy".
+        metric: A metric of the run's result, such as "test_accuracy".
         published: Its value in the source.
         tolerance: By how much the mean over seeds may be worse, 0 or more.
         source: The paper or page.

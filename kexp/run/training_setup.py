@@ -253,12 +253,12 @@ def _callbacks_for(
 
 
 def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
-    """Set whether a figure should rise or fall in callbacks of Keras that would ask a compiled model."""
+    """Set whether a metric should rise or fall in callbacks of Keras that would ask a compiled model."""
     directions = stated_directions(objective.metrics)
     for callback in callbacks:
-        figure = str(getattr(callback, "monitor", "")).removeprefix("val_")
-        if getattr(callback, "mode", None) == "auto" and figure in directions:
-            callback.mode = directions[figure]
+        metric = str(getattr(callback, "monitor", "")).removeprefix("val_")
+        if getattr(callback, "mode", None) == "auto" and metric in directions:
+            callback.mode = directions[metric]
 
 
 def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[Dataset, TrainOptions]:

@@ -94,10 +94,10 @@ def look(recipe: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any
 
 def _seen(training: Any) -> dict[str, Any]:
     from kexp.metrics.direction import better, stated_directions
-    from kexp.preflight.cost import expectation
+    from kexp.preflight.cost import quick_estimate
 
     objective = training.objective
-    expected = expectation(training)
+    expected = quick_estimate(training)
     return {
         "monitor": objective.monitor if training.data.validation is not None else None,
         "mode": objective.mode,

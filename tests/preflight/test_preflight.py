@@ -44,7 +44,7 @@ def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypat
         "gan_images",
     ):  # with new noise at each step nothing is learnt by heart
         assert report["one batch"].status == "ok"
-    assert report.figures.run_s == report.figures.epoch_s * report.figures.epochs > 0
+    assert report.cost.run_s == report.cost.epoch_s * report.cost.epochs > 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,7 +148,7 @@ def test_a_loss_that_cannot_compare_outputs_and_targets_is_said_to(digits):
     report = kexp.check(kexp.fit, mlp(), digits, loss="categorical_crossentropy")
     assert found(report) == {"loss": "problem"}
     assert "targets (batch) int32 with outputs (batch, 10) float32" in report["loss"].message
-    assert report.figures is None
+    assert report.cost is None
 
 
 def test_a_start_far_from_knowing_nothing_is_found(digits):
@@ -251,7 +251,7 @@ def test_a_check_and_a_search_leave_model_optimizer_metrics_and_random_streams_a
     metric.update_state([1, 0], [[0.0, 1.0], [0.0, 1.0]])
     before, streams = state(model, layers, metric), (random.getstate(), np.random.get_state()[1].tolist())
     own = {"augmentation": layers, "metrics": [metric]}
-    assert kexp.check(kexp.fit, model, digits, **own).figures is not None
+    assert kexp.check(kexp.fit, model, digits, **own).cost is not None
     assert kexp.lr_find(kexp.fit, model, digits, **own).suggestion is not None
     for old, new in zip(before, state(model, layers, metric), strict=True):
         np.testing.assert_array_equal(old, new)
@@ -273,7 +273,7 @@ def test_a_check_and_a_search_leave_model_optimizer_metrics_and_random_streams_a
 
 def test_the_figures_are_those_of_the_model(digits):
     model = stack(keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10))
-    figures = kexp.check(kexp.fit, model, digits, epochs=3, batch_size=50).figures
+    figures = kexp.check(kexp.fit, model, digits, epochs=3, batch_size=50).cost
     assert figures.parameters == figures.trainable_parameters == 64 * 32 + 32 + 32 * 10 + 10
     # Weights and the two slots of Adam; the rest is a few numbers.
     assert 0 <= figures.state_bytes - 3 * 4 * figures.parameters < 200

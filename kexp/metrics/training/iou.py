@@ -17,7 +17,7 @@ def iou_metrics(class_names: Sequence[str]) -> tuple[keras.metrics.Metric, ...]:
 
     The pixels of a class that are found, over those that are its own or are taken for its own, counted over
     all images together (Everingham et al. 2010, "The PASCAL visual object classes challenge"). A class that
-    neither occurs nor is predicted is left out of the mean; its own figure is 0.
+    neither occurs nor is predicted is left out of the mean; its own metric is 0.
 
     Args:
         class_names: In the order of the class indices, the background among them; 2 or more. In a metric's

@@ -16,19 +16,19 @@ __all__ = ["Plateau"]
 
 
 class Plateau(keras.callbacks.Callback):
-    """Lowers the learning rate when a figure stops getting better.
+    """Lowers the learning rate when a metric stops getting better.
 
     Args:
-        monitor: A figure of the epoch; "loss" takes its place as long as there is none of that name.
+        monitor: A metric of the epoch; "loss" takes its place as long as there is none of that name.
         factor: What the learning rate is multiplied by, default 0.5, from 0.001 to 0.999.
-        patience: Epochs without a better figure before that, default 3, 1 or more.
-        min_delta: A figure counts as better if it is so by more than this, default 1e-4.
+        patience: Epochs without a better metric before that, default 3, 1 or more.
+        min_delta: A metric counts as better if it is so by more than this, default 1e-4.
         cooldown: Epochs after lowering that are not counted, default 0.
         minimum: Learning rate below which nothing is lowered, default 1e-7.
         mode: Whether higher ("max") or lower ("min") is better; "auto" tells from the name.
 
     Raises:
-        InputError: An argument does not fit; or, at the end of an epoch, it has no such figure; or
+        InputError: An argument does not fit; or, at the end of an epoch, it has no such metric; or
             the learning rate is a schedule other than kexp's.
 
     Example:
@@ -66,18 +66,18 @@ class Plateau(keras.callbacks.Callback):
         self._start()
 
     def _start(self) -> None:
-        self._figure: str | None = None  # which one `best` is of
+        self._metric: str | None = None  # which one `best` is of
         self._best: float | None = None  # higher is better
         self._waited = 0
         self._cooling = 0
 
     def get_state(self) -> dict[str, Any]:
         """Return what is remembered; the learning rate is the optimizer's."""
-        return {"figure": self._figure, "best": self._best, "waited": self._waited, "cooling": self._cooling}
+        return {"figure": self._metric, "best": self._best, "waited": self._waited, "cooling": self._cooling}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` returned."""
-        self._figure, self._best = state["figure"], state["best"]
+        self._metric, self._best = state["figure"], state["best"]
         self._waited, self._cooling = state["waited"], state["cooling"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -96,21 +96,21 @@ class Plateau(keras.callbacks.Callback):
             self._lower()
 
     def _value(self, logs: dict[str, Any]) -> float | None:
-        """Return the figure so that higher is better; None if this epoch was not validated."""
-        figure = self.monitor if self.monitor in logs else "loss"
-        if figure != self.monitor and self._figure == self.monitor:
+        """Return the metric so that higher is better; None if this epoch was not validated."""
+        metric = self.monitor if self.monitor in logs else "loss"
+        if metric != self.monitor and self._metric == self.monitor:
             return None
-        if figure not in logs:
+        if metric not in logs:
             raise InputError(
                 f"monitor must be a figure of the epoch, one of {sorted(logs)}; received {self.monitor!r}."
             )
-        if figure != self._figure:
-            self._figure, self._best, self._waited = figure, None, 0
-        return float(logs[figure]) if self._rises(figure) else -float(logs[figure])
+        if metric != self._metric:
+            self._metric, self._best, self._waited = metric, None, 0
+        return float(logs[metric]) if self._rises(metric) else -float(logs[metric])
 
-    def _rises(self, figure: str) -> bool:
-        if self.mode == "auto" or figure != self.monitor:
-            return better(figure) == "max"
+    def _rises(self, metric: str) -> bool:
+        if self.mode == "auto" or metric != self.monitor:
+            return better(metric) == "max"
         return self.mode == "max"
 
     def _lower(self) -> None:

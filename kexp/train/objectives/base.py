@@ -35,7 +35,7 @@ class Objective(ABC):
     Attributes:
         task: What the model answers.
         metrics: Keras metrics of targets and outputs.
-        monitor: The figure that the best epoch is chosen by; where an epoch has none, the last one counts.
+        monitor: The metric that the best epoch is chosen by; where an epoch has none, the last one counts.
         mode: Whether the best is the "max" or the "min" of it.
         from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
         bounded: Whether a loss that grows a thousandfold is a sign of trouble; not so where players compete.

@@ -1,4 +1,4 @@
-"""What objectives of models that make images share: the check of the data, and the figures of samples."""
+"""What objectives of models that make images share: the check of the data, and the metrics of samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class MadeSamples:
-    """Figures of the samples that a model makes, from the same seed each time.
+    """Metrics of the samples that a model makes, from the same seed each time.
 
     Attributes:
         model: That makes them.
@@ -31,7 +31,7 @@ class MadeSamples:
     train: Split | None
 
     def measure(self, batch_size: int) -> dict[str, float]:
-        """Return the figures by name."""
+        """Return the metrics by name."""
         images, labels = self.model.labelled_sample(self.quality.samples, seed=self.quality.seed)
         if self.train is None:
             return self.quality.figures(images, self.split, labels=labels)

@@ -25,7 +25,7 @@ class Supervised(Objective):
         task: What the targets are.
         loss: Of targets and outputs, a number for each sample.
         metrics: Keras metrics of targets and outputs.
-        monitor: The figure on the validation data that the best epoch is chosen by.
+        monitor: The metric on the validation data that the best epoch is chosen by.
         mode: Whether the best is the "max" or the "min" of it.
         from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
     """
