@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cyclopts
 
@@ -88,12 +88,13 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         ("distributed", "Train on one device, on several, by processes: all the same.", verify_distributed),
     ):
         verify.command(of_recipes(("verify", name), text, action, arguments))
-    for name, text, action in (
+    looks: tuple[tuple[str, str, Callable[..., None]], ...] = (
         ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
         ("lr-find", "Find the learning rate to begin with", find_learning_rate),
-    ):
+    )
+    for name, text, look in looks:
         text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."
-        app.command(of_recipes((name,), text, action, arguments))
+        app.command(of_recipes((name,), text, look, arguments))
     app.command(verify)
     app.command(_sweep_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +92,8 @@ class _Line:
             )
         folders: list[tuple[Path, bool]] = []
 
-        def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-            folders.append(_run_folder(recipe, *args, **kwargs))
+        def check(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+            folders.append(_run_folder(recipe, arguments))
 
         app = cyclopts.App(
             name="kexp", default_parameter=READING, result_action="return_value", help_on_error=False
@@ -113,13 +113,13 @@ class _Line:
         return cls([*words[:2], *option, *words[2:]], f"the same line with --run-dir {folder} goes on")
 
 
-def _run_folder(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Path, bool]:
+def _run_folder(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[Path, bool]:
     """Return the folder of a run, and whether it was asked for, if the run can be shared by workers."""
     from kexp.run.context import RecipeCall
     from kexp.run.folder import RunFolder
     from kexp.run.recipe import bind
 
-    options = bind(recipe, *args, **kwargs)
+    options = bind(recipe, **arguments)
     for name, fitting in (("strategy", ("auto", "multiworker")), ("devices", (None,))):
         if options[name] not in fitting:
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -37,7 +37,7 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
         from kexp.run.recorded_call import recorded_call
 
         recipe, recorded = recorded_call(run_dir)
-        return action(recipe, **recorded, quiet=quiet)
+        return action(recipe, {**recorded, "quiet": quiet})
 
     text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
     app.command(of_recipes(("run",), text, action, arguments))
@@ -64,10 +64,16 @@ def sentence(error: cyclopts.CycloptsError) -> str:
 
 
 def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with the recipe's signature, and the options of `action`, that hands both to it."""
+    """Return a command with a recipe's arguments and the options of an action.
+
+    Args:
+        recipe: A recipe.
+        action: Takes the recipe, a mapping of the arguments that were given, and its own options by keyword.
+    """
 
     def command(*args: Any, **kwargs: Any) -> Any:
-        return action(recipe, *args, **kwargs)
+        given = {option.name: kwargs.pop(option.name) for option in own if option.name in kwargs}
+        return action(recipe, signature.bind(*args, **kwargs).arguments, **given)
 
     texts = argument_texts(recipe)
     signature = inspect.signature(recipe)
@@ -86,11 +92,11 @@ def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callabl
     return command
 
 
-def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+def train(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
     from kexp.run.recipe import bind
 
-    options = bind(recipe, *args, **kwargs)
+    options = bind(recipe, **arguments)
 
     def begin() -> None:
         from kexp.engine.tensorflow.strategy import join_workers
@@ -98,23 +104,23 @@ def train(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         join_workers(options)
 
     start_tensorflow(begin)
-    result = recipe(*args, **kwargs)
+    result = recipe(**arguments)
     from kexp.engine.tensorflow.strategy import is_chief
 
-    if not kwargs.get("quiet") and is_chief(options):
+    if not arguments.get("quiet") and is_chief(options):
         _report(result)
 
 
-def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+def check(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Print what a look before the run finds, and exit with 1 when there is a problem."""
     from kexp.run.recipe import bind
 
-    bind(recipe, *args, **kwargs)
+    bind(recipe, **arguments)
     start_tensorflow()
     from kexp import preflight
 
-    report = preflight.check(recipe, *args, **kwargs)
-    if not kwargs.get("quiet"):
+    report = preflight.check(recipe, **arguments)
+    if not arguments.get("quiet"):
         print(report)
     if not report.ok:
         sys.exit(1)
@@ -122,23 +128,23 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
 
 def find_learning_rate(
     recipe: Callable[..., Any],
-    *args: Any,
+    arguments: Mapping[str, Any],
+    *,
     steps: Annotated[int, Parameter(help="Training steps, each at a higher rate. [10 or more]")] = 100,
     plot: Annotated[str | None, Parameter(help="PNG file to draw to; replaced if it exists.")] = None,
-    **kwargs: Any,
 ) -> None:
     """Print the suggested rate, and draw the losses if asked for."""
     from kexp.core.constraints import AtLeast, check_value
     from kexp.core.files import replacing
     from kexp.run.recipe import bind
 
-    bind(recipe, *args, **kwargs)
+    bind(recipe, **arguments)
     check_value("steps", steps, Annotated[int, AtLeast(10)])
     drawing = None if plot is None else _png("plot", plot)
     start_tensorflow()
     from kexp.evaluation.learning_rate_finder import lr_find
 
-    search = lr_find(recipe, *args, steps=steps, **kwargs)
+    search = lr_find(recipe, steps=steps, **arguments)
     print(search)
     if drawing is not None:
         with replacing(drawing) as temporary:
@@ -147,17 +153,16 @@ def find_learning_rate(
 
 def verify_resume(
     recipe: Callable[..., Any],
-    *args: Any,
+    arguments: Mapping[str, Any],
+    *,
     kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
     workers: Annotated[int, Parameter(help="Processes that train together. [1 or more]")] = 1,
     victim: Annotated[Literal["all", "chief", "other"], Parameter(help="Which of them are killed.")] = "all",
     history: Annotated[bool, Parameter(help="Whether those that are killed trained before.")] = False,
-    **kwargs: Any,
 ) -> None:
     """Print the proof's outcome, and exit with 1 when the runs differ."""
     from kexp import verify
 
-    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
     report = verify.resume(recipe, kills=kills, workers=workers, victim=victim, history=history, **arguments)
     print(report)
     if report.difference is not None:
@@ -166,18 +171,17 @@ def verify_resume(
 
 def verify_distributed(
     recipe: Callable[..., Any],
-    *args: Any,
+    arguments: Mapping[str, Any],
+    *,
     replicas: Annotated[int, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
     workers: Annotated[int, Parameter(help="Processes that train together. [2 or more]")] = 2,
     train_steps: Annotated[int, Parameter(help="Steps that are compared. [1 or more]")] = 20,
     tolerance: Annotated[float, Parameter(help="Largest difference of weights.")] = 1e-5,
-    **kwargs: Any,
 ) -> None:
     """Print the proof's outcome, and exit with 1 when there is a difference."""
     from kexp import verify
 
     # Only what was given: the proof has an optimizer of its own.
-    arguments = inspect.signature(recipe).bind(*args, **kwargs).arguments
     report = verify.distributed(
         recipe,
         replicas=replicas,

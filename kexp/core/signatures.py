@@ -35,7 +35,8 @@ class FlatSignature(inspect.Signature):
             )
         )
 
-    def format(self, **_: Any) -> str:  # which pydoc asks from Python 3.13 on
+    def format(self, *, max_width: int | None = None, quote_annotation_strings: bool = True) -> str:
+        # pydoc asks this one from Python 3.13 on.
         return str(self)
 
 

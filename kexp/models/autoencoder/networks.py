@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -67,7 +67,7 @@ def autoencoder(
         ((None, 32), (None, 32))
     """
     shape = tuple(input_shape)
-    _check(code=code, sparsity=sparsity)
+    _check(code, {"sparsity": sparsity})
     inputs, x = scaled_input(shape, dtype)  # (batch, *shape)
     x = _noisy(x, noise, noise_kind)
     x = _dense_layers(_flat(x), hidden, activation, normalization)
@@ -125,7 +125,7 @@ def convolutional_autoencoder(
     check_image_shape(input_shape)
     if not filters:
         raise InputError("filters must be those of one stage or more; received none.")
-    _check(code=code, sparsity=sparsity)
+    _check(code, {"sparsity": sparsity})
     inputs, x = scaled_input(tuple(input_shape), dtype)  # (batch, height, width, channels)
     x = _noisy(x, noise, noise_kind)
     sizes = []
@@ -188,7 +188,7 @@ def vae(
         (TensorShape([3, 2]), TensorShape([3, 28, 28, 1]))
     """
     shape = tuple(input_shape)
-    _check(code=code, beta=beta)
+    _check(code, {"beta": beta})
     inputs, x = scaled_input(shape, dtype)  # (batch, *shape)
     x = _dense_layers(_flat(x), hidden, activation, normalization)
     moments = [layers.Dense(code, dtype="float32", name=name)(x) for name in ("mean", "log_variance")]
@@ -234,7 +234,7 @@ def decoder(model: keras.Model) -> keras.Model:
     return _part(model, "decoder")
 
 
-def _check(code: int | None, **weights: float) -> None:
+def _check(code: int | None, weights: Mapping[str, float]) -> None:
     if code is not None and code < 1:
         raise InputError(f"code must be 1 number or more; received {code!r}.")
     for name, weight in weights.items():
