@@ -50,7 +50,7 @@ class AtLeast:
         return number >= self.low
 
 
-def check_value(name: str, value: Any, annotation: Any) -> Any:
+def check_value(name: str, value: object, annotation: Any) -> Any:
     """Return `value` as the type that `annotation` asks for, or say in one sentence why it cannot be.
 
     Args:
@@ -122,7 +122,7 @@ def _choices(annotation: Any) -> list[str]:
     return [choice for part in get_args(annotation) for choice in _choices(part)]
 
 
-def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
+def _convert(value: object, annotation: Any) -> tuple[bool, Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *limits = get_args(annotation)
@@ -140,7 +140,7 @@ def _convert(value: Any, annotation: Any) -> tuple[bool, Any]:
     return _convert_scalar(value, annotation)
 
 
-def _convert_tuple(value: Any, items: Sequence[Any]) -> tuple[bool, Any]:
+def _convert_tuple(value: object, items: Sequence[Any]) -> tuple[bool, Any]:
     if not isinstance(value, (tuple, list)) or not value:
         return False, value
     if items[-1] is Ellipsis:
@@ -151,7 +151,7 @@ def _convert_tuple(value: Any, items: Sequence[Any]) -> tuple[bool, Any]:
     return all(fits for fits, _ in converted), tuple(entry for _, entry in converted)
 
 
-def _convert_scalar(value: Any, wanted: Any) -> tuple[bool, Any]:
+def _convert_scalar(value: object, wanted: Any) -> tuple[bool, Any]:
     if wanted in (None, type(None)):
         return value is None, value
     if wanted in (int, float) and isinstance(value, bool):

@@ -10,7 +10,7 @@ import numpy as np
 from kexp.core.errors import InputError
 
 
-def listed(values: Any) -> bool:
+def listed(values: object) -> bool:
     """Whether values are a list, or an array of objects, of (steps, channels) arrays of numbers.
 
     Matrices of bytes are images, not series.
@@ -28,7 +28,7 @@ def listed(values: Any) -> bool:
     )
 
 
-def _is_matrix(item: Any) -> bool:
+def _is_matrix(item: object) -> bool:
     try:
         array = np.asarray(item)
     except ValueError:

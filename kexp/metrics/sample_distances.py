@@ -13,11 +13,12 @@ import numpy as np
 
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import TensorLike
 
 _BLOCK = 1000  # rows whose distances to all others are held at once
 
 
-def frechet_distance(real: Any, fake: Any) -> float:
+def frechet_distance(real: TensorLike, fake: TensorLike) -> float:
     """Return the squared Fréchet distance of normal distributions with the means and covariances of both.
 
     Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium":
@@ -54,7 +55,7 @@ def _moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, triangle
 
 
-def kernel_distance(real: Any, fake: Any) -> float:
+def kernel_distance(real: TensorLike, fake: TensorLike) -> float:
     """Return the squared maximum mean discrepancy with a cubic kernel, without bias.
 
     Bińkowski et al. 2018, "Demystifying MMD GANs": the kernel is (x · y / d + 1)³, and no sample is compared
@@ -92,7 +93,7 @@ def _cube(numbers: np.ndarray) -> np.ndarray:
     return numbers * numbers * numbers  # as a power it takes a good ten times as long
 
 
-def precision_recall(real: Any, fake: Any, k: int = 3) -> tuple[float, float]:
+def precision_recall(real: TensorLike, fake: TensorLike, k: int = 3) -> tuple[float, float]:
     """Return the share of generated samples that could be real, and of real ones that could be generated.
 
     Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models": a
@@ -131,7 +132,7 @@ def _covered(samples: np.ndarray, members: np.ndarray, k: int) -> float:
     return float(np.concatenate(covered).mean())
 
 
-def class_histogram(labels: Any, classes: int) -> np.ndarray:
+def class_histogram(labels: TensorLike, classes: int) -> np.ndarray:
     """Return the share of each class among samples, such as a classifier's answers for generated ones.
 
     Args:
@@ -162,7 +163,7 @@ def class_histogram(labels: Any, classes: int) -> np.ndarray:
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
-def nearest(train: Any, samples: Any) -> np.ndarray:
+def nearest(train: TensorLike, samples: TensorLike) -> np.ndarray:
     """Return the index of the training sample that is nearest to each sample: what it may be a copy of.
 
     Args:
@@ -187,8 +188,8 @@ def nearest(train: Any, samples: Any) -> np.ndarray:
 
 def bootstrap_interval(
     statistic: Callable[[np.ndarray, np.ndarray], float],
-    real: Any,
-    fake: Any,
+    real: TensorLike,
+    fake: TensorLike,
     resamples: int = 200,
     seed: int = 0,
     confidence: float = 0.95,
@@ -236,7 +237,7 @@ def bootstrap_interval(
 
 
 def _features(
-    one: Any, other: Any, names: tuple[str, str] = ("real", "fake"), least: int = 2
+    one: TensorLike, other: TensorLike, names: tuple[str, str] = ("real", "fake"), least: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return both as float64 of shape (samples, features), or say which of them is not."""
     arrays = [np.asarray(features, "float64") for features in (one, other)]

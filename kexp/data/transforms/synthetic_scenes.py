@@ -175,7 +175,7 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _require_arguments(size: Any, objects: Any, scale: Any, clutter: Any, seed: Any) -> None:
+def _require_arguments(size: Any, objects: Any, scale: Any, clutter: Any, seed: object) -> None:
     for argument, value, expected, fits in (
         ("size", size, "two whole numbers of pixels, (height, width)", _are_counts(size)),
         ("objects", objects, "the fewest and the most, from 1 on", _are_counts(objects) and _rises(objects)),

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from kexp.core.keras_private import drawing_by
+from kexp.core.types import Tensor
 
 _taken = threading.local()
 
@@ -81,12 +82,12 @@ class Replicas:
         count = int(tensors[0].shape[0]) if self.static else tf.shape(tensors[0])[0]
         shard = self._of_static(count) if self.static else self._of(count)
 
-        def own(tensor: Any) -> Any:
+        def own(tensor: Tensor) -> Any:
             return None if tensor is None else tf.gather(tensor, shard.first + tf.range(shard.size))
 
         return tf.nest.map_structure(own, batch), shard
 
-    def _of(self, count: Any) -> Shard:
+    def _of(self, count: Tensor) -> Shard:
         number, few = self.number(), count < self.count
         first = tf.where(few, 0, count * number // self.count)
         last = tf.where(few, count, count * (number + 1) // self.count)
@@ -129,7 +130,7 @@ def use_shard(shard: Shard) -> Iterator[None]:
         _taken.shard = None
 
 
-def moments_of_all(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[Any, Any]:
+def moments_of_all(x: Tensor, axes: Sequence[int], keepdims: bool) -> tuple[Any, Any]:
     """Return mean and variance of what all replicas have, for batch normalisation.
 
     In two passes, as on one device: Keras's own way for replicas, the mean of the squares less the square of
@@ -163,7 +164,7 @@ def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -
 
 
 def _dropped(
-    dropout: Callable[..., Any], inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
+    dropout: Callable[..., Any], inputs: Tensor, rate: float, noise_shape: Any = None, seed: Any = None
 ) -> Any:
     shard = getattr(_taken, "shard", None)
     asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
@@ -175,7 +176,7 @@ def _dropped(
     return inputs * shard.sample(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
 
 
-def _of_samples(shard: Shard, size: Any) -> bool:
+def _of_samples(shard: Shard, size: Tensor) -> bool:
     """Return whether a first axis is that of the samples: where shapes are open, that of others is known."""
     if isinstance(shard.size, int):
         return not isinstance(size, int) or (size >= shard.size and size % shard.size == 0)

@@ -10,6 +10,7 @@ from keras import ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.gan.gan_model import GAN
@@ -98,7 +99,9 @@ class Adversarial(Objective):
                 "is of each sample alone; build it with normalization='layer' or 'none'."
             )
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         real, labels = tanh_from_pixels(inputs), ops.cast(targets, "int32")
         made = model.made(step.normal((ops.shape(real)[0], model.latent)), labels, training=True)
         of_made = model.scores(made, labels, training=True)
@@ -116,11 +119,11 @@ class Adversarial(Objective):
         return None if self.quality is None else MadeSamples(model, self.quality, split, train)
 
 
-def _generator_loss(kind: AdversarialLoss, of_made: Any) -> Any:
+def _generator_loss(kind: AdversarialLoss, of_made: Tensor) -> Any:
     return ops.softplus(-of_made) if kind == "non_saturating" else -of_made
 
 
-def _discriminator_loss(kind: AdversarialLoss, of_real: Any, of_made: Any) -> Any:
+def _discriminator_loss(kind: AdversarialLoss, of_real: Tensor, of_made: Tensor) -> Any:
     if kind == "non_saturating":
         return ops.softplus(-of_real) + ops.softplus(of_made)
     if kind == "hinge":
@@ -128,7 +131,7 @@ def _discriminator_loss(kind: AdversarialLoss, of_real: Any, of_made: Any) -> An
     return of_made - of_real
 
 
-def _penalties(model: GAN, real: Any, made: Any, labels: Any, step: StepContext) -> Any:
+def _penalties(model: GAN, real: Tensor, made: Tensor, labels: Tensor, step: StepContext) -> Any:
     """Return (batch,): how far the slope is from 1 at a random place between each real and made image."""
     made = ops.stop_gradient(made)
     between = real + step.uniform((ops.shape(real)[0], 1, 1, 1)) * (made - real)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from kexp.core.types import Tensor
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import MetricProvider, Player, StepContext
 
@@ -61,18 +62,20 @@ class Objective(ABC):
         """Raise InputError if the model, built, cannot be trained by this on that data."""
 
     @abstractmethod
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         """Return what a batch costs a player."""
 
     def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model | None:
         """Return what is recorded and asked in place of both, unless the caller gives another; None: both."""
         return None
 
-    def labels(self, targets: Any) -> Any:
+    def labels(self, targets: Tensor) -> Any:
         """Return targets as metrics take them."""
         return targets
 
-    def sample_mask(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for what metrics count and 0 for padding, float32; None if all counts."""
         return None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import keras
 from keras import ops
 
 from kexp.core.constraints import Between, check_value
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.diffusion.diffusion_model import Diffusion
@@ -62,7 +63,9 @@ class Denoising(Objective):
             )
         check_images(model, data, tuple(model.network.output_shape[1:]))
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         images = tanh_from_pixels(inputs)  # (batch, height, width, channels)
         samples = ops.shape(images)[0]
         noise, time = step.normal(ops.shape(images)), step.integers((samples,), model.schedule.steps)

@@ -12,6 +12,7 @@ from keras import ops
 from scipy.special import entr
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import StepContext
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
@@ -88,7 +89,9 @@ class Reconstruction(Objective):
     def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         outputs = model(inputs, training=step.training)
         total = reconstruction_error(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
         return Losses(total, penalty=sum(model.losses))
@@ -117,7 +120,9 @@ class Variational(Objective):
     def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
         return Reconstructor(model, preprocessing, error=self.error)
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         # By parts, with draws of the engine's: the layer between them draws in training alone.
         below, above = encoder(model), decoder(model)
         mean, log_variance = below(inputs, training=step.training)  # (batch, code)
@@ -135,7 +140,7 @@ class Variational(Objective):
         return math.prod(batch.inputs.shape[1:]) * least_error(self.error, batch)
 
 
-def reconstruction_error(error: ErrorKind, inputs: Any, outputs: Any) -> Any:
+def reconstruction_error(error: ErrorKind, inputs: Tensor, outputs: Tensor) -> Any:
     """Return (batch,) float32, the error summed over the numbers of each sample.
 
     Example:

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import StepContext
 from kexp.tasks import task_named
@@ -40,7 +41,9 @@ class Supervised(Objective):
     def check(self, model: keras.Model, data: Dataset) -> None:
         """Accept it: `kexp.fit` has asked the model and knows what it gives."""
 
-    def losses(self, player: str, model: keras.Model, inputs: Any, targets: Any, step: StepContext) -> Losses:
+    def losses(
+        self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
+    ) -> Losses:
         outputs = ops.cast(model(inputs, training=step.training), "float32")
         losses = self.loss(targets, outputs)
         sample_mask = self.sample_mask(targets)
@@ -51,11 +54,11 @@ class Supervised(Objective):
             total = ops.sum(losses * sample_mask, axis=-1) / ops.maximum(ops.sum(sample_mask, axis=-1), 1.0)
         return Losses(total, penalty=sum(model.losses), outputs=outputs)
 
-    def sample_mask(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for the tokens of texts and 0 for their padding, (batch, steps) float32; else None."""
         return task_named(self.task).sample_mask(targets)
 
-    def labels(self, targets: Any) -> Any:
+    def labels(self, targets: Tensor) -> Any:
         """Return targets as metrics take them: of labels that were mixed, the heaviest."""
         return task_named(self.task).metric_targets(targets)
 
