@@ -11,8 +11,9 @@ def main() -> None:
     run(programs / "ruff", "check", ".")
     run(programs / "ruff", "format", "--check", ".")
     run(programs / "mypy")
-    # Two processes share the work by file; a test's fixtures are then made once.
-    run(programs / "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:])
+    # Two processes share the work by file, in the order of conftest.py; a test's fixtures are made once.
+    shared = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    run(programs / "pytest", *shared, *sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def doctor() -> Diagnosis:
 
 
 def _packages() -> Diagnosis:
-    installed = {name: _version(name) for name in (*_TENSORFLOWS, "keras", "numpy")}
+    installed = {name: installed_version(name) for name in (*_TENSORFLOWS, "keras", "numpy")}
     found = [name for name in _TENSORFLOWS if installed[name]]
     tensorflow = ", ".join(f"{installed[name]} ({name})" for name in found)
     facts = (
@@ -94,7 +94,8 @@ def _packages() -> Diagnosis:
     return Diagnosis(facts, (problem,))
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """Return the version of a package, empty where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -121,7 +122,7 @@ def _folders() -> Diagnosis:
             f"KEXP_DATA_DIR must be a folder with data sets; received {value!r}, which is none, so make it "
             "or unset the variable."
         )
-    free, text = _free_bytes(), "unknown"
+    free, text = free_bytes(), "unknown"
     if free is not None:
         text = f"{free / 1e9:.1f} GB free in the current folder"
     if free is not None and free < _NEEDED_BYTES:
@@ -132,7 +133,8 @@ def _folders() -> Diagnosis:
     return Diagnosis((("disk", text), ("KEXP_DATA_DIR", value or "not set")), tuple(problems))
 
 
-def _free_bytes() -> int | None:
+def free_bytes() -> int | None:
+    """Return how much the disk of the current folder has left, or None where that cannot be told."""
     try:
         return shutil.disk_usage(".").free
     except OSError:  # the folder has been removed
@@ -164,7 +166,7 @@ def _nvidia_smi() -> list[str]:
 
 def _tpu() -> Diagnosis:
     name, has_library = os.environ.get("TPU_NAME"), importlib.util.find_spec("libtpu") is not None
-    supported = has_library or bool(_version("tensorflow-tpu"))
+    supported = has_library or bool(installed_version("tensorflow-tpu"))
     facts = (
         ("libtpu", "installed" if has_library else "not installed"),
         ("TPU_NAME", name or "not set"),

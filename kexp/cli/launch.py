@@ -27,7 +27,7 @@ from kexp.engine.tensorflow.cluster_spec import Cluster, local_clusters
 _COMMANDS = ("run", "resume")
 _CORES = Annotated[int, AtLeast(1)] | None
 _TICK_S = 0.05
-_LEFT_S = 60.0  # how long the others may take to notice that a worker is gone, and to save
+NOTICE_S = 60.0  # how long the others may take to notice that a worker is gone, and to save
 _ENDING_S = 10.0  # after which a worker that was asked to end is killed
 _LAST_LINES = 20
 _MISTAKE = 2
@@ -245,7 +245,7 @@ class _Crew:
                 for worker in running:
                     worker.process.send_signal(stop.signal_number)
             first = self._failed()
-            if first is not None and time.monotonic() - first.ended_s > _LEFT_S:
+            if first is not None and time.monotonic() - first.ended_s > NOTICE_S:
                 _end(running)
             time.sleep(_TICK_S)
 

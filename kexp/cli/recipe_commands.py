@@ -265,6 +265,7 @@ def _report(result: Any) -> None:
 
 
 def first_line(function: Callable[..., Any]) -> str:
+    """Return the first line of a function's docstring."""
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 

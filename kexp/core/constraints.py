@@ -34,6 +34,7 @@ class Between:
         return f"from {self.low:g} to {self.high:g}"
 
     def holds(self, number: float) -> bool:
+        """Return whether a number lies in the range, its ends included."""
         return self.low <= number <= self.high
 
 
@@ -47,6 +48,7 @@ class AtLeast:
         return f"{self.low:g} or more"
 
     def holds(self, number: float) -> bool:
+        """Return whether a number is as large as it must be."""
         return number >= self.low
 
 

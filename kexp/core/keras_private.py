@@ -30,6 +30,19 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return list(model._flatten_layers())
 
 
+def untracked(model: keras.Model, name: str) -> dict[Any, Any]:
+    """Return a dict that a model holds and that Keras does not track as a part of it.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([])
+        >>> untracked(model, "programs")["fast"] = "a function"
+        >>> untracked(model, "programs")
+        {'fast': 'a function'}
+    """
+    return vars(model).setdefault(f"_kexp_{name}", {})
+
+
 def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the variable or schedule that an optimizer takes its learning rate from.
 

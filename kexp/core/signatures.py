@@ -36,6 +36,7 @@ class FlatSignature(inspect.Signature):
         )
 
     def format(self, *, max_width: int | None = None, quote_annotation_strings: bool = True) -> str:
+        """Return the text of the signature, as `str` does."""
         # pydoc asks this one from Python 3.13 on.
         return str(self)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FILTERS = (16, 32, 64, 128)
 _BATCH = 64
-_LEAST_STEPS = 600  # so that few samples are passed over more often
+LEAST_STEPS = 600  # so that few samples are passed over more often
 
 
 def classifier_features(
@@ -202,7 +202,7 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
             dtype=data.spec.dtype,
         )
         options = TrainOptions(
-            epochs=max(epochs, -(-_LEAST_STEPS // steps)),
+            epochs=max(epochs, -(-LEAST_STEPS // steps)),
             batch_size=batch_size,
             learning_rate=5e-3,
             schedule="one_cycle",

@@ -101,7 +101,7 @@ def export_model(
     with staged(place, overwrite) as folder:
         version = folder / "1"
         version.mkdir()
-        with _without_cudnn(model):
+        with without_cudnn(model):
             cases = [exporter.write(model, signatures, version) for exporter in exporters]
         manifest.write(version)
         for exporter, its_cases in zip(exporters, cases, strict=True):
@@ -121,7 +121,7 @@ def _signatures(
         if samples is not None or expected is not None:
             raise InputError("samples and expected must be left out for generation, which answers no inputs.")
         check_model(model, None, spec)
-        with _without_cudnn(model):
+        with without_cudnn(model):
             return sampling_signatures(model)
     if samples is None or expected is None:
         raise InputError(
@@ -131,7 +131,7 @@ def _signatures(
     samples = adapt_inputs(samples, spec)
     check_expected(expected, samples, spec)
     check_model(model, samples, spec)
-    with _without_cudnn(model):
+    with without_cudnn(model):
         return inference_signatures(model, spec, keys, samples, expected, from_probabilities)
 
 
@@ -144,7 +144,7 @@ def _input_keys(spec: DatasetSpec) -> dict[str, str]:
 
 
 @contextmanager
-def _without_cudnn(model: keras.Model) -> Iterator[None]:
+def without_cudnn(model: keras.Model) -> Iterator[None]:
     """Trace recurrent layers as plain operations: cuDNN's would bind the export to a GPU."""
     layers = [layer for layer in all_layers(model) if hasattr(layer, "use_cudnn")]
     settings = [layer.use_cudnn for layer in layers]

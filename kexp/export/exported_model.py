@@ -39,7 +39,7 @@ class Exported:
     spec: DatasetSpec
     provenance: dict[str, Any]
     signatures: tuple[str, ...]
-    _keys: dict[str, str] = field(repr=False)
+    keys: dict[str, str] = field(repr=False)
 
     @cached_property
     def _run(self) -> Runner:
@@ -66,7 +66,7 @@ class Exported:
                 damaged.
         """
         task_named(self.spec.task).check_predicts()
-        samples = by_key(adapt_inputs(inputs, self.spec), self._keys)
+        samples = by_key(adapt_inputs(inputs, self.spec), self.keys)
         count = len(next(iter(samples.values())))
         batches = [
             self._run(DEFAULT, {key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})

@@ -15,7 +15,7 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.types import TensorLike
 
-_BLOCK = 1000  # rows whose distances to all others are held at once
+BLOCK_SIZE = 1000  # rows whose distances to all others are held at once
 
 
 def frechet_distance(real: TensorLike, fake: TensorLike) -> float:
@@ -258,4 +258,4 @@ def _features(
 
 
 def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+    return (rows[start : start + BLOCK_SIZE] for start in range(0, len(rows), BLOCK_SIZE))

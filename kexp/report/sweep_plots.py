@@ -1,4 +1,4 @@
-"""Plots of a sweep: progress, learning curves, parallel coordinates, slices, importance and cost."""
+"""The figures of a sweep: progress, learning curves, parallel coordinates, slices, importance and cost."""
 
 from __future__ import annotations
 

@@ -89,8 +89,8 @@ class TrialRecord:
         arguments: What was searched, by the names of `SweepRecord.searched`; one that does not count with
             the others is absent.
         score: The objective's final value, or None.
-        metrics: Final metrics by name.
-        history: Metrics of every epoch by name.
+        metrics: Final figures by name.
+        history: Figures of every epoch by name.
         seconds: Spent on it.
         bytes: On the disk.
         error: Why it failed or was pruned, or None.
@@ -174,6 +174,7 @@ class SweepRecord:
         return "higher is better" if self.direction == "max" else "lower is better"
 
     def count(self, state: State) -> int:
+        """Return how many trials are in a state."""
         return sum(trial.state == state for trial in self.trials)
 
     def to_frame(self) -> pd.DataFrame:
@@ -204,7 +205,7 @@ def label(value: Any) -> str:
 
 
 def read_history(run_dir: Path) -> dict[str, list[float]]:
-    """Return the metrics of every epoch by name, of a run that may be under way or have failed.
+    """Return the figures of every epoch by name, of a run that may be under way or have failed.
 
     Example:
         >>> read_history(Path("no/such/run"))
@@ -214,10 +215,10 @@ def read_history(run_dir: Path) -> dict[str, list[float]]:
     history: dict[str, list[float]] = {}
     for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
         try:
-            metrics = json.loads(line)
+            figures = json.loads(line)
         except json.JSONDecodeError:  # the last line, half written
             break
-        for name, value in metrics.items():
+        for name, value in figures.items():
             if name != "epoch":
                 history.setdefault(name, []).append(value)
     return history

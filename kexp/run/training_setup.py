@@ -91,6 +91,7 @@ class TrainingSetup:
 
     @property
     def steps_per_epoch(self) -> int:
+        """Steps of an epoch, the last of which may have fewer samples."""
         return -(-self.epoch_samples // (self.batch_size * self.options["accumulate"]))
 
     def engine(self) -> Engine:

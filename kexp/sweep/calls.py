@@ -52,6 +52,7 @@ class KeptData:
         kexp.data.load = load
 
     def load(self, source: Any, **options: Any) -> Any:
+        """Return a data set, read once for all calls with the same arguments."""
         names, values = tuple(options), tuple(options.values())
         try:
             data = self._kept(source, names, values)

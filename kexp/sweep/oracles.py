@@ -31,10 +31,12 @@ def quieted(oracle: Any) -> Any:
 
 
 def objective() -> Any:
+    """Return what KerasTuner is told to maximise."""
     return keras_tuner().Objective("score", "max")
 
 
 def asked(oracle: Any, tuner: str) -> Any:
+    """Return a new trial of an oracle."""
     # Ten times slower on several threads, which the small matrices of a Gaussian process wait for, where the
     # workers have the cores.
     with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
@@ -43,6 +45,7 @@ def asked(oracle: Any, tuner: str) -> Any:
 
 
 def ended(oracle: Any, trial: Any, score: float | None) -> None:
+    """Tell an oracle how a trial ended: with a score, or without one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if score is not None:
@@ -60,6 +63,7 @@ def injected(oracle: Any, values: dict[str, Any], score: float) -> None:
 
 
 def hyperparameters_of(dimensions: Iterable[Dimension]) -> Any:
+    """Return dimensions as KerasTuner's hyperparameters."""
     hyperparameters = keras_tuner().HyperParameters()
     register(hyperparameters, dimensions)
     return hyperparameters
@@ -95,6 +99,7 @@ def _labels(dimension: Dimension) -> list[str]:
 
 
 def encoded(dimension: Dimension, value: Any) -> Any:
+    """Return a value as KerasTuner has it: a choice by its label."""
     if dimension.kind != "choice":
         return value
     return _labels(dimension)[dimension.choices.index(tuple(value) if isinstance(value, list) else value)]

@@ -84,6 +84,7 @@ class Candidate:
 
     @property
     def verdict(self) -> str:
+        """Whether it is better than the next one, in words; empty where it leads none."""
         if self.ahead is None:
             return ""
         if self.distinguishable is None:
@@ -118,6 +119,7 @@ class Retrained:
 
     @property
     def winner(self) -> Candidate:
+        """The first of the candidates, which are in order."""
         return self.candidates[0]
 
     @property

@@ -67,6 +67,7 @@ class Trial:
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Trial:
+        """Return the trial that a row of the table holds."""
         fields = dict(row)
         for name in ("searched", "arguments", "metrics"):
             fields[name] = dict(_parsed(fields[name] or "{}"))
@@ -102,6 +103,7 @@ class Store:
         self._read: tuple[tuple[int, int], list[Trial]] = ((-1, -1), [])
 
     def close(self) -> None:
+        """Close the file."""
         self._connection.close()
 
     @contextmanager
@@ -116,10 +118,12 @@ class Store:
         self._connection.execute("COMMIT")
 
     def fact(self, name: str, default: Any = None) -> Any:
+        """Return what is stored by a name."""
         row = self._connection.execute("SELECT content FROM facts WHERE name = ?", (name,)).fetchone()
         return default if row is None else json.loads(row["content"])
 
     def set_facts(self, **facts: Any) -> None:
+        """Store values by name, all or none."""
         with self.transaction() as connection:
             for name, content in facts.items():
                 connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
@@ -140,6 +144,7 @@ class Store:
         return [(row["kind"], row["trial"], json.loads(row["content"])) for row in rows]
 
     def add_event(self, kind: str, trial: int | None = None, content: Any = None) -> None:
+        """Store that something happened, to a trial or to the sweep."""
         with self.transaction() as connection:
             _add_event(connection, kind, trial, content)
 

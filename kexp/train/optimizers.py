@@ -257,6 +257,7 @@ class LossScaling(keras.optimizers.LossScaleOptimizer):
     """
 
     def check_finite(self, grads: Sequence[Tensor]) -> Tensor:
+        """Return whether the gradients of every replica are finite."""
         from tensorflow import distribute
 
         finite = super().check_finite(grads)

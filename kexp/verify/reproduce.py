@@ -43,10 +43,12 @@ class Reproduced:
 
     @property
     def met(self) -> bool:
+        """Whether the published value was met, or nothing could be run."""
         return bool(self.missing) or self.reference.met_by(self.values)
 
     @property
     def measured(self) -> str:
+        """The mean and its spread in words."""
         if self.missing:
             return "not run"
         mean = f"{statistics.fmean(self.values):.4g}"

@@ -134,7 +134,7 @@ def resume(
             for step in targets
         ]
         Processes(_command(recipe, bound, killed), folder, workers).finish()
-        return ResumeReport(tuple(kill for kill in done if kill), _first_difference(alone, killed))
+        return ResumeReport(tuple(kill for kill in done if kill), first_difference(alone, killed))
 
 
 def _command(
@@ -159,7 +159,13 @@ def _kill_at(
     return Kill(newest_step(checkpoints), bool(torn), ended_s)
 
 
-def _first_difference(alone: Path, killed: Path) -> str | None:
+def first_difference(alone: Path, killed: Path) -> str | None:
+    """Say where two finished run folders differ first, to the bit and but for time; None where nowhere.
+
+    Args:
+        alone: Folder of the run that was left alone.
+        killed: Folder of the other.
+    """
     results = [json.loads((run / "result.json").read_text(encoding="utf-8")) for run in (alone, killed)]
     for name, value in results[0].items():
         if name not in _TIMES and value != results[1].get(name):

@@ -117,8 +117,8 @@ def test_an_nvidia_smi_that_fails_is_no_gpu(tmp_path, monkeypatch):
 
 def test_packages_side_by_side_and_a_full_disk_are_named(monkeypatch):
     installed = {"tensorflow": "2.21.0", "tensorflow-cpu": "2.21.0"}
-    monkeypatch.setattr(doctor_module, "_version", lambda name: installed.get(name, ""))
-    monkeypatch.setattr(doctor_module, "_free_bytes", lambda: 3e8)
+    monkeypatch.setattr(doctor_module, "installed_version", lambda name: installed.get(name, ""))
+    monkeypatch.setattr(doctor_module, "free_bytes", lambda: 3e8)
     problems = "\n".join(kexp.doctor().problems)
     assert "tensorflow and tensorflow-cpu are installed side by side" in problems
     assert "pip uninstall tensorflow tensorflow-cpu, then pip install" in problems

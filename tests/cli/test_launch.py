@@ -138,7 +138,7 @@ def test_the_last_words_of_a_worker_that_failed_are_shown_and_the_others_are_end
         "    os._exit(3)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(launch_module, "_LEFT_S", 0.5)
+    monkeypatch.setattr(launch_module, "NOTICE_S", 0.5)
     monkeypatch.chdir(tmp_path)
     assert kexp.launch(RUN, workers=2) == 3
     lines = capfd.readouterr().err.splitlines()

@@ -17,7 +17,7 @@ from kexp.core.signals import Stopped
 from kexp.data import Dataset, DatasetSpec
 from kexp.evaluation.classifier import classifier_features
 from kexp.run.context import capture_training, run_context
-from kexp.train.loop import Loop
+from kexp.train.checkpoint.checkpoint import save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def digits():
 @pytest.fixture(autouse=True, scope="module")
 def few_steps():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kexp.evaluation.classifier._LEAST_STEPS", 40)
+        patch.setattr("kexp.evaluation.classifier.LEAST_STEPS", 40)
         yield
 
 
@@ -77,15 +77,13 @@ def test_a_classifier_of_our_own_is_trained_once_at_first_use_and_told_of_in_a_l
 
 @pytest.mark.slow
 def test_a_killed_classifier_goes_on_to_the_same_weights(digits, trained, tmp_path, monkeypatch):
-    saved = Loop._save
-
-    def killed(loop):
-        saved(loop)
+    def killed(*checkpoint):
+        save_checkpoint(*checkpoint)
         raise Stopped(15, 0)
 
     with monkeypatch.context() as patch:
         patch.setattr("kexp.train.checkpoint.interval.Due.after_epoch", lambda due, epoch: epoch == 1)
-        patch.setattr(Loop, "_save", killed)
+        patch.setattr("kexp.train.loop.save_checkpoint", killed)
         with pytest.raises(Stopped):
             classifier_features(digits, None, str(tmp_path), quiet=True).features(images(digits))
     assert not (tmp_path / "classifier" / "result.json").exists()

@@ -195,7 +195,7 @@ def test_raw_inputs_of_a_table_go_in_by_column_at_every_signature_that_takes_the
     for name in ("encode", "reconstruct", "anomaly_score"):
         assert set(serve[name].structured_input_signature[1]) == keys
     samples = kexp.data.load("breast_cancer").test.inputs
-    by_key = {load_exported(case.directory)._keys[name]: values for name, values in samples.items()}
+    by_key = {load_exported(case.directory).keys[name]: values for name, values in samples.items()}
     codes = serve["encode"](**{key: tf.constant(values) for key, values in by_key.items()})["code"]
     np.testing.assert_allclose(codes, case.run.predict(samples).codes, rtol=1e-5, atol=1e-5)
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 from kexp.data.dataset import Column, DatasetSpec
 from kexp.export import ExportError, export_model, load_exported
-from kexp.export.export_pipeline import _without_cudnn
+from kexp.export.export_pipeline import without_cudnn
 from kexp.export.manifest import Manifest
 from kexp.tasks.predictions import Predictions
 
@@ -111,7 +112,7 @@ def test_saved_model_cli_gives_the_same_answers_for_images(digits, tmp_path):
 
 
 def test_saved_model_cli_gives_the_same_answers_for_a_table(table, tmp_path):
-    keys = load_exported(table.directory)._keys
+    keys = load_exported(table.directory).keys
     arrays = {
         keys[name]: values.astype(str) if values.dtype == object else values
         for name, values in table.samples.items()
@@ -241,8 +242,8 @@ def test_recurrent_layers_are_traced_without_cudnn_and_stay_as_they_were():
 
     layer, forced = keras.layers.LSTM(2), keras.layers.GRU(2, use_cudnn=True)
     model = keras.Sequential([keras.layers.Bidirectional(layer), forced])
-    with _without_cudnn(model):
-        settings = [part.use_cudnn for part in model._flatten_layers() if hasattr(part, "use_cudnn")]
+    with without_cudnn(model):
+        settings = [part.use_cudnn for part in all_layers(model) if hasattr(part, "use_cudnn")]
         assert settings == [False] * 3  # both directions and the GRU
     assert (layer.use_cudnn, forced.use_cudnn) == ("auto", True)
 

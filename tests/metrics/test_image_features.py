@@ -7,6 +7,7 @@ from keras import layers
 
 import kexp
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 from kexp.core.precision import precision
 from kexp.metrics.image_features import Features
 from kexp.run.inference import raw_model
@@ -51,7 +52,7 @@ def test_features_are_what_the_last_dense_layer_takes_in_models_of_any_make(netw
     given, labels = features.both(IMAGES)
     assert (given.shape, given.dtype) == ((300, 6), np.float32)
     assert (labels.shape, labels.dtype, features.classes) == ((300,), np.int64, 5)
-    head = next(layer for layer in model._flatten_layers() if isinstance(layer, layers.Dense))
+    head = next(layer for layer in all_layers(model) if isinstance(layer, layers.Dense))
     np.testing.assert_array_equal(np.argmax(head(given), axis=1), labels)
     np.testing.assert_allclose(given, features.features(IMAGES), atol=0)
     np.testing.assert_array_equal(labels, features.labels(IMAGES))
@@ -67,7 +68,7 @@ def test_features_leave_the_network_as_it_was():
     before = [np.copy(weight) for weight in model.get_weights()]
     expected = np.asarray(model(IMAGES[:10]))
     Features("net", model).both(IMAGES)
-    assert not any("call" in vars(layer) for layer in model._flatten_layers())
+    assert not any("call" in vars(layer) for layer in all_layers(model))
     np.testing.assert_array_equal(model(IMAGES[:10]), expected)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

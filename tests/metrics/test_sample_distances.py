@@ -138,7 +138,7 @@ def test_distances_grow_and_recall_falls_with_kinds_that_are_missing():
 def test_large_sets_are_compared_in_blocks_of_rows(monkeypatch):
     fake = mixture(6, noise=0.3)
     whole = kernel_distance(REAL, fake), *precision_recall(REAL, fake, k=2)
-    monkeypatch.setattr("kexp.metrics.sample_distances._BLOCK", 37)
+    monkeypatch.setattr("kexp.metrics.sample_distances.BLOCK_SIZE", 37)
     assert (kernel_distance(REAL, fake), *precision_recall(REAL, fake, k=2)) == pytest.approx(whole)
 
 

@@ -24,7 +24,7 @@ def digits():
 @pytest.fixture(scope="module")
 def features(digits, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kexp.evaluation.classifier._LEAST_STEPS", 300)
+        patch.setattr("kexp.evaluation.classifier.LEAST_STEPS", 300)
         features = classifier_features(digits, None, str(tmp_path_factory.mktemp("outer")), quiet=True)
         features.labels(digits.test.inputs)
     return features

@@ -1,20 +1,43 @@
 """Every recipe as a test parameter, found by itself; most are left to .ci/run and `pytest -m slow`."""
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import kexp.data
 from kexp import recipes
 
 _SAMPLES = {"quality_samples": 100}
-# What makes a recipe small enough to be run again and again, where its defaults take a minute or more.
+# What makes a recipe small enough to be run again and again.
 TINY: dict[str, dict[str, Any]] = {
+    "autoencoder_anomaly": {"hidden": (32,), "filters": (4, 8)},
+    "autoencoder_images": {"hidden": (32,)},
+    "cnn_images": {"filters": (8,)},
+    "cnn_series": {"filters": (16,), "kernel_sizes": (3,)},
     "diffusion_images": {"filters": (8, 16), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
-    "seq2seq": {"units": 32, "beam": 1},
-    "transformer_lm": {"width": 32, "depth": 1},
-    "unet_segmentation": {"samples": (300, 60, 64)},
+    "lstm_forecast": {"units": (16,)},
+    "lstm_series": {"units": (16,)},
+    "lstm_text": {"embedding": 16, "units": (16,)},
+    "seq2seq": {"embedding": 16, "units": 32, "beam": 1},
+    "transformer_lm": {"context": 32, "sample_tokens": 8, "width": 32, "depth": 1},
+    "transformer_series": {"width": 32, "depth": 1},
+    "transformer_text": {"width": 32, "depth": 1},
+    "unet_segmentation": {"samples": (96, 32, 64), "canvas": (16, 16), "filters": (4, 8)},
+    "vae_images": {"hidden": (32,)},
+    "vit_images": {"width": 32, "depth": 1},
 }
+# Recipes for texts read some lines of what they read by default, from a file as a user has one.
+_TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lstm_text": ("first_names.csv", {"text": "name", "target": "label"}),
+    "seq2seq": ("pronunciations.csv", {"text": "word", "target": "phonemes"}),
+    "transformer_lm": ("moby_dick.txt", {}),
+    "transformer_text": ("first_names.csv", {"text": "name", "target": "label"}),
+}
+_LINES = 500
+_EMBEDDED = Path(kexp.data.__file__).parent / "samples"
 MAKE_SAMPLES = ("diffusion_images", "gan_images")
 QUICK = ("mlp_images", "mlp_tabular")  # texts and series have tests of their own
 
@@ -23,7 +46,26 @@ def every_recipe() -> list[Any]:
     return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in recipes.__all__]
 
 
-def tiny(name: str, classifier: str) -> dict[str, Any]:
-    """Return arguments that make a recipe small; samples are measured by a classifier that is trained."""
-    measured = {"classifier": classifier} if name in MAKE_SAMPLES else {}
-    return {**TINY.get(name, {}), **measured}
+def tiny(name: str, digits_run: Path) -> dict[str, Any]:
+    """Return arguments that make a recipe small.
+
+    Args:
+        name: Of the recipe.
+        digits_run: A finished run, whose classifier measures samples, and beside which files can be put.
+    """
+    arguments = dict(TINY.get(name, {}))
+    if name in MAKE_SAMPLES:
+        arguments["classifier"] = str(digits_run)
+    if name in _TEXTS:
+        file, columns = _TEXTS[name]
+        arguments |= {"data": str(_few_lines(file, digits_run.parent / file)), **columns}
+    return arguments
+
+
+def _few_lines(name: str, path: Path) -> Path:
+    """Write the first line and others from all over an embedded file, unless that was done."""
+    if not path.exists():
+        with gzip.open(_EMBEDDED / f"{name}.gz", "rt", encoding="utf-8") as file:
+            lines = file.readlines()
+        path.write_text("".join([lines[0], *lines[1 :: len(lines) // _LINES]]), encoding="utf-8")
+    return path

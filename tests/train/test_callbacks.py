@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kexp import InputError
+from kexp.core.keras_private import all_layers
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.schedules import Schedule
 
@@ -256,7 +257,7 @@ def test_statistics_are_those_of_the_averaged_weights_over_all_inputs(as_columns
         model.fit(given, samples()[1], verbose=0)
         average.on_epoch_end(epoch)
     average.on_train_end()
-    (layer,) = [part for part in model._flatten_layers() if isinstance(part, keras.layers.BatchNormalization)]
+    (layer,) = [part for part in all_layers(model) if isinstance(part, keras.layers.BatchNormalization)]
     kernel, bias = (np.asarray(weight, "float64") for weight in average.get_state()["mean"][:2])
     hidden = inputs @ kernel + bias
     np.testing.assert_allclose(layer.moving_mean.numpy(), hidden.mean(axis=0), atol=1e-6)

@@ -15,7 +15,7 @@ EVERYTHING = {"batch_size": 16, "accumulate": 2, "clip_norm": 0.5, "weight_decay
 
 @pytest.mark.slow
 def test_devices_and_processes_compute_what_one_device_does(digits_run):
-    gan = {**tiny("gan_images", str(digits_run)), **EVERYTHING, "critic_steps": 2}
+    gan = {**tiny("gan_images", digits_run), **EVERYTHING, "critic_steps": 2}
     half = {**EVERYTHING, "precision": "bfloat16"}
     cases = [Case(drawing, EVERYTHING), Case(drawing, half), Case(recipes.gan_images, gan)]
     reports = compare(cases, 4, 2)

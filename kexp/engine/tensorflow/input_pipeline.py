@@ -48,6 +48,7 @@ class ArrayBatchSource:
         self._weights = None if sample_weight is None else tf.constant(sample_weight, tf.float32)
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        """Return the order of an epoch, where lengths differ with samples of like length side by side."""
         return order if self._buckets is None else self._buckets.order(order, batch_size, *seed)
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
@@ -57,16 +58,19 @@ class ArrayBatchSource:
         return inputs, targets, None if self._weights is None else tf.gather(self._weights, rows)
 
     def first(self) -> tuple[Any, tf.Tensor]:
+        """Return inputs and targets of the first samples."""
         return first_of(self._split)
 
     def skip(self, samples: int) -> None:
-        pass  # an order by index has no place that would have to move on
+        """Pass over samples that were seen before a restart."""
+        # An order by index has no place that would have to move on.
 
     def read_state(self) -> dict[str, np.ndarray]:
+        """Return what a checkpoint holds of the source: of arrays, nothing."""
         return {}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
-        pass
+        """Take in what `read_state` returned."""
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
         """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
@@ -106,6 +110,7 @@ class StreamBatchSource:
             ) from error
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
+        """Return the order as it is: a stream has one of its own."""
         return order
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
@@ -113,18 +118,22 @@ class StreamBatchSource:
         return inputs, targets, None
 
     def first(self) -> tuple[Any, tf.Tensor]:
+        """Return inputs and targets of the first samples."""
         return first_of(self._stream)
 
     def skip(self, samples: int) -> None:
+        """Read and drop samples that were seen before a restart."""
         for _ in range(samples // self._batch_size):
             next(self._iterator)
 
     def read_state(self) -> dict[str, np.ndarray]:
+        """Return where the stream is, shuffle buffers included."""
         with tempfile.TemporaryDirectory() as folder:
             self._checkpoint.write(str(Path(folder) / "stream"))
             return {f"feed/{file.name}": np.fromfile(file, np.uint8) for file in Path(folder).iterdir()}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from where `read_state` found the stream."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in state.items():
                 if name.startswith("feed/"):

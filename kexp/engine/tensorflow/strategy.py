@@ -101,7 +101,7 @@ def scope(
         return start_workers(_cluster(), start_timeout_s).scope()
     choice = choose(strategy, devices)
     if choice.kind == "tpu":
-        return _tpu_strategy().scope()
+        return tpu_strategy().scope()
     if choice.kind == "mirrored":
         # Several steps to a call work on CPUs with this way of summing alone.
         sums = None if choice.devices[0].startswith("GPU") else tf.distribute.ReductionToOneDevice()
@@ -189,7 +189,8 @@ def _sign_of_tpu() -> str:
 
 
 @cache
-def _tpu_strategy() -> tf.distribute.Strategy:
+def tpu_strategy() -> tf.distribute.Strategy:
+    """Return the strategy of the TPU, set up when it is first asked for."""
     if not os.environ.get("TPU_NAME") and importlib.util.find_spec("libtpu") is None:
         raise _no_tpu("TPU_NAME is not set, and libtpu is not installed")
     # In this order: a system that is not connected cannot be initialised, and only then has devices.

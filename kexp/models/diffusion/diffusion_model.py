@@ -82,6 +82,7 @@ class Diffusion(ImageGenerator):
         return self.network(inputs, training=training)
 
     def drawn(self, labels: Tensor, seed: Tensor) -> Any:
+        """Return images that begin as noise."""
         return denoised(
             self.network,
             self.schedule,

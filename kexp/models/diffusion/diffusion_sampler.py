@@ -12,6 +12,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.keras_private import untracked
 from kexp.core.types import Tensor
 from kexp.models.diffusion.noise_schedule import (
     DiffusionTarget,
@@ -79,7 +80,7 @@ def sample_diffusion(
     check_value("guidance", guidance, Annotated[float, AtLeast(0)])
     check_value("target", target, DiffusionTarget)
     numbers = _checked(model, labels, n, guidance)
-    kept = vars(model).setdefault("_kexp_sample_diffusion", {})  # past Keras, which would track it
+    kept = untracked(model, "sample_diffusion")
     kind = (sampler, steps or schedule.steps, guidance > 0, target)
     key = (*kind, schedule.products.tobytes())
     if key not in kept:

@@ -82,6 +82,7 @@ class GAN(ImageGenerator):
         return [inputs, ops.convert_to_tensor(labels, "int32")] if self.class_names else inputs
 
     def drawn(self, labels: Tensor, seed: Tensor) -> Any:
+        """Return images for random codes and classes."""
         noise = normal((ops.shape(labels)[0], self.latent), seed, FIRST_DRAW)
         return self.made(noise, labels)
 

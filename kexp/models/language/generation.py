@@ -12,6 +12,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.keras_private import untracked
 from kexp.core.types import Tensor
 from kexp.models.layers.attention import TransformerBlock
 from kexp.models.layers.embeddings import TokenEmbedding
@@ -64,7 +65,7 @@ def generate(
     """
     prompt = _checked(model, prompt, tokens, lowest)
     check_drawing(temperature, top_k, top_p)
-    kept = vars(model).setdefault("_kexp_generate", {})  # past Keras, which would track it
+    kept = untracked(model, "generate")
     kind = (prompt.shape, tokens, temperature > 0, (top_k or top_p) is not None, lowest, cache)
     if kind not in kept:
         kept[kind] = _compiled(model, *kind)

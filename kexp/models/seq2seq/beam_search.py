@@ -10,6 +10,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.keras_private import untracked
 from kexp.core.types import Tensor, TensorLike
 from kexp.models.seq2seq.encoder_decoder import Read, attended, encode
 
@@ -89,7 +90,7 @@ def scored_beam_search(
 
     if tf.inside_function():
         return search(source)
-    kept = vars(model).setdefault("_kexp_beam_search", {})  # past Keras, which would track it
+    kept = untracked(model, "beam_search")
     kind = (start, end, steps, beam)
     if kind not in kept:
         signature = [tf.TensorSpec([None, None], tf.int32)]

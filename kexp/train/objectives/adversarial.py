@@ -84,12 +84,14 @@ class Adversarial(Objective):
     components: tuple[str, ...] = ("discriminator_loss", "discriminator_accuracy")
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:
+        """Return discriminator and generator, which are updated in turn."""
         return (
             Player("discriminator", model.discriminator, learning_rate=self.discriminator_rate),
             Player("generator", model.generator, update_every=self.critic_steps),
         )
 
     def check(self, model: keras.Model, data: Dataset) -> None:
+        """Raise InputError unless the model is a GAN that fits the data."""
         if not isinstance(model, GAN):
             raise InputError(f"model must be a kexp.models.GAN for this objective; received {model.name!r}.")
         check_images(model, data, tuple(model.generator.output_shape[1:]))
@@ -102,6 +104,7 @@ class Adversarial(Objective):
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
     ) -> Losses:
+        """Return what one player minimises on a batch."""
         real, labels = tanh_from_pixels(inputs), ops.cast(targets, "int32")
         made = model.made(step.normal((ops.shape(real)[0], model.latent)), labels, training=True)
         of_made = model.scores(made, labels, training=True)
@@ -116,6 +119,7 @@ class Adversarial(Objective):
         return Losses(loss, penalty=sum(model.discriminator.losses), components=components)
 
     def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
+        """Return what draws and measures samples after each epoch."""
         return None if self.quality is None else MadeSamples(model, self.quality, split, train)
 
 

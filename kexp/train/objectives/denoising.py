@@ -57,6 +57,7 @@ class Denoising(Objective):
     task: str = "generation"
 
     def check(self, model: keras.Model, data: Dataset) -> None:
+        """Raise InputError unless the model is a diffusion model that fits the data."""
         if not isinstance(model, Diffusion):
             raise InputError(
                 f"model must be a kexp.models.Diffusion for this objective; received {model.name!r}."
@@ -66,6 +67,7 @@ class Denoising(Objective):
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
     ) -> Losses:
+        """Return the error of the network's guess at noised images."""
         images = tanh_from_pixels(inputs)  # (batch, height, width, channels)
         samples = ops.shape(images)[0]
         noise, time = step.normal(ops.shape(images)), step.integers((samples,), model.schedule.steps)
@@ -79,4 +81,5 @@ class Denoising(Objective):
         return Losses(loss, penalty=sum(model.network.losses))
 
     def samples(self, model: keras.Model, split: Split, train: Split | None) -> MetricProvider | None:
+        """Return what draws and measures samples after each epoch."""
         return None if self.quality is None else MadeSamples(model, self.quality, split, train)

@@ -84,6 +84,7 @@ class Reconstruction(Objective):
     task: str = "reconstruction"
 
     def check(self, model: keras.Model, data: Dataset) -> None:
+        """Raise InputError unless the model gives back what it is given."""
         check_same_shape(model, data)
 
     def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model:
@@ -92,6 +93,7 @@ class Reconstruction(Objective):
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
     ) -> Losses:
+        """Return the error of reconstructions, and the penalty of codes where there is one."""
         outputs = model(inputs, training=step.training)
         total = reconstruction_error(self.error, inputs, outputs) / math.prod(inputs.shape[1:])
         return Losses(total, penalty=sum(model.losses))
@@ -110,6 +112,7 @@ class Variational(Objective):
     components: tuple[str, ...] = ("reconstruction", "kl", "negative_elbo")
 
     def check(self, model: keras.Model, data: Dataset) -> None:
+        """Raise InputError unless the model is a variational autoencoder."""
         check_same_shape(model, data)
         if len(encoder(model).outputs) != 2:
             raise InputError(
@@ -123,6 +126,7 @@ class Variational(Objective):
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
     ) -> Losses:
+        """Return reconstruction error and divergence of the codes."""
         # By parts, with draws of the engine's: the layer between them draws in training alone.
         below, above = encoder(model), decoder(model)
         mean, log_variance = below(inputs, training=step.training)  # (batch, code)

@@ -44,6 +44,7 @@ class Supervised(Objective):
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
     ) -> Losses:
+        """Return the loss of the model's outputs against the targets."""
         outputs = ops.cast(model(inputs, training=step.training), "float32")
         losses = self.loss(targets, outputs)
         sample_mask = self.sample_mask(targets)

@@ -90,6 +90,6 @@ def test_a_tpu_is_connected_to_and_initialised_before_it_has_a_strategy(monkeypa
         scope("tpu")
         scope("tpu")  # once is enough for a process
     finally:
-        strategy._tpu_strategy.cache_clear()
+        strategy.tpu_strategy.cache_clear()
     steps = ["connect", "initialise", "strategy"]
     assert order == [("resolver", "planted"), *((step, "resolver of it") for step in steps)]

@@ -53,7 +53,7 @@ def test_a_whole_step_is_one_program_that_calls_no_host(name, digits_run):
 
     known = inspect.signature(recipe).parameters
     # XLA draws other numbers for a layer than TensorFlow does.
-    arguments = {**tiny(name, str(digits_run)), **{draw: 0.0 for draw in DRAWS if draw in known}}
+    arguments = {**tiny(name, digits_run), **{draw: 0.0 for draw in DRAWS if draw in known}}
     plain, compiled, program = capture_training(
         compare, recipe, **arguments, batch_size=BATCH, optimizer="momentum", learning_rate=1e-3, quiet=True
     )

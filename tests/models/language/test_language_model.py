@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kexp
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 from kexp.models import LanguageModel, language_tokens, token_counts, tokens_of
 
 CONTEXT = 12
@@ -134,7 +135,7 @@ def test_a_saved_model_answers_and_continues_alike(tmp_path):
     endpoint = loaded.signatures()["generate"]
     archive = keras.export.ExportArchive()
     archive.track(loaded)
-    for layer in loaded._flatten_layers():
+    for layer in all_layers(loaded):
         if hasattr(layer, "lookup_table") and layer.built:
             archive.track(layer)
     archive.add_endpoint("serve", lambda texts: loaded(texts), [tf.TensorSpec([None], tf.string)])

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import kexp
 from kexp.core.errors import InputError
+from kexp.core.keras_private import all_layers
 from kexp.models.preprocessing.tokens import tokenizer, tokens_of
 from kexp.models.seq2seq.seq2seq_pipeline import transcriber
 
@@ -96,7 +97,7 @@ def test_a_saved_and_an_exported_model_answer_the_same(beam, answers, expected, 
     np.testing.assert_array_equal(told(loaded(WORDS))[1], expected[1])
     archive = keras.export.ExportArchive()
     archive.track(loaded)
-    for layer in loaded._flatten_layers():
+    for layer in all_layers(loaded):
         if hasattr(layer, "lookup_table"):
             archive.track(layer)
     archive.add_endpoint("serve", loaded, [tf.TensorSpec([None], tf.string)])

@@ -14,7 +14,7 @@ ORDER = 60
 
 def applies(run: ReportedRun) -> bool:
     """True for a model that makes images."""
-    return run.task.makes_samples
+    return run.spec.task == "generation"
 
 
 def html(run: ReportedRun) -> str:

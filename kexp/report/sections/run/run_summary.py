@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kexp.core.files import read_json
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
 from kexp.report.sweep_record import label
@@ -16,17 +17,17 @@ def applies(run: ReportedRun) -> bool:
 
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
-    record, data = run.record, run.record.environment["data"]
-    arguments = record.config["arguments"]
-    best = f", weights of epoch {record.best_epoch}" if record.best_epoch else ""
+    config, environment = run.provenance["config"], run.provenance["env"]
+    recorded = read_json(run.folder / "result.json")
+    best = recorded["best_epoch"]
     return definitions(
         {
-            "data": f"{data['name']} ({data['fingerprint'][:8]})",
+            "data": f"{environment['data']['name']} ({environment['data']['fingerprint'][:8]})",
             "task": run.spec.task,
-            "epochs": f"{record.epochs}{best}",
-            "parameters": f"{record.parameters:,}",
-            "time": duration(record.seconds),
-            "arguments": ", ".join(f"{name} {label(value)}" for name, value in arguments.items()),
+            "epochs": str(recorded["epochs"]) + (f", weights of epoch {best}" if best else ""),
+            "parameters": f"{recorded['parameters']:,}",
+            "time": duration(recorded["seconds"]),
+            "arguments": ", ".join(f"{name} {label(value)}" for name, value in config["arguments"].items()),
             "folder": str(run.folder),
         }
     )
