@@ -34,7 +34,7 @@ def instances_of(package: str, base: type[_T]) -> list[_T]:
 
     Example:
         >>> from kexp.tasks.base import Task
-        >>> [task.name for task in instances_of("kexp.tasks", Task)][:2]
+        >>> [found.name for found in instances_of("kexp.tasks", Task)][:2]
         ['classification', 'generation']
     """
     classes = [

@@ -16,7 +16,7 @@ from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
 from kexp.data.sources.images import resize
 from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
-from kexp.data.targets import TargetKind, kind_of, target_kinds
+from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
 # Of what a run makes of any targets.
 _ADVICE = dict.fromkeys(
@@ -92,12 +92,7 @@ def load(
             f"data {read.name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
             "give other data or take a recipe for this kind."
         )
-    asked = task or read.task
-    targets = _target_kind(read, kind, inputs, asked)
-    labels = {split: y for split, (_, y) in read.parts.items()}
-    encoded, class_names = targets.encode(
-        read.name, inputs, labels, read.class_names, asked=asked is not None
-    )
+    targets, encoded, class_names = _encoded(read, kind, inputs, task or read.task)
     spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names)
     parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
     content = fingerprint(parts, spec.to_json())
@@ -106,6 +101,15 @@ def load(
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
     drawn = make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
     return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
+
+
+def _encoded(
+    read: Source, kind: Kind, inputs: dict[str, Any], asked: str | None
+) -> tuple[TargetKind, Targets, tuple[str, ...]]:
+    """Return what the targets are, the targets by split, and the names of the classes, if there are any."""
+    targets = _target_kind(read, kind, inputs, asked)
+    given = {split: y for split, (_, y) in read.parts.items()}
+    return targets, *targets.encode(read.name, inputs, given, read.class_names, asked=asked is not None)
 
 
 def _target_kind(read: Source, kind: Kind, inputs: dict[str, Any], asked: str | None) -> TargetKind:

@@ -106,7 +106,7 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
         nodes, counts = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
         port = _FIRST_PORT + int(environment.get("SLURM_JOB_ID", 0)) % _PORTS
         workers = tuple(
-            f"{host}:{port + task}" for host, count in slurm_tasks(nodes, counts) for task in range(count)
+            f"{host}:{port + index}" for host, count in slurm_tasks(nodes, counts) for index in range(count)
         )
         index = int(environment["SLURM_PROCID"])
     except (KeyError, ValueError) as error:
