@@ -14,7 +14,7 @@ HIGHER_IS_BETTER = ("auroc",)
 
 
 def area_under_roc(
-    split: Split, answers: Mapping[str, np.ndarray], *, resamples: int = 1000, seed: int = 0
+    split: Split, predictions: Mapping[str, np.ndarray], *, resamples: int = 1000, seed: int = 0
 ) -> dict[str, float]:
     """Return how surely an anomaly has a higher score than a normal sample, with its 95 % interval.
 
@@ -23,7 +23,7 @@ def area_under_roc(
 
     Args:
         split: Its targets are 0 for normal samples and 1 for anomalies.
-        answers: With "anomaly_score", (samples,), higher for what is less normal.
+        predictions: With "anomaly_score", (samples,), higher for what is less normal.
         resamples: Of the bootstrap, default 1000.
         seed: Of the bootstrap, default 0.
 
@@ -41,7 +41,7 @@ def area_under_roc(
         return {}
     from sklearn.metrics import roc_auc_score
 
-    scores, random = np.asarray(answers["anomaly_score"], "float64"), np.random.default_rng(seed)
+    scores, random = np.asarray(predictions["anomaly_score"], "float64"), np.random.default_rng(seed)
     drawn = [random.integers(len(scores), size=len(scores)) for _ in range(resamples)]
     areas = [roc_auc_score(anomalous[rows], scores[rows]) for rows in drawn if 0 < anomalous[rows].mean() < 1]
     low, high = np.quantile(areas, [0.025, 0.975])

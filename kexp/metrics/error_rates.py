@@ -21,7 +21,7 @@ def token_error_rate(expected: Texts, answered: Texts, split: Literal["character
     Edits and tokens are summed over all texts before one is divided by the other, so that long texts count
     more (Yao and Zweig 2015, "Sequence-to-sequence neural net models for grapheme-to-phoneme conversion").
     Of phonemes it is the phoneme error rate, of the words of a sentence the word error rate. It is above 1
-    where answers are much too long.
+    where predictions are much too long.
 
     Args:
         expected: (samples,) texts.
@@ -29,7 +29,7 @@ def token_error_rate(expected: Texts, answered: Texts, split: Literal["character
         split: What a token is: a "character" or what stands between "space".
 
     Raises:
-        InputError: There is no token to expect, or not an answer for each text.
+        InputError: There is no token to expect, or not a prediction for each text.
 
     Example:
         >>> token_error_rate(["K AE T", "D AO G"], ["K AE T S", "D AA G"], split="space")
@@ -63,7 +63,7 @@ def text_error_rate(expected: Texts, answered: Texts) -> float:
         answered: (samples,) texts to compare with them.
 
     Raises:
-        InputError: There is no text, or not an answer for each.
+        InputError: There is no text, or not a prediction for each.
 
     Example:
         >>> text_error_rate(["168", "7"], ["168", "8"])
@@ -84,12 +84,12 @@ def error_rates(
         text: What a whole text is called. Default "text".
 
     Returns:
-        The functions "text_error_rate" and "token_error_rate", from a part of a data set and its answers.
+        The functions "text_error_rate" and "token_error_rate", from a split of a data set and its predictions.
 
     Example:
-        >>> part, answers = Split(np.array(["cat"]), np.array(["K AE T"])), {"text": np.array(["K AE D"])}
+        >>> part, predictions = Split(np.array(["cat"]), np.array(["K AE T"])), {"text": np.array(["K AE D"])}
         >>> rates = error_rates("space", token="phoneme", text="word")
-        >>> {name: rate(part, answers) for name, rate in rates.items()}
+        >>> {name: rate(part, predictions) for name, rate in rates.items()}
         {'word_error_rate': 1.0, 'phoneme_error_rate': 0.3333333333333333}
     """
     return {

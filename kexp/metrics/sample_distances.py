@@ -133,7 +133,7 @@ def _covered(samples: np.ndarray, members: np.ndarray, k: int) -> float:
 
 
 def class_histogram(labels: TensorLike, classes: int) -> np.ndarray:
-    """Return the share of each class among samples, such as a classifier's answers for generated ones.
+    """Return the share of each class among samples, such as a classifier's predictions for generated ones.
 
     Args:
         labels: (n,) class indices, one or more.

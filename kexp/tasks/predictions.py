@@ -89,8 +89,8 @@ class Predictions:
 
         Example:
             >>> spec = DatasetSpec("array", (4,), "float32", "classification", 2, ("cat", "dog"))
-            >>> answer = Predictions.from_outputs(np.array([[0.0, 0.0], [1000.0, 0.0]]), spec)
-            >>> answer.labels.tolist(), answer.probabilities.tolist()
+            >>> found = Predictions.from_outputs(np.array([[0.0, 0.0], [1000.0, 0.0]]), spec)
+            >>> found.labels.tolist(), found.probabilities.tolist()
             (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
         """
         named = task_named(spec.task).named_predictions(outputs, spec, from_probabilities=from_probabilities)

@@ -299,7 +299,7 @@ class TensorFlowEngine:
             loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
             scaled = self.optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
-        return gradients, loss, losses, self.objective.labels(targets)
+        return gradients, loss, losses, self.objective.metric_targets(targets)
 
     def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
         unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]

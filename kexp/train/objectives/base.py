@@ -71,7 +71,7 @@ class Objective(ABC):
         """Return what is recorded and asked in place of both, unless the caller gives another; None: both."""
         return None
 
-    def labels(self, targets: Tensor) -> Any:
+    def metric_targets(self, targets: Tensor) -> Any:
         """Return targets as metrics take them."""
         return targets
 

@@ -59,7 +59,7 @@ class Supervised(Objective):
         """Return 1 for the tokens of texts and 0 for their padding, (batch, steps) float32; else None."""
         return task_named(self.task).sample_mask(targets)
 
-    def labels(self, targets: Tensor) -> Any:
+    def metric_targets(self, targets: Tensor) -> Any:
         """Return targets as metrics take them: of labels that were mixed, the heaviest."""
         return task_named(self.task).metric_targets(targets)
 
