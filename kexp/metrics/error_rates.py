@@ -84,7 +84,7 @@ def error_rates(
         text: What a whole text is called. Default "text".
 
     Returns:
-        The functions "text_error_rate" and "token_error_rate", from a split of a data set and its predictions.
+        The functions "text_error_rate" and "token_error_rate", from a split and its predictions.
 
     Example:
         >>> part, predictions = Split(np.array(["cat"]), np.array(["K AE T"])), {"text": np.array(["K AE D"])}
