@@ -45,7 +45,7 @@ def recipe(
     the seed is set before its body runs.
 
     Args:
-        references: Published figures that it is to meet; `kexp reproduce` runs them.
+        references: Published metrics that it is to meet; `kexp reproduce` runs them.
         **defaults: The recipe's own defaults of the training options.
 
     Returns:

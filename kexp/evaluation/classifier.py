@@ -219,5 +219,5 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
 
 def _accuracy(record: RunRecord) -> str:
     validated = "val_accuracy" in record.metrics
-    figure = record.metrics["val_accuracy" if validated else "accuracy"]
-    return f"{'validation' if validated else 'training'} accuracy {figure:.3f}"
+    value = record.metrics["val_accuracy" if validated else "accuracy"]
+    return f"{'validation' if validated else 'training'} accuracy {value:.3f}"

@@ -14,12 +14,12 @@ _LEGEND = 12  # lines; the names of more would hide them
 
 
 def draw_curves(history: dict[str, list[float]]) -> Figure:
-    """Return one panel per figure, training and validation in each, over the epochs.
+    """Return one panel per metric, training and validation in each, over the epochs.
 
     The intersection over union of all classes, `iou_NAME`, is one panel: on validation data, if there are.
 
     Args:
-        history: Figures of every epoch by name; `val_` marks those on validation data.
+        history: Metrics of every epoch by name; `val_` marks those on validation data.
 
     Example:
         >>> figure = draw_curves({"loss": [0.5, 0.3], "val_loss": [0.6, 0.4]})

@@ -43,17 +43,19 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Those of the classes are many; they are in metrics.jsonl and on the run's page.
-        shown = [item for item in (logs or {}).items() if not item[0].removeprefix("val_").startswith("iou_")]
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in sorted(shown, key=_place))
+        metrics = [
+            item for item in (logs or {}).items() if not item[0].removeprefix("val_").startswith("iou_")
+        ]
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in sorted(metrics, key=_place))
         seconds = time.perf_counter() - self._started_s
-        self._console.print(f"epoch {epoch + 1}/{self.epochs}  {figures}  ({seconds:.1f} s)")
+        self._console.print(f"epoch {epoch + 1}/{self.epochs}  {shown}  ({seconds:.1f} s)")
 
     def close(self) -> None:
         """Take the bar away, also when the run is interrupted."""
         self._bar.stop()
 
 
-def _place(figure: tuple[str, float]) -> tuple[bool, bool, str]:
+def _place(metric: tuple[str, float]) -> tuple[bool, bool, str]:
     """Sort the loss before the metrics, and training before validation."""
-    name = figure[0]
+    name = metric[0]
     return name.startswith("val_"), not name.endswith("loss"), name

@@ -1,4 +1,4 @@
-"""`kexp reproduce`: the published figures that recipes refer to, run again and set beside them."""
+"""`kexp reproduce`: the published metrics that recipes refer to, run again and set beside them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Reproduced:
     Attributes:
         recipe: Its name.
         reference: What was to be met.
-        values: The figure by seed, 0 first; empty when the data is not at hand.
+        values: The metric by seed, 0 first; empty when the data is not at hand.
         seconds: Of training, all seeds together.
         missing: What is not at hand, or "".
     """
@@ -137,7 +137,7 @@ def check_table(path: str | os.PathLike[str]) -> None:
 
 
 def write_table(found: Sequence[Reproduced], path: str | os.PathLike[str]) -> None:
-    """Write the figures as a Markdown table: a file of its own, or the one between the marks of a page.
+    """Write the metrics as a Markdown table: a file of its own, or the one between the marks of a page.
 
     Args:
         found: From `reproduce`.

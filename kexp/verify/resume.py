@@ -84,7 +84,7 @@ def resume(
 
     Each run is a process of its own, or several that train together; the killed one is started again with
     the same call until it is through. Compared are, to the bit, weights, optimizer slots, random streams,
-    running means, best weights, the course of every figure and the final ones.
+    running means, best weights, the history of every metric and the final ones.
 
     Args:
         recipe: A recipe in a module that can be imported, kexp's or your own.

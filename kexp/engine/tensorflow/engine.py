@@ -117,7 +117,7 @@ class TensorFlowEngine:
         return self._validation is not None
 
     def validate(self, batch_size: int) -> dict[str, float]:
-        """Return loss, metrics and figures of samples on the validation data."""
+        """Return loss, metrics, those of samples included, on the validation data."""
         assert self._validation is not None
         with memory_checked():
             return self._validation.measure(batch_size)
@@ -270,7 +270,7 @@ class TensorFlowEngine:
         return others[:weights], loss
 
     def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
-        """Return what this replica's samples add to the loss, the gradients and the figures."""
+        """Return what this replica's samples add to the loss, the gradients and the metrics."""
         own, shard = self._replicas.shard(batch)
         with use_shard(shard):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
@@ -290,7 +290,7 @@ class TensorFlowEngine:
             weights = shard.weight if weights is None else weights * shard.weight
         player, trained = self.players[number], self._trained(number)
         count = tf.cast(tf.shape(targets)[0], tf.float32) if shard is None else shard.count
-        # The last number tells nothing apart, but the figures that are published were drawn with it.
+        # The last number tells nothing apart, but the metrics that are published were drawn with it.
         step = SeededStepContext(True, self.options["seed"], self._progress[0], first, number, 0, shard=shard)
         with tf.GradientTape() as tape:
             losses = self.objective.losses(player.name, self.model, inputs, targets, step)

@@ -25,7 +25,7 @@ _SEED = 0
 
 
 class Evaluator:
-    """Measures a model on a part of the data that it is not trained on: its losses, and samples it makes.
+    """Measures a model on a split of the data that it is not trained on: its losses, and samples it makes.
 
     Args:
         model: What is measured.
@@ -42,11 +42,11 @@ class Evaluator:
         self._parts: list[MetricProvider] = [part for part in (losses, samples) if part is not None]
 
     def measure(self, batch_size: int) -> dict[str, float]:
-        """Return loss, metrics and figures of samples, without touching a weight."""
-        figures: dict[str, float] = {}
+        """Return loss, metrics and those of samples, without touching a weight."""
+        metrics: dict[str, float] = {}
         for part in self._parts:
-            figures.update(part.measure(batch_size))
-        return figures
+            metrics.update(part.measure(batch_size))
+        return metrics
 
 
 class LossEvaluator:
@@ -75,9 +75,9 @@ class LossEvaluator:
         for rows in (full, tail[None]):
             if rows.size:
                 self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
-        figures = self._metrics.read()
+        metrics = self._metrics.read()
         self._metrics.reset()
-        return figures
+        return metrics
 
     def _steps(self, width: int | None) -> Any:
         """Return the function that measures batches of any size, or of this one alone."""
@@ -113,7 +113,7 @@ class LossEvaluator:
         self._metrics.update_loss(loss, samples)
 
     def _shared(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> list[tf.Tensor]:
-        """Return what this replica's samples add to the loss of a batch and to the figures."""
+        """Return what this replica's samples add to the loss of a batch and to the metrics."""
         samples = tf.cast(tf.shape(targets)[0], tf.float32)
         (inputs, targets), shard = self._replicas.shard((inputs, targets))
         with use_shard(shard):

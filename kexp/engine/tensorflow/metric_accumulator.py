@@ -1,4 +1,4 @@
-"""The running loss, terms and metrics of an objective."""
+"""The running loss, its components and metrics of an objective."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kexp.train.objectives.base import Losses, Objective
 
 
 class MetricAccumulator:
-    """The running loss, terms and metrics of an objective, weighted by the samples of each batch.
+    """The running loss, its components and metrics of an objective, weighted by the samples of each batch.
 
     Replicas cannot update one metric. Each works out what its samples would change, which for a metric that
     counts and sums is a sum over replicas, and these sums are kept here in place of the metrics' variables.
@@ -53,7 +53,7 @@ class MetricAccumulator:
             total.assign_add(change)
 
     def update(self, losses: Losses, targets: tf.Tensor) -> None:
-        """Take account of the terms and outputs of a batch."""
+        """Take account of the components and outputs of a batch."""
         for name, values in losses.components.items():
             self._components[name].update_state(values)
         self.update_metrics(targets, losses.outputs)

@@ -20,7 +20,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 
-# What the loop itself sets. Keras turns the sign of min_delta when it finds out the direction of a figure,
+# What the loop itself sets. Keras turns the sign of min_delta when it finds out the direction of a metric,
 # which it does anew in each process.
 _NOT_STATE = ("_model", "params", "validation_data", "min_delta")
 
