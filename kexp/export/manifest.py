@@ -1,4 +1,4 @@
-"""The manifest: what an export says about itself, in assets.extra/kexp.json."""
+"""The manifest of an export: data, input keys, signatures and provenance, in assets.extra/kexp.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCATION = Path("assets.extra", "kexp.json")  # TensorFlow Serving keeps assets.
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the model was made for, how its inputs are called, and where it is from.
+    """The description of an export: the data it was made for, its inputs and where it is from.
 
     Attributes:
         spec: The data it was made for, with the class names.

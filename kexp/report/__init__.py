@@ -1,4 +1,4 @@
-"""What a run or a sweep found, as one page each; of a sweep, the importance of what was searched."""
+"""Reports: a page of a run or of a sweep, and the importance of searched arguments."""
 
 from kexp.report.importance import Importance, importance
 from kexp.report.run_page import recorded_data, run_page, write_run_page

@@ -1,4 +1,4 @@
-"""Parts of a page that needs nothing but itself: whatever is shown is escaped."""
+"""HTML of a page that needs nothing but itself: headings, tables, pictures; whatever is shown is escaped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False) -> str:
-    """Return a page of these parts; by day and by night, without a network.
+    """Return a page of some sections; by day and by night, without a network.
 
     Args:
         title: Of the page, not escaped yet.

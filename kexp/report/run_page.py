@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def run_page(result: RunRecord, data: Dataset | None = None) -> str:
-    """Return a page with the figures of a run, its curves and what its model answers on validation data.
+    """Return the page of a run: its metrics, its learning curves and predictions on validation data.
 
     Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
     what comes out again, and what codes and anomaly scores tell; masks as pictures beside the true ones, with
-    the intersection over union of each class; texts as a table. Samples are those of the validation part, or
-    of the training part when there is none; the test part is only ever measured.
+    the intersection over union of each class; texts as a table. Samples are those of the validation split,
+    or of the training split when there is none; the test split is only ever measured.
 
     Args:
         result: A finished run.

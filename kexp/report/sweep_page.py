@@ -13,7 +13,7 @@ from kexp.report.sweep_record import SweepRecord
 
 
 def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
-    """Return a page with the summary, the figures and all trials of a sweep.
+    """Return the page of a sweep: its summary, its figures and all trials.
 
     Its figures are SVG and its script a screenful: it opens from a mail, without a network, by day and by
     night. Pointing at a trial marks it in every figure and in the table; the table sorts by any column.

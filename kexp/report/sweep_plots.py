@@ -1,4 +1,4 @@
-"""The figures of a sweep: progress, learning curves, parallel coordinates, slices, importance and cost."""
+"""Plots of a sweep: progress, learning curves, parallel coordinates, slices, importance and cost."""
 
 from __future__ import annotations
 

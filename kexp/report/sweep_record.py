@@ -89,8 +89,8 @@ class TrialRecord:
         arguments: What was searched, by the names of `SweepRecord.searched`; one that does not count with
             the others is absent.
         score: The objective's final value, or None.
-        metrics: Final figures by name.
-        history: Figures of every epoch by name.
+        metrics: Final metrics by name.
+        history: Metrics of every epoch by name.
         seconds: Spent on it.
         bytes: On the disk.
         error: Why it failed or was pruned, or None.
@@ -205,7 +205,7 @@ def label(value: Any) -> str:
 
 
 def read_history(run_dir: Path) -> dict[str, list[float]]:
-    """Return the figures of every epoch by name, of a run that may be under way or have failed.
+    """Return the metrics of every epoch by name, of a run that may be under way or have failed.
 
     Example:
         >>> read_history(Path("no/such/run"))
@@ -215,10 +215,10 @@ def read_history(run_dir: Path) -> dict[str, list[float]]:
     history: dict[str, list[float]] = {}
     for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
         try:
-            figures = json.loads(line)
+            metrics = json.loads(line)
         except json.JSONDecodeError:  # the last line, half written
             break
-        for name, value in figures.items():
+        for name, value in metrics.items():
             if name != "epoch":
                 history.setdefault(name, []).append(value)
     return history
