@@ -29,6 +29,13 @@ class ExportError(RuntimeError):
     """An export that does not compute what the model computed; nothing of it is left on disk."""
 
 
+Tied = Callable[[Arrays], "np.ndarray | np.bool_"]  # from expected outputs to where their choices may differ
+
+
+def _never_tied(expected: Arrays) -> np.bool_:
+    return np.False_
+
+
 @dataclass(frozen=True, eq=False)
 class ParityCase:
     """Inputs of a signature, and the outputs that it has to compute.
@@ -40,12 +47,14 @@ class ParityCase:
         expected: The outputs by name, for the same examples.
         batch_sizes: Take the first so many samples as a batch, for each of these; none: take the examples as
             they are.
+        tied: Where choices among the expected outputs may differ, since either is right.
     """
 
     signature: str
     examples: Mapping[str, np.ndarray]
     expected: Arrays
     batch_sizes: Sequence[int] = BATCH_SIZES
+    tied: Tied = _never_tied
 
 
 def check_parity(artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase]) -> None:
@@ -65,14 +74,17 @@ def check_parity(artifact: Path, load: Callable[[str], Runner], cases: Sequence[
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
         outputs = run_fresh(artifact.resolve(), load, cases, Path(folder))
     for case in cases:
-        count = len(next(iter(case.expected.values())))
         for size in case.batch_sizes or [0]:
-            rows = np.arange(size) % count if size else np.arange(count)
-            expected = {name: array[rows] for name, array in case.expected.items()}
+            expected = _batch(case.expected, size) if size else case.expected
             first, second = (_of_call(outputs, f"{case.signature}/{size}/{call}/") for call in (1, 2))
             batch = f"batch of {size}" if size else f"call of {case.signature}"
-            _compare(first, expected, f"a {batch} computes something else")
-            _compare(second, first, f"two calls with the same {batch} disagree")
+            _compare(first, expected, case.tied, f"a {batch} computes something else")
+            _compare(second, first, case.tied, f"two calls with the same {batch} disagree")
+
+
+def _batch(arrays: Arrays, size: int) -> Arrays:
+    """Return the first rows, repeated where there are fewer."""
+    return {name: array[np.arange(size) % len(array)] for name, array in arrays.items()}
 
 
 def run_fresh(
@@ -126,7 +138,7 @@ def _of_call(outputs: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in outputs.items() if name.startswith(prefix)}
 
 
-def _compare(received: Arrays, expected: Arrays, complaint: str) -> None:
+def _compare(received: Arrays, expected: Arrays, tied: Tied, complaint: str) -> None:
     """Compare the numbers first, then what was chosen by them."""
     drawn = expected.get("margin")
     kept = slice(None) if drawn is None else drawn > MARGIN
@@ -140,7 +152,7 @@ def _compare(received: Arrays, expected: Arrays, complaint: str) -> None:
         elif array.dtype == np.uint8:
             _compare_pixels(name, other[kept], array[kept], complaint)
         else:
-            _compare_choices(name, other[kept], array[kept], _tied(expected), complaint)
+            _compare_choices(name, other[kept], array[kept], tied(expected), complaint)
 
 
 def _compare_numbers(received: np.ndarray, expected: np.ndarray, complaint: str) -> None:
@@ -159,15 +171,6 @@ def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, compl
         raise ExportError(
             f"{complaint}: the largest difference of the {name} is {difference} of 255, allowed is {LEVELS}"
         )
-
-
-def _tied(expected: Arrays) -> np.ndarray | np.bool_:
-    """Where two classes are equally probable, so that either is right."""
-    probabilities = expected.get("probabilities")
-    if probabilities is None:
-        return np.False_
-    ordered = np.sort(probabilities, axis=-1)
-    return ordered[..., -1] - ordered[..., -2:].min(axis=-1) <= TOLERANCE
 
 
 def _compare_choices(

@@ -10,8 +10,9 @@ import numpy as np
 
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.exported_model import by_key
+from kexp.export.exporter import Arrays
 from kexp.export.input_names import ARRAY_KEY, DEFAULT
-from kexp.export.parity import ParityCase
+from kexp.export.parity import TOLERANCE, ParityCase
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 
@@ -49,11 +50,17 @@ def inference_signatures(
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
     function = _serving_function(model, spec, from_probabilities)
-    found = [ServedSignature(function, inputs, ParityCase(DEFAULT, examples, expected.named()))]
+    task = task_named(spec.task)
+
+    def tied(predictions: Arrays) -> np.ndarray | np.bool_:
+        return task.tied(predictions, TOLERANCE)
+
+    default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
+    found = [ServedSignature(function, inputs, default)]
     for name, signature in _signatures(model).items():
         if signature.inputs is None:
             function = _traced(_of_raw(signature.function, spec), inputs)
-            case = ParityCase(name, examples, _outputs(function, inputs, examples))
+            case = ParityCase(name, examples, _outputs(function, inputs, examples), tied=tied)
             found.append(ServedSignature(function, inputs, case))
         else:
             found.append(_own(name, signature))

@@ -11,7 +11,7 @@ SIDE = 10  # samples beside and below one another, and classes at most
 
 def generator_classes(run: ReportedRun) -> tuple[str, ...]:
     """Return the classes that the model draws by name; none for some models."""
-    return tuple(run.result.model.class_names)
+    return tuple(run.record.model.class_names)
 
 
 def generated_images(run: ReportedRun) -> np.ndarray:

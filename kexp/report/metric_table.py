@@ -18,7 +18,7 @@ def metric_table(run: ReportedRun, first: str, rows: Mapping[str, str]) -> str:
         first: Heading of the first column.
         rows: Metric, without its prefix, by what the first column calls it.
     """
-    metrics = run.result.metrics
+    metrics = run.record.metrics
     splits = {
         split: prefix
         for split, prefix in _PREFIXES.items()
@@ -33,15 +33,10 @@ def metric_table(run: ReportedRun, first: str, rows: Mapping[str, str]) -> str:
 
 def metric_stems(run: ReportedRun) -> list[str]:
     """Return the names of the metrics without their prefixes, each once."""
-    return list(dict.fromkeys(name.removeprefix("val_").removeprefix("test_") for name in run.result.metrics))
+    return list(dict.fromkeys(name.removeprefix("val_").removeprefix("test_") for name in run.record.metrics))
 
 
 def class_metrics(run: ReportedRun) -> dict[str, str]:
     """Return the metric of each class by the class's name; empty where classes have none of their own."""
-    if run.spec.task != "segmentation":
-        return {}
-    from kexp.metrics.training.iou import metric_names
-
-    names = zip(run.spec.class_names, metric_names(run.spec.class_names), strict=True)
     stems = metric_stems(run)
-    return {name: metric for name, metric in names if metric in stems}
+    return {name: metric for metric, name in run.task.class_metrics(run.spec).items() if metric in stems}

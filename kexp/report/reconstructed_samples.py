@@ -13,7 +13,7 @@ COUNT = 2000  # samples whose codes and scores are shown
 
 def is_reconstruction(run: ReportedRun) -> bool:
     """Return whether there are reconstructions to show."""
-    return run.data is not None and run.spec.task == "reconstruction"
+    return "reconstruction" in run.prediction_names
 
 
 def are_images(run: ReportedRun) -> bool:
@@ -26,7 +26,7 @@ def are_images(run: ReportedRun) -> bool:
 
 def are_variational_images(run: ReportedRun) -> bool:
     """Return whether there are reconstructions that are images, of a model that draws codes too."""
-    return are_images(run) and run.result.model.variational
+    return are_images(run) and run.record.model.variational
 
 
 def reconstructions(run: ReportedRun) -> Predictions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from kexp.data import Dataset, DatasetSpec, Split
 from kexp.data.dataset import Inputs
 from kexp.report.importance import Importance
 from kexp.report.sweep_record import SweepRecord
+from kexp.tasks import Task, task_named
 
 if TYPE_CHECKING:
     from kexp.run.record import RunRecord
@@ -23,12 +24,12 @@ class ReportedRun:
     """A run and its data; predictions and samples that sections share are made once.
 
     Args:
-        result: A finished run.
+        record: A finished run.
         data: What it was trained on, or None: nothing of it is shown.
     """
 
-    def __init__(self, result: RunRecord, data: Dataset | None) -> None:
-        self.result = result
+    def __init__(self, record: RunRecord, data: Dataset | None) -> None:
+        self.record = record
         self.data = data
         self._predictions: dict[int, Predictions] = {}
         self._samples: dict[tuple[int, tuple[str, ...]], np.ndarray] = {}
@@ -36,17 +37,17 @@ class ReportedRun:
     @property
     def spec(self) -> DatasetSpec:
         """What goes into the model and comes out."""
-        return self.result.spec
+        return self.record.spec
 
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.result.run_dir
+        return self.record.run_dir
 
-    @cached_property
-    def provenance(self) -> dict[str, Any]:
-        """Config, environment and metrics as they are recorded."""
-        return self.result.provenance()
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        return task_named(self.spec.task)
 
     @property
     def split(self) -> Split:
@@ -60,17 +61,24 @@ class ReportedRun:
         assert self.data is not None
         return "training" if self.data.validation is None else "validation"
 
+    @cached_property
+    def prediction_names(self) -> frozenset[str]:
+        """Names of the predictions of a sample; none without data, or of a model that takes no inputs."""
+        if self.data is None or not self.task.predicts_inputs:
+            return frozenset()
+        return frozenset(self.predictions(1).named())
+
     def predictions(self, count: int) -> Predictions:
         """Return the predictions for the first samples of the split, fewer where it has fewer."""
         if count not in self._predictions:
-            self._predictions[count] = self.result.predict(first_samples(self.split.inputs, count))
+            self._predictions[count] = self.record.predict(first_samples(self.split.inputs, count))
         return self._predictions[count]
 
     def sample(self, n: int, labels: Sequence[str] = ()) -> np.ndarray:
         """Return samples of seed 0, of some classes or of any."""
         asked = n, tuple(labels)
         if asked not in self._samples:
-            self._samples[asked] = self.result.sample(n, labels=list(labels) or None)
+            self._samples[asked] = self.record.sample(n, labels=list(labels) or None)
         return self._samples[asked]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kexp.run.record import RunRecord
 
 
-def run_page(result: RunRecord, data: Dataset | None = None) -> str:
+def run_page(record: RunRecord, data: Dataset | None = None) -> str:
     """Return the page of a run: its metrics, its learning curves and predictions on validation data.
 
     Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
@@ -25,7 +25,7 @@ def run_page(result: RunRecord, data: Dataset | None = None) -> str:
     or of the training split when there is none; the test split is only ever measured.
 
     Args:
-        result: A finished run.
+        record: A finished run.
         data: What it was trained on, default None: none of it is shown.
 
     Raises:
@@ -37,19 +37,19 @@ def run_page(result: RunRecord, data: Dataset | None = None) -> str:
         >>> "test" in page, "its probability" in page
         (True, True)
     """
-    run = ReportedRun(result, data)
-    _require_same_data(run.provenance, data)
-    title = f"Run of {run.provenance['config']['recipe']}"
+    run = ReportedRun(record, data)
+    _require_same_data(record, data)
+    title = f"Run of {record.config['recipe']}"
     return document(title, render_sections("run", run), pictures=True)
 
 
 def write_run_page(
-    result: RunRecord, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
+    record: RunRecord, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
 ) -> Path:
     """Write the page of a run to a file, and return its path.
 
     Args:
-        result: A finished run.
+        record: A finished run.
         path: A file whose folder exists, an earlier page there is replaced; default: report.html in the run
             folder.
         data: What it was trained on; default None: what the run's recipe makes of its recorded arguments, if
@@ -63,11 +63,11 @@ def write_run_page(
         >>> write_run_page(kexp.load(run_dir)).name
         'report.html'
     """
-    target = writable(result.run_dir / "report.html" if path is None else path)
-    return write(run_page(result, data or recorded_data(result)), target)
+    target = writable(record.run_dir / "report.html" if path is None else path)
+    return write(run_page(record, data or recorded_data(record)), target)
 
 
-def recorded_data(result: RunRecord) -> Dataset | None:
+def recorded_data(record: RunRecord) -> Dataset | None:
     """Return the raw data that a run's recipe makes of the recorded arguments, or None if it cannot.
 
     Example:
@@ -79,17 +79,17 @@ def recorded_data(result: RunRecord) -> Dataset | None:
     from kexp.run.recorded_call import recorded_call
 
     try:
-        recipe, arguments = recorded_call(result.run_dir)
+        recipe, arguments = recorded_call(record.run_dir)
         arguments = {**arguments, "quiet": True}
         data = capture_training(lambda training: training.raw, recipe, **arguments)
-        _require_same_data(result.provenance(), data)
+        _require_same_data(record, data)
     except InputError:  # a recipe of the user's own, data that are gone or have changed
         return None
     return data
 
 
-def _require_same_data(provenance: dict[str, Any], data: Dataset | None) -> None:
-    recorded = provenance["env"]["data"]
+def _require_same_data(record: RunRecord, data: Dataset | None) -> None:
+    recorded = record.environment["data"]
     if data is not None and data.fingerprint != recorded["fingerprint"]:
         raise InputError(
             f"data {data.name!r} is not what the run was trained on, {recorded['name']!r} with fingerprint "

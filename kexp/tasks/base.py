@@ -43,8 +43,6 @@ class Task:
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".
         monitor: The metric that the best epoch is chosen by, unless the caller gives loss or metrics.
-        sections: Names of the sections that a run's page has beside those of every run: the files of
-            `kexp.report.sections.run`.
     """
 
     name: ClassVar[str]
@@ -61,7 +59,6 @@ class Task:
     counted: ClassVar[str] = "samples"
     output_noun: ClassVar[str] = "classes"
     monitor: ClassVar[str] = "val_loss"
-    sections: ClassVar[tuple[str, ...]] = ("example_table",)
 
     @property
     def mode(self) -> Direction:
@@ -197,6 +194,23 @@ class Task:
         if spec.outputs > 1:
             columns = [f"{spec.target}_{index}" for index in range(spec.outputs)]
         return pd.DataFrame(predictions["values"], columns=columns)
+
+    def example_columns(
+        self, targets: Any, predictions: Arrays, spec: DatasetSpec
+    ) -> dict[str, Sequence[object]]:
+        """Return targets beside predictions as columns of a report's table, a row per sample.
+
+        Args:
+            targets: (samples, ...) of the data.
+            predictions: By name, (samples, ...) each.
+            spec: What the data is.
+        """
+        columns: dict[str, Sequence[object]] = {}
+        for index in range(spec.outputs):
+            number = f" {index}" if spec.outputs > 1 else ""
+            columns[f"expected{number}"] = list(targets[:, index])
+            columns[f"answer{number}"] = list(predictions["values"][:, index])
+        return columns
 
     # Samples
 

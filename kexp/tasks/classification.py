@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -61,3 +62,13 @@ class Classification(Choice):
                 f"expected must hold a label for each of the {samples} samples, received fewer or more; "
                 "make it with Predictions.from_outputs."
             )
+
+    def example_columns(
+        self, targets: Any, predictions: Arrays, spec: DatasetSpec
+    ) -> dict[str, Sequence[object]]:
+        names = class_names(spec)
+        return {
+            "expected": [names[index] for index in targets],
+            "answer": list(predictions["label"]),
+            "its probability": list(predictions["probabilities"].max(axis=1)),
+        }

@@ -24,7 +24,6 @@ class Generation(Task):
     can_sample: ClassVar[bool] = True
     can_trim_padding: ClassVar[bool] = False
     can_memorize: ClassVar[bool] = False  # against another player, or with noise that is new at each step
-    sections: ClassVar[tuple[str, ...]] = ("generated_samples", "nearest_training_images", "training_stages")
 
     def check_evaluable(self) -> None:
         raise not_evaluable(self.name)

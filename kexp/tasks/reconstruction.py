@@ -26,10 +26,6 @@ class Reconstruction(Task):
     name: ClassVar[str] = "reconstruction"
     can_sample: ClassVar[bool] = True
     can_trim_padding: ClassVar[bool] = False  # it is to be given back
-    sections: ClassVar[tuple[str, ...]] = (
-        *("reconstructions", "latent_map", "latent_neighbors", "anomaly_scores", "highest_anomaly_scores"),
-        *("decoded_samples", "latent_interpolation"),
-    )
 
     def check_evaluable(self) -> None:
         raise not_evaluable(self.name)

@@ -23,7 +23,6 @@ class Segmentation(Choice):
     can_augment: ClassVar[bool] = False
     counted: ClassVar[str] = "pixels"
     monitor: ClassVar[str] = "val_mean_iou"
-    sections: ClassVar[tuple[str, ...]] = ("class_metrics", "example_masks")
 
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
         from kexp.metrics.training.iou import iou_metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -78,3 +79,13 @@ class Text(Choice):
 
     def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:
         require_rows(predictions.get("text", predictions.get("log_probability")), (samples,))
+
+    def example_columns(
+        self, targets: Any, predictions: Arrays, spec: DatasetSpec
+    ) -> dict[str, Sequence[object]]:
+        columns: dict[str, Sequence[object]] = {}
+        if "text" in predictions:
+            columns = {"expected": list(targets), "answer": list(predictions["text"])}
+        if "log_probability" in predictions:
+            columns["log probability"] = list(predictions["log_probability"])
+        return columns

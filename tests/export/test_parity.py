@@ -12,11 +12,16 @@ import pytest
 from kexp.export import ExportError, parity
 from kexp.export.parity import ParityCase, check_parity
 from kexp.export.saved_model import load_saved_model
+from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions
 
 EXPECTED = Predictions(
     np.array(["cat", "dog", "cat"], dtype=object),
     np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.5, 0.499995, 0.000005]], dtype=np.float32),
+)
+TASK = task_named("classification")
+CASE = ParityCase(
+    "serving_default", {}, EXPECTED.named(), tied=lambda expected: TASK.tied(expected, parity.TOLERANCE)
 )
 VALUES = Predictions(values=np.array([[1e6], [0.0]], dtype=np.float32))
 
@@ -35,7 +40,7 @@ def answers(monkeypatch):
     return answers
 
 
-def check(cases: Sequence[ParityCase] = (ParityCase("serving_default", {}, EXPECTED.named()),)) -> None:
+def check(cases: Sequence[ParityCase] = (CASE,)) -> None:
     check_parity(Path("saved"), load_saved_model, cases)
 
 

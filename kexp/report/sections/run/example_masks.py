@@ -18,7 +18,7 @@ _COUNT = 12
 
 def applies(run: ReportedRun) -> bool:
     """True for a run with data whose predictions are masks."""
-    return run.data is not None and run.spec.task == "segmentation"
+    return "mask" in run.prediction_names
 
 
 def html(run: ReportedRun) -> str:

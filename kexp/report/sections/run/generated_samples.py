@@ -14,7 +14,7 @@ ORDER = 60
 
 def applies(run: ReportedRun) -> bool:
     """True for a model that makes images."""
-    return run.spec.task == "generation"
+    return run.task.makes_samples
 
 
 def html(run: ReportedRun) -> str:

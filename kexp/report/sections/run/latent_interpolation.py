@@ -23,7 +23,7 @@ def html(run: ReportedRun) -> str:
     """HTML of the section."""
     codes = np.asarray(reconstructions(run).codes)[: 2 * _PAIRS]
     steps = [np.linspace(codes[2 * pair], codes[2 * pair + 1], _STEPS) for pair in range(len(codes) // 2)]
-    images = to_uint8(np.asarray(run.result.model.decode(np.concatenate(steps).astype("float32"))))
+    images = to_uint8(np.asarray(run.record.model.decode(np.concatenate(steps).astype("float32"))))
     text = (
         "Left and right in each row the reconstructions of two images; between them those of codes at equal "
         "steps from one to the other."

@@ -55,5 +55,5 @@ def _hits(train: Split, split: Split, found: np.ndarray, spec: DatasetSpec) -> s
 
 
 def _codes(run: ReportedRun, inputs: np.ndarray) -> np.ndarray:  # (n, ...) -> (n, d)
-    codes = raw_outputs(lambda batch, training: run.result.model.encode(batch), inputs, 256)
+    codes = raw_outputs(lambda batch, training: run.record.model.encode(batch), inputs, 256)
     return codes.reshape(len(codes), -1)

@@ -16,7 +16,7 @@ _NUMBERS = 20_000_000  # of training images that are compared at once: 160 MB
 
 def applies(run: ReportedRun) -> bool:
     """True for a model that makes images, with its data."""
-    return run.data is not None and run.spec.task == "generation"
+    return run.data is not None and run.task.makes_samples
 
 
 def html(run: ReportedRun) -> str:

@@ -18,4 +18,4 @@ def applies(run: ReportedRun) -> bool:
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
     with style():
-        return figure_section("Learning curves", draw_curves(run.result.history))
+        return figure_section("Learning curves", draw_curves(run.record.history))

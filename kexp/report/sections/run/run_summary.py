@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kexp.core.files import read_json
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
 from kexp.report.sweep_record import label
@@ -17,17 +16,17 @@ def applies(run: ReportedRun) -> bool:
 
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
-    config, environment = run.provenance["config"], run.provenance["env"]
-    recorded = read_json(run.folder / "result.json")
-    best = recorded["best_epoch"]
+    record, data = run.record, run.record.environment["data"]
+    arguments = record.config["arguments"]
+    best = f", weights of epoch {record.best_epoch}" if record.best_epoch else ""
     return definitions(
         {
-            "data": f"{environment['data']['name']} ({environment['data']['fingerprint'][:8]})",
+            "data": f"{data['name']} ({data['fingerprint'][:8]})",
             "task": run.spec.task,
-            "epochs": str(recorded["epochs"]) + (f", weights of epoch {best}" if best else ""),
-            "parameters": f"{recorded['parameters']:,}",
-            "time": duration(recorded["seconds"]),
-            "arguments": ", ".join(f"{name} {label(value)}" for name, value in config["arguments"].items()),
+            "epochs": f"{record.epochs}{best}",
+            "parameters": f"{record.parameters:,}",
+            "time": duration(record.seconds),
+            "arguments": ", ".join(f"{name} {label(value)}" for name, value in arguments.items()),
             "folder": str(run.folder),
         }
     )
