@@ -140,7 +140,7 @@ def _inflict(action: str, process: subprocess.Popen[bytes], moments: random.Rand
         workers = [
             child
             for child in psutil.Process(process.pid).children()
-            if "kexp.sweep.worker" in child.cmdline()
+            if "kexp.sweep.executors.local_worker" in child.cmdline()
         ]
         if not workers:
             return False

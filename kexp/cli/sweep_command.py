@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from kexp.sweep.override import takes_tuple
-from kexp.sweep.sweep import OPTIONS, search, sweep
+from kexp.sweep.options import OPTIONS
+from kexp.sweep.space.overrides import takes_tuple
+from kexp.sweep.sweep import search, sweep
 
 _GIVEN_BY_THE_SWEEP = ("checkpoint_dir", "run_dir", *OPTIONS)
 

@@ -3,11 +3,10 @@
 from kexp.report.importance import Importance, importance
 from kexp.report.run_page import recorded_data, run_page, write_run_page
 from kexp.report.sweep_page import sweep_page, write_page
-from kexp.report.sweep_record import Searched, SweepRecord, TrialRecord, read_history
+from kexp.report.sweep_record import SweepRecord, TrialRecord, read_history
 
 __all__ = [
     "Importance",
-    "Searched",
     "SweepRecord",
     "TrialRecord",
     "importance",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.report.sweep_record import Searched, SweepRecord, TrialRecord, fences, label
+from kexp.core.search import Dimension, label
+from kexp.report.sweep_record import SweepRecord, TrialRecord, fences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,10 +79,10 @@ def importance(record: SweepRecord, seed: int = 0) -> Importance:
     Example:
         >>> arguments = [{"rate": number / 50, "width": number * 7 % 50} for number in range(50)]
         >>> trials = tuple(
-        ...     TrialRecord(number, "completed", values, score=values["rate"] ** 2)
+        ...     TrialRecord(number, TrialState.COMPLETED, values, score=values["rate"] ** 2)
         ...     for number, values in enumerate(arguments)
         ... )
-        >>> searched = (Searched("rate", "float", 0.0, 1.0), Searched("width", "int", 0, 49))
+        >>> searched = (Dimension("rate", "float", 0.0, 1.0), Dimension("width", "int", 0, 49))
         >>> found = importance(SweepRecord("net", "loss", "min", "random", trials, searched))
         >>> list(found.total), found.total["rate"] > 0.9
         (['rate', 'width'], True)
@@ -107,7 +108,7 @@ def importance(record: SweepRecord, seed: int = 0) -> Importance:
     return _summary(record.searched, np.array(pairs), explained)
 
 
-def _summary(searched: tuple[Searched, ...], pairs: np.ndarray, explained: float) -> Importance:
+def _summary(searched: tuple[Dimension, ...], pairs: np.ndarray, explained: float) -> Importance:
     """Return means and spread of pairs (resamples, 2, arguments) of total and own shares."""
     (total, alone), spread = pairs.mean(axis=0), pairs[:, 0].std(axis=0, ddof=1)
     # An estimate of what is 0 or 1 may come out a little beside it.
@@ -126,7 +127,7 @@ def _scores(trials: list[TrialRecord]) -> np.ndarray:
     return np.clip(scores, *fences(scores))
 
 
-def _encoded(searched: tuple[Searched, ...], arguments: dict[str, Any]) -> list[float]:
+def _encoded(searched: tuple[Dimension, ...], arguments: dict[str, Any]) -> list[float]:
     """Return the position of each argument, or the level of the absent ones."""
     positions = [
         argument.position(arguments[argument.name]) if argument.name in arguments else math.nan
@@ -148,7 +149,7 @@ def _explained(inputs: np.ndarray, scores: np.ndarray, seed: int) -> float:
 
 
 def _resampled(
-    searched: tuple[Searched, ...], inputs: np.ndarray, scores: np.ndarray, generator: np.random.Generator
+    searched: tuple[Dimension, ...], inputs: np.ndarray, scores: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return total and own shares by a forest of a resample of the trials."""
     rows = generator.integers(len(scores), size=len(scores))
@@ -157,7 +158,7 @@ def _resampled(
 
 
 def _shares(
-    searched: tuple[Searched, ...], forest: RandomForestRegressor, generator: np.random.Generator
+    searched: tuple[Dimension, ...], forest: RandomForestRegressor, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     # Conditions make arguments depend on one another, so what varies is not the arguments but the
     # independent draws that they are made from.
@@ -172,7 +173,7 @@ def _shares(
     return total, alone
 
 
-def _points(searched: tuple[Searched, ...], draws: np.ndarray) -> np.ndarray:
+def _points(searched: tuple[Dimension, ...], draws: np.ndarray) -> np.ndarray:
     """Return encoded points of the space (points, arguments) for draws from 0 to 1."""
     columns: dict[str, np.ndarray] = {}
     for number, argument in enumerate(searched):
@@ -185,7 +186,7 @@ def _points(searched: tuple[Searched, ...], draws: np.ndarray) -> np.ndarray:
 
 
 def _counts(
-    argument: Searched, searched: tuple[Searched, ...], columns: dict[str, np.ndarray]
+    argument: Dimension, searched: tuple[Dimension, ...], columns: dict[str, np.ndarray]
 ) -> np.ndarray | bool:
     """Return at which points an argument counts, given the positions of those before it."""
     if argument.condition is None or argument.condition[0] not in columns:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kexp.core.search import Dimension, label
 from kexp.report.drawing import COLOUR, LEVELS, crosses, dots, lines
 from kexp.report.importance import Importance
-from kexp.report.sweep_record import Searched, SweepRecord, TrialRecord, fences, label
+from kexp.report.sweep_record import SweepRecord, TrialRecord, fences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -250,7 +251,7 @@ def _thinned(curve: list[float]) -> np.ndarray:
     return pairs[rows] if len(pairs) else pairs
 
 
-def _height(argument: Searched, trial: TrialRecord) -> float:
+def _height(argument: Dimension, trial: TrialRecord) -> float:
     """Return where a line crosses an argument's scale; apart by a little where many share a choice."""
     position = _position(argument, trial)
     if argument.kind != "choice" and not math.isnan(position):
@@ -259,13 +260,13 @@ def _height(argument: Searched, trial: TrialRecord) -> float:
     return (_ABSENT if math.isnan(position) else position) + apart
 
 
-def _position(argument: Searched, trial: TrialRecord) -> float:
+def _position(argument: Dimension, trial: TrialRecord) -> float:
     if argument.name not in trial.arguments:
         return math.nan
     return argument.position(trial.arguments[argument.name])
 
 
-def _marks(argument: Searched) -> list[tuple[float, str]]:
+def _marks(argument: Dimension) -> list[tuple[float, str]]:
     if argument.kind == "choice":
         return [(argument.position(choice), _short(label(choice))) for choice in argument.choices]
     return [(0.0, label(argument.low)), (1.0, label(argument.high))]
@@ -278,7 +279,7 @@ def _draw_scale(axes: Axes, column: int, marks: list[tuple[float, str]], *, abse
         drawn.set_gid("mark")
 
 
-def _draw_slice(axes: Axes, record: SweepRecord, argument: Searched) -> None:
+def _draw_slice(axes: Axes, record: SweepRecord, argument: Dimension) -> None:
     used = [t for t in record.ranking[::-1] if not math.isnan(_position(argument, t))]
     low, high = _score_limits(axes, record)
     scores = np.clip([_score(trial) for trial in used], low, high)

@@ -4,79 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.search import Dimension, Direction, TrialState
+
 if TYPE_CHECKING:
     import pandas as pd
-
-Direction = Literal["max", "min"]
-State = Literal["waiting", "running", "completed", "failed", "pruned"]
-
-
-@dataclass(frozen=True)
-class Searched:
-    """One searched argument, or one entry of a tuple.
-
-    Attributes:
-        name: The argument, or `argument[0]` for an entry of a tuple.
-        kind: "float" and "int" have a range, "choice" has choices.
-        low: Smallest number, included.
-        high: Largest number, included.
-        log: Whether the range is searched on a log scale.
-        choices: Values to choose from.
-        condition: Another searched choice, named before this one, and the values of it with which this one
-            counts; None for always.
-
-    Example:
-        >>> rate = Searched("learning_rate", "float", 1e-4, 1e-2, log=True)
-        >>> rate.position(1e-3), rate.value(0.5)
-        (0.5, 0.001)
-        >>> Searched("optimizer", "choice", choices=("adam", "sgd")).position("sgd")
-        1.0
-    """
-
-    name: str
-    kind: Literal["float", "int", "choice"]
-    low: float = 0.0
-    high: float = 1.0
-    log: bool = False
-    choices: tuple[Any, ...] = ()
-    condition: tuple[str, tuple[Any, ...]] | None = None
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Searched:
-        """Return what `dataclasses.asdict` has made of an argument, also after it went through JSON."""
-        condition = fields.get("condition")
-        when = None if condition is None else (condition[0], tuple(condition[1]))
-        return cls(**{**fields, "choices": tuple(fields.get("choices", ())), "condition": when})
-
-    def position(self, value: Any) -> float:
-        """Return where a value lies, from 0 at the low end or first choice to 1; NaN for None of a range."""
-        if self.kind == "choice":
-            known = [label(choice) for choice in self.choices]
-            return known.index(label(value)) / max(len(known) - 1, 1) if label(value) in known else math.nan
-        if value is None:
-            return math.nan
-        low, high, number = self._scaled(self.low), self._scaled(self.high), self._scaled(value)
-        return round((number - low) / (high - low), 12) if high > low else 0.5
-
-    def value(self, share: float) -> Any:
-        """Return the value at a share of the range or of the choices, 0 or more and less than 1."""
-        if self.kind == "choice":
-            return self.choices[int(share * len(self.choices))]
-        low, high = self._scaled(self.low), self._scaled(self.high)
-        scaled = low + share * (high - low)
-        number = math.exp(scaled) if self.log else scaled
-        return round(number) if self.kind == "int" else round(number, 12)
-
-    def _scaled(self, value: float) -> float:
-        return math.log(value) if self.log else float(value)
 
 
 @dataclass(frozen=True)
@@ -85,19 +23,19 @@ class TrialRecord:
 
     Attributes:
         number: Its number, from 0.
-        state: "waiting", "running", "completed", "failed" or "pruned".
+        state: Where it stands.
         arguments: What was searched, by the names of `SweepRecord.searched`; one that does not count with
             the others is absent.
         score: The objective's final value, or None.
-        metrics: Final metrics by name.
-        history: Metrics of every epoch by name.
+        metrics: Final figures by name.
+        history: Figures of every epoch by name.
         seconds: Spent on it.
         bytes: On the disk.
         error: Why it failed or was pruned, or None.
     """
 
     number: int
-    state: State
+    state: TrialState
     arguments: dict[str, Any]
     score: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -109,7 +47,7 @@ class TrialRecord:
     @property
     def ranked(self) -> bool:
         """Whether it completed with a finite score, and so stands in the ranking."""
-        return self.state == "completed" and self.score is not None and math.isfinite(self.score)
+        return self.state == TrialState.COMPLETED and self.score is not None and math.isfinite(self.score)
 
 
 @dataclass(frozen=True)
@@ -130,7 +68,8 @@ class SweepRecord:
         retraining: What `retrain` found, in words; empty when it has not been called.
 
     Example:
-        >>> trials = [TrialRecord(0, "completed", {"width": 8}, 0.7), TrialRecord(1, "failed", {"width": 9})]
+        >>> done = TrialRecord(0, TrialState.COMPLETED, {"width": 8}, 0.7)
+        >>> trials = [done, TrialRecord(1, TrialState.FAILED, {"width": 9})]
         >>> record = SweepRecord("net", "val_accuracy", "max", "random", tuple(trials))
         >>> record.best.number, record.count("failed")
         (0, 1)
@@ -141,7 +80,7 @@ class SweepRecord:
     direction: Direction
     algorithm: str
     trials: tuple[TrialRecord, ...]
-    searched: tuple[Searched, ...] = ()
+    searched: tuple[Dimension, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
     seed: int | None = None
     budget: str = ""
@@ -173,8 +112,7 @@ class SweepRecord:
         """Which way the objective is to go, in words."""
         return "higher is better" if self.direction == "max" else "lower is better"
 
-    def count(self, state: State) -> int:
-        """Return how many trials are in a state."""
+    def count(self, state: TrialState | str) -> int:
         return sum(trial.state == state for trial in self.trials)
 
     def to_frame(self) -> pd.DataFrame:
@@ -183,7 +121,7 @@ class SweepRecord:
 
         names = [argument.name for argument in self.searched]
         rows = [
-            {"trial": trial.number, "state": trial.state, "score": trial.score}
+            {"trial": trial.number, "state": str(trial.state), "score": trial.score}
             | {name: trial.arguments.get(name) for name in names}
             | trial.metrics
             | {"seconds": trial.seconds, "bytes": trial.bytes, "error": trial.error}
@@ -192,20 +130,8 @@ class SweepRecord:
         return pd.DataFrame(rows).set_index("trial") if rows else pd.DataFrame()
 
 
-def label(value: Any) -> str:
-    """Return a value as it is shown; a list reads as the tuple that it was before it went through JSON.
-
-    Example:
-        >>> label([64, 32]), label(0.00012345678), label(None)
-        ('64, 32', '0.0001235', 'None')
-    """
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(label, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def read_history(run_dir: Path) -> dict[str, list[float]]:
-    """Return the metrics of every epoch by name, of a run that may be under way or have failed.
+    """Return the figures of every epoch by name, of a run that may be under way or have failed.
 
     Example:
         >>> read_history(Path("no/such/run"))
@@ -215,10 +141,10 @@ def read_history(run_dir: Path) -> dict[str, list[float]]:
     history: dict[str, list[float]] = {}
     for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
         try:
-            metrics = json.loads(line)
+            figures = json.loads(line)
         except json.JSONDecodeError:  # the last line, half written
             break
-        for name, value in metrics.items():
+        for name, value in figures.items():
             if name != "epoch":
                 history.setdefault(name, []).append(value)
     return history

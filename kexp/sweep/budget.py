@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.sweep.folders import folder_bytes
+from kexp.sweep.metadata import SPENT_S
 from kexp.sweep.store import Store
 
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -56,15 +57,15 @@ class Budget:
         self._seconds, self._bytes = parse_budget(text)
         self._directory = directory
         self._store = store
-        self._before_s = store.fact("spent_s", 0.0)
-        self._started_s = self._looked_s = time.monotonic()
+        self._before_s = store.read(SPENT_S) or 0.0
+        self._started_s = self._checked_s = time.monotonic()
 
-    def look(self) -> None:
+    def check(self) -> None:
         """See, every second, whether there is anything left of it; `reached` says so."""
         now_s = time.monotonic()
-        if now_s - self._looked_s >= _EVERY_S:
+        if now_s - self._checked_s >= _EVERY_S:
             spent_s = self._before_s + now_s - self._started_s
-            self._store.set_facts(spent_s=round(spent_s, 1))
-            self._looked_s = now_s
+            self._store.write(SPENT_S.written(round(spent_s, 1)))
+            self._checked_s = now_s
             too_large = self._bytes < float("inf") and folder_bytes(self._directory) >= self._bytes
             self.reached = spent_s >= self._seconds or too_large

@@ -5,20 +5,23 @@ from __future__ import annotations
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.search import TrialState
 from kexp.core.signals import StopRequest
-from kexp.sweep.algorithms import ROUND, Algorithm, Proposal
 from kexp.sweep.budget import Budget
-from kexp.sweep.folders import FULL_DISK, folder_bytes, strip, trial_folder
-from kexp.sweep.lines import Lines
-from kexp.sweep.objective import Objective
-from kexp.sweep.pool import Death
-from kexp.sweep.store import ENDED, Store, Trial
+from kexp.sweep.executors.base import FULL_DISK, Executor, WorkerExit
+from kexp.sweep.folders import folder_bytes, prune_artifacts, trial_folder
+from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
+from kexp.sweep.progress import SweepProgress
+from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
+from kexp.sweep.state import Event, EventKind, ProbeResult, Requested, Trial
+from kexp.sweep.store import Store
+from kexp.sweep.target_metric import TargetMetric
 from kexp.train.checkpoint.checkpoint import newest_step
 
 _TICK_S = 0.05
@@ -40,26 +43,13 @@ class SweepStopped(KeyboardInterrupt):
         self.signal_number = signal_number
 
 
-class Workers(Protocol):
-    """Who runs the trials: processes on this machine, or tasks on a cluster."""
-
-    def deaths(self) -> Iterable[Death]:
-        """Return the workers that have ended since the last call, each replaced; called all the time."""
-
-    def frozen(self, beats: Mapping[str, float], lease_s: float) -> Iterable[Death]:
-        """Return those that gave no sign of life for so long, replaced after they were killed."""
-
-    def stop(self) -> None:
-        """Have all save their state and end."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """What a call of `kexp.sweep` asks for, beyond what the folder records for good."""
 
     directory: Path
     arguments: Callable[[dict[str, Any]], dict[str, Any]]  # of the recipe, for a trial's values
-    winners: Callable[[Sequence[Trial]], list[int]]  # whose test figures are measured at the end
+    winners: Callable[[Sequence[Trial]], list[int]]  # whose test metrics are measured at the end
     trials: int
     keep: int
     lease_s: float
@@ -73,9 +63,9 @@ class Coordinator:
         plan: What is asked for.
         store: The record.
         algorithm: Proposes trials; as it was when the sweep began.
-        objective: The figure that decides.
+        target: The metric that decides.
         budget: What the sweep may take.
-        lines: Tells the terminal.
+        progress: Tells the terminal.
     """
 
     def __init__(
@@ -83,121 +73,126 @@ class Coordinator:
         plan: Plan,
         store: Store,
         algorithm: Algorithm,
-        objective: Objective,
+        target: TargetMetric,
         budget: Budget,
-        lines: Lines,
+        progress: SweepProgress,
     ) -> None:
         self.plan = plan
         self.store = store
         self.algorithm = algorithm
-        self.objective = objective
+        self.target = target
         self.budget = budget
-        self.lines = lines
+        self.progress = progress
         self._exhausted = False
         self._waits = False  # until the algorithm is told something
         self._idle_deaths = 0
-        self._looked = False
-        self._dead: list[Death] = []  # of which the record does not know yet
+        self._probed = False
+        self._exits: list[WorkerExit] = []  # of which the record does not know yet
         self._answer: Proposal | str | None = None  # likewise
 
-    def run(self, pool: Workers) -> None:
+    def run(self, executor: Executor) -> None:
         """Run until all trials have ended.
 
         Raises:
             SweepStopped: SIGINT or SIGTERM came.
             InputError: The disk is full, or the recipe cannot be called as asked.
+            RuntimeError: Workers cannot be started, or the winner cannot be measured on test data.
         """
         with StopRequest() as stop:
-            while not self._step_unless_locked(pool):
+            while not self._step_unless_locked(executor):
                 if stop.signal_number or self.budget.reached:
-                    pool.stop()
+                    executor.stop()
                     self._settle()
                     break
                 time.sleep(_TICK_S)
         if stop.signal_number:
             raise SweepStopped(stop.signal_number)
 
-    def _step_unless_locked(self, pool: Workers) -> bool:
+    def _step_unless_locked(self, executor: Executor) -> bool:
         try:
-            self.budget.look()
-            return self._step(pool)
+            self.budget.check()
+            return self._step(executor)
         except sqlite3.OperationalError as error:
             if "full" in str(error):
                 raise self._full_disk() from error
             if "locked" in str(error):
                 # A worker was frozen in the middle of a write; it is found by its heartbeat, and killed.
-                self._watch(pool, write=False)
+                self._note_exits(executor)
                 return False
             raise
 
-    def _step(self, pool: Workers) -> bool:
+    def _step(self, executor: Executor) -> bool:
         """Do what there is to do, and return whether the sweep is at its end."""
-        self._watch(pool)
-        look = self.store.fact("look")
-        if look == "wanted" or self.store.fact("draw"):
+        self._check_workers(executor)
+        executor.schedule()
+        probe = self.store.read(PROBE)
+        if not isinstance(probe, ProbeResult) or self.store.read(DRAW) is not None:
             return False
-        if not self._looked:
-            self.objective.settle(look)
-            self.lines.expect(look)
-            self._looked = True
-        if self.store.fact("objective", [None])[0] != self.objective.name:
-            self.store.set_facts(objective=[self.objective.name, self.objective.mode])
+        if not self._probed:
+            self.target.settle(probe)
+            self.progress.estimate(probe)
+            self._probed = True
+        if self.store.read(TARGET) != self.target.record:
+            self.store.write(TARGET.written(self.target.record))
         self._collect()
         self._propose()
-        return self._exhausted and self._all_told() and self._tested()
+        return self._exhausted and self._all_reported() and self._winners_evaluated()
 
-    def _watch(self, pool: Workers, *, write: bool = True) -> None:
-        self._dead += [*pool.deaths(), *pool.frozen(self.store.beats(), self.plan.lease_s)]
-        while self._dead and write:
-            self._take_over(self._dead[0])
-            self._dead.pop(0)
+    def _check_workers(self, executor: Executor) -> None:
+        self._note_exits(executor)
+        while self._exits:
+            self._take_over(self._exits[0])
+            self._exits.pop(0)
 
-    def _take_over(self, death: Death) -> None:
+    def _note_exits(self, executor: Executor) -> None:
+        self._exits += executor.poll()
+        self._exits += executor.reap_stalled(self.store.heartbeats(), self.plan.lease_s)
+
+    def _take_over(self, ended: WorkerExit) -> None:
         """Have the trial of a dead worker continued by another one, unless it is the trial that kills."""
-        if death.code == FULL_DISK:
+        if ended.code == FULL_DISK:
             raise self._full_disk()
-        trial = next((trial for trial in self.store.trials() if trial.owner == death.owner), None)
+        trial = next((trial for trial in self.store.trials() if trial.owner == ended.owner), None)
         if trial is None:
-            if death.code:
-                self._count_idle_death(death)
+            if ended.code:
+                self._count_idle_death(ended)
             return
         step = newest_step(trial_folder(self.plan.directory, trial.number) / "checkpoints")
         deaths = trial.deaths + 1 if step == trial.step else 1
-        found: dict[str, Any] = {"state": "waiting", "owner": None, "deaths": deaths, "step": step}
-        if deaths >= (_CRASHES if -death.code in _CRASH_SIGNALS else _DEATHS):
-            words = death.last_words()
-            error = f"Its worker died {deaths} times without progress; at last {death.reason}.\n{words}"
-            found |= {"state": "failed", "error": error}
-        self.store.update(trial.number, **found)
+        columns = {"state": TrialState.WAITING.value, "owner": None, "deaths": deaths, "step": step}
+        if deaths >= (_CRASHES if -ended.code in _CRASH_SIGNALS else _DEATHS):
+            error = f"Its worker died {deaths} times without progress; at last {ended.reason}."
+            columns |= {"state": TrialState.FAILED.value, "error": f"{error}\n{ended.log_tail()}"}
+        self.store.update(trial.number, **columns)
 
-    def _count_idle_death(self, death: Death) -> None:
+    def _count_idle_death(self, ended: WorkerExit) -> None:
         self._idle_deaths += 1
-        if self._idle_deaths >= _CRASHES and self.store.fact("look") == "wanted":
-            self.store.set_facts(look={})  # the trials will say what is wrong
+        if self._idle_deaths >= _CRASHES and self.store.read(PROBE) is Requested.REQUESTED:
+            self.store.write(PROBE.written(ProbeResult()))  # the trials will say what is wrong
         if self._idle_deaths > _DEATHS:
-            raise RuntimeError(f"Workers cannot be started: {death.reason}.\n{death.last_words()}")
+            raise RuntimeError(f"Workers cannot be started: {ended.reason}.\n{ended.log_tail()}")
 
     def _collect(self) -> None:
         """Tell the algorithm of trials that have ended; in a synchronous sweep by rounds, in order."""
         trials = self.store.trials()
-        ended = [trial for trial in trials if trial.state in ENDED and not trial.told]
-        if self.plan.synchronous and any(trial.state not in ENDED for trial in trials):
+        ended = [trial for trial in trials if trial.state.ended and not trial.reported]
+        if self.plan.synchronous and any(not trial.state.ended for trial in trials):
             return
         for trial in ended:
-            state, score, error = self.objective.judged(trial)
-            self.store.tell(trial.number, score, state, error)
-            self.algorithm.tell(trial.number, self.objective.to_maximise(score))
+            state, score, error = self.target.judged(trial)
+            self.store.mark_reported(trial.number, score, state, error)
+            self.algorithm.tell(trial.number, self.target.to_maximise(score))
             self._waits = False
         if ended:
-            self._strip()
+            self._prune_artifacts()
             for trial in self.store.trials():
                 if trial.number in {one.number for one in ended}:
-                    self.lines.trial(trial, self.store.trials(), self.objective)
+                    self.progress.trial(trial, self.store.trials(), self.target)
 
     def _propose(self) -> None:
         if self._exhausted or self._waits:
             return
-        while self._wanted():
+        while self._has_room():
             answer = self._answer = self._answer or self.algorithm.ask(self.plan.trials)
             if isinstance(answer, Proposal):
                 arguments = self.plan.arguments(answer.values)
@@ -205,44 +200,49 @@ class Coordinator:
                     arguments["epochs"] = answer.epochs
                 self.store.create(answer.number, answer.values, arguments, self.plan.trials)
             else:
-                self.store.add_event("asked", None, self.plan.trials)
+                self.store.add_event(Event(EventKind.ASKED, None, self.plan.trials))
                 self._waits, self._exhausted = True, answer == "done"
             self._answer = None
             if self._waits:
                 return
 
-    def _wanted(self) -> bool:
+    def _has_room(self) -> bool:
         """Return whether another trial is to be proposed now."""
         trials = self.store.trials()
-        still_open = sum(not trial.told for trial in trials)
+        still_open = sum(not trial.reported for trial in trials)
         if not self.algorithm.order_matters:
-            return still_open < 2 * self.lines.workers
+            return still_open < 2 * self.progress.workers
         if not self.plan.synchronous:
-            return still_open < self.lines.workers
-        return still_open < ROUND and all(trial.state == "waiting" for trial in trials if not trial.told)
+            return still_open < self.progress.workers
+        return still_open < ROUND and all(
+            trial.state == TrialState.WAITING for trial in trials if not trial.reported
+        )
 
-    def _all_told(self) -> bool:
-        return all(trial.told for trial in self.store.trials())
+    def _all_reported(self) -> bool:
+        return all(trial.reported for trial in self.store.trials())
 
-    def _tested(self) -> bool:
+    def _winners_evaluated(self) -> bool:
         """Have the winners measured on test data, once, and return whether they are."""
         winners = self.plan.winners(self.store.trials())
-        tested = self.store.fact("tested")
-        if not winners or (tested is not None and tested["trials"] == winners):
+        found = self.store.read(EVALUATION)
+        if found is not None and found.error is not None:
+            self.store.write(EVALUATION.written(None))  # the same line tries again
+            raise RuntimeError(f"The winner could not be measured on test data: {found.error}")
+        if not winners or (found is not None and found.trials == winners):
             return True
-        if self.store.fact("winners") is None:
-            self.store.set_facts(winners=winners)
+        if self.store.read(WINNERS) is None:
+            self.store.write(WINNERS.written(winners))
         return False
 
-    def _strip(self) -> None:
+    def _prune_artifacts(self) -> None:
         """Leave weights to the best trials alone, and to those that may go on."""
         trials = self.store.trials()
-        kept = {trial.number for trial in self.objective.ranked(trials)[: self.plan.keep]}
+        kept = {trial.number for trial in self.target.ranked(trials)[: self.plan.keep]}
         kept |= self.algorithm.may_continue()
         for trial in trials:
-            if trial.told and not trial.stripped and trial.number not in kept:
+            if trial.reported and not trial.stripped and trial.number not in kept:
                 folder = trial_folder(self.plan.directory, trial.number)
-                strip(folder)
+                prune_artifacts(folder)
                 self.store.update(trial.number, stripped=1, bytes=folder_bytes(folder))
 
     def _settle(self) -> None:
@@ -257,14 +257,14 @@ class Coordinator:
         )
 
 
-def replay(store: Store, algorithm: Algorithm, objective: Objective) -> None:
+def replay(store: Store, algorithm: Algorithm, target: TargetMetric) -> None:
     """Bring a new algorithm to where the one of an interrupted sweep was."""
-    look = store.fact("look")
-    if isinstance(look, dict):
-        objective.settle(look)
+    probe = store.read(PROBE)
+    if isinstance(probe, ProbeResult):
+        target.settle(probe)
     searched = {trial.number: trial.searched for trial in store.trials()}
-    for kind, number, content in store.events():
-        if kind == "asked":
-            algorithm.again(content, None if number is None else searched[number])
-        elif number is not None:
-            algorithm.tell(number, objective.to_maximise(content))
+    for event in store.events():
+        if event.kind is EventKind.ASKED:
+            algorithm.replay(event.content, None if event.trial is None else searched[event.trial])
+        elif event.trial is not None:
+            algorithm.tell(event.trial, target.to_maximise(event.content))

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.sweep.state import SweepDescription
 
-LOST_LEASE, FULL_DISK = 70, 71  # exit codes of a worker
+
+def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
+    """Return where a sweep lies: where it was asked to, or under sweeps/, named after what is searched."""
+    if asked is not None:
+        return Path(asked).expanduser()
+    content = {name: value for name, value in asdict(description).items() if name != "threads"}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    return Path("sweeps") / f"{description.recipe_name}-{digest}"
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder of a sweep if it is not there, and return it.
+
+    Raises:
+        InputError: It is a file, holds something else, or cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"dir must be a folder; {path} is a file, so give another path.")
+    if path.is_dir() and any(path.iterdir()) and not (path / "sweep.lock").exists():
+        raise InputError(f"dir {path} holds files that are not a sweep; give an empty or new folder.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"dir {path} cannot be made: {error.strerror}; give another path.") from None
+    return path
 
 
 def trial_folder(directory: Path, number: int) -> Path:
@@ -29,7 +58,7 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def strip(folder: Path) -> None:
+def prune_artifacts(folder: Path) -> None:
     """Remove what holds weights or data from a run folder: what it was and how it went stays."""
     for name in ("model.keras", "samples.npz"):
         (folder / name).unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from kexp.core.backend import require_tensorflow
 from kexp.run.recipe import bind
-from kexp.sweep.oracles import decoded, keras_tuner, register
-from kexp.sweep.space import space_of
+from kexp.sweep.search.oracles import decoded, keras_tuner, register
+from kexp.sweep.space.space import space_of
 
 
 def to_hypermodel(
@@ -23,7 +23,7 @@ def to_hypermodel(
     """Return a `keras_tuner.HyperModel` that builds and trains what a recipe does.
 
     A tuner's `search()` then takes no data: the recipe loads its own. Each trial is a run folder, and the
-    tuner's objective is one of the recipe's figures, such as "val_accuracy". `get_best_models` gives models
+    tuner's objective is one of the recipe's metrics, such as "val_accuracy". `get_best_models` gives models
     that take raw inputs. For trials that survive a kill, and workers, use `kexp.sweep`.
 
     Args:

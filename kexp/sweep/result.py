@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.search import Direction
 from kexp.result import Result, load
+from kexp.sweep.executors.choice import ExecutorChoice
 from kexp.sweep.folders import trial_folder
-from kexp.sweep.objective import Objective
-from kexp.sweep.pool import workers_on
-from kexp.sweep.store import Store, Trial
+from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, TARGET, Target
+from kexp.sweep.state import Trial
+from kexp.sweep.store import Store
+from kexp.sweep.target_metric import TargetMetric
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from kexp.report import Importance, SweepRecord
-    from kexp.sweep.retrained import Retrained
+    from kexp.sweep.seed_comparison import SeedComparison
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class Sweep:
     Attributes:
         dir: The sweep folder.
         trials: All trials in order.
-        objective: The figure that decides between them, or None when no trial has come so far.
+        objective: The metric that decides between them, or None when no trial has come so far.
         mode: Whether the best is the "max" or the "min" of it.
     """
 
     dir: Path
     trials: tuple[Trial, ...]
     objective: str | None
-    mode: str
+    mode: Direction
 
     @property
     def best(self) -> Result:
@@ -46,9 +48,7 @@ class Sweep:
         Raises:
             InputError: No trial has completed.
         """
-        objective = Objective(self.objective)
-        objective.mode = self.mode
-        best = objective.best(self.trials)
+        best = TargetMetric(self.objective, self.mode).best(self.trials)
         if best is None:
             raise InputError(f"dir {self.dir} holds no completed trial; see `error` of each in to_frame().")
         return load(trial_folder(self.dir, best.number))
@@ -58,7 +58,7 @@ class Sweep:
         return trial_folder(self.dir, number)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per trial: number, state, searched arguments, figures, seconds and error."""
+        """Return a row per trial: number, state, searched arguments, metrics, seconds and error."""
         import pandas as pd
 
         return pd.DataFrame([self._row(trial) for trial in self.trials])
@@ -87,11 +87,11 @@ class Sweep:
         cluster: str | None = None,
         resources: dict[str, float] | None = None,
         quiet: bool = False,
-    ) -> Retrained:
+    ) -> SeedComparison:
         """Train the best trials again over fresh seeds; the same call again goes on where it was.
 
-        Trials are compared on validation data; the test part is opened for the winner's runs. A trial that is
-        the best of many is partly the luckiest of them, and this tells the two apart.
+        Trials are compared on validation data; the test split is opened for the winner's runs. A trial that
+        is the best of many is partly the luckiest of them, and this tells the two apart.
 
         Args:
             seeds: How many fresh seeds, 2 or more; default 5.
@@ -107,37 +107,37 @@ class Sweep:
         Raises:
             InputError: An argument does not fit, or there is no completed trial.
         """
-        from kexp.sweep.retrain import retrain
+        from kexp.sweep.reseed import reseed
 
         at_least_one = Annotated[int, AtLeast(1)]
         for name, value in (("seeds", seeds), ("top", top), ("workers", workers)):
             check_value(name, value, at_least_one)
-        pool = functools.partial(workers_on, cluster, resources, workers=workers)
-        found = retrain(self.dir, seeds, top, pool=pool, workers=workers, quiet=quiet)
+        executor = ExecutorChoice(workers, cluster, resources)
+        found = reseed(self.dir, seeds, top, executor=executor, quiet=quiet)
         assert found is not None  # there is no budget to run out
         return found
 
     @property
-    def retrained(self) -> Retrained | None:
+    def retrained(self) -> SeedComparison | None:
         """What the last retraining found; None before there is one."""
-        from kexp.sweep.retrain import read
+        from kexp.sweep.reseed import recorded_comparison
 
-        return read(self.dir)
+        return recorded_comparison(self.dir)
 
     def _record(self) -> SweepRecord:
-        from kexp.report import Searched, SweepRecord, TrialRecord, read_history
+        from kexp.report import SweepRecord, TrialRecord, read_history
 
         store = Store(self.dir)
-        description, dimensions = store.fact("sweep"), store.fact("dimensions", [])
+        description, dimensions = store.require(DESCRIPTION), store.read(DIMENSIONS) or []
         store.close()
         return SweepRecord(
-            recipe=description["recipe"].partition(":")[2],
+            recipe=description.recipe_name,
             objective=self.objective or "objective",
-            direction="min" if self.mode == "min" else "max",
-            algorithm=description["algorithm"],
-            seed=description["seed"],
-            fixed=description["arguments"],
-            searched=tuple(Searched.from_json(dimension) for dimension in dimensions),
+            direction=self.mode,
+            algorithm=description.algorithm,
+            seed=description.seed,
+            fixed=description.arguments,
+            searched=tuple(dimensions),
             trials=tuple(
                 TrialRecord(
                     number=trial.number,
@@ -157,14 +157,14 @@ class Sweep:
 
     def _row(self, trial: Trial) -> dict[str, Any]:
         searched = dict.fromkeys(name for one in self.trials for name in one.searched)
-        figures = dict.fromkeys(name for one in self.trials for name in one.metrics)
+        metrics = dict.fromkeys(name for one in self.trials for name in one.metrics)
         plain = {name: trial.searched.get(name) for name in searched}
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
         return {
             "trial": trial.number,
-            "state": trial.state,
+            "state": str(trial.state),
             **values,
-            **{name: trial.metrics.get(name) for name in figures},
+            **{name: trial.metrics.get(name) for name in metrics},
             "seconds": trial.seconds,
             "error": trial.error,
         }
@@ -189,7 +189,7 @@ def load_sweep(dir: str | os.PathLike[str]) -> Sweep:
     if not (path / "sweep.sqlite").is_file():
         raise InputError(f"dir must be the folder of a sweep; {path} holds no sweep.sqlite.")
     store = Store(path)
-    objective, mode = store.fact("objective", [None, "max"])
+    target = store.read(TARGET) or Target(None, "max")
     trials = tuple(store.trials())
     store.close()
-    return Sweep(path, trials, objective, mode)
+    return Sweep(path, trials, target.name, target.mode)

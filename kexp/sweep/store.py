@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-State = Literal["waiting", "running", "completed", "failed", "pruned"]
+from kexp.core.search import TrialState
+from kexp.sweep.metadata import Entry
+from kexp.sweep.state import Completed, Ending, Event, EventKind, Failed, Pruned, Stopped, Trial
+
+T = TypeVar("T")
+
 _PATIENCE_S = 10.0  # with a lock of another process
-ENDED: tuple[State, ...] = ("completed", "failed", "pruned")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
@@ -44,41 +46,6 @@ CREATE TABLE IF NOT EXISTS events (
 """
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A row of the table of trials; see the schema."""
-
-    number: int
-    searched: dict[str, Any]
-    arguments: dict[str, Any]
-    state: State
-    owner: str | None
-    token: int
-    heartbeat: float
-    deaths: int
-    step: int
-    metrics: dict[str, float]
-    score: float | None
-    error: str | None
-    seconds: float
-    bytes: int
-    stripped: bool
-    told: bool
-
-    @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Trial:
-        """Return the trial that a row of the table holds."""
-        fields = dict(row)
-        for name in ("searched", "arguments", "metrics"):
-            fields[name] = dict(_parsed(fields[name] or "{}"))
-        return cls(**{**fields, "stripped": bool(fields["stripped"]), "told": bool(fields["told"])})
-
-
-@functools.lru_cache(maxsize=10_000)
-def _parsed(text: str) -> dict[str, Any]:
-    return json.loads(text)
-
-
 class Store:
     """A connection to the record; every thread and process makes its own.
 
@@ -100,10 +67,9 @@ class Store:
         self._connection.execute("PRAGMA synchronous=FULL")
         if create:
             self._connection.executescript(_SCHEMA)
-        self._read: tuple[tuple[int, int], list[Trial]] = ((-1, -1), [])
+        self._cached: tuple[tuple[int, int], list[Trial]] = ((-1, -1), [])
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
 
     @contextmanager
@@ -117,36 +83,43 @@ class Store:
             raise
         self._connection.execute("COMMIT")
 
-    def fact(self, name: str, default: Any = None) -> Any:
-        """Return what is stored by a name."""
-        row = self._connection.execute("SELECT content FROM facts WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row["content"])
+    def read(self, entry: Entry[T]) -> T | None:
+        """Return the value of an entry, or None when there is none."""
+        query = "SELECT content FROM facts WHERE name = ?"
+        row = self._connection.execute(query, (entry.name,)).fetchone()
+        return entry.read(None if row is None else row["content"])
 
-    def set_facts(self, **facts: Any) -> None:
-        """Store values by name, all or none."""
+    def require(self, entry: Entry[T]) -> T:
+        """Return the value of an entry that every sweep has."""
+        value = self.read(entry)
+        if value is None:
+            raise LookupError(f"The record has no entry {entry.name!r}.")
+        return value
+
+    def write(self, *entries: tuple[str, str]) -> None:
+        """Write entries, all or none of them; each as `Entry.written` gives it."""
         with self.transaction() as connection:
-            for name, content in facts.items():
-                connection.execute("REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(content)))
+            for written in entries:
+                connection.execute("REPLACE INTO facts VALUES (?, ?)", written)
 
     def trials(self) -> list[Trial]:
         """Return all trials in the order of their numbers; read again only after a change."""
         # The first counts what other connections have committed, the second what this one has changed.
         others = self._connection.execute("PRAGMA data_version").fetchone()[0]
         version = (others, self._connection.total_changes)
-        if version != self._read[0]:
+        if version != self._cached[0]:
             rows = self._connection.execute("SELECT * FROM trials ORDER BY number")
-            self._read = (version, [Trial.from_row(row) for row in rows])
-        return list(self._read[1])
+            self._cached = (version, [Trial.from_row(row) for row in rows])
+        return list(self._cached[1])
 
-    def events(self) -> list[tuple[str, int | None, Any]]:
+    def events(self) -> list[Event]:
         """Return what the algorithm was asked and told, in order."""
         rows = self._connection.execute("SELECT * FROM events ORDER BY sequence")
-        return [(row["kind"], row["trial"], json.loads(row["content"])) for row in rows]
+        return [Event(EventKind(row["kind"]), row["trial"], json.loads(row["content"])) for row in rows]
 
-    def add_event(self, kind: str, trial: int | None = None, content: Any = None) -> None:
-        """Store that something happened, to a trial or to the sweep."""
+    def add_event(self, event: Event) -> None:
         with self.transaction() as connection:
-            _add_event(connection, kind, trial, content)
+            _add_event(connection, event)
 
     def create(
         self, number: int, searched: Mapping[str, Any], arguments: Mapping[str, Any], trials: int
@@ -159,16 +132,16 @@ class Store:
                 "UPDATE SET arguments = excluded.arguments, state = 'waiting', told = 0, deaths = 0",
                 row,
             )
-            _add_event(connection, "asked", number, trials)
+            _add_event(connection, Event(EventKind.ASKED, number, trials))
 
-    def tell(self, number: int, score: float | None, state: State, error: str | None) -> None:
-        """Record that the algorithm has heard how a trial ended."""
+    def mark_reported(self, number: int, score: float | None, state: TrialState, error: str | None) -> None:
+        """Record that the algorithm was told how a trial ended."""
         with self.transaction() as connection:
             connection.execute(
                 "UPDATE trials SET told = 1, score = ?, state = ?, error = ? WHERE number = ?",
-                (score, state, error, number),
+                (score, state.value, error, number),
             )
-            _add_event(connection, "told", number, score)
+            _add_event(connection, Event(EventKind.REPORTED, number, score))
 
     def claim(self, owner: str) -> Trial | None:
         """Lease the first waiting trial to a worker, or return None when there is none."""
@@ -180,46 +153,44 @@ class Store:
             ).fetchone()
         return None if row is None else Trial.from_row(row)
 
-    def beat(self, owner: str) -> None:
+    def heartbeat(self, owner: str) -> None:
         """Record that a worker lives, whether or not it holds a trial."""
         with self.transaction() as connection:
             connection.execute("REPLACE INTO workers VALUES (?, ?)", (owner, time.monotonic()))
 
-    def beats(self) -> dict[str, float]:
+    def heartbeats(self) -> dict[str, float]:
         """Return when each worker was last alive, in seconds of the monotonic clock."""
         return {row["owner"]: row["heartbeat"] for row in self._connection.execute("SELECT * FROM workers")}
 
-    def extend(self, number: int, token: int, seconds: float) -> bool:
+    def extend_lease(self, number: int, token: int, seconds: float) -> bool:
         """Extend the lease of a trial; False when it is no longer this token's."""
         return self._fenced(number, token, {"heartbeat": time.monotonic(), "seconds": seconds})
 
-    def report(self, number: int, token: int, epoch: int, figure: float) -> bool:
-        """Record a trial's figure after an epoch; False when the lease is lost."""
+    def add_epoch_metric(self, number: int, token: int, epoch: int, value: float) -> bool:
+        """Record a trial's target metric after an epoch; False when the lease is lost."""
         with self.transaction() as connection:
             cursor = connection.execute(
                 "REPLACE INTO epochs SELECT ?, ?, ? FROM trials WHERE number = ? AND token = ?",
-                (number, epoch, figure, number, token),
+                (number, epoch, value, number, token),
             )
             return cursor.rowcount == 1
 
-    def reports(self, epoch: int) -> list[float]:
-        """Return the figures that completed trials had after an epoch."""
+    def epoch_metrics(self, epoch: int) -> list[float]:
+        """Return the target metric of each completed trial after an epoch."""
         table = "epochs JOIN trials ON number = trial"
         query = f"SELECT figure FROM {table} WHERE epoch = ? AND state = 'completed'"
         return [row["figure"] for row in self._connection.execute(query, (epoch,))]
 
-    def complete(self, number: int, token: int, metrics: Mapping[str, float], **more: Any) -> bool:
-        """Record a trial's figures; False, and nothing is changed, when the lease is lost."""
-        figures = {"metrics": json.dumps(metrics), "error": None}
-        return self._fenced(number, token, {**figures, "state": "completed", "owner": None, **more})
+    def end(self, number: int, token: int, outcome: Ending, **more: float) -> bool:
+        """Record how the run of a trial ended; False, and nothing is changed, when the lease is lost.
 
-    def fail(self, number: int, token: int, error: str, *, state: State = "failed", **more: Any) -> bool:
-        """Record why a trial has no result; False, and nothing is changed, when the lease is lost."""
-        return self._fenced(number, token, {"state": state, "error": error, "owner": None, **more})
-
-    def release(self, number: int, token: int, **more: Any) -> bool:
-        """Give a trial back to be continued; False, and nothing is changed, when the lease is lost."""
-        return self._fenced(number, token, {"state": "waiting", "owner": None, **more})
+        Args:
+            number: The trial.
+            token: Of the lease.
+            outcome: A stopped trial waits to be continued.
+            **more: Further columns.
+        """
+        return self._fenced(number, token, {**_columns(outcome), "owner": None, **more})
 
     def update(self, number: int, **columns: Any) -> None:
         """Change columns of a trial that no worker holds."""
@@ -238,6 +209,19 @@ class Store:
             return _set(connection, where, (number, token), columns) == 1
 
 
+def _columns(outcome: Ending) -> dict[str, Any]:
+    """Return the columns that the outcome of a run sets."""
+    match outcome:
+        case Completed(metrics):
+            return {"state": TrialState.COMPLETED.value, "metrics": json.dumps(metrics), "error": None}
+        case Failed(error):
+            return {"state": TrialState.FAILED.value, "error": error}
+        case Pruned(reason, metrics):
+            return {"state": TrialState.PRUNED.value, "metrics": json.dumps(metrics), "error": reason}
+        case Stopped():
+            return {"state": TrialState.WAITING.value}
+
+
 def _set(
     connection: sqlite3.Connection, where: str, keys: tuple[int, ...], columns: Mapping[str, Any]
 ) -> int:
@@ -245,7 +229,8 @@ def _set(
     return connection.execute(f"UPDATE trials SET {assignments} {where}", (*columns.values(), *keys)).rowcount
 
 
-def _add_event(connection: sqlite3.Connection, kind: str, trial: int | None, content: Any) -> None:
+def _add_event(connection: sqlite3.Connection, event: Event) -> None:
     connection.execute(
-        "INSERT INTO events (kind, trial, content) VALUES (?, ?, ?)", (kind, trial, json.dumps(content))
+        "INSERT INTO events (kind, trial, content) VALUES (?, ?, ?)",
+        (event.kind.value, event.trial, json.dumps(event.content)),
     )

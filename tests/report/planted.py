@@ -4,14 +4,15 @@ import math
 
 import numpy as np
 
-from kexp.report import Searched, SweepRecord, TrialRecord
+from kexp.core.search import Dimension
+from kexp.report import SweepRecord, TrialRecord
 
 SPACE = (
-    Searched("learning_rate", "float", 1e-4, 1e-1, log=True),
-    Searched("optimizer", "choice", choices=("adam", "sgd", "rmsprop")),
-    Searched("momentum", "float", 0.0, 1.0, condition=("optimizer", ("sgd",))),
-    Searched("width", "int", 8, 256),
-    Searched("hidden", "choice", choices=((64,), (128, 64))),
+    Dimension("learning_rate", "float", 1e-4, 1e-1, log=True),
+    Dimension("optimizer", "choice", choices=("adam", "sgd", "rmsprop")),
+    Dimension("momentum", "float", 0.0, 1.0, condition=("optimizer", ("sgd",))),
+    Dimension("width", "int", 8, 256),
+    Dimension("hidden", "choice", choices=((64,), (128, 64))),
 )
 
 

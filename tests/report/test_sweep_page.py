@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from kexp import InputError
-from kexp.report import Importance, Searched, SweepRecord, TrialRecord, sweep_page, write_page
+from kexp.core.search import Dimension
+from kexp.report import Importance, SweepRecord, TrialRecord, sweep_page, write_page
 from kexp.report.sweep_plots import draw_progress
 from tests.report.planted import lively
 
@@ -96,7 +97,7 @@ HOSTILE = (
 
 def sweep_naming(texts):
     """Return a sweep with these texts wherever a text can stand."""
-    searched = tuple(Searched(f"name {text}", "choice", choices=texts) for text in texts)
+    searched = tuple(Dimension(f"name {text}", "choice", choices=texts) for text in texts)
     trials = tuple(
         TrialRecord(
             number,

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from kexp.report import Searched, SweepRecord, TrialRecord, read_history
+from kexp.core.search import Dimension
+from kexp.report import SweepRecord, TrialRecord, read_history
 from kexp.report.sweep_record import fences
 
 
@@ -18,10 +19,10 @@ def sweep_of(*scores, direction="max"):
 @pytest.mark.parametrize(
     "argument",
     [
-        Searched("rate", "float", 1e-5, 1e-1, log=True),
-        Searched("dropout", "float", 0.0, 0.5),
-        Searched("width", "int", 8, 256),
-        Searched("hidden", "choice", choices=((64,), (64, 32), (8, 8, 8))),
+        Dimension("rate", "float", 1e-5, 1e-1, log=True),
+        Dimension("dropout", "float", 0.0, 0.5),
+        Dimension("width", "int", 8, 256),
+        Dimension("hidden", "choice", choices=((64,), (64, 32), (8, 8, 8))),
     ],
     ids=lambda argument: argument.name,
 )
@@ -33,8 +34,8 @@ def test_values_all_over_a_range_lie_in_order_between_0_and_1(argument):
 
 
 def test_a_tuple_that_went_through_json_is_still_the_choice_that_it_was():
-    argument = Searched("hidden", "choice", choices=((64,), (64, 32)), condition=("deep", (True,)))
-    again = Searched.from_json(json.loads(json.dumps(dataclasses.asdict(argument))))
+    argument = Dimension("hidden", "choice", choices=((64,), (64, 32)), condition=("deep", (True,)))
+    again = Dimension.from_json(json.loads(json.dumps(dataclasses.asdict(argument))))
     assert again.position((64, 32)) == argument.position([64, 32]) == 1.0
     assert again.condition == ("deep", (True,))
 
@@ -61,7 +62,7 @@ def test_the_table_has_a_row_per_trial_and_a_column_per_argument_and_metric():
         TrialRecord(0, "completed", {"rate": 0.1}, 0.9, metrics={"val_accuracy": 0.9}),
         TrialRecord(1, "failed", {"rate": 0.2, "momentum": 0.5}, error="out of memory"),
     )
-    searched = (Searched("rate", "float"), Searched("momentum", "float"))
+    searched = (Dimension("rate", "float"), Dimension("momentum", "float"))
     frame = SweepRecord("net", "val_accuracy", "max", "grid", trials, searched).to_frame()
     assert frame.loc[0, "val_accuracy"] == 0.9
     assert frame.loc[1, "momentum"] == 0.5

@@ -6,8 +6,10 @@ from collections import Counter
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.sweep.algorithms import algorithm_for, keras_tuner
-from kexp.sweep.space import Dimension, Space
+from kexp.core.search import Dimension
+from kexp.sweep.search.algorithms import algorithm_for
+from kexp.sweep.search.oracles import keras_tuner
+from kexp.sweep.space.space import Space
 
 SPACE = Space(
     (
@@ -129,7 +131,7 @@ def test_an_algorithm_goes_on_after_what_it_was_asked_and_told(name):
     whole, again = (algorithm_for(name, SPACE, 0, epochs=9) for _ in range(2))
     for _ in range(8):
         answer = whole.ask(12)
-        again.again(12, answer.values)
+        again.replay(12, answer.values)
         for algorithm in (whole, again):
             algorithm.tell(answer.number, planted(answer.values))
     assert whole.ask(12) == again.ask(12)

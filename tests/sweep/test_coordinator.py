@@ -4,14 +4,17 @@ import time
 
 import pytest
 
-from kexp.sweep.algorithms import Listed
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan
-from kexp.sweep.lines import Lines
-from kexp.sweep.objective import Objective
+from kexp.sweep.metadata import EVALUATION, PROBE
+from kexp.sweep.progress import SweepProgress
+from kexp.sweep.search.fixed_list import FixedList
+from kexp.sweep.state import Completed, Evaluation, ProbeResult
 from kexp.sweep.store import Store
+from kexp.sweep.target_metric import TargetMetric
 
 TRIALS = 500
+PROBE_RESULT = ProbeResult({"val_accuracy": "max", "accuracy": "max"}, monitor="val_accuracy")
 
 
 class InNoTime:
@@ -20,15 +23,23 @@ class InNoTime:
     def __init__(self, store):
         self.store = store
 
-    def deaths(self):
+    def schedule(self):
         while (trial := self.store.claim("worker")) is not None:
-            self.store.extend(trial.number, trial.token, 0.1)
-            figures = {"loss": 0.1, "val_accuracy": trial.arguments["dropout"]}
-            self.store.complete(trial.number, trial.token, figures, seconds=0.1)
+            self.store.extend_lease(trial.number, trial.token, 0.1)
+            metrics = {"loss": 0.1, "val_accuracy": trial.arguments["dropout"]}
+            self.store.end(trial.number, trial.token, Completed(metrics), seconds=0.1)
+
+    def poll(self):
         return ()
 
-    def frozen(self, beats, lease_s):
+    def reap_stalled(self, heartbeats, lease_s):
         return ()
+
+
+def coordinator(plan, store, values):
+    progress, target = SweepProgress(plan.trials, 2, plan.keep, quiet=True), TargetMetric(None)
+    algorithm = FixedList(lambda trials: values)
+    return Coordinator(plan, store, algorithm, target, Budget(None, plan.directory, store), progress)
 
 
 @pytest.mark.slow
@@ -48,26 +59,34 @@ def test_the_record_of_500_trials_costs_less_than_50_ms_for_each(tmp_path, monke
 
     for name in (
         "claim",
-        "extend",
-        "complete",
-        "tell",
+        "extend_lease",
+        "end",
+        "mark_reported",
         "create",
         "update",
         "trials",
-        "fact",
-        "set_facts",
-        "beats",
+        "read",
+        "write",
+        "heartbeats",
     ):
         monkeypatch.setattr(Store, name, timed(getattr(Store, name)))
     store = Store(tmp_path, create=True)
-    store.set_facts(look={"monitor": "val_accuracy", "mode": "max", "directions": {"accuracy": "max"}})
+    store.write(PROBE.written(PROBE_RESULT))
     values = [{"units": 64, "dropout": trial / TRIALS, "learning_rate": 0.01} for trial in range(TRIALS)]
     plan = Plan(tmp_path, dict, lambda trials: [], TRIALS, 3, 30.0, False)
-    lines, objective = Lines(TRIALS, 2, 3, quiet=True), Objective(None)
-    algorithm = Listed(lambda trials: values)
-    Coordinator(plan, store, algorithm, objective, Budget(None, tmp_path, store), lines).run(InNoTime(store))
+    coordinator(plan, store, values).run(InNoTime(store))
     found = store.trials()
     store.close()
     assert [trial.score for trial in found] == [one["dropout"] for one in values]
-    assert all(trial.told for trial in found)
+    assert all(trial.reported for trial in found)
     assert spent_s / TRIALS < 0.050
+
+
+def test_a_winner_that_cannot_be_measured_ends_the_sweep_and_the_same_line_tries_again(tmp_path):
+    store = Store(tmp_path, create=True)
+    store.write(PROBE.written(PROBE_RESULT), EVALUATION.written(Evaluation([0], [], "no test data")))
+    plan = Plan(tmp_path, dict, lambda trials: [0], 1, 1, 30.0, False)
+    with pytest.raises(RuntimeError, match="The winner could not be measured on test data: no test data"):
+        coordinator(plan, store, [{"dropout": 0.5}]).run(InNoTime(store))
+    assert store.read(EVALUATION) is None
+    store.close()

@@ -6,8 +6,8 @@ import pytest
 
 import kexp
 from kexp.run.inference import raw_outputs
-from kexp.sweep.algorithms import keras_tuner
 from kexp.sweep.hypermodel import to_hypermodel
+from kexp.sweep.search.oracles import keras_tuner
 from tests.sweep.planted_recipes import planted
 
 

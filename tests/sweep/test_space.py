@@ -7,9 +7,10 @@ import pytest
 import kexp
 from kexp import Between, TrainOptions, Unpack
 from kexp.core.errors import InputError
+from kexp.core.search import Dimension
 from kexp.recipes import cnn_images, mlp_images
-from kexp.sweep.override import When
-from kexp.sweep.space import Dimension, space_of
+from kexp.sweep.space.overrides import When
+from kexp.sweep.space.space import space_of
 
 
 def searched(recipe, **overrides):

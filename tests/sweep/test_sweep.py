@@ -15,6 +15,7 @@ import kexp
 from kexp import recipes
 from kexp.core.errors import InputError
 from kexp.sweep.result import load_sweep
+from kexp.sweep.state import EventKind
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
 from tests.recipes.every import MAKE_SAMPLES
@@ -136,7 +137,7 @@ def test_killed_workers_and_coordinators_change_nothing_in_the_table(alone, tmp_
     found = sweep(planted, **LINE, workers=2, dir=directory)  # and now the others
     assert table(directory) == table(alone)
     assert not processes(directory)
-    assert sum(kind == "told" for kind, _, _ in Store(directory).events()) == 5
+    assert sum(event.kind is EventKind.REPORTED for event in Store(directory).events()) == 5
 
 
 def test_the_same_line_again_returns_what_is_recorded_and_another_is_refused(alone):
@@ -201,8 +202,8 @@ def test_a_frozen_worker_is_taken_for_dead_and_its_trial_continued(alone, tmp_pa
 def test_a_worker_that_froze_as_it_started_does_not_outlive_the_same_line_again(tmp_path):
     directory = tmp_path / "left"
     process = start(directory)
-    until(lambda: any("kexp.sweep.worker" in one.cmdline() for one in processes(directory)))
-    worker = next(one for one in processes(directory) if "kexp.sweep.worker" in one.cmdline())
+    until(lambda: any("kexp.sweep.executors.local_worker" in one.cmdline() for one in processes(directory)))
+    worker = next(one for one in processes(directory) if "kexp.sweep.executors.local_worker" in one.cmdline())
     worker.suspend()  # before it has asked to be killed with its coordinator
     process.kill()
     process.communicate()
@@ -244,7 +245,9 @@ def test_hyperband_goes_on_with_a_trials_own_run(tmp_path):
     directory = tmp_path / "hyperband"
     found = sweep(planted, **line, algorithm="hyperband", synchronous=True, workers=2, dir=directory)
     asked = [
-        number for kind, number, _ in Store(directory).events() if kind == "asked" and number is not None
+        event
+        for event in Store(directory).events()
+        if event.kind is EventKind.ASKED and event.trial is not None
     ]
     assert len(asked) == 9 + 3 + 1
     longest = {trial.number: trial.arguments["epochs"] for trial in found.trials}

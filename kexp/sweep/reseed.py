@@ -4,68 +4,72 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.sweep.algorithms import Listed
 from kexp.sweep.budget import Budget
-from kexp.sweep.coordinator import Coordinator, Plan, Workers, replay
-from kexp.sweep.folders import locked, strip, trial_folder
-from kexp.sweep.lines import Lines
-from kexp.sweep.objective import Objective
-from kexp.sweep.retrained import Retrained, fresh_seeds, retrained
-from kexp.sweep.store import Store, Trial
+from kexp.sweep.coordinator import Coordinator, Plan, replay
+from kexp.sweep.executors.choice import ExecutorChoice
+from kexp.sweep.folders import locked, prune_artifacts, trial_folder
+from kexp.sweep.metadata import COMPARISON, DESCRIPTION, EVALUATION, PROBE, TARGET, Comparison
+from kexp.sweep.progress import SweepProgress
+from kexp.sweep.search.fixed_list import FixedList
+from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, fresh_seeds
+from kexp.sweep.state import Trial
+from kexp.sweep.store import Store
+from kexp.sweep.target_metric import TargetMetric
 
 
 @dataclass(frozen=True)
-class Retraining:
+class ReseedPlan:
     """The runs of some trials of a sweep, each with every fresh seed, in a folder below the sweep's.
 
     Attributes:
         directory: Of the runs; its record has a trial for each.
         recipe: Name of the recipe.
-        objective: What the trials are compared by.
+        target: What the trials are compared by.
         candidates: The trials, the best of the search first.
         seeds: The fresh ones.
     """
 
     directory: Path
     recipe: str
-    objective: Objective
+    target: TargetMetric
     candidates: tuple[Trial, ...]
     seeds: tuple[int, ...]
 
     @classmethod
-    def of(cls, sweep_dir: Path, seeds: int, top: int) -> Retraining:
-        """Return the retraining of the best trials that a sweep has so far.
+    def of(cls, sweep_dir: Path, seeds: int, top: int) -> ReseedPlan:
+        """Return the plan for the best trials that a sweep has so far.
 
         Raises:
             InputError: There are fewer than two seeds, or no completed trial.
         """
         store = Store(sweep_dir)
-        description, trials = store.fact("sweep"), store.trials()
-        objective = Objective(None)
-        objective.name, objective.mode = store.fact("objective", [None, "max"])
+        description, trials = store.require(DESCRIPTION), store.trials()
+        target = TargetMetric.recorded(store.read(TARGET))
         store.close()
-        candidates = tuple(objective.ranked(trials)[:top])
+        candidates = tuple(target.ranked(trials)[:top])
         if not candidates:
             raise InputError(f"dir {sweep_dir} holds no completed trial to retrain.")
-        used = {description["seed"], *(trial.arguments["seed"] for trial in trials)}
-        what = json.dumps([description["recipe"], [trial.arguments for trial in candidates]])
+        used = {description.seed, *(trial.arguments["seed"] for trial in trials)}
+        what = json.dumps([description.recipe, [trial.arguments for trial in candidates]])
         folder = sweep_dir / "retraining" / hashlib.sha256(what.encode()).hexdigest()[:8]
-        return cls(
-            folder, description["recipe"].partition(":")[2], objective, candidates, fresh_seeds(seeds, used)
-        )
+        return cls(folder, description.recipe_name, target, candidates, fresh_seeds(seeds, used))
 
     def record(self, main: Store) -> Store:
         """Return the record of the runs, made from the sweep's if it is not there."""
         store = Store(self.directory, create=True)
-        description = {**main.fact("sweep"), "arguments": {}, "prune": None, "algorithm": "retraining"}
-        store.set_facts(sweep=description, look=main.fact("look"))
+        description = replace(
+            main.require(DESCRIPTION),
+            arguments={},
+            prune=None,
+            algorithm="retraining",
+        )
+        store.write(DESCRIPTION.written(description), PROBE.written(main.require(PROBE)))
         store.release_all()
         return store
 
@@ -80,14 +84,13 @@ class Retraining:
         candidate = next(one for one in self.candidates if one.number == values["trial"])
         return {**candidate.arguments, "seed": values["seed"]}
 
-    def found(self, runs: Sequence[Trial]) -> Retrained:
+    def found(self, runs: Sequence[Trial]) -> SeedComparison:
         """Return the comparison by the runs that have ended."""
         by_setting = {(run.searched["trial"], run.searched["seed"]): run.metrics for run in runs}
-        direction: Literal["max", "min"] = "min" if self.objective.mode == "min" else "max"
-        return retrained(
+        return compare_seeds(
             self.recipe,
-            self.objective.name or "",
-            direction,
+            self.target.name or "",
+            self.target.mode,
             [self._shown(candidate) for candidate in self.candidates],
             self.seeds,
             [[by_setting.get((one.number, seed), {}) for seed in self.seeds] for one in self.candidates],
@@ -103,25 +106,23 @@ class Retraining:
         return {"trial": candidate.number, **candidate.searched}
 
 
-def retrain(
+def reseed(
     sweep_dir: Path,
     seeds: int,
     top: int,
     *,
-    pool: Callable[..., AbstractContextManager[Workers]],
-    workers: int,
+    executor: ExecutorChoice,
     budget: str | None = None,
     lease_s: float = 30.0,
     quiet: bool = False,
-) -> Retrained | None:
+) -> SeedComparison | None:
     """Train the best trials of a sweep over fresh seeds, and measure the winner on test data.
 
     Args:
         sweep_dir: The sweep folder.
         seeds: How many, 2 or more.
         top: How many trials, 1 or more.
-        pool: Returns the workers for a folder, each with so many `threads`.
-        workers: How many they are.
+        executor: Where they run.
         budget: As `kexp.sweep`'s.
         lease_s: As `kexp.sweep`'s.
         quiet: Print nothing.
@@ -132,55 +133,68 @@ def retrain(
     Raises:
         InputError: There are fewer than two seeds, or no completed trial.
     """
-    plan = Retraining.of(sweep_dir, seeds, top)
-    settings = plan.settings()
-    main, lines = Store(sweep_dir), Lines(len(settings), workers, len(settings), quiet=quiet)
-    lines.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
+    plan = ReseedPlan.of(sweep_dir, seeds, top)
+    runs = len(plan.settings())
+    main, progress = Store(sweep_dir), SweepProgress(runs, executor.workers, runs, quiet=quiet)
+    progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory):
         store, spending = plan.record(main), Budget(budget, sweep_dir, main)
-        # All keep their weights until it is known which are the winner's.
-        asked = Plan(
-            plan.directory, plan.arguments, plan.winners, len(settings), len(settings), lease_s, False
-        )
-        algorithm = Listed(lambda trials: settings)
-        with pool(plan.directory, threads=store.fact("sweep")["threads"]) as running:
-            replay(store, algorithm, plan.objective)
-            Coordinator(asked, store, algorithm, plan.objective, spending, lines).run(running)
+        _run(plan, store, executor, spending, lease_s, progress)
         if not spending.reached:
-            _strip_all_but(plan.winners(store.trials()), store, plan.directory)
-            main.set_facts(retrained={"seeds": seeds, "top": top})
+            _prune_all_but(plan.winners(store.trials()), store, plan.directory)
+            main.write(COMPARISON.written(Comparison(seeds, top)))
         store.close()
     main.close()
     if spending.reached:
-        lines.say(f"budget {budget} reached while the best trials were trained again.")
+        progress.say(f"budget {budget} reached while the best trials were trained again.")
         return None
-    found = read(sweep_dir)
-    lines.say(str(found))
+    found = recorded_comparison(sweep_dir)
+    progress.say(str(found))
     return found
 
 
-def read(sweep_dir: Path) -> Retrained | None:
+def _run(
+    plan: ReseedPlan,
+    store: Store,
+    executor: ExecutorChoice,
+    spending: Budget,
+    lease_s: float,
+    progress: SweepProgress,
+) -> None:
+    settings = plan.settings()
+    runs = len(settings)
+    # All keep their weights until it is known which are the winner's.
+    asked = Plan(plan.directory, plan.arguments, plan.winners, runs, runs, lease_s, synchronous=False)
+    algorithm = FixedList(lambda trials: settings)
+    with executor.executor(plan.directory, store.require(DESCRIPTION).threads) as workers:
+        replay(store, algorithm, plan.target)
+        Coordinator(asked, store, algorithm, plan.target, spending, progress).run(workers)
+
+
+def recorded_comparison(sweep_dir: Path) -> SeedComparison | None:
     """Return what the last retraining of a sweep has found, or None."""
     store = Store(sweep_dir)
-    asked = store.fact("retrained")
+    asked = store.read(COMPARISON)
     store.close()
     if asked is None:
         return None
-    plan = Retraining.of(sweep_dir, asked["seeds"], asked["top"])
+    plan = ReseedPlan.of(sweep_dir, asked.seeds, asked.top)
     if not (plan.directory / "sweep.sqlite").is_file():
         return None  # the sweep has found better trials since
     store = Store(plan.directory)
-    runs, tested = store.trials(), store.fact("tested")
+    runs, evaluation = store.trials(), store.read(EVALUATION)
     store.close()
     found, winners = plan.found(runs), plan.winners(runs)
     folders = tuple(trial_folder(plan.directory, number) for number in winners)
     found = replace(found, run_dirs=folders)
-    return found.with_test(tested["metrics"]) if tested and tested["trials"] == winners else found
+    if evaluation is None or evaluation.trials != winners:
+        return found
+    return found.with_test(evaluation.metrics)
 
 
-def _strip_all_but(kept: Sequence[int], store: Store, directory: Path) -> None:
+def _prune_all_but(kept: Sequence[int], store: Store, directory: Path) -> None:
     for run in store.trials():
         if run.number not in kept and not run.stripped:
-            strip(trial_folder(directory, run.number))
+            prune_artifacts(trial_folder(directory, run.number))
             store.update(run.number, stripped=1)

@@ -11,13 +11,15 @@ import psutil
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.core.signals import Stopped
-from kexp.sweep import task
-from kexp.sweep.cluster import Cluster, _Task, checked_resources
+from kexp.core.signals import Stopped as StoppedBySignal
+from kexp.sweep.executors import ray_task
+from kexp.sweep.executors.ray import RayExecutor, checked_resources
+from kexp.sweep.executors.ray_task import RunTrial, TaskSpec, run
 from kexp.sweep.result import load_sweep
+from kexp.sweep.state import Completed, EventKind, Failed, FullDisk, Lost, Stopped
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
-from kexp.sweep.task import Order, perform
+from kexp.sweep.trial_runner import TrialRunner
 from kexp.train.checkpoint.checkpoint import newest_step
 from tests.sweep.planted_recipes import planted
 from tests.sweep.test_sweep import running, start, table, until
@@ -73,17 +75,22 @@ def in_training(directory):
     ]
 
 
-def order_in(directory):
-    return Order(
-        "trial",
-        [(0, {"units": 8})],
-        step=0,
+def task_in(directory):
+    return TaskSpec(
+        RunTrial(0, {"units": 8}, step=0),
         recipe="tests.sweep.planted_recipes:planted",
         directory=directory,
-        mark="logs/ray",
-        place=directory,
+        marker="logs/ray",
+        cwd=directory,
         threads=1,
     )
+
+
+def runner_of(recipe):
+    """Return a runner that calls a function of the test's."""
+    runner = TrialRunner.__new__(TrialRunner)
+    runner._recipe = recipe
+    return runner
 
 
 def epochs_done(directory):
@@ -115,8 +122,8 @@ def test_a_killed_node_loses_no_trial_and_changes_nothing_in_the_table(nodes, tm
     assert len(attempts(directory, number)) == 2  # Ray's retry, in another process
     assert [trial.state for trial in found.trials] == ["completed"] * 6
     assert [trial.token for trial in found.trials] == [1] * 6  # under the lease of the first attempt
-    told = [trial for kind, trial, _ in Store(directory).events() if kind == "told"]
-    assert sorted(told) == list(range(6))
+    reported = [one.trial for one in Store(directory).events() if one.kind is EventKind.REPORTED]
+    assert sorted(reported) == list(range(6))
     assert len((found.run_dir(number) / "metrics.jsonl").read_text().splitlines()) == 30
     assert "test_accuracy" in found.best.metrics
     sweep(planted, **LINE, dir=tmp_path / "alone")
@@ -163,29 +170,29 @@ def test_what_the_cluster_cannot_do_is_one_sentence(nodes, tmp_path, monkeypatch
     line = {**LINE, "cluster": nodes.address, "dir": tmp_path / "sweep"}
     with pytest.raises(InputError, match=r"resources must be what one node .* received .*'GPU': 7"):
         sweep(planted, **line, resources={"GPU": 7})
-    enter = Cluster.__enter__
+    enter = RayExecutor.__enter__
 
     def enter_elsewhere(self):
         enter(self)
-        (self._directory / self._mark).unlink()  # as on a machine that has another folder of this name
+        (self._directory / self._marker).unlink()  # as on a machine that has another folder of this name
         return self
 
-    monkeypatch.setattr(Cluster, "__enter__", enter_elsewhere)
+    monkeypatch.setattr(RayExecutor, "__enter__", enter_elsewhere)
     with pytest.raises(InputError, match="must be a folder that all machines of the cluster share"):
         sweep(planted, **line)
 
 
 def test_a_folder_that_is_not_shared_is_noticed_before_anything_runs(tmp_path):
-    assert "does not see it" in perform(order_in(tmp_path))["mistake"]
+    assert "does not see it" in run(task_in(tmp_path)).mistake
 
 
 @pytest.mark.parametrize(
     ("happens", "outcome"),
     [
-        (ArithmeticError("planted"), {"state": "failed"}),
-        (OSError(errno.ENOSPC, "No space left on device"), {"state": "full"}),
-        (Stopped(signal.SIGINT, 3), {"state": "stopped"}),
-        (InputError("run_dir x is being trained in by another process; wait"), {"state": "completed"}),
+        (ArithmeticError("planted"), Failed),
+        (OSError(errno.ENOSPC, "No space left on device"), FullDisk),
+        (StoppedBySignal(signal.SIGINT, 3), Stopped),
+        (InputError("run_dir x is being trained in by another process; wait"), Completed),
     ],
 )
 def test_a_task_says_how_its_trial_ended(happens, outcome, tmp_path, monkeypatch):
@@ -197,11 +204,10 @@ def test_a_task_says_how_its_trial_ended(happens, outcome, tmp_path, monkeypatch
         return SimpleNamespace(metrics={"val_accuracy": 0.5})
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(task, "_kept", lambda threads: None)
-    monkeypatch.setattr(task, "recipe_of", lambda name: recipe)
+    monkeypatch.setattr(ray_task, "_runner", lambda name, threads: runner_of(recipe))
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "ray").touch()
-    assert perform(order_in(tmp_path)).items() >= outcome.items()
+    assert isinstance(run(task_in(tmp_path)).outcome, outcome)
 
 
 def test_a_trial_whose_process_is_killed_again_and_again_fails_unless_it_gets_on(tmp_path, monkeypatch):
@@ -213,18 +219,18 @@ def test_a_trial_whose_process_is_killed_again_and_again_fails_unless_it_gets_on
     (tmp_path / "logs" / "ray").touch()
     (tmp_path / "logs" / "ray-0000.txt").write_text("machine process 1\n" * 4)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(task, "_kept", lambda threads: None)
-    outcome = perform(order_in(tmp_path))
-    assert outcome["state"] == "lost"
-    cluster = Cluster(tmp_path, 1, 1, address="auto", resources={})
-    monkeypatch.setattr("kexp.sweep.cluster.newest_step", lambda folder: 5)
-    cluster._write_trial(_Task(order_in(tmp_path)), store.claim("ray"), outcome)
+    monkeypatch.setattr(ray_task, "_runner", lambda name, threads: None)
+    ended = run(task_in(tmp_path))
+    assert isinstance(ended.outcome, Lost)
+    executor = RayExecutor(tmp_path, 1, 1, address="auto", resources={})
+    monkeypatch.setattr("kexp.sweep.executors.ray.newest_step", lambda folder: 5)
+    executor._record_trial(store.claim("ray"), 0, ended)
     assert store.trials()[0].state == "waiting"
-    monkeypatch.setattr("kexp.sweep.cluster.newest_step", lambda folder: 0)
-    cluster._write_trial(_Task(order_in(tmp_path)), store.claim("ray"), outcome)
+    monkeypatch.setattr("kexp.sweep.executors.ray.newest_step", lambda folder: 0)
+    executor._record_trial(store.claim("ray"), 0, ended)
     assert store.trials()[0].state == "failed"
     assert "died 4 times without progress" in store.trials()[0].error
-    cluster._store.close()
+    executor._store.close()
     store.close()
 
 
@@ -246,4 +252,4 @@ def test_resources_are_numbers_by_name(resources):
 def test_without_ray_one_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(InputError, match=r'cluster needs Ray, .* pip install "kexp\[ray\]"'):
-        Cluster(tmp_path, 1, 1, address="auto", resources={})
+        RayExecutor(tmp_path, 1, 1, address="auto", resources={})

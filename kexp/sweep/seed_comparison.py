@@ -6,11 +6,12 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.search import Direction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +94,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Retrained:
+class SeedComparison:
     """The candidates over fresh seeds, best mean first.
 
     The winner is chosen by validation alone, and its validation mean is the better for being the best of
@@ -106,12 +107,12 @@ class Retrained:
         seeds: What each was run with.
         candidates: Best mean first; those that lack a value last.
         run_dirs: The winner's run folders, which hold weights, in the order of the seeds.
-        test: By metric, the winner's figures on test data; empty as long as they were not measured.
+        test: By metric of the winner on test data; empty as long as they were not measured.
     """
 
     recipe: str
     metric: str
-    direction: Literal["max", "min"]
+    direction: Direction
     seeds: tuple[int, ...]
     candidates: tuple[Candidate, ...]
     run_dirs: tuple[Path, ...] = ()
@@ -127,10 +128,10 @@ class Retrained:
         """Whether there is a winner: a candidate with a value for every seed."""
         return math.isfinite(self.winner.estimate.mean)
 
-    def with_test(self, figures: Sequence[Mapping[str, float]]) -> Retrained:
-        """Return this with the test figures of the winner's runs, in the order of the seeds."""
-        names = [name for name in figures[0] if name.startswith("test_")]
-        return replace(self, test={name: Estimate.of([one[name] for one in figures]) for name in names})
+    def with_test(self, metrics: Sequence[Mapping[str, float]]) -> SeedComparison:
+        """Return this with the test metrics of the winner's runs, in the order of the seeds."""
+        names = [name for name in metrics[0] if name.startswith("test_")]
+        return replace(self, test={name: Estimate.of([one[name] for one in metrics]) for name in names})
 
     def __str__(self) -> str:
         better = "higher" if self.direction == "max" else "lower"
@@ -180,27 +181,27 @@ def fresh_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
     return tuple([seed for seed in range(1, count + len(used) + 1) if seed not in used][:count])
 
 
-def retrained(
+def compare_seeds(
     recipe: str,
     metric: str,
-    direction: Literal["max", "min"],
+    direction: Direction,
     candidates: Sequence[Mapping[str, Any]],
     seeds: Sequence[int],
     runs: Sequence[Sequence[Mapping[str, float]]],
-) -> Retrained:
+) -> SeedComparison:
     """Rank candidates that were run with every seed on validation data, and compare each with the next.
 
     Each candidate's mean comes with a t-interval. It is compared with the next by the differences for the
     same seed: where their 95 % interval holds 0, the two are not distinguishable. The level is that of one
-    comparison, not of all of them together. Test figures are not looked at.
+    comparison, not of all of them together. Test metrics are not looked at.
 
     Args:
         recipe: Its name, for the text.
-        metric: A figure of the runs, on validation data.
+        metric: Of the runs, on validation data.
         direction: "max" when a higher value is better, "min" when a lower one is.
         candidates: Arguments of the top trials, without the seed.
         seeds: Two or more, which the search has not used; see `fresh_seeds`.
-        runs: For each candidate, the figures of its run with each seed; one without the metric was lost.
+        runs: For each candidate, the metrics of its run with each seed; one without the metric was lost.
 
     Raises:
         InputError: There is no candidate, a seed is missing or double, the metric is a test metric, or no run
@@ -212,7 +213,7 @@ def retrained(
     Example:
         >>> runs = [[{"val_accuracy": base + seed / 100} for seed in (1, 2, 3)] for base in (0.808, 0.864)]
         >>> candidates = [{"width": 8}, {"width": 64}]
-        >>> found = retrained("net", "val_accuracy", "max", candidates, (1, 2, 3), runs)
+        >>> found = compare_seeds("net", "val_accuracy", "max", candidates, (1, 2, 3), runs)
         >>> print(found.with_test([{"test_accuracy": 0.86 + seed / 100} for seed in (1, 2, 3)]))
         net: val_accuracy over 3 fresh seeds, mean and 95% interval (higher is better)
         1. 0.8840 [0.8592, 0.9088]  better than the next  width=64
@@ -220,12 +221,12 @@ def retrained(
         test, of the first alone: test_accuracy 0.8800 [0.8552, 0.9048]
     """
     _check(candidates, seeds, metric)
-    values = np.array([[_value(figures, metric) for figures in of_one] for of_one in runs]).T
+    values = np.array([[_value(metrics, metric) for metrics in of_one] for of_one in runs]).T
     if np.isnan(values).all():
-        names = ", ".join(sorted({name for of_one in runs for figures in of_one for name in figures}))
+        names = ", ".join(sorted({name for of_one in runs for metrics in of_one for name in metrics}))
         raise InputError(f"metric must be one that a run gives; received {metric!r}, and there are {names}.")
     ranked = _ranked(candidates, values, 1.0 if direction == "max" else -1.0)
-    return Retrained(recipe, metric, direction, tuple(seeds), ranked)
+    return SeedComparison(recipe, metric, direction, tuple(seeds), ranked)
 
 
 def _check(candidates: Sequence[Mapping[str, Any]], seeds: Sequence[int], metric: str) -> None:
@@ -239,8 +240,8 @@ def _check(candidates: Sequence[Mapping[str, Any]], seeds: Sequence[int], metric
         )
 
 
-def _value(figures: Mapping[str, float], metric: str) -> float:
-    value = float(figures.get(metric, math.nan))
+def _value(metrics: Mapping[str, float], metric: str) -> float:
+    value = float(metrics.get(metric, math.nan))
     return value if math.isfinite(value) else math.nan
 
 

@@ -10,33 +10,59 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.sweep.folders import FULL_DISK, trial_folder
-from kexp.sweep.pool import Death
-from kexp.sweep.store import Store, Trial
-from kexp.sweep.task import ATTEMPTS, Call, Order, crash_log, perform
+from kexp.sweep.executors.base import FULL_DISK, WorkerExit, log_tail
+from kexp.sweep.executors.ray_task import (
+    ATTEMPTS,
+    Answer,
+    Ended,
+    EvaluateWinners,
+    Probe,
+    Request,
+    RunTrial,
+    TaskSpec,
+    crash_log,
+    run,
+)
+from kexp.sweep.folders import trial_folder
+from kexp.sweep.metadata import DESCRIPTION, EVALUATION, PROBE, WINNERS
+from kexp.sweep.state import (
+    Completed,
+    Ending,
+    Evaluation,
+    Failed,
+    FullDisk,
+    Lost,
+    ProbeResult,
+    Refused,
+    Requested,
+    Stopped,
+    Trial,
+)
+from kexp.sweep.store import Store
 from kexp.train.checkpoint.checkpoint import newest_step
 
 _CONNECT_S = 5.0  # until a machine has answered; Ray itself tries for minutes
 _CLIENT_PORT = 10001
 _SAVING_S = 60.0  # how long trials may take to save their state
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _VARIABLES = ("KEXP_", "KERAS_", "TF_", "XLA_")
 
 
 @dataclass(frozen=True)
 class _Task:
-    order: Order
-    trial: Trial | None = None
+    request: Request
+    trial: Trial | None = None  # whose lease it runs under
+    step: int = 0  # of its newest checkpoint
 
 
-class Cluster:
-    """Has a Ray cluster run the trials inside a `with` block, in the place of a `Pool`.
+class RayExecutor:
+    """Has a Ray cluster run the trials inside a `with` block.
 
     Tasks read and write run folders alone, which all machines see. How they ended comes back as plain data,
     and the coordinator's process writes it down.
@@ -61,12 +87,12 @@ class Cluster:
         self._workers = workers
         self._threads = threads
         self._address = address
-        self._mark = f"logs/ray-{uuid.uuid4().hex}"
+        self._marker = f"logs/ray-{uuid.uuid4().hex}"
         self._under_way: dict[Any, _Task] = {}  # by Ray's references
         self._connected = False  # by us, so that it is ours to end
         self._store = Store(self._directory)
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> RayExecutor:
         environment = {"env_vars": _variables(self._threads)}
         try:
             if not self._ray.is_initialized():
@@ -74,8 +100,8 @@ class Cluster:
                 self._connected = True
             self._check_nodes()
             (self._directory / "logs").mkdir(exist_ok=True)
-            (self._directory / self._mark).touch()
-            self._perform = self._ray.remote(**self._options(), runtime_env=environment)(perform)
+            (self._directory / self._marker).touch()
+            self._run = self._ray.remote(**self._options(), runtime_env=environment)(run)
         except BaseException:
             self.__exit__()
             raise
@@ -86,25 +112,46 @@ class Cluster:
             with contextlib.suppress(Exception):  # of a cluster that is gone
                 self._ray.cancel(reference, force=True)
         self._under_way.clear()
-        (self._directory / self._mark).unlink(missing_ok=True)
+        (self._directory / self._marker).unlink(missing_ok=True)
         self._store.close()
         if self._connected:
             self._ray.shutdown()
 
-    def deaths(self) -> Iterator[Death]:
-        """Hand tasks to Ray and take in those that have ended; yield what only the coordinator can handle."""
-        self._hand_out_what_is_asked_once()
+    def schedule(self) -> None:
+        """Hand tasks to Ray: what is asked for once, and as many trials as there are workers."""
+        self._schedule_requests()
         while sum(task.trial is not None for task in self._under_way.values()) < self._workers:
             trial = self._store.claim(f"ray-{os.getpid()}")
             if trial is None:
                 break
             crash_log(self._directory, trial.number).unlink(missing_ok=True)
-            self._hand_out("trial", [(trial.number, trial.arguments)], trial)
-        yield from self._ended()
+            step = newest_step(self._checkpoints(trial))
+            self._submit(_Task(RunTrial(trial.number, trial.arguments, step), trial, step))
 
-    def frozen(self, beats: Mapping[str, float], lease_s: float) -> Iterator[Death]:
-        """Yield nothing: Ray itself watches over its nodes."""
-        return iter(())
+    def poll(self) -> list[WorkerExit]:
+        """Write down what the tasks that have ended gave, and return what only the coordinator can handle."""
+        references = list(self._under_way)
+        ended = self._ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
+        exits = []
+        for reference in ended:
+            task, answer = self._under_way[reference], self._answer(reference)
+            outcome = answer.outcome if isinstance(answer, Ended) else answer
+            if isinstance(outcome, Refused):
+                raise InputError(outcome.mistake)
+            if isinstance(outcome, FullDisk):
+                exits.append(WorkerExit("ray", "the disk is full", FULL_DISK, self._directory / self._marker))
+            elif task.trial is not None and isinstance(outcome, Completed | Failed | Stopped | Lost):
+                self._record_trial(
+                    task.trial, task.step, answer if isinstance(answer, Ended) else Ended(outcome)
+                )
+            else:
+                self._record_request(task.request, answer)
+            del self._under_way[reference]  # only now: whatever raises before, it is taken in again
+        return exits
+
+    def reap_stalled(self, heartbeats: Mapping[str, float], lease_s: float) -> list[WorkerExit]:
+        """Return nothing: Ray itself watches over its nodes."""
+        return []
 
     def stop(self) -> None:
         """Have all trials save their state and wait; those that take too long are killed."""
@@ -112,12 +159,11 @@ class Cluster:
             self._ray.cancel(reference, force=False)  # to the task this is SIGINT
         deadline_s = time.monotonic() + _SAVING_S
         while self._under_way and time.monotonic() < deadline_s:
-            for _ in self._ended():
-                pass  # of a full disk: that trial goes on from its last checkpoint
-            time.sleep(_LOOK_S)
+            self.poll()  # of a full disk nothing more is said: that trial goes on from its last checkpoint
+            time.sleep(_POLL_S)
         for task in self._under_way.values():
             if task.trial is not None:
-                self._store.release(task.trial.number, task.trial.token)
+                self._store.end(task.trial.number, task.trial.token, Stopped())
 
     def _check_nodes(self) -> None:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
@@ -140,87 +186,66 @@ class Cluster:
             "scheduling_strategy": "SPREAD",
         }
 
-    def _hand_out_what_is_asked_once(self) -> None:
-        calls = {task.order.call for task in self._under_way.values()}
-        if "look" not in calls and self._store.fact("look") == "wanted":
-            self._hand_out("look", [(-1, self._store.fact("sweep")["arguments"])])
-        winners = self._store.fact("winners")
-        if "test" not in calls and winners:
+    def _schedule_requests(self) -> None:
+        under_way = [type(task.request) for task in self._under_way.values()]
+        if Probe not in under_way and self._store.read(PROBE) is Requested.REQUESTED:
+            description = self._store.require(DESCRIPTION)
+            self._submit(_Task(Probe(description.arguments, description.objective)))
+        winners = self._store.read(WINNERS)
+        if EvaluateWinners not in under_way and winners:
             trials = [trial for trial in self._store.trials() if trial.number in winners]
-            self._hand_out("test", [(trial.number, trial.arguments) for trial in trials])
+            self._submit(_Task(EvaluateWinners([(trial.number, trial.arguments) for trial in trials])))
 
-    def _hand_out(self, call: Call, runs: Any, trial: Trial | None = None) -> None:
-        order = Order(
-            call,
-            runs,
-            step=0 if trial is None else newest_step(self._checkpoints(trial)),
-            recipe=self._store.fact("sweep")["recipe"],
+    def _submit(self, task: _Task) -> None:
+        spec = TaskSpec(
+            task.request,
+            recipe=self._store.require(DESCRIPTION).recipe,
             directory=self._directory,
-            mark=self._mark,
-            place=Path.cwd(),
+            marker=self._marker,
+            cwd=Path.cwd(),
             threads=self._threads,
         )
-        self._under_way[self._perform.remote(order)] = _Task(order, trial)
+        self._under_way[self._run.remote(spec)] = task
 
-    def _ended(self) -> Iterator[Death]:
-        """Write down what has ended, each thing before it is forgotten here."""
-        references = list(self._under_way)
-        ended = self._ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
-        for reference in ended:
-            task, outcome = self._under_way[reference], self._outcome(reference)
-            if outcome["state"] == "refused":
-                raise InputError(outcome["mistake"])
-            if outcome["state"] == "full":
-                yield Death("ray", "the disk is full", FULL_DISK, self._directory / self._mark)
-            elif task.trial is not None:
-                self._write_trial(task, task.trial, outcome)
-            else:
-                self._write_fact(task, outcome)
-            del self._under_way[reference]
-
-    def _outcome(self, reference: Any) -> dict[str, Any]:
+    def _answer(self, reference: Any) -> Answer:
         errors = self._ray.exceptions
         try:
             return self._ray.get(reference)
         except errors.TaskCancelledError:
-            return {"state": "stopped"}
+            return Stopped()
         except (errors.RayTaskError, errors.RuntimeEnvSetupError) as error:
-            mistake = (
+            return Refused(
                 f"cluster {self._address} cannot run kexp's tasks: {str(error).strip().splitlines()[-1]}; "
                 'install the same Python and "kexp[ray]" on all its machines.'
             )
-            return {"state": "refused", "mistake": mistake}
         except errors.RayError as error:
-            return {"state": "lost", "error": str(error).strip().partition("\n")[0]}
+            return Lost(str(error).strip().partition("\n")[0])
 
-    def _write_trial(self, task: _Task, trial: Trial, outcome: dict[str, Any]) -> None:
-        state, seconds = outcome["state"], round(trial.seconds + outcome.get("seconds", 0.0), 3)
-        lease = (trial.number, trial.token)
-        if state == "completed":
-            self._store.complete(*lease, outcome["metrics"], seconds=seconds, bytes=outcome["bytes"])
-        elif state == "failed":
-            self._store.fail(*lease, outcome["error"], seconds=seconds, bytes=outcome["bytes"])
-        elif state == "stopped" or newest_step(self._checkpoints(trial)) > task.order.step:
-            self._store.release(*lease, seconds=seconds)
-        else:
-            log = crash_log(self._directory, trial.number)
-            words = Death("ray", "", 0, log).last_words()
-            self._store.fail(
-                *lease,
-                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {outcome['error']}\n"
-                f"{words}",
+    def _record_trial(self, trial: Trial, step: int, ended: Ended) -> None:
+        """Write down how a run ended that began at a step; a lost one goes on if it got any further."""
+        columns: dict[str, float] = {"seconds": round(trial.seconds + ended.seconds, 3)}
+        outcome: Ending = Stopped()
+        if isinstance(ended.outcome, Completed | Failed):
+            outcome, columns["bytes"] = ended.outcome, ended.bytes
+        elif isinstance(ended.outcome, Lost) and newest_step(self._checkpoints(trial)) <= step:
+            said, trace = ended.outcome.error, log_tail(crash_log(self._directory, trial.number))
+            outcome = Failed(
+                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {said}\n{trace}"
             )
+        self._store.end(trial.number, trial.token, outcome, **columns)
 
-    def _write_fact(self, task: _Task, outcome: dict[str, Any]) -> None:
-        if task.order.call == "look":
-            if outcome["state"] != "stopped":
-                self._store.set_facts(look=outcome.get("look", {}))  # the trials will say what is wrong
-        elif outcome["state"] == "completed":
-            numbers = [number for number, _ in task.order.runs]
-            tested = {"trials": numbers, "metrics": outcome["metrics"]}
-            self._store.set_facts(tested=tested, winners=None)
-        elif outcome["state"] != "stopped":
-            raise RuntimeError(f"The winner could not be measured on test data: {outcome['error']}")
+    def _record_request(self, request: Request, answer: Answer) -> None:
+        """Write down what a probe or an evaluation gave; one that was stopped is asked for again."""
+        if isinstance(answer, Stopped):
+            return
+        if isinstance(request, Probe):
+            # Of one that was lost nothing is known: the trials will say.
+            self._store.write(PROBE.written(answer if isinstance(answer, ProbeResult) else ProbeResult()))
+        elif isinstance(answer, Evaluation):
+            self._store.write(EVALUATION.written(answer), WINNERS.written(None))
+        elif isinstance(answer, Lost) and isinstance(request, EvaluateWinners):
+            lost = Evaluation([number for number, _ in request.runs], [], answer.error)
+            self._store.write(EVALUATION.written(lost), WINNERS.written(None))
 
     def _checkpoints(self, trial: Trial) -> Path:
         return trial_folder(self._directory, trial.number) / "checkpoints"

@@ -1,4 +1,4 @@
-"""The worker processes of a sweep: started, watched, restarted, and none left behind."""
+"""Worker processes on this machine: started, watched, restarted, and none left behind."""
 
 from __future__ import annotations
 
@@ -8,46 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
 from kexp.core.processes import module_paths, nvidia_gpus, usable_cores
+from kexp.sweep.executors.base import WorkerExit
 
-if TYPE_CHECKING:
-    from kexp.sweep.cluster import Cluster
-
+_WORKER = "kexp.sweep.executors.local_worker"
 _IMPORT_S = 10.0  # until the first heartbeat
 _SAVING_S = 60.0  # how long a worker may take to save its state
 
 
-@dataclass(frozen=True)
-class Death:
-    """A worker that has ended.
-
-    Attributes:
-        owner: Its name, which its lease carries.
-        reason: In words.
-        code: Its exit code; negative is a signal.
-        log: Its standard output and errors.
-    """
-
-    owner: str
-    reason: str
-    code: int
-    log: Path
-
-    def last_words(self, characters: int = 3000) -> str:
-        """Return the end of what the worker wrote, such as the trace of a crash."""
-        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
-        crash = text[max(0, text.rfind("Fatal Python error")) :] if "Fatal Python error" in text else ""
-        return (crash.partition("Extension modules:")[0][:characters] or text[-characters:]).strip()
-
-
-class Pool:
+class LocalExecutor:
     """Keeps a number of workers running inside a `with` block.
 
     Args:
@@ -64,7 +38,7 @@ class Pool:
         self._born_s: dict[str, float] = {}
         self._started = 0
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> LocalExecutor:
         self._kill_those_left()
         (self._directory / "logs").mkdir(exist_ok=True)
         for slot in range(len(self._devices)):
@@ -75,25 +49,26 @@ class Pool:
         for process in self._processes.values():
             _kill(process)
 
-    def deaths(self) -> Iterator[Death]:
-        """Yield the workers that have ended since the last call, with a new one in the place of each."""
-        for owner, process in list(self._processes.items()):
-            if process.poll() is not None:
-                yield self._buried(owner, _reason(process.returncode))
-                self._start(_slot(owner))
+    def schedule(self) -> None:
+        """Do nothing: workers take what waits from the record themselves."""
 
-    def frozen(self, beats: Mapping[str, float], lease_s: float) -> Iterator[Death]:
-        """Yield the workers that have given no sign of life for so long, after they were killed.
+    def poll(self) -> list[WorkerExit]:
+        """Return the workers that have ended since the last call, with a new one in the place of each."""
+        ended = [one for one, process in self._processes.items() if process.poll() is not None]
+        return [self._replace(owner, _reason(self._processes[owner].returncode)) for owner in ended]
+
+    def reap_stalled(self, heartbeats: Mapping[str, float], lease_s: float) -> list[WorkerExit]:
+        """Kill and replace the workers that have given no sign of life for so long, and return them.
 
         Only when it is certainly gone may another one write in the folder of its trial.
         """
         now_s = time.monotonic()
-        for owner, process in list(self._processes.items()):
-            last_s = beats.get(owner, self._born_s[owner] + _IMPORT_S)
-            if now_s - last_s > lease_s:
-                _kill(process)
-                yield self._buried(owner, f"it gave no sign of life for {lease_s:g} s")
-                self._start(_slot(owner))
+        stalled = [
+            owner
+            for owner in self._processes
+            if now_s - heartbeats.get(owner, self._born_s[owner] + _IMPORT_S) > lease_s
+        ]
+        return [self._replace(owner, f"it gave no sign of life for {lease_s:g} s") for owner in stalled]
 
     def stop(self) -> None:
         """Have all workers save their state and end; those that take too long are killed."""
@@ -111,7 +86,8 @@ class Pool:
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 line = process.cmdline()
-                if "kexp.sweep.worker" in line and str(self._directory.absolute()) in line:
+                is_worker = any(word.startswith("kexp.sweep.") for word in line)
+                if is_worker and str(self._directory.absolute()) in line:
                     process.kill()
                     process.wait(_SAVING_S)
 
@@ -125,7 +101,7 @@ class Pool:
         with log:
             self._processes[owner] = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "kexp.sweep.worker", str(self._directory.absolute()), owner),
+                    *(sys.executable, "-m", _WORKER, str(self._directory.absolute()), owner),
                     *("--coordinator", str(os.getpid()), "--threads", str(self._threads), *options),
                 ],
                 env={**os.environ, **variables, "PYTHONPATH": module_paths()},
@@ -135,10 +111,12 @@ class Pool:
                 start_new_session=True,  # a Ctrl-C is the coordinator's to handle
             )
 
-    def _buried(self, owner: str, reason: str) -> Death:
+    def _replace(self, owner: str, reason: str) -> WorkerExit:
+        """Reap a worker and start another one in its place."""
         process = self._processes.pop(owner)
-        _kill(process)  # it is gone; its pipe is to be closed
-        return Death(owner, reason, process.returncode, self._log(owner))
+        _kill(process)  # if it is gone already, its pipe is to be closed
+        self._start(_slot(owner))
+        return WorkerExit(owner, reason, process.returncode, self._log(owner))
 
     def _log(self, owner: str) -> Path:
         return self._directory / "logs" / f"worker-{owner}.txt"
@@ -152,22 +130,6 @@ def _devices(workers: int) -> list[tuple[dict[str, str], Sequence[str]]]:
     cores = usable_cores()
     shares = [cores[slot::workers] or [cores[slot % len(cores)]] for slot in range(workers)]
     return [({}, ("--cores", ",".join(map(str, share)))) for share in shares]
-
-
-def workers_on(
-    cluster: str | None,
-    resources: Mapping[str, float] | None,
-    directory: Path,
-    *,
-    workers: int,
-    threads: int,
-) -> Pool | Cluster:
-    """Return workers for a sweep folder: of a Ray cluster, or processes on this machine."""
-    if cluster is None:
-        return Pool(directory, workers, threads)
-    from kexp.sweep.cluster import Cluster
-
-    return Cluster(directory, workers, threads, address=cluster, resources=resources or {"CPU": 1})
 
 
 def _slot(owner: str) -> int:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from kexp.sweep.objective import Objective
-from kexp.sweep.store import Trial
+from kexp.core.search import TrialState
+from kexp.sweep.state import ProbeResult, Trial
+from kexp.sweep.target_metric import TargetMetric
 
 
-class Lines:
+class SweepProgress:
     """Prints a line for each trial that ends, with the best so far and the time that is left.
 
     Args:
@@ -26,7 +27,7 @@ class Lines:
         self.workers = workers
         self._keep = keep
         self._quiet = quiet
-        self._look: dict[str, Any] | None = None
+        self._probe: ProbeResult | None = None
 
     def say(self, text: str) -> None:
         """Print a line, no longer than the terminal is wide."""
@@ -34,37 +35,37 @@ class Lines:
             width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 500
             print(text if len(text) <= width else text[: width - 1] + "…", flush=True)
 
-    def expect(self, look: dict[str, Any]) -> None:
-        """Say, once, what the sweep will take by what was seen of a run."""
-        if self._look is None:
-            self._look = look
-            if "seconds" in look:
+    def estimate(self, probe: ProbeResult) -> None:
+        """Say, once, what the sweep will take by what a look at a run has shown."""
+        if self._probe is None:
+            self._probe = probe
+            if probe.seconds is not None:
                 self.say(f"{self.trials} trials on {self.workers} workers: {self._left([])}")
 
-    def trial(self, trial: Trial, trials: Sequence[Trial], objective: Objective) -> None:
+    def trial(self, trial: Trial, trials: Sequence[Trial], target: TargetMetric) -> None:
         """Say how a trial ended."""
-        ended = sum(one.told for one in trials)
-        if trial.state == "failed":
-            figure = (trial.error or "").strip().splitlines()[-1]
+        ended = sum(one.reported for one in trials)
+        if trial.state == TrialState.FAILED:
+            result = (trial.error or "").strip().splitlines()[-1]
         else:
-            figure = f"{objective.name} {_short(trial.score)}"
-        best = objective.best(trials)
+            result = f"{target.name} {_short(trial.score)}"
+        best = target.best(trials)
         found = f"best {_short(best.score)} (trial {best.number})" if best else "no best yet"
         values = " ".join(f"{name}={_short(value)}" for name, value in trial.searched.items())
-        state = "" if trial.state == "completed" else f" {trial.state}:"
+        state = "" if trial.state == TrialState.COMPLETED else f" {trial.state}:"
         self.say(
-            f"{ended}/{self.trials} trial {trial.number}{state} {figure}, {trial.seconds:.1f} s; {found}; "
+            f"{ended}/{self.trials} trial {trial.number}{state} {result}, {trial.seconds:.1f} s; {found}; "
             f"{self._left(trials)}; {values}"
         )
 
     def _left(self, trials: Sequence[Trial]) -> str:
         """Return the time and the disk that the trials still to come will take."""
-        look = self._look or {}
-        done = [trial for trial in trials if trial.told and trial.state != "failed"]
-        to_come = max(0, self.trials - sum(trial.told for trial in trials))
-        full = max([trial.bytes for trial in done if not trial.stripped], default=look.get("bytes", 0))
+        probe = self._probe or ProbeResult()
+        done = [trial for trial in trials if trial.reported and trial.state != TrialState.FAILED]
+        to_come = max(0, self.trials - sum(trial.reported for trial in trials))
+        full = max([trial.bytes for trial in done if not trial.stripped], default=probe.bytes)
         small = max([trial.bytes for trial in done if trial.stripped], default=0)
-        each_s = sum(trial.seconds for trial in done) / len(done) if done else look.get("seconds", 0.0)
+        each_s = sum(trial.seconds for trial in done) / len(done) if done else probe.seconds or 0.0
         kept = min(self._keep, self.trials) * full + max(0, self.trials - self._keep) * small
         return f"{duration(to_come * each_s / self.workers)} left, {kept / 1e6:.1f} MB in the end"
 

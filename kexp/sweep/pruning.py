@@ -10,17 +10,20 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from kexp.sweep.store import Store, Trial
+from kexp.core.search import Direction
+from kexp.sweep.metadata import TARGET, Target
+from kexp.sweep.state import Metrics, Trial
+from kexp.sweep.store import Store
 
 _LEAST = 5  # completed trials to compare with
-_LOOK_S = 0.2
+_POLL_S = 0.2
 
 
-def below_median(figure: float, others: Sequence[float], mode: str) -> bool:
-    """Return whether a figure is worse than the median of the others, of which there must be five.
+def below_median(value: float, others: Sequence[float], mode: Direction) -> bool:
+    """Return whether a value is worse than the median of the others, of which there must be five.
 
     Source:
-        Golovin et al. 2017, "Google Vizier", section 3.2.2, with the figure at the same epoch.
+        Golovin et al. 2017, "Google Vizier", section 3.2.2, with the metric at the same epoch.
 
     Example:
         >>> below_median(0.5, [0.6, 0.7, 0.8, 0.9, 1.0], "max"), below_median(0.5, [0.6], "max")
@@ -29,7 +32,7 @@ def below_median(figure: float, others: Sequence[float], mode: str) -> bool:
     if len(others) < _LEAST:
         return False
     median = statistics.median(others)
-    return figure < median if mode == "max" else figure > median
+    return value < median if mode == "max" else value > median
 
 
 class Pruner(threading.Thread):
@@ -42,13 +45,13 @@ class Pruner(threading.Thread):
 
     Attributes:
         reason: Why it was stopped, or None.
-        figures: Those of its last epoch.
+        metrics: Those of its last epoch.
     """
 
     def __init__(self, directory: Path, trial: Trial, folder: Path) -> None:
         super().__init__(daemon=True)
         self.reason: str | None = None
-        self.figures: dict[str, float] = {}
+        self.metrics: Metrics = {}
         self._directory = directory
         self._trial = trial
         self._folder = folder
@@ -56,15 +59,17 @@ class Pruner(threading.Thread):
 
     def run(self) -> None:
         store, seen = Store(self._directory), 0
-        name, mode = store.fact("objective", [None, "max"])
-        while not self._over.wait(_LOOK_S):
+        target = store.read(TARGET) or Target(None, "max")
+        while not self._over.wait(_POLL_S):
             epochs = _epochs(self._folder / "metrics.jsonl")
-            for self.figures in epochs[seen:]:
-                epoch, figure = int(self.figures["epoch"]), self.figures.get(name)
-                if figure is None or not store.report(self._trial.number, self._trial.token, epoch, figure):
+            for self.metrics in epochs[seen:]:
+                epoch, value = int(self.metrics["epoch"]), self.metrics.get(target.name or "")
+                lease = self._trial.number, self._trial.token
+                if value is None or not store.add_epoch_metric(*lease, epoch, value):
                     continue
-                if below_median(figure, store.reports(epoch), mode) and not self._over.is_set():
-                    self.reason = f"{name} {figure:.4g} is worse than the median at epoch {epoch}."
+                others = store.epoch_metrics(epoch)
+                if below_median(value, others, target.mode) and not self._over.is_set():
+                    self.reason = f"{target.name} {value:.4g} is worse than the median at epoch {epoch}."
                     os.kill(os.getpid(), signal.SIGTERM)  # which saves the state first
                     return
             seen = max(seen, len(epochs))
@@ -74,6 +79,6 @@ class Pruner(threading.Thread):
         self._over.set()
 
 
-def _epochs(path: Path) -> list[dict[str, float]]:
+def _epochs(path: Path) -> list[Metrics]:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]

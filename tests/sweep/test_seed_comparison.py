@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kexp import InputError
-from kexp.sweep.retrained import Estimate, fresh_seeds, retrained
+from kexp.sweep.seed_comparison import Estimate, compare_seeds, fresh_seeds
 
 CANDIDATES = [{"width": 8}, {"width": 64}, {"width": 65}]
 SEEDS = (1, 2, 3, 4, 5)
@@ -18,7 +18,7 @@ def run(arguments, seed):
 
 def retrain(run=run, candidates=CANDIDATES, seeds=SEEDS, metric="val_accuracy", direction="max"):
     runs = [[run(arguments, seed) for seed in seeds] for arguments in candidates]
-    return retrained("net", metric, direction, candidates, seeds, runs)
+    return compare_seeds("net", metric, direction, candidates, seeds, runs)
 
 
 def test_an_interval_is_that_of_the_t_distribution():

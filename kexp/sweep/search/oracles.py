@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import threadpoolctl
 
-from kexp.sweep.space import Dimension
+from kexp.core.search import Dimension
 
 
 def keras_tuner() -> Any:
@@ -30,13 +30,13 @@ def quieted(oracle: Any) -> Any:
     return oracle
 
 
-def objective() -> Any:
-    """Return what KerasTuner is told to maximise."""
+def score_objective() -> Any:
+    """Return what our own oracles optimise: the score, which is to be maximised."""
     return keras_tuner().Objective("score", "max")
 
 
-def asked(oracle: Any, tuner: str) -> Any:
-    """Return a new trial of an oracle."""
+def create_trial(oracle: Any, tuner: str) -> Any:
+    """Return the next trial of an oracle, by its status whether there is one."""
     # Ten times slower on several threads, which the small matrices of a Gaussian process wait for, where the
     # workers have the cores.
     with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
@@ -44,26 +44,36 @@ def asked(oracle: Any, tuner: str) -> Any:
         return oracle.create_trial(tuner)
 
 
-def ended(oracle: Any, trial: Any, score: float | None) -> None:
-    """Tell an oracle how a trial ended: with a score, or without one."""
+def end_trial(oracle: Any, trial: Any, score: float | None) -> None:
+    """Tell an oracle how a trial ended: the score to maximise, or None when it failed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if score is not None:
-            oracle.update_trial(trial.trial_id, {"score": score})
+            # An oracle of the caller's may have an objective of its own, and that may be to be minimised.
+            value = score if oracle.objective.direction == "max" else -score
+            oracle.update_trial(trial.trial_id, {oracle.objective.name: value})
         trial.status = "COMPLETED" if score is not None else "FAILED"
         oracle.end_trial(trial)
 
 
-def injected(oracle: Any, values: dict[str, Any], score: float) -> None:
+def inject(oracle: Any, values: dict[str, Any], score: float) -> None:
     """Let an oracle know of a trial that it has not proposed."""
     propose = oracle.populate_space
     oracle.populate_space = lambda trial_id: {"status": "RUNNING", "values": values}
-    ended(oracle, asked(oracle, "kexp"), score)
+    end_trial(oracle, create_trial(oracle, "kexp"), score)
     oracle.populate_space = propose
 
 
+def make_oracle(kind: str, dimensions: Sequence[Dimension], seed: int, **arguments: Any) -> Any:
+    """Return a new oracle of KerasTuner's, by the name of its class."""
+    made = getattr(keras_tuner().oracles, kind)(
+        objective=score_objective(), hyperparameters=hyperparameters_of(dimensions), seed=seed, **arguments
+    )
+    return quieted(made)
+
+
 def hyperparameters_of(dimensions: Iterable[Dimension]) -> Any:
-    """Return dimensions as KerasTuner's hyperparameters."""
+    """Return KerasTuner's description of dimensions."""
     hyperparameters = keras_tuner().HyperParameters()
     register(hyperparameters, dimensions)
     return hyperparameters
@@ -99,7 +109,7 @@ def _labels(dimension: Dimension) -> list[str]:
 
 
 def encoded(dimension: Dimension, value: Any) -> Any:
-    """Return a value as KerasTuner has it: a choice by its label."""
+    """Return a value of ours as KerasTuner's."""
     if dimension.kind != "choice":
         return value
     return _labels(dimension)[dimension.choices.index(tuple(value) if isinstance(value, list) else value)]

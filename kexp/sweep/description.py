@@ -1,0 +1,91 @@
+"""What a sweep is of: described so that a later call of the same sweep is told from another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from kexp.core.errors import InputError
+from kexp.core.processes import usable_cores
+from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, PROBE
+from kexp.sweep.options import SweepOptions
+from kexp.sweep.space.space import Space
+from kexp.sweep.state import Requested, SweepDescription
+from kexp.sweep.store import Store
+
+_GROUPS = ("space", "arguments", "searched", "fixed")
+
+
+def describe(
+    recipe: Callable[..., Any], space: Space, fixed: Mapping[str, Any], options: SweepOptions, algorithm: str
+) -> SweepDescription:
+    """Return the description of a call, in JSON types.
+
+    Args:
+        recipe: A recipe.
+        space: What is searched.
+        fixed: What every trial gets.
+        options: Of the call.
+        algorithm: Name of what proposes trials.
+    """
+    return SweepDescription(
+        recipe=f"{recipe.__module__}:{recipe.__name__}",
+        space=_in_json(space.to_json()),
+        arguments=_in_json(dict(fixed)),
+        algorithm=algorithm,
+        objective=options.objective,
+        seed=options.seed,
+        prune=options.prune,
+        synchronous=options.synchronous,
+        # As many in each worker as in a process of its own: a trial is what the recipe's call gives.
+        threads=len(usable_cores()),
+    )
+
+
+def recorded_description(directory: Path) -> SweepDescription | None:
+    """Return the description that a sweep folder holds, or None."""
+    if not (directory / "sweep.sqlite").is_file():
+        return None
+    store = Store(directory, create=True)
+    found = store.read(DESCRIPTION)
+    store.close()
+    return found
+
+
+def record(directory: Path, description: SweepDescription, space: Space) -> None:
+    """Write down what is searched, or compare it with what was.
+
+    Raises:
+        InputError: The folder holds a sweep of something else; the sentence says what differs.
+    """
+    store = Store(directory, create=True)
+    before = store.read(DESCRIPTION)
+    if before is None:
+        store.write(DESCRIPTION.written(description), PROBE.written(Requested.REQUESTED))
+    else:
+        changes = list(_changes(asdict(replace(before, threads=0)), asdict(replace(description, threads=0))))
+        if changes:
+            raise InputError(
+                f"dir {directory} holds a sweep of something else: {'; '.join(changes)}. Repeat its line or "
+                "give another dir."
+            )
+    store.write(DIMENSIONS.written(list(space.dimensions)))
+    store.release_all()  # the lock says that no coordinator is left, and its workers end with it
+    store.close()
+
+
+def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Yield what differs between two descriptions, in words."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _changes(before.get(key), now.get(key), key if key not in _GROUPS else "")
+    elif before != now:
+        was, become = ("not there" if value is None else str(value) for value in (before, now))
+        yield f"{name} was {was} and is now {become}"
+
+
+def _in_json(content: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(content)))

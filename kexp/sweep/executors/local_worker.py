@@ -1,0 +1,224 @@
+"""A worker: a process that imports TensorFlow once, loads data once, and runs trials until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from kexp.core.processes import die_with
+from kexp.sweep.executors.base import FULL_DISK, LOST_LEASE
+from kexp.sweep.folders import folder_bytes, trial_folder
+from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, DRAW, DRAWN, EVALUATION, PROBE, WINNERS
+from kexp.sweep.pruning import Pruner
+from kexp.sweep.search.fixed_list import draw
+from kexp.sweep.state import (
+    Ending,
+    Evaluation,
+    Failed,
+    FullDisk,
+    Pruned,
+    Requested,
+    Stopped,
+    Trial,
+    TrialOutcome,
+)
+from kexp.sweep.store import Store
+from kexp.sweep.trial_runner import TrialRunner, disk_is_full
+
+HEARTBEAT_S = 2.0
+_IDLE_S = 0.05
+
+
+def main() -> None:
+    """Run trials of a sweep until standard input is closed or SIGTERM comes."""
+    arguments = _arguments()
+    die_with(arguments.coordinator)
+    faulthandler.enable()
+    if arguments.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(core) for core in arguments.cores.split(",")})
+    signal.signal(signal.SIGTERM, _end_unless_pruned)  # a run that trains has a better handler
+    try:
+        heartbeat = HeartbeatThread(arguments.directory, arguments.name)
+        heartbeat.start()
+        LocalWorker(arguments.directory, arguments.name, arguments.threads, heartbeat).work()
+    except (OSError, sqlite3.OperationalError) as error:
+        if disk_is_full(error):
+            os._exit(FULL_DISK)
+        raise
+
+
+_pruner: Pruner | None = None  # of the trial that runs
+
+
+def _end_unless_pruned(number: int, frame: Any) -> None:
+    if _pruner is None or _pruner.reason is None:  # a trial that was through anyway is not pruned
+        os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--coordinator", type=int)
+    parser.add_argument("--cores", default="")
+    parser.add_argument("--threads", type=int, default=0)
+    return parser.parse_args()
+
+
+class LocalWorker:
+    """Does what the record asks for, one thing after another.
+
+    Args:
+        directory: The sweep folder.
+        name: Its own; the first number is its slot.
+        threads: Of TensorFlow.
+        heartbeat: Says that it lives.
+    """
+
+    def __init__(self, directory: Path, name: str, threads: int, heartbeat: HeartbeatThread) -> None:
+        self._directory = directory
+        self._name = name
+        self._slot = int(name.partition("-")[0])
+        self._heartbeat = heartbeat
+        self._store = Store(directory)
+        self._description = self._store.require(DESCRIPTION)
+        self._runner = TrialRunner(self._description.recipe, threads)
+
+    def work(self) -> None:
+        """Run trials and answer requests until this process is ended."""
+        while True:
+            self._draw()
+            if self._slot == 0:
+                self._probe()
+                self._evaluate()
+            trial = self._store.claim(self._name)
+            if trial is None:
+                time.sleep(_IDLE_S)
+            else:
+                self._run(trial)
+
+    def _draw(self) -> None:
+        """Draw the values of all trials if this worker is asked to."""
+        request = self._store.read(DRAW)
+        if request is None or request.slot != self._slot:
+            return
+        description, dimensions = self._description, self._store.require(DIMENSIONS)
+        values = draw(description.algorithm, dimensions, description.seed, request.trials)
+        self._store.write(DRAWN.written(values), DRAW.written(None))
+
+    def _probe(self) -> None:
+        if self._store.read(PROBE) is Requested.REQUESTED:
+            found = self._runner.probe(self._description.arguments, self._description.objective)
+            self._store.write(PROBE.written(found))
+
+    def _evaluate(self) -> None:
+        winners = self._store.read(WINNERS)
+        if not winners:
+            return
+        runs = [
+            (trial.arguments, trial_folder(self._directory, trial.number))
+            for trial in self._store.trials()
+            if trial.number in winners
+        ]
+        found = self._runner.evaluate(runs)
+        match found:
+            case FullDisk():
+                os._exit(FULL_DISK)
+            case Stopped():
+                os._exit(0)
+            case Failed(error):
+                evaluation = Evaluation(winners, [], error)
+            case metrics:
+                evaluation = Evaluation(winners, metrics)
+        self._store.write(EVALUATION.written(evaluation), WINNERS.written(None))
+
+    def _run(self, trial: Trial) -> None:
+        """Run a trial to its end and record it; a signal to stop gives it back, saved."""
+        self._heartbeat.hold(trial)
+        folder = trial_folder(self._directory, trial.number)
+        pruner = self._pruner(trial, folder)
+        outcome: TrialOutcome | Pruned = self._runner.run_trial(trial.arguments, folder)
+        if pruner is not None:
+            pruner.stop()
+        if isinstance(outcome, Stopped) and pruner is not None and pruner.reason is not None:
+            last = {name: value for name, value in pruner.metrics.items() if name != "epoch"}
+            outcome = Pruned(pruner.reason, last)
+        match outcome:
+            case FullDisk():
+                os._exit(FULL_DISK)
+            case Stopped():
+                self._heartbeat.end(self._store, outcome)
+                os._exit(0)
+            case Failed(error):
+                print(
+                    f"trial {trial.number}, {json.dumps(trial.arguments)}\n{error}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+        self._heartbeat.end(self._store, outcome, bytes=folder_bytes(folder))
+
+    def _pruner(self, trial: Trial, folder: Path) -> Pruner | None:
+        global _pruner
+        _pruner = Pruner(self._directory, trial, folder) if self._description.prune else None
+        if _pruner is not None:
+            _pruner.start()
+        return _pruner
+
+
+class HeartbeatThread(threading.Thread):
+    """Says every few seconds that this worker lives, and ends it when its trial has become another's.
+
+    Args:
+        directory: The sweep folder.
+        owner: The worker's name.
+    """
+
+    def __init__(self, directory: Path, owner: str) -> None:
+        super().__init__(daemon=True)
+        self._directory = directory
+        self._owner = owner
+        self._trial: Trial | None = None
+        self._started_s = 0.0
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        store = Store(self._directory)
+        while True:
+            with contextlib.suppress(sqlite3.OperationalError), self._lock:  # a full disk
+                store.heartbeat(self._owner)
+                trial = self._trial
+                if trial is not None and not store.extend_lease(trial.number, trial.token, self.seconds()):
+                    os._exit(LOST_LEASE)
+            time.sleep(HEARTBEAT_S)
+
+    def hold(self, trial: Trial) -> None:
+        """Extend the lease of a trial from now on."""
+        with self._lock:
+            self._trial, self._started_s = trial, time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds spent on the trial, those of earlier leases included."""
+        before = 0.0 if self._trial is None else self._trial.seconds
+        return round(before + time.monotonic() - self._started_s, 3)
+
+    def end(self, store: Store, outcome: Ending, **columns: float) -> None:
+        """Record how the trial ended, and end the worker when it was another's to record."""
+        with self._lock:
+            trial, seconds = self._trial, self.seconds()
+            self._trial = None
+            if trial is None or not store.end(trial.number, trial.token, outcome, seconds=seconds, **columns):
+                os._exit(LOST_LEASE)
+
+
+if __name__ == "__main__":
+    main()

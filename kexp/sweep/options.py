@@ -1,0 +1,78 @@
+"""The plain options of a call of `kexp.sweep`, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
+
+from kexp.core.constraints import AtLeast, Between, check_value
+from kexp.core.errors import InputError
+from kexp.sweep.budget import parse_budget
+from kexp.sweep.executors.choice import ExecutorChoice
+from kexp.sweep.search.algorithms import AlgorithmName
+
+_TYPES: dict[str, Any] = {
+    "trials": Annotated[int, AtLeast(1)],
+    "workers": Annotated[int, AtLeast(1)],
+    "algorithm": AlgorithmName,
+    "objective": str | None,
+    "seed": Annotated[int, Between(0, 2**31 - 1)],
+    "keep": Annotated[int, AtLeast(1)],
+    "prune": Literal["median"] | None,
+    "seeds_for_top": Annotated[int, AtLeast(0)],
+    "synchronous": bool,
+    "cluster": str | None,
+    "lease_s": Annotated[float, AtLeast(5)],
+    "quiet": bool,
+}
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What a call of `kexp.sweep` asks for beside the recipe and its space; see there."""
+
+    trials: int
+    workers: int
+    algorithm: AlgorithmName
+    objective: str | None
+    seed: int
+    keep: int
+    prune: Literal["median"] | None
+    seeds_for_top: int
+    synchronous: bool
+    cluster: str | None
+    lease_s: float
+    quiet: bool
+    budget: str | None
+    dir: str | os.PathLike[str] | None
+    resources: Mapping[str, float] | None
+
+    @classmethod
+    def checked(cls, given: Mapping[str, Any]) -> SweepOptions:
+        """Return the options of a mapping that has all of them.
+
+        Raises:
+            InputError: One is out of its range, or two exclude each other.
+        """
+        by_type = {name: check_value(name, given[name], kind) for name, kind in _TYPES.items()}
+        options = cls(**{**given, **by_type})
+        parse_budget(options.budget)
+        if options.seeds_for_top == 1:
+            raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
+        if options.prune and options.cluster:
+            raise InputError("prune cannot be used with cluster; leave one of them out.")
+        if options.resources and not options.cluster:
+            raise InputError(
+                "resources needs cluster, whose machines have them; give cluster or leave it out."
+            )
+        return options
+
+    @property
+    def executor(self) -> ExecutorChoice:
+        """Where the trials run."""
+        return ExecutorChoice(self.workers, self.cluster, self.resources)
+
+
+OPTIONS = tuple(field.name for field in fields(SweepOptions))

@@ -1,0 +1,1 @@
+"""What proposes the trials of a sweep: one file per algorithm, all of them on KerasTuner's oracles."""

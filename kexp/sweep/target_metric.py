@@ -1,0 +1,114 @@
+"""The metric that a sweep optimises: its name, its direction, and how trials rank by it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from kexp.core.errors import InputError, nearest
+from kexp.core.search import Direction, TrialState
+from kexp.run.reference import better
+from kexp.sweep.metadata import Target
+from kexp.sweep.state import ProbeResult, Trial
+
+
+class TargetMetric:
+    """What decides between trials.
+
+    Args:
+        asked: Name of a metric, or None for the one by which the recipe chooses its best epoch.
+        mode: Whether the best is the "max" or the "min" of it; None (default): as the recipe has it.
+
+    Attributes:
+        name: Of the metric; None until a run has been looked at.
+        mode: "max" or "min".
+    """
+
+    def __init__(self, asked: str | None, mode: Direction | None = None) -> None:
+        self.name = asked
+        self.mode: Direction = mode or (direction_of(asked) if asked else "max")
+        self._settled = mode is not None
+
+    @classmethod
+    def recorded(cls, target: Target | None) -> TargetMetric:
+        """Return the metric that a sweep has recorded."""
+        return cls(None) if target is None else cls(target.name, target.mode)
+
+    @property
+    def record(self) -> Target:
+        return Target(self.name, self.mode)
+
+    def settle(self, probe: ProbeResult) -> None:
+        """Take name and direction from what a look at a run has shown, if it has shown any.
+
+        Raises:
+            InputError: A run of the recipe has no such metric.
+        """
+        if probe.mistake is not None:
+            raise InputError(probe.mistake)
+        if not probe.known:
+            return
+        if self.name is None:
+            if probe.monitor is None:
+                raise InputError(
+                    "objective must be a figure on validation data, and validation=0 leaves none; "
+                    "leave it out or name a figure on training data."
+                )
+            self.name, self.mode = probe.monitor, probe.metrics[probe.monitor]
+            return
+        if self.name not in probe.metrics or self.name.startswith("test_"):
+            known = [name for name in probe.metrics if not name.startswith("test_")]
+            raise InputError(
+                f"objective must be a figure of the recipe's, {', '.join(known)}; received "
+                f"{self.name!r}{nearest(self.name, known)}."
+            )
+        if not self._settled:
+            self.mode = probe.metrics[self.name]
+
+    def judged(self, trial: Trial) -> tuple[TrialState, float | None, str | None]:
+        """Return a trial's state, score and error: completed needs a finite metric."""
+        if self.name is None and trial.metrics:
+            self.name = next(name for name in ("val_accuracy", "val_loss", "loss") if name in trial.metrics)
+            self.mode = direction_of(self.name)
+        score = trial.metrics.get(self.name or "")
+        if trial.state != TrialState.COMPLETED:
+            return trial.state, score, trial.error
+        if score is None:
+            known = ", ".join(trial.metrics)
+            error = f"The objective {self.name} is not among the run's figures: {known}."
+            return TrialState.FAILED, None, error
+        if not math.isfinite(score):
+            return TrialState.FAILED, None, f"The objective {self.name} is {score}."
+        return TrialState.COMPLETED, score, None
+
+    def to_maximise(self, score: float | None) -> float | None:
+        """Return a score as something to maximise."""
+        return None if score is None else score if self.mode == "max" else -score
+
+    def ranked(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the completed trials, best first; of equals, the earlier."""
+        done = [trial for trial in trials if trial.reported and trial.state == TrialState.COMPLETED]
+        return sorted(done, key=lambda trial: (-(self.to_maximise(trial.score) or 0.0), trial.number))
+
+    def best(self, trials: Sequence[Trial]) -> Trial | None:
+        """Return the best completed trial, or None."""
+        return next(iter(self.ranked(trials)), None)
+
+
+def direction_of(name: str, metric: Any = None) -> Direction:
+    """Return whether more or less of a metric is better.
+
+    Args:
+        name: Of the metric, with or without "val_".
+        metric: The Keras metric that measures it, where there is one.
+
+    Example:
+        >>> direction_of("val_accuracy"), direction_of("val_loss")
+        ('max', 'min')
+    """
+    if metric is not None:
+        from kexp.core import keras_private  # which imports Keras, as a process with a metric has
+
+        return keras_private.direction_of(metric) or better(name)
+    return better(name)

@@ -1,0 +1,176 @@
+"""What a sweep calls a recipe for, wherever the process runs: a probe, trials, the test of the winners."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kexp.core.errors import InputError
+from kexp.core.search import Direction
+from kexp.sweep.state import (
+    Completed,
+    Failed,
+    FullDisk,
+    Metrics,
+    ProbeResult,
+    Stopped,
+    TrialOutcome,
+    both_splits,
+)
+from kexp.sweep.target_metric import direction_of
+
+if TYPE_CHECKING:
+    from kexp.run.training_setup import TrainingSetup
+
+T = TypeVar("T")
+_RELEASE_S = 60.0  # how long a lost attempt at the same trial may still hold its run folder
+
+
+class TrialRunner:
+    """Calls one recipe in this process, whose TensorFlow it makes ready.
+
+    Only `evaluate` lets the recipe see the test split.
+
+    Args:
+        recipe: "module:function".
+        threads: Of TensorFlow, the same whatever cores there are to run on: sums are split by it.
+
+    Raises:
+        ImportError: There is no such module here.
+        AttributeError: It has no such function.
+    """
+
+    def __init__(self, recipe: str, threads: int) -> None:
+        prepare_tensorflow(threads)
+        module, _, function = recipe.partition(":")
+        self._recipe: Callable[..., Any] = getattr(importlib.import_module(module), function)
+
+    def probe(self, arguments: dict[str, Any], objective: str | None) -> ProbeResult:
+        """Return which metrics a run gives and about what it takes, or the mistake in the arguments.
+
+        Args:
+            arguments: Of the recipe.
+            objective: Name of the metric that was asked for, or None. One that cannot be known from the setup
+                is looked for in what a run on three batches gives.
+        """
+        from kexp.run.context import capture_training, hidden_test_split
+
+        try:
+            with hidden_test_split():
+                found = capture_training(_probe_result, self._recipe, **arguments, quiet=True)
+                if objective is None or objective in found.metrics or objective.startswith("test_"):
+                    return found
+                return ProbeResult(**{**vars(found), "metrics": found.metrics | self._dry_metrics(arguments)})
+        except InputError as error:
+            return ProbeResult(mistake=str(error))
+        except Exception:
+            return ProbeResult()  # the trials will say
+
+    def run_trial(self, arguments: dict[str, Any], folder: Path) -> TrialOutcome:
+        """Run a trial to its end, or until a signal has it saved, and return how it ended."""
+        import keras
+
+        from kexp.run.context import hidden_test_split
+
+        keras.utils.clear_session()
+        with hidden_test_split():
+            return _outcome(lambda: self._call(arguments, folder))
+
+    def evaluate(
+        self, runs: Sequence[tuple[dict[str, Any], Path]]
+    ) -> list[Metrics] | Failed | Stopped | FullDisk:
+        """Return the metrics of finished runs, which end a second time, with the test split at hand.
+
+        Args:
+            runs: Arguments and folder of each.
+        """
+        metrics = []
+        for arguments, folder in runs:
+            (folder / "result.json").unlink(missing_ok=True)
+            outcome = _outcome(lambda: self._call(arguments, folder))  # noqa: B023  # called at once
+            if not isinstance(outcome, Completed):
+                return outcome
+            metrics.append(outcome.metrics)
+        return metrics
+
+    def _call(self, arguments: dict[str, Any], folder: Path) -> Metrics:
+        result = _when_free(lambda: self._recipe(**arguments, run_dir=str(folder), quiet=True))
+        return {name: float(value) for name, value in result.metrics.items()}
+
+    def _dry_metrics(self, arguments: dict[str, Any]) -> dict[str, Direction]:
+        """Return the metrics that a run on a few batches gives."""
+        with tempfile.TemporaryDirectory() as folder:
+            short = {**arguments, "fast_dev_run": True}
+            return {name: direction_of(name) for name in self._call(short, Path(folder) / "run")}
+
+
+@functools.cache
+def prepare_tensorflow(threads: int) -> None:
+    """Import TensorFlow and set its threads; of a GPU it takes what it needs and no more."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Return whether an error, or what caused it, is that the disk is full.
+
+    Example:
+        >>> disk_is_full(OSError(errno.ENOSPC, "No space left on device")), disk_is_full(ValueError("wrong"))
+        (True, False)
+    """
+    while error is not None:
+        if getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _outcome(call: Callable[[], Metrics]) -> TrialOutcome:
+    try:
+        return Completed(call())
+    except KeyboardInterrupt:  # `kexp.core.signals.Stopped` is one
+        return Stopped()
+    except Exception as error:
+        return FullDisk() if disk_is_full(error) else Failed("".join(traceback.format_exception(error)))
+
+
+def _probe_result(training: TrainingSetup) -> ProbeResult:
+    from kexp.preflight.cost import expectation
+
+    objective, expected = training.objective, expectation(training)
+    names = ["loss", *objective.components, *(metric.name for metric in objective.metrics)]
+    known = {metric.name: metric for metric in objective.metrics}
+    validated = training.data.validation is not None
+    metrics = {name: direction_of(name, known.get(name)) for name in names}
+    if validated and objective.eval_player is not None:
+        metrics = both_splits(metrics)
+    if validated:
+        metrics[objective.monitor] = "max" if objective.mode == "max" else "min"
+    return ProbeResult(
+        metrics=metrics,
+        monitor=objective.monitor if validated else None,
+        seconds=expected.epoch_s * training.options["epochs"],
+        bytes=expected.disk_bytes,
+    )
+
+
+def _when_free(run: Callable[[], T]) -> T:
+    """Run once an earlier attempt, whose process or machine was given up, has let go of the run folder."""
+    deadline_s = time.monotonic() + _RELEASE_S
+    while True:
+        try:
+            return run()
+        except InputError as error:
+            if "being trained in by another process" not in str(error) or time.monotonic() > deadline_s:
+                raise
+        time.sleep(1.0)
