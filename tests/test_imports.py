@@ -134,7 +134,7 @@ def test_a_public_name_that_does_without_keras_does_not_import_it():
 REACHES_INSIDE = {
     ("train/optimizers.py", "_get_variable_index"),
     ("train/optimizers.py", "_trainable_variables"),
-    ("sweep/oracles.py", "_save_trial"),
+    ("sweep/search/oracles.py", "_save_trial"),
 }
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from kexp.sweep.options import OPTIONS
 from kexp.sweep.space.overrides import takes_tuple
 from kexp.sweep.sweep import search, sweep
+from kexp.sweep.sweep_options import OPTIONS
 
 _GIVEN_BY_THE_SWEEP = ("checkpoint_dir", "run_dir", *OPTIONS)
 

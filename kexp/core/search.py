@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Any, Literal
 
 DimensionKind = Literal["float", "int", "choice"]
-Direction = Literal["max", "min"]
 
 
 class TrialState(str, Enum):

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
@@ -25,6 +26,7 @@ _ADVICE = dict.fromkeys(
 )
 
 
+@cached
 def load(
     source: Any,
     *,

@@ -77,6 +77,8 @@ def importance(record: SweepRecord, seed: int = 0) -> Importance:
         2014; Saltelli et al., Variance based sensitivity analysis of model output, 2010.
 
     Example:
+        >>> from kexp.core.search import Dimension, TrialState
+        >>> from kexp.report.sweep_record import SweepRecord, TrialRecord
         >>> arguments = [{"rate": number / 50, "width": number * 7 % 50} for number in range(50)]
         >>> trials = tuple(
         ...     TrialRecord(number, TrialState.COMPLETED, values, score=values["rate"] ** 2)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.core.search import Dimension, Direction, TrialState
+from kexp.core.search import Dimension, TrialState
+from kexp.metrics.direction import Direction
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,10 +17,10 @@ from kexp.sweep.budget import Budget
 from kexp.sweep.executors.base import FULL_DISK, Executor, WorkerExit
 from kexp.sweep.folders import folder_bytes, prune_artifacts, trial_folder
 from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
-from kexp.sweep.progress import SweepProgress
 from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
 from kexp.sweep.state import Event, EventKind, ProbeResult, Requested, Trial
 from kexp.sweep.store import Store
+from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
 from kexp.train.checkpoint.checkpoint import newest_step
 

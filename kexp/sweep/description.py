@@ -11,10 +11,10 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, PROBE
-from kexp.sweep.options import SweepOptions
 from kexp.sweep.space.space import Space
 from kexp.sweep.state import Requested, SweepDescription
 from kexp.sweep.store import Store
+from kexp.sweep.sweep_options import SweepOptions
 
 _GROUPS = ("space", "arguments", "searched", "fixed")
 

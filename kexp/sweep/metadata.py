@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from kexp.core.search import Dimension, Direction
+from kexp.core.search import Dimension
+from kexp.metrics.direction import Direction
 from kexp.sweep.state import DrawRequest, Evaluation, ProbeResult, Requested, SweepDescription
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from kexp.core.search import Direction
+from kexp.metrics.direction import Direction
 from kexp.sweep.metadata import TARGET, Target
 from kexp.sweep.state import Metrics, Trial
 from kexp.sweep.store import Store

@@ -12,14 +12,14 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
-from kexp.sweep.executors.choice import ExecutorChoice
+from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.folders import locked, prune_artifacts, trial_folder
 from kexp.sweep.metadata import COMPARISON, DESCRIPTION, EVALUATION, PROBE, TARGET, Comparison
-from kexp.sweep.progress import SweepProgress
 from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, fresh_seeds
 from kexp.sweep.state import Trial
 from kexp.sweep.store import Store
+from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
 
 

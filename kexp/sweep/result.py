@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.core.search import Direction
+from kexp.metrics.direction import Direction
 from kexp.result import Result, load
-from kexp.sweep.executors.choice import ExecutorChoice
+from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, TARGET, Target
 from kexp.sweep.state import Trial

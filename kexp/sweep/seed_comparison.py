@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.core.search import Direction
+from kexp.metrics.direction import Direction
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
-from kexp.core.search import Direction, TrialState
+from kexp.core.search import TrialState
+from kexp.metrics.direction import Direction
 
 Metrics: TypeAlias = dict[str, float]
 

@@ -16,8 +16,6 @@ from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, record, recorded_description
 from kexp.sweep.folders import folder_path, locked, make_folder
 from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
-from kexp.sweep.options import OPTIONS, SweepOptions
-from kexp.sweep.progress import SweepProgress
 from kexp.sweep.reseed import reseed
 from kexp.sweep.result import Sweep, load_sweep
 from kexp.sweep.search.algorithm import Algorithm
@@ -27,6 +25,8 @@ from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.space.space import Space, space_of
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
+from kexp.sweep.sweep_options import OPTIONS, SweepOptions
+from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from kexp.core.errors import InputError, nearest
-from kexp.core.search import Direction, TrialState
-from kexp.run.reference import better
+from kexp.core.search import TrialState
+from kexp.metrics.direction import Direction, better
 from kexp.sweep.metadata import Target
 from kexp.sweep.state import ProbeResult, Trial
 
@@ -27,7 +26,7 @@ class TargetMetric:
 
     def __init__(self, asked: str | None, mode: Direction | None = None) -> None:
         self.name = asked
-        self.mode: Direction = mode or (direction_of(asked) if asked else "max")
+        self.mode: Direction = mode or (better(asked) if asked else "max")
         self._settled = mode is not None
 
     @classmethod
@@ -70,7 +69,7 @@ class TargetMetric:
         """Return a trial's state, score and error: completed needs a finite metric."""
         if self.name is None and trial.metrics:
             self.name = next(name for name in ("val_accuracy", "val_loss", "loss") if name in trial.metrics)
-            self.mode = direction_of(self.name)
+            self.mode = better(self.name)
         score = trial.metrics.get(self.name or "")
         if trial.state != TrialState.COMPLETED:
             return trial.state, score, trial.error
@@ -94,21 +93,3 @@ class TargetMetric:
     def best(self, trials: Sequence[Trial]) -> Trial | None:
         """Return the best completed trial, or None."""
         return next(iter(self.ranked(trials)), None)
-
-
-def direction_of(name: str, metric: Any = None) -> Direction:
-    """Return whether more or less of a metric is better.
-
-    Args:
-        name: Of the metric, with or without "val_".
-        metric: The Keras metric that measures it, where there is one.
-
-    Example:
-        >>> direction_of("val_accuracy"), direction_of("val_loss")
-        ('max', 'min')
-    """
-    if metric is not None:
-        from kexp.core import keras_private  # which imports Keras, as a process with a metric has
-
-        return keras_private.direction_of(metric) or better(name)
-    return better(name)

@@ -8,12 +8,14 @@ import importlib
 import tempfile
 import time
 import traceback
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kexp.core.errors import InputError
-from kexp.core.search import Direction
+from kexp.data.cache import Cache, kept_data
+from kexp.metrics.direction import Direction, better, stated_directions
 from kexp.sweep.state import (
     Completed,
     Failed,
@@ -24,7 +26,6 @@ from kexp.sweep.state import (
     TrialOutcome,
     both_splits,
 )
-from kexp.sweep.target_metric import direction_of
 
 if TYPE_CHECKING:
     from kexp.run.training_setup import TrainingSetup
@@ -34,25 +35,18 @@ _RELEASE_S = 60.0  # how long a lost attempt at the same trial may still hold it
 
 
 class TrialRunner:
-    """Calls one recipe in this process, whose TensorFlow it makes ready.
-
-    Only `evaluate` lets the recipe see the test split.
+    """Calls one recipe in this process; only `evaluate` lets it see the test split.
 
     Args:
-        recipe: "module:function".
-        threads: Of TensorFlow, the same whatever cores there are to run on: sums are split by it.
-
-    Raises:
-        ImportError: There is no such module here.
-        AttributeError: It has no such function.
+        recipe: A recipe.
     """
 
-    def __init__(self, recipe: str, threads: int) -> None:
-        prepare_tensorflow(threads)
-        module, _, function = recipe.partition(":")
-        self._recipe: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    def __init__(self, recipe: Callable[..., Any]) -> None:
+        self._recipe = recipe
+        # A folder of images takes as long to read as a small net takes to train.
+        self._data: Cache = OrderedDict()
 
-    def probe(self, arguments: dict[str, Any], objective: str | None) -> ProbeResult:
+    def probe(self, arguments: dict[str, Any], objective: str | None) -> ProbeResult | Stopped:
         """Return which metrics a run gives and about what it takes, or the mistake in the arguments.
 
         Args:
@@ -63,13 +57,15 @@ class TrialRunner:
         from kexp.run.context import capture_training, hidden_test_split
 
         try:
-            with hidden_test_split():
+            with hidden_test_split(), kept_data(self._data):
                 found = capture_training(_probe_result, self._recipe, **arguments, quiet=True)
-                if objective is None or objective in found.metrics or objective.startswith("test_"):
-                    return found
-                return ProbeResult(**{**vars(found), "metrics": found.metrics | self._dry_metrics(arguments)})
+                if objective is not None and objective not in found.metrics:
+                    found.metrics.update(self._dry_metrics(arguments, objective))
+            return found
         except InputError as error:
             return ProbeResult(mistake=str(error))
+        except KeyboardInterrupt:
+            return Stopped()
         except Exception:
             return ProbeResult()  # the trials will say
 
@@ -101,24 +97,40 @@ class TrialRunner:
         return metrics
 
     def _call(self, arguments: dict[str, Any], folder: Path) -> Metrics:
-        result = _when_free(lambda: self._recipe(**arguments, run_dir=str(folder), quiet=True))
+        with kept_data(self._data):
+            result = _when_free(lambda: self._recipe(**arguments, run_dir=str(folder), quiet=True))
         return {name: float(value) for name, value in result.metrics.items()}
 
-    def _dry_metrics(self, arguments: dict[str, Any]) -> dict[str, Direction]:
-        """Return the metrics that a run on a few batches gives."""
-        with tempfile.TemporaryDirectory() as folder:
-            short = {**arguments, "fast_dev_run": True}
-            return {name: direction_of(name) for name in self._call(short, Path(folder) / "run")}
+    def _dry_metrics(self, arguments: dict[str, Any], objective: str) -> dict[str, Direction]:
+        """Return the metrics that a run on three batches gives; if it cannot be run so, the one asked for."""
+        short = {**arguments, "fast_dev_run": True}
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                names = list(self._call(short, Path(folder) / "run"))
+        except Exception:
+            names = [objective]  # the trials will say
+        return {name: better(name) for name in names}
 
 
-@functools.cache
-def prepare_tensorflow(threads: int) -> None:
-    """Import TensorFlow and set its threads; of a GPU it takes what it needs and no more."""
+@functools.cache  # Ray gives a process one task after another
+def runner_for(recipe: str, threads: int) -> TrialRunner:
+    """Return the runner of a recipe, after TensorFlow was imported and made ready.
+
+    Args:
+        recipe: "module:function".
+        threads: Of TensorFlow, the same whatever cores there are to run on: sums are split by it.
+
+    Raises:
+        ImportError: There is no such module here.
+        AttributeError: It has no such function.
+    """
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+    module, _, function = recipe.partition(":")
+    return TrialRunner(getattr(importlib.import_module(module), function))
 
 
 def disk_is_full(error: BaseException | None) -> bool:
@@ -145,13 +157,12 @@ def _outcome(call: Callable[[], Metrics]) -> TrialOutcome:
 
 
 def _probe_result(training: TrainingSetup) -> ProbeResult:
-    from kexp.preflight.cost import expectation
+    from kexp.preflight.cost import quick_estimate
 
-    objective, expected = training.objective, expectation(training)
+    objective, expected = training.objective, quick_estimate(training)
     names = ["loss", *objective.components, *(metric.name for metric in objective.metrics)]
-    known = {metric.name: metric for metric in objective.metrics}
     validated = training.data.validation is not None
-    metrics = {name: direction_of(name, known.get(name)) for name in names}
+    metrics = {name: better(name) for name in names} | stated_directions(objective.metrics)
     if validated and objective.eval_player is not None:
         metrics = both_splits(metrics)
     if validated:

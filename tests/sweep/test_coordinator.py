@@ -7,10 +7,10 @@ import pytest
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan
 from kexp.sweep.metadata import EVALUATION, PROBE
-from kexp.sweep.progress import SweepProgress
 from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.state import Completed, Evaluation, ProbeResult
 from kexp.sweep.store import Store
+from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
 
 TRIALS = 500

@@ -13,7 +13,7 @@ import pytest
 from kexp.core.errors import InputError
 from kexp.core.signals import Stopped as StoppedBySignal
 from kexp.sweep.executors import ray_task
-from kexp.sweep.executors.ray import RayExecutor, checked_resources
+from kexp.sweep.executors.ray import RayExecutor, checked_resources, ending_of
 from kexp.sweep.executors.ray_task import RunTrial, TaskSpec, run
 from kexp.sweep.result import load_sweep
 from kexp.sweep.state import Completed, EventKind, Failed, FullDisk, Lost, Stopped
@@ -84,13 +84,6 @@ def task_in(directory):
         cwd=directory,
         threads=1,
     )
-
-
-def runner_of(recipe):
-    """Return a runner that calls a function of the test's."""
-    runner = TrialRunner.__new__(TrialRunner)
-    runner._recipe = recipe
-    return runner
 
 
 def epochs_done(directory):
@@ -204,34 +197,25 @@ def test_a_task_says_how_its_trial_ended(happens, outcome, tmp_path, monkeypatch
         return SimpleNamespace(metrics={"val_accuracy": 0.5})
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ray_task, "_runner", lambda name, threads: runner_of(recipe))
+    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads: TrialRunner(recipe))
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "ray").touch()
     assert isinstance(run(task_in(tmp_path)).outcome, outcome)
 
 
 def test_a_trial_whose_process_is_killed_again_and_again_fails_unless_it_gets_on(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
-    store = Store(tmp_path, create=True)
-    store.create(0, {}, {"units": 8}, 1)
     (tmp_path / "trials" / "0000" / "checkpoints").mkdir(parents=True)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "ray").touch()
-    (tmp_path / "logs" / "ray-0000.txt").write_text("machine process 1\n" * 4)
+    log = tmp_path / "logs" / "ray-0000.txt"
+    log.write_text("machine process 1\n" * 4)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ray_task, "_runner", lambda name, threads: None)
-    ended = run(task_in(tmp_path))
-    assert isinstance(ended.outcome, Lost)
-    executor = RayExecutor(tmp_path, 1, 1, address="auto", resources={})
-    monkeypatch.setattr("kexp.sweep.executors.ray.newest_step", lambda folder: 5)
-    executor._record_trial(store.claim("ray"), 0, ended)
-    assert store.trials()[0].state == "waiting"
-    monkeypatch.setattr("kexp.sweep.executors.ray.newest_step", lambda folder: 0)
-    executor._record_trial(store.claim("ray"), 0, ended)
-    assert store.trials()[0].state == "failed"
-    assert "died 4 times without progress" in store.trials()[0].error
-    executor._store.close()
-    store.close()
+    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads: None)
+    outcome = run(task_in(tmp_path)).outcome
+    assert isinstance(outcome, Lost)
+    assert ending_of(outcome, got_on=True, log=log) == Stopped()
+    assert "died 4 times without progress" in ending_of(outcome, got_on=False, log=log).error
+    assert "machine process 1" in ending_of(outcome, got_on=False, log=log).error
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])

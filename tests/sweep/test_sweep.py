@@ -12,13 +12,11 @@ import psutil
 import pytest
 
 import kexp
-from kexp import recipes
 from kexp.core.errors import InputError
 from kexp.sweep.result import load_sweep
 from kexp.sweep.state import EventKind
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
-from tests.recipes.every import MAKE_SAMPLES
 from tests.sweep.planted_recipes import planted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +24,6 @@ LINE = {"trials": 5, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", 
 _CALL = """
 import json, sys
 import kexp.sweep
-from tests.recipes.every import MAKE_SAMPLES
 from tests.sweep.planted_recipes import planted
 kexp.sweep(planted, **json.loads(sys.argv[1]))
 """
@@ -269,12 +266,3 @@ def test_pruning_stops_what_is_behind_and_the_budget_stops_all(tmp_path):
     short = sweep(planted, **{**LINE, "trials": 50, "budget": "10s"}, dir=tmp_path / "budget")
     assert any(trial.state == "waiting" for trial in short.trials)
     assert not processes(tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", recipes.__all__)
-def test_every_recipe_sweeps_with_no_space_given(name, tmp_path, digits_run):
-    own = {"classifier": str(digits_run)} if name in MAKE_SAMPLES else {}
-    options = {"fast_dev_run": True, "quiet": True, "dir": tmp_path / "sweep", **own}
-    found = sweep(getattr(recipes, name), trials=2, **options)
-    assert [trial.state for trial in found.trials] == ["completed", "completed"]

@@ -33,7 +33,7 @@ from kexp.sweep.state import (
     TrialOutcome,
 )
 from kexp.sweep.store import Store
-from kexp.sweep.trial_runner import TrialRunner, disk_is_full
+from kexp.sweep.trial_runner import disk_is_full, runner_for
 
 HEARTBEAT_S = 2.0
 _IDLE_S = 0.05
@@ -92,7 +92,7 @@ class LocalWorker:
         self._heartbeat = heartbeat
         self._store = Store(directory)
         self._description = self._store.require(DESCRIPTION)
-        self._runner = TrialRunner(self._description.recipe, threads)
+        self._runner = runner_for(self._description.recipe, threads)
 
     def work(self) -> None:
         """Run trials and answer requests until this process is ended."""
@@ -119,6 +119,8 @@ class LocalWorker:
     def _probe(self) -> None:
         if self._store.read(PROBE) is Requested.REQUESTED:
             found = self._runner.probe(self._description.arguments, self._description.objective)
+            if isinstance(found, Stopped):
+                os._exit(0)
             self._store.write(PROBE.written(found))
 
     def _evaluate(self) -> None:

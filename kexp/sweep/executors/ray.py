@@ -43,6 +43,7 @@ from kexp.sweep.state import (
     Requested,
     Stopped,
     Trial,
+    TrialOutcome,
 )
 from kexp.sweep.store import Store
 from kexp.train.checkpoint.checkpoint import newest_step
@@ -222,16 +223,15 @@ class RayExecutor:
             return Lost(str(error).strip().partition("\n")[0])
 
     def _record_trial(self, trial: Trial, step: int, ended: Ended) -> None:
-        """Write down how a run ended that began at a step; a lost one goes on if it got any further."""
+        """Write down how a run ended that began at a step."""
+        outcome = ending_of(
+            ended.outcome,
+            got_on=newest_step(self._checkpoints(trial)) > step,
+            log=crash_log(self._directory, trial.number),
+        )
         columns: dict[str, float] = {"seconds": round(trial.seconds + ended.seconds, 3)}
-        outcome: Ending = Stopped()
         if isinstance(ended.outcome, Completed | Failed):
-            outcome, columns["bytes"] = ended.outcome, ended.bytes
-        elif isinstance(ended.outcome, Lost) and newest_step(self._checkpoints(trial)) <= step:
-            said, trace = ended.outcome.error, log_tail(crash_log(self._directory, trial.number))
-            outcome = Failed(
-                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {said}\n{trace}"
-            )
+            columns["bytes"] = ended.bytes
         self._store.end(trial.number, trial.token, outcome, **columns)
 
     def _record_request(self, request: Request, answer: Answer) -> None:
@@ -249,6 +249,29 @@ class RayExecutor:
 
     def _checkpoints(self, trial: Trial) -> Path:
         return trial_folder(self._directory, trial.number) / "checkpoints"
+
+
+def ending_of(outcome: TrialOutcome | Lost, *, got_on: bool, log: Path) -> Ending:
+    """Return how a run ended, as the record has it.
+
+    Args:
+        outcome: What the task gave.
+        got_on: Whether there is a newer checkpoint than when it began; a lost run then goes on, else it failed.
+        log: Where its process left the trace of a crash.
+
+    Example:
+        >>> ending_of(Lost("its node died"), got_on=True, log=Path("no/such/log.txt"))
+        Stopped()
+    """
+    match outcome:
+        case Completed() | Failed():
+            return outcome
+        case Lost(error) if not got_on:
+            return Failed(
+                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {error}\n{log_tail(log)}"
+            )
+        case _:
+            return Stopped()
 
 
 def checked_resources(resources: Mapping[str, float]) -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import functools
 import os
 import platform
 import time
@@ -26,7 +25,7 @@ from kexp.sweep.state import (
     Stopped,
     TrialOutcome,
 )
-from kexp.sweep.trial_runner import TrialRunner
+from kexp.sweep.trial_runner import TrialRunner, runner_for
 from kexp.train.checkpoint.checkpoint import newest_step
 
 ATTEMPTS = 4  # Ray's first and three more, when a node or a process is lost
@@ -118,7 +117,7 @@ def run(task: TaskSpec) -> Answer:
         )
     match task.request:
         case Probe(arguments, objective):
-            return _probe(runner, arguments, objective)
+            return runner.probe(arguments, objective)
         case RunTrial() as request:
             return _run_trial(task, runner, request)
         case EvaluateWinners(runs):
@@ -128,20 +127,10 @@ def run(task: TaskSpec) -> Answer:
 def _ready(task: TaskSpec) -> TrialRunner:
     """Import TensorFlow and the recipe, to the end: an import that was broken off cannot be repeated."""
     with StopRequest() as stop:
-        runner = _runner(task.recipe, task.threads)
+        runner = runner_for(task.recipe, task.threads)
     if stop.signal_number:
         raise StoppedBySignal(stop.signal_number, 0)
     return runner
-
-
-_runner = functools.cache(TrialRunner)  # Ray gives a process one task after another
-
-
-def _probe(runner: TrialRunner, arguments: dict[str, Any], objective: str | None) -> Answer:
-    try:
-        return runner.probe(arguments, objective)
-    except KeyboardInterrupt:
-        return Stopped()
 
 
 def _evaluate(task: TaskSpec, runner: TrialRunner, runs: list[tuple[int, dict[str, Any]]]) -> Answer:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kexp.core.search import label
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
-from kexp.report.sweep_record import label
 
 ORDER = 10
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kexp.core.search import TrialState, label
 from kexp.report.html import definitions, duration, size
 from kexp.report.reported import ReportedSweep
-from kexp.report.sweep_record import State, SweepRecord, label
+from kexp.report.sweep_record import SweepRecord
 
 ORDER = 10
-_STATES: tuple[State, ...] = ("completed", "pruned", "failed", "running", "waiting")
+_STATES = (
+    *(TrialState.COMPLETED, TrialState.PRUNED, TrialState.FAILED),
+    *(TrialState.RUNNING, TrialState.WAITING),
+)
+_LOST = (TrialState.FAILED, TrialState.PRUNED)
 
 
 def applies(sweep: ReportedSweep) -> bool:
@@ -22,7 +27,7 @@ def html(sweep: ReportedSweep) -> str:
     record = sweep.record
     counts = [f"{record.count(state)} {state}" for state in _STATES if record.count(state)]
     spent = sum(trial.seconds for trial in record.trials)
-    wasted = sum(trial.seconds for trial in record.trials if trial.state in ("failed", "pruned"))
+    wasted = sum(trial.seconds for trial in record.trials if trial.state in _LOST)
     facts = {
         "objective": f"{record.objective} ({record.better})",
         "algorithm": record.algorithm + ("" if record.seed is None else f", seed {record.seed}"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from html import escape
 
+from kexp.core.search import label
 from kexp.report.html import duration, heading, size
 from kexp.report.reported import ReportedSweep
-from kexp.report.sweep_record import TrialRecord, label
+from kexp.report.sweep_record import TrialRecord
 
 ORDER = 90
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.sweep.budget import parse_budget
-from kexp.sweep.executors.choice import ExecutorChoice
+from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.search.algorithms import AlgorithmName
 
 _TYPES: dict[str, Any] = {
