@@ -33,9 +33,6 @@ STILL_IN_CIRCLES: set[str] = {
 }
 STILL_TWICE = {
     "backend",
-    "choice",
-    "options",
-    "progress",
     "fit",
     "generation",
     "images",
@@ -52,7 +49,7 @@ MOST_BARE = 0.09  # 0.08 when the rest is done
 MOST_TUNNELS = 0.04  # 0.03 when the rest is done
 STILL_COMPARED = 11
 # Keras's and TensorFlow's own, and what the tests of kexp.core.keras_private compare with.
-NOT_KEXP = {"_record_trial", "_store", "_asdict", "_replace", "_exit", "_flatten_layers"}
+NOT_KEXP = {"_asdict", "_replace", "_exit", "_flatten_layers"}
 
 
 def imports(name: str) -> set[str]:

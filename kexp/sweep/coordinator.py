@@ -20,8 +20,8 @@ from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
 from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
 from kexp.sweep.state import Event, EventKind, ProbeResult, Requested, Trial
 from kexp.sweep.store import Store
-from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
+from kexp.sweep.terminal_progress import SweepProgress
 from kexp.train.checkpoint.checkpoint import newest_step
 
 _TICK_S = 0.05

@@ -19,8 +19,8 @@ from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, fresh_seeds
 from kexp.sweep.state import Trial
 from kexp.sweep.store import Store
-from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
+from kexp.sweep.terminal_progress import SweepProgress
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from kexp.sweep.space.space import Space, space_of
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
-from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
+from kexp.sweep.terminal_progress import SweepProgress
 
 
 def sweep(

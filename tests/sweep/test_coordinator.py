@@ -10,8 +10,8 @@ from kexp.sweep.metadata import EVALUATION, PROBE
 from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.state import Completed, Evaluation, ProbeResult
 from kexp.sweep.store import Store
-from kexp.sweep.sweep_progress import SweepProgress
 from kexp.sweep.target_metric import TargetMetric
+from kexp.sweep.terminal_progress import SweepProgress
 
 TRIALS = 500
 PROBE_RESULT = ProbeResult({"val_accuracy": "max", "accuracy": "max"}, monitor="val_accuracy")

@@ -256,7 +256,8 @@ def ending_of(outcome: TrialOutcome | Lost, *, got_on: bool, log: Path) -> Endin
 
     Args:
         outcome: What the task gave.
-        got_on: Whether there is a newer checkpoint than when it began; a lost run then goes on, else it failed.
+        got_on: Whether there is a newer checkpoint than when it began; a lost run then goes on, else it
+            failed.
         log: Where its process left the trace of a crash.
 
     Example:
@@ -268,7 +269,8 @@ def ending_of(outcome: TrialOutcome | Lost, *, got_on: bool, log: Path) -> Endin
             return outcome
         case Lost(error) if not got_on:
             return Failed(
-                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {error}\n{log_tail(log)}"
+                f"Its worker died {ATTEMPTS} times without progress; at last Ray said: {error}\n"
+                f"{log_tail(log)}"
             )
         case _:
             return Stopped()
