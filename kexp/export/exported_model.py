@@ -13,10 +13,11 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.adapters import adapt_inputs, read_inputs
-from kexp.data.dataset import DatasetSpec, Inputs, class_names
-from kexp.export.exporter import Exporter, Runner, exporters
-from kexp.export.input_names import ARRAY_KEY, DEFAULT
+from kexp.data.dataset import DatasetSpec, class_names
+from kexp.export.exporter import Exporter, exporters
+from kexp.export.input_names import DEFAULT, by_key
 from kexp.export.manifest import Manifest
+from kexp.export.parity import Runner
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 from kexp.tasks.sample_requests import check_sample_request
@@ -141,18 +142,6 @@ def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]
     exported = load_exported(directory)
     task_named(exported.spec.task).check_predicts()
     return exported.predict(read_inputs(path, exported.spec))
-
-
-def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
-    """Return the inputs under the keys of the signature.
-
-    Example:
-        >>> by_key({"age (years)": np.array([3.0])}, {"age (years)": "age_years"})
-        {'age_years': array([3.])}
-    """
-    if isinstance(inputs, np.ndarray):
-        return {ARRAY_KEY: inputs}
-    return {keys[column]: values for column, values in inputs.items()}
 
 
 def _version_folder(directory: Path) -> Path:

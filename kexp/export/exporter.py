@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from kexp.core.errors import InputError
 from kexp.core.scan import modules_of
 from kexp.data.dataset import DatasetSpec
+from kexp.export.parity import ParityCase, Runner
+from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
     import keras
-
-    from kexp.export.parity import ParityCase
-    from kexp.export.serving_signatures import ServedSignature
-
-Arrays = Mapping[str, np.ndarray]
-# From the name of a signature and its inputs by key to its outputs by name, strings as bytes or str objects.
-Runner = Callable[[str, Arrays], Arrays]
 
 
 class Exporter(Protocol):

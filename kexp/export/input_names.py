@@ -7,6 +7,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+import numpy as np
+
+from kexp.data.dataset import Inputs
+
 # What TensorFlow can neither take as the name of a signature's argument nor as that of a graph node
 # has to be changed: tried with TensorFlow 2.21, where also "self" and two names that differ in case
 # only make the save fail.
@@ -36,6 +40,18 @@ def signature_keys(columns: Iterable[str]) -> dict[str, str]:
         keys[column] = _unused(column if _is_valid(column) else _sanitised(column), taken)
         taken.add(keys[column].lower())
     return {column: keys[column] for column in columns}
+
+
+def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:
+    """Return the inputs under the keys of the signature.
+
+    Example:
+        >>> by_key({"age (years)": np.array([3.0])}, {"age (years)": "age_years"})
+        {'age_years': array([3.])}
+    """
+    if isinstance(inputs, np.ndarray):
+        return {ARRAY_KEY: inputs}
+    return {keys[column]: values for column, values in inputs.items()}
 
 
 def _is_valid(name: str) -> bool:

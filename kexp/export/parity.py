@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kexp.export.exporter import Arrays, Runner
-
 BATCH_SIZES = (1, 3, 64)
 TOLERANCE = 1e-5  # of a number, relative to max(1, |number|)
 # Of a byte of an image: a number between two of them, which rounding takes to either, is not an error.
@@ -29,6 +27,9 @@ class ExportError(RuntimeError):
     """An export that does not compute what the model computed; nothing of it is left on disk."""
 
 
+Arrays = Mapping[str, np.ndarray]
+# From the name of a signature and its inputs by key to its outputs by name, strings as bytes or str objects.
+Runner = Callable[[str, Arrays], Arrays]
 Tied = Callable[[Arrays], "np.ndarray | np.bool_"]  # from expected outputs to where their choices may differ
 
 

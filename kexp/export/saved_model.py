@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from kexp.core.keras_private import all_layers
 from kexp.data.dataset import DatasetSpec
-from kexp.export.exporter import Arrays, Exporter, Runner
-from kexp.export.parity import ParityCase
+from kexp.export.exporter import Exporter
+from kexp.export.parity import Arrays, ParityCase, Runner
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kexp.data.dataset import DatasetSpec, Inputs
-from kexp.export.exported_model import by_key
-from kexp.export.exporter import Arrays
-from kexp.export.input_names import ARRAY_KEY, DEFAULT
-from kexp.export.parity import TOLERANCE, ParityCase
+from kexp.export.input_names import ARRAY_KEY, DEFAULT, by_key
+from kexp.export.parity import TOLERANCE, Arrays, ParityCase
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 

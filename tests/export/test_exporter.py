@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kexp.export.exporter import Runner
+from kexp.export.parity import Runner
 
 
 def load_linear(folder: str) -> Runner:
