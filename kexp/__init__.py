@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kexp' has no attribute {name!r}")
     home = _HOMES[name]
     if f"{home}.{name}".startswith(_NEED_TENSORFLOW):
-        importlib.import_module("kexp.core.backend").require_tensorflow()
+        importlib.import_module("kexp.core.tensorflow_start").require_tensorflow()
     if home == __name__:
         return importlib.import_module(f"{home}.{name}")
     value = getattr(importlib.import_module(home), name, None)

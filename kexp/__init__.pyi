@@ -34,10 +34,10 @@ from kexp.result import load as load
 from kexp.result import resume as resume
 from kexp.run.reference import Reference as Reference
 from kexp.sweep.hypermodel import to_hypermodel as to_hypermodel
-from kexp.sweep.result import Sweep as Sweep
-from kexp.sweep.result import load_sweep as load_sweep
 from kexp.sweep.space.overrides import When as When
 from kexp.sweep.sweep import sweep as sweep
+from kexp.sweep.sweep_result import Sweep as Sweep
+from kexp.sweep.sweep_result import load_sweep as load_sweep
 from kexp.train import callbacks as callbacks
 from kexp.train import objectives as objectives
 from kexp.train import schedules as schedules

@@ -57,7 +57,7 @@ class Result(RunRecord):
                 f"data must be for {self.spec.task} with {self.spec.outputs} outputs as in training; "
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
-        from kexp.engine.backend import backend
+        from kexp.engine.engine_choice import backend
         from kexp.train.objectives import supervised
 
         objective = supervised(self.spec, from_logits=self.from_logits)

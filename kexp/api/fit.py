@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from kexp.core.call_signatures import shows_options
 from kexp.core.options import TrainOptions, Unpack
-from kexp.core.signatures import shows_options
 from kexp.data import Dataset
 from kexp.result import Result
-from kexp.run.fit import train_run
 from kexp.run.fit_plan import Baselines, FinalMetric, FitPlan
+from kexp.run.training_run import train_run
 from kexp.trackers import active_trackers
 from kexp.train.objectives import Objective
 

@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, cast, get_type_hints
 
+from kexp.core.call_signatures import flat_signature, help_text
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete
-from kexp.core.signatures import flat_signature, help_text
 from kexp.result import Result, load
 from kexp.run.context import RecipeCall
-from kexp.run.recipe import bind, run_recipe
+from kexp.run.recipe_call import bind, run_recipe
 from kexp.run.reference import Reference
 
 P = ParamSpec("P")

@@ -24,8 +24,8 @@ from kexp.cli.recipe_commands import (
     verify_distributed,
     verify_resume,
 )
-from kexp.core.backend import start_tensorflow
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
+from kexp.core.tensorflow_start import start_tensorflow
 
 _MISTAKE = 2
 
@@ -187,7 +187,7 @@ def report(directory: str) -> None:
     from pathlib import Path
 
     from kexp.result import load
-    from kexp.sweep.result import load_sweep
+    from kexp.sweep.sweep_result import load_sweep
 
     if (Path(directory).expanduser() / "sweep.sqlite").is_file():
         print(load_sweep(directory).report())

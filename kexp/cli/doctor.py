@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 
 from kexp import __version__
-from kexp.core.backend import start_tensorflow
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
+from kexp.core.tensorflow_start import start_tensorflow
 
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tensorflow-tpu")
 _NVIDIA_SMI_S = 20.0

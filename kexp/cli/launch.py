@@ -117,7 +117,7 @@ def _run_folder(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> tup
     """Return the folder of a run, and whether it was asked for, if the run can be shared by workers."""
     from kexp.run.context import RecipeCall
     from kexp.run.folder import RunFolder
-    from kexp.run.recipe import bind
+    from kexp.run.recipe_call import bind
 
     options = bind(recipe, **arguments)
     for name, fitting in (("strategy", ("auto", "multiworker")), ("devices", (None,))):

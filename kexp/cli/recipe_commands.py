@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import cyclopts
 from cyclopts import Parameter
 
-from kexp.core.backend import start_tensorflow
 from kexp.core.errors import InputError
+from kexp.core.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     from kexp.export import Exported
@@ -94,7 +94,7 @@ def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callabl
 
 def train(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
-    from kexp.run.recipe import bind
+    from kexp.run.recipe_call import bind
 
     options = bind(recipe, **arguments)
 
@@ -113,7 +113,7 @@ def train(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
 
 def check(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Print what a look before the run finds, and exit with 1 when there is a problem."""
-    from kexp.run.recipe import bind
+    from kexp.run.recipe_call import bind
 
     bind(recipe, **arguments)
     start_tensorflow()
@@ -136,7 +136,7 @@ def find_learning_rate(
     """Print the suggested rate, and draw the losses if asked for."""
     from kexp.core.constraints import AtLeast, check_value
     from kexp.core.files import replacing
-    from kexp.run.recipe import bind
+    from kexp.run.recipe_call import bind
 
     bind(recipe, **arguments)
     check_value("steps", steps, Annotated[int, AtLeast(10)])
@@ -271,9 +271,9 @@ def first_line(function: Callable[..., Any]) -> str:
 
 def argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
     """Return what the help says of each argument: its docstring, and its range."""
+    from kexp.core.call_signatures import argument_docs
     from kexp.core.constraints import ranges_of
     from kexp.core.options import OPTIONS
-    from kexp.core.signatures import argument_docs
 
     texts = {name: option.doc for name, option in OPTIONS.items()} | argument_docs(recipe)
     for name, parameter in inspect.signature(recipe).parameters.items():

@@ -18,7 +18,7 @@ def modules_of(package: str) -> list[ModuleType]:
 
     Example:
         >>> [module.__name__ for module in modules_of("kexp.core")][:2]
-        ['kexp.core.backend', 'kexp.core.choices']
+        ['kexp.core.tensorflow_start', 'kexp.core.choices']
     """
     path = importlib.import_module(package).__path__
     names = sorted(found.name for found in pkgutil.iter_modules(path) if not found.ispkg)

@@ -13,9 +13,9 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import Column, DatasetSpec, Inputs, column_name
 from kexp.data.series import complete, listed, padded_to
-from kexp.data.sources.images import SUFFIXES as IMAGE_SUFFIXES
+from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.tables import read_csv, read_parquet
-from kexp.data.text import as_text, read_lines
+from kexp.data.strings import as_text, read_lines
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")

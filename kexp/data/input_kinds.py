@@ -10,7 +10,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import Kind
 from kexp.data.series import complete, pad
-from kexp.data.text import as_text, is_text
+from kexp.data.strings import as_text, is_text
 
 
 def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, dict[str, np.ndarray]]:

@@ -15,7 +15,7 @@ from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
-from kexp.data.sources.images import resize
+from kexp.data.sources.image_folder import resize
 from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 

@@ -1,7 +1,7 @@
 """What a training engine is: the protocols that the loop, the objectives and the run know it by.
 
 An engine is a folder beside this file, named after the Keras backend that it computes with. All that knows of
-tensors, gradients and devices is in there; see `kexp.engine.backend` for what the folder has to offer.
+tensors, gradients and devices is in there; see `kexp.engine.engine_choice` for what the folder has to offer.
 """
 
 from __future__ import annotations

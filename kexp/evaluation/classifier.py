@@ -185,8 +185,8 @@ def _trained(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -
     import kexp.models
     from kexp.core.precision import precision
     from kexp.run.dry_run import random_streams_kept
-    from kexp.run.fit import train_run
     from kexp.run.fit_plan import FitPlan
+    from kexp.run.training_run import train_run
 
     finished = (folder / "result.json").is_file()
     batch_size = min(_BATCH, len(data.train))

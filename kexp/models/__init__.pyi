@@ -1,15 +1,17 @@
 """The builders; tools/stubs.py writes this file."""
 
+from kexp.models.autoencoder.autoencoder_networks import autoencoder as autoencoder
+from kexp.models.autoencoder.autoencoder_networks import (
+    convolutional_autoencoder as convolutional_autoencoder,
+)
+from kexp.models.autoencoder.autoencoder_networks import decoder as decoder
+from kexp.models.autoencoder.autoencoder_networks import encoder as encoder
+from kexp.models.autoencoder.autoencoder_networks import vae as vae
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor as Reconstructor
 from kexp.models.autoencoder.latents import GaussianSample as GaussianSample
 from kexp.models.autoencoder.latents import InputNoise as InputNoise
 from kexp.models.autoencoder.latents import bernoulli_loss as bernoulli_loss
 from kexp.models.autoencoder.latents import gaussian_kl as gaussian_kl
-from kexp.models.autoencoder.networks import autoencoder as autoencoder
-from kexp.models.autoencoder.networks import convolutional_autoencoder as convolutional_autoencoder
-from kexp.models.autoencoder.networks import decoder as decoder
-from kexp.models.autoencoder.networks import encoder as encoder
-from kexp.models.autoencoder.networks import vae as vae
 from kexp.models.cnn import cnn as cnn
 from kexp.models.cnn import resnet as resnet
 from kexp.models.cnn import resnet20 as resnet20
@@ -31,15 +33,15 @@ from kexp.models.diffusion.noise_schedule import diffusion_target as diffusion_t
 from kexp.models.diffusion.noise_schedule import linear_noise as linear_noise
 from kexp.models.diffusion.noise_schedule import noised as noised
 from kexp.models.gan.gan_model import GAN as GAN
-from kexp.models.gan.networks import SpectralNormalized as SpectralNormalized
-from kexp.models.gan.networks import gan_discriminator as gan_discriminator
-from kexp.models.gan.networks import gan_generator as gan_generator
-from kexp.models.gan.networks import pixels_from_tanh as pixels_from_tanh
-from kexp.models.gan.networks import tanh_from_pixels as tanh_from_pixels
-from kexp.models.language.generation import generate as generate
+from kexp.models.gan.gan_networks import SpectralNormalized as SpectralNormalized
+from kexp.models.gan.gan_networks import gan_discriminator as gan_discriminator
+from kexp.models.gan.gan_networks import gan_generator as gan_generator
+from kexp.models.gan.gan_networks import pixels_from_tanh as pixels_from_tanh
+from kexp.models.gan.gan_networks import tanh_from_pixels as tanh_from_pixels
 from kexp.models.language.language_model import LanguageModel as LanguageModel
 from kexp.models.language.language_model import language_tokens as language_tokens
 from kexp.models.language.language_model import token_counts as token_counts
+from kexp.models.language.text_generation import generate as generate
 from kexp.models.layers.attention import SelfAttention as SelfAttention
 from kexp.models.layers.attention import SequencePooling as SequencePooling
 from kexp.models.layers.attention import TransformerBlock as TransformerBlock

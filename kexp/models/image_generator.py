@@ -15,7 +15,7 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.graph_names import stable_graph_names
 from kexp.core.types import Tensor
 from kexp.data.class_labels import resolve_class_indices
-from kexp.models.gan.networks import pixels_from_tanh
+from kexp.models.gan.gan_networks import pixels_from_tanh
 from kexp.models.signatures import Signature
 
 __all__: list[str] = []

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kexp.data import Split
-from kexp.engine.backend import backend
 from kexp.engine.base import Engine
+from kexp.engine.engine_choice import backend
 from kexp.preflight.findings import CostEstimate
 from kexp.run.disk_space import space_needed
 from kexp.run.dry_run import dry_run, sampled

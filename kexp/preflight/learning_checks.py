@@ -13,15 +13,15 @@ import numpy as np
 from keras import ops
 
 from kexp.core.keras_private import takes_logits
-from kexp.engine.backend import backend
 from kexp.engine.base import Engine
+from kexp.engine.engine_choice import backend
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup, head
 from kexp.tasks import task_named
 from kexp.train.objectives import Supervised
-from kexp.train.objectives.reconstruction import Reconstruction
+from kexp.train.objectives.autoencoding import Reconstruction
 
 _FACTOR = 2  # that the first loss may be off by
 _FAR = 10  # and from which on a start is hopeless

@@ -138,15 +138,15 @@ def _encoded(searched: tuple[Dimension, ...], arguments: dict[str, Any]) -> list
     return [_ABSENT if math.isnan(position) else position for position in positions]
 
 
-def _forest(seed: int, **options: Any) -> RandomForestRegressor:
+def _forest(seed: int, trees: int, *, out_of_bag: bool = False) -> RandomForestRegressor:
     from sklearn.ensemble import RandomForestRegressor
 
-    return RandomForestRegressor(min_samples_leaf=2, random_state=seed, n_jobs=1, **options)
+    return RandomForestRegressor(trees, min_samples_leaf=2, random_state=seed, n_jobs=1, oob_score=out_of_bag)
 
 
 def _explained(inputs: np.ndarray, scores: np.ndarray, seed: int) -> float:
     """Return R² of what trees predict for the trials that they were not fitted to."""
-    forest = _forest(seed, n_estimators=4 * _TREES, oob_score=True).fit(inputs, scores)
+    forest = _forest(seed, 4 * _TREES, out_of_bag=True).fit(inputs, scores)
     return float(forest.oob_score_)
 
 
@@ -155,7 +155,7 @@ def _resampled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return total and own shares by a forest of a resample of the trials."""
     rows = generator.integers(len(scores), size=len(scores))
-    forest = _forest(int(generator.integers(2**31)), n_estimators=_TREES).fit(inputs[rows], scores[rows])
+    forest = _forest(int(generator.integers(2**31)), _TREES).fit(inputs[rows], scores[rows])
     return _shares(searched, forest, generator)
 
 

@@ -65,7 +65,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def _hardware() -> dict[str, Any]:
-    from kexp.engine.backend import backend
+    from kexp.engine.engine_choice import backend
 
     return {
         "platform": platform.platform(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kexp.data import Split
-from kexp.engine.backend import backend
+from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup
 from kexp.train.loop import Position

@@ -11,7 +11,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
-from kexp.engine.backend import backend
+from kexp.engine.engine_choice import backend
 from kexp.tasks import task_named
 from kexp.train.objectives import Objective
 

@@ -13,8 +13,8 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split, Stream
-from kexp.engine.backend import backend
 from kexp.engine.base import Engine
+from kexp.engine.engine_choice import backend
 from kexp.metrics.direction import stated_directions
 from kexp.run.fit_checks import (
     check_inference_model,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kexp.core.backend import require_tensorflow
-from kexp.run.recipe import bind
+from kexp.core.tensorflow_start import require_tensorflow
+from kexp.run.recipe_call import bind
 from kexp.sweep.search.oracles import decoded, keras_tuner, register
 from kexp.sweep.space.space import space_of
 

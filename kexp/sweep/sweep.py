@@ -9,15 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from kexp.core.backend import require_tensorflow
 from kexp.core.errors import InputError
+from kexp.core.tensorflow_start import require_tensorflow
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, record, recorded_description
 from kexp.sweep.folders import folder_path, locked, make_folder
 from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
 from kexp.sweep.reseed import reseed
-from kexp.sweep.result import Sweep, load_sweep
 from kexp.sweep.search.algorithm import Algorithm
 from kexp.sweep.search.algorithms import AlgorithmName, algorithm_for
 from kexp.sweep.search.callers_oracle import oracle_target
@@ -26,6 +25,7 @@ from kexp.sweep.space.space import Space, space_of
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
+from kexp.sweep.sweep_result import Sweep, load_sweep
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
 

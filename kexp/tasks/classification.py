@@ -10,7 +10,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.tasks.base import Arrays
-from kexp.tasks.choice import Choice
+from kexp.tasks.class_choice import Choice
 
 if TYPE_CHECKING:
     import pandas as pd

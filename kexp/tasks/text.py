@@ -10,7 +10,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks.base import Arrays, require_rows, wrong_shape
-from kexp.tasks.choice import Choice
+from kexp.tasks.class_choice import Choice
 
 if TYPE_CHECKING:
     import keras

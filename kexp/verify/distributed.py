@@ -14,9 +14,9 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.files import write_json
 from kexp.result import Result
-from kexp.run.recipe import bind
-from kexp.verify.processes import Processes, importable
+from kexp.run.recipe_call import bind
 from kexp.verify.steps import ALONE, WORKERS
+from kexp.verify.worker_processes import Processes, importable
 
 # Adam divides by the size of a gradient, which where it is nothing but rounding makes a whole step of it.
 _DEFAULTS = {"optimizer": "momentum", "learning_rate": 0.01}

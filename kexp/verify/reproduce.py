@@ -15,7 +15,7 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.files import read_json, replacing
 from kexp.data import check_source
-from kexp.run.recipe import bind
+from kexp.run.recipe_call import bind
 from kexp.run.reference import Reference
 
 _BEGIN, _END = "<!-- kexp reproduce -->", "<!-- end -->"

@@ -15,9 +15,9 @@ import numpy as np
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.result import Result
-from kexp.run.recipe import bind
+from kexp.run.recipe_call import bind
 from kexp.train.checkpoint.checkpoint import load_latest, newest_step
-from kexp.verify.processes import Processes, importable
+from kexp.verify.worker_processes import Processes, importable
 
 _CALL = """
 import importlib, json, sys

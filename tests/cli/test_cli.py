@@ -321,7 +321,7 @@ def test_an_interruption_speaks_of_a_checkpoint_only_where_there_is_one(call_kex
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kexp.run.recipe.bind", interrupted)
+    monkeypatch.setattr("kexp.run.recipe_call.bind", interrupted)
     done = call_kexp("check", "mlp_images")
     assert (done.returncode, done.stderr) == (130, "kexp: interrupted.\n")
     done = call_kexp("run", "mlp_images")

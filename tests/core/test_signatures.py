@@ -8,8 +8,8 @@ import pytest
 
 import kexp
 from kexp import recipes
+from kexp.core.call_signatures import argument_docs
 from kexp.core.options import DEFAULTS, OPTIONS
-from kexp.core.signatures import argument_docs
 
 
 @pytest.mark.parametrize("function", [kexp.fit, *(getattr(recipes, name) for name in recipes.__all__)])

@@ -15,10 +15,10 @@ from kexp.core.signals import Stopped as StoppedBySignal
 from kexp.sweep.executors import ray_task
 from kexp.sweep.executors.ray import RayExecutor, checked_resources, ending_of
 from kexp.sweep.executors.ray_task import RunTrial, TaskSpec, run
-from kexp.sweep.result import load_sweep
 from kexp.sweep.state import Completed, EventKind, Failed, FullDisk, Lost, Stopped
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
+from kexp.sweep.sweep_result import load_sweep
 from kexp.sweep.trial_runner import TrialRunner
 from kexp.train.checkpoint.checkpoint import newest_step
 from tests.sweep.planted_recipes import planted

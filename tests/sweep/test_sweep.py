@@ -13,10 +13,10 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.sweep.result import load_sweep
 from kexp.sweep.state import EventKind
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
+from kexp.sweep.sweep_result import load_sweep
 from tests.sweep.planted_recipes import planted
 
 ROOT = Path(__file__).resolve().parents[2]

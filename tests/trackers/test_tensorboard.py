@@ -6,8 +6,8 @@ import kexp
 from kexp import recipes
 from kexp.core.errors import TrainingDiverged
 from kexp.run.context import capture_training
-from kexp.run.fit import train_run
 from kexp.run.fit_plan import FitPlan
+from kexp.run.training_run import train_run
 from kexp.trackers import active_trackers
 
 

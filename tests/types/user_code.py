@@ -7,8 +7,8 @@ import numpy as np
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack, recipes
-from kexp.sweep.result import Sweep
 from kexp.sweep.space import space_of
+from kexp.sweep.sweep_result import Sweep
 
 result = recipes.mlp_images(data="digits", epochs=40)
 accuracy: float = result.metrics["test_accuracy"]

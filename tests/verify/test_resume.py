@@ -19,7 +19,9 @@ from tests.verify.forgetful_recipes import forgetful_callback, unseeded_order
 
 # Every run is a process of its own, forked from one that has imported TensorFlow but computed nothing.
 RUNS = multiprocessing.get_context("forkserver")
-RUNS.set_forkserver_preload(["kexp.models", "kexp.run.fit", "kexp.evaluation.classifier", "sklearn.datasets"])
+RUNS.set_forkserver_preload(
+    ["kexp.models", "kexp.run.training_run", "kexp.evaluation.classifier", "sklearn.datasets"]
+)
 
 
 # Those whose data has a few batches of 64 only.

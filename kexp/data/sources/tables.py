@@ -17,8 +17,8 @@ import numpy as np
 from kexp.core.errors import InputError, nearest
 from kexp.data.dataset import Column, Source, column_name
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.strings import as_text
 from kexp.data.targets import target_kinds
-from kexp.data.text import as_text
 
 if TYPE_CHECKING:
     import pandas as pd

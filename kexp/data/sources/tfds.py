@@ -13,7 +13,7 @@ from kexp.core.errors import InputError, nearest
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size, data_dir
-from kexp.data.sources.images import class_folders, resize
+from kexp.data.sources.image_folder import class_folders, resize
 from kexp.data.sources.tf_data import decode
 
 CONNECT_TIMEOUT_S = 10

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kexp.data.dataset import Kind
+from kexp.data.strings import as_text
 from kexp.data.targets.base import TargetKind, Targets
-from kexp.data.text import as_text
 
 
 class Texts(TargetKind):

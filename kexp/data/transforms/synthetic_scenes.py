@@ -12,7 +12,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Dataset, Split, class_names
-from kexp.data.sources.images import Size, resize
+from kexp.data.sources.image_folder import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
 from kexp.data.targets import has_labels
 

@@ -15,7 +15,7 @@ from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.sample_files import sample_path
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
-from kexp.data.text import as_text
+from kexp.data.strings import as_text
 
 WHITE_SPACE = " \t\n\v\f\r"  # said in full: Python and TensorFlow mean different characters by \s
 _WORD = re.compile(rf" ?[^{WHITE_SPACE}]+|[{WHITE_SPACE}]+?(?= ?[^{WHITE_SPACE}]|\Z)")

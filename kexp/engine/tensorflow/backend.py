@@ -1,4 +1,4 @@
-"""What this engine offers to the rest of kexp; see `kexp.engine.backend.Backend`."""
+"""What this engine offers to the rest of kexp; see `kexp.engine.engine_choice.Backend`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from keras import ops
 
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor, TensorLike
-from kexp.models.autoencoder.networks import decoder, encoder
+from kexp.models.autoencoder.autoencoder_networks import decoder, encoder
 from kexp.models.image_generator import FIRST_DRAW, normal
 from kexp.models.signatures import Signature
 

@@ -13,7 +13,7 @@ from keras import ops
 from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.models.language.generation import check_drawing, from_token, generate, gumbel_noise, narrowed
+from kexp.models.language.text_generation import check_drawing, from_token, generate, gumbel_noise, narrowed
 from kexp.models.preprocessing.tokens import Tokenizer, tokenizer, tokens_of
 from kexp.models.signatures import Signature
 

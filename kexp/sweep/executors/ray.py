@@ -121,7 +121,7 @@ class RayExecutor:
     def schedule(self) -> None:
         """Hand tasks to Ray: what is asked for once, and as many trials as there are workers."""
         self._schedule_requests()
-        while sum(task.trial is not None for task in self._under_way.values()) < self._workers:
+        while sum(ray_task.trial is not None for ray_task in self._under_way.values()) < self._workers:
             trial = self._store.claim(f"ray-{os.getpid()}")
             if trial is None:
                 break
@@ -135,18 +135,18 @@ class RayExecutor:
         ended = self._ray.wait(references, num_returns=len(references), timeout=0)[0] if references else []
         exits = []
         for reference in ended:
-            task, answer = self._under_way[reference], self._answer(reference)
+            ray_task, answer = self._under_way[reference], self._answer(reference)
             outcome = answer.outcome if isinstance(answer, Ended) else answer
             if isinstance(outcome, Refused):
                 raise InputError(outcome.mistake)
             if isinstance(outcome, FullDisk):
                 exits.append(WorkerExit("ray", "the disk is full", FULL_DISK, self._directory / self._marker))
-            elif task.trial is not None and isinstance(outcome, Completed | Failed | Stopped | Lost):
+            elif ray_task.trial is not None and isinstance(outcome, Completed | Failed | Stopped | Lost):
                 self._record_trial(
-                    task.trial, task.step, answer if isinstance(answer, Ended) else Ended(outcome)
+                    ray_task.trial, ray_task.step, answer if isinstance(answer, Ended) else Ended(outcome)
                 )
             else:
-                self._record_request(task.request, answer)
+                self._record_request(ray_task.request, answer)
             del self._under_way[reference]  # only now: whatever raises before, it is taken in again
         return exits
 
@@ -162,9 +162,9 @@ class RayExecutor:
         while self._under_way and time.monotonic() < deadline_s:
             self.poll()  # of a full disk nothing more is said: that trial goes on from its last checkpoint
             time.sleep(_POLL_S)
-        for task in self._under_way.values():
-            if task.trial is not None:
-                self._store.end(task.trial.number, task.trial.token, Stopped())
+        for ray_task in self._under_way.values():
+            if ray_task.trial is not None:
+                self._store.end(ray_task.trial.number, ray_task.trial.token, Stopped())
 
     def _check_nodes(self) -> None:
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
@@ -188,7 +188,7 @@ class RayExecutor:
         }
 
     def _schedule_requests(self) -> None:
-        under_way = [type(task.request) for task in self._under_way.values()]
+        under_way = [type(ray_task.request) for ray_task in self._under_way.values()]
         if Probe not in under_way and self._store.read(PROBE) is Requested.REQUESTED:
             description = self._store.require(DESCRIPTION)
             self._submit(_Task(Probe(description.arguments, description.objective)))
@@ -197,16 +197,16 @@ class RayExecutor:
             trials = [trial for trial in self._store.trials() if trial.number in winners]
             self._submit(_Task(EvaluateWinners([(trial.number, trial.arguments) for trial in trials])))
 
-    def _submit(self, task: _Task) -> None:
+    def _submit(self, ray_task: _Task) -> None:
         spec = TaskSpec(
-            task.request,
+            ray_task.request,
             recipe=self._store.require(DESCRIPTION).recipe,
             directory=self._directory,
             marker=self._marker,
             cwd=Path.cwd(),
             threads=self._threads,
         )
-        self._under_way[self._run.remote(spec)] = task
+        self._under_way[self._run.remote(spec)] = ray_task
 
     def _answer(self, reference: Any) -> Answer:
         errors = self._ray.exceptions

@@ -10,7 +10,7 @@ from typing import Any
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
 from kexp.core.search import Dimension
-from kexp.run.recipe import bind
+from kexp.run.recipe_call import bind
 from kexp.sweep.space.signature import overridden_dimensions, own_dimensions
 
 

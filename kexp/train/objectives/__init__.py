@@ -3,9 +3,9 @@
 from kexp.metrics.training.crossentropy import Crossentropy
 from kexp.metrics.training.perplexity import Perplexity
 from kexp.train.objectives.adversarial import adversarial
+from kexp.train.objectives.autoencoding import reconstruction, variational
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising
-from kexp.train.objectives.reconstruction import reconstruction, variational
 from kexp.train.objectives.supervised import Supervised, supervised
 
 __all__ = [

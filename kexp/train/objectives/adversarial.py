@@ -14,7 +14,7 @@ from kexp.core.types import Tensor
 from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.gan.gan_model import GAN
-from kexp.models.gan.networks import tanh_from_pixels
+from kexp.models.gan.gan_networks import tanh_from_pixels
 from kexp.models.layers.normalization import batch_normalizations
 from kexp.train.objectives.base import Losses, MetricProvider, Objective, Player
 from kexp.train.objectives.samples import MadeSamples, check_images

@@ -15,7 +15,7 @@ from kexp.data import Dataset, Split
 from kexp.engine.base import StepContext
 from kexp.models.diffusion.diffusion_model import Diffusion
 from kexp.models.diffusion.noise_schedule import diffusion_target, noised
-from kexp.models.gan.networks import tanh_from_pixels
+from kexp.models.gan.gan_networks import tanh_from_pixels
 from kexp.train.objectives.base import Losses, MetricProvider, Objective
 from kexp.train.objectives.samples import MadeSamples, check_images
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from kexp.core.errors import InputError
 from kexp.data import load
-from kexp.data.sources.images import read_images
+from kexp.data.sources.image_folder import read_images
 
 
 def write(path, array, mode=None, **options):

@@ -15,9 +15,9 @@ from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import StepContext
+from kexp.models.autoencoder.autoencoder_networks import decoder, encoder
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss, gaussian_kl
-from kexp.models.autoencoder.networks import decoder, encoder
 from kexp.train.objectives.base import Losses, Objective
 
 ErrorKind = Literal["cross_entropy", "squared"]

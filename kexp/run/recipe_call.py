@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from kexp.core.backend import require_tensorflow
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import TrainOptions, complete, option_types
+from kexp.core.tensorflow_start import require_tensorflow
 from kexp.data import check_source
 from kexp.run.context import OpenRun, RecipeCall, recipe_run
 
@@ -63,7 +63,7 @@ def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Pat
     import keras
 
     from kexp.core.precision import precision
-    from kexp.engine.backend import backend
+    from kexp.engine.engine_choice import backend
 
     with (
         backend().strategy_scope(run.options),

@@ -11,8 +11,8 @@ from typing import Any
 
 from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
-from kexp.engine.backend import backend
 from kexp.engine.base import Engine, Workers
+from kexp.engine.engine_choice import backend
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, run_context
 from kexp.run.disk_space import check_space, full_disk_explained
