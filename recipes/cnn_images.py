@@ -92,12 +92,8 @@ def cnn_images(
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
-    common: dict[str, Any] = {
-        "activation": activation,
-        "normalization": normalization,
-        "dropout": dropout,
-        "dtype": dtype,
-    }
+    common: dict[str, Any] = {"activation": activation, "normalization": normalization, "dropout": dropout}
+    common["dtype"] = dtype
     if size == "plain":
         model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
     else:

@@ -67,13 +67,8 @@ def transformer_lm(
     length = kexp.models.token_counts(tokens) if split == "subword" else None
     dataset = kexp.data.passages(data, context=context, length=length, validation=held["validation"])
     size = kexp.models.tokens_of(tokens).size
-    network: dict[str, Any] = {
-        "heads": heads,
-        "expansion": expansion,
-        "dropout": dropout,
-        "positions": positions,
-    }
-    model = kexp.models.transformer_decoder(context, size, width=width, depth=depth, **network)
+    network: dict[str, Any] = {"depth": depth, "heads": heads, "expansion": expansion, "dropout": dropout}
+    model = kexp.models.transformer_decoder(context, size, width=width, positions=positions, **network)
     drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
     scores = {"bits_per_character": kexp.metrics.bits_per_character}

@@ -17,8 +17,8 @@ def modules_of(package: str) -> list[ModuleType]:
         package: Its full name.
 
     Example:
-        >>> [module.__name__ for module in modules_of("kexp.core")][:2]
-        ['kexp.core.tensorflow_start', 'kexp.core.choices']
+        >>> [module.__name__ for module in modules_of("kexp.data.targets")][:2]
+        ['kexp.data.targets.base', 'kexp.data.targets.columns']
     """
     path = importlib.import_module(package).__path__
     names = sorted(found.name for found in pkgutil.iter_modules(path) if not found.ispkg)

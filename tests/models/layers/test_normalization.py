@@ -40,7 +40,7 @@ def test_masked_normalization_on_replicas_is_that_of_one_device():
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
         from kexp.models import MaskedBatchNormalization
-        from tests.models.test_layers import MASK, STEPS
+        from tests.models.layers.test_normalization import MASK, STEPS
         single = MaskedBatchNormalization()
         expected = single(STEPS, mask=MASK, training=True).numpy()
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
