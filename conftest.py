@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -53,5 +54,7 @@ def examples(request: pytest.FixtureRequest) -> None:
     names: dict[str, Any] = request.getfixturevalue("doctest_namespace")
     source = request.node.dtest.docstring or ""  # type: ignore[union-attr]
     if "run_dir" in source and "new_dir" not in source:
-        names["run_dir"] = request.getfixturevalue("digits_run")
+        # A copy: what an example writes there is none of the tests' that share the run.
+        run_dir = Path(request.getfixturevalue("tmp_path")) / "run"
+        names["run_dir"] = shutil.copytree(request.getfixturevalue("digits_run"), run_dir)
     names["new_dir"] = str(Path(request.getfixturevalue("tmp_path")) / "new")
