@@ -1,0 +1,73 @@
+"""Files in formats that are not kexp's: what a library cannot read of them is a sentence, not a traceback."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kexp.core.errors import InputError
+
+
+@contextmanager
+def reading(path: Path | str, what: str, advice: str) -> Iterator[None]:
+    """Turn whatever a library raises while it reads a file into one sentence that names the file.
+
+    Put nothing but the library's calls into the body: a fault of kexp's own must keep its traceback.
+
+    Args:
+        path: The file.
+        what: Its format, with an article, as "an .npz archive".
+        advice: What to do about it, as "write it again with np.savez".
+
+    Raises:
+        InputError: The body raised, or the file is missing, a folder, or no regular file.
+
+    Example:
+        >>> import zipfile
+        >>> with reading("recipes", "a zip archive", "pack it again"):
+        ...     zipfile.ZipFile("recipes")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: file recipes: expected a zip archive, received a folder; pack it again.
+    """
+    require_regular_file(Path(path), what, advice)
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"file {path}: cannot be read as {what} ({reason(error)}); {advice}.") from None
+
+
+def require_regular_file(path: Path, what: str, advice: str) -> None:
+    """Refuse a file that is missing, and what is none: a folder, or a pipe that would be waited at for ever.
+
+    Raises:
+        InputError: It is not a file.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise InputError(f"file {path}: expected {what} ({reason(error)}); {advice}.") from None
+    if not stat.S_ISREG(mode):
+        received = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        raise InputError(f"file {path}: expected {what}, received {received}; {advice}.")
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says, in one line that can stand in a sentence.
+
+    Example:
+        >>> reason(KeyError("steps")), reason(OSError(2, "No such file or directory"))
+        ("KeyError: 'steps'", 'No such file or directory')
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    said = " ".join(str(error).split()).rstrip(".")
+    said = said.encode("utf-8", "backslashreplace").decode()
+    name = type(error).__name__
+    return f"{name}: {said[:200]}" if said else name

@@ -1,0 +1,70 @@
+"""The memory budget: how many bytes a file may become, checked from what it announces before it is read."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from kexp.core.errors import InputError
+
+VARIABLE = "KEXP_MAX_BYTES"
+_SHARE = 0.5  # of the memory of this process; data are held about twice while they are read
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def max_bytes() -> int:
+    """Return the bytes that data from one source may take: KEXP_MAX_BYTES, or half of the memory there is.
+
+    Raises:
+        InputError: KEXP_MAX_BYTES is no whole number of 1 or more.
+    """
+    given = os.environ.get(VARIABLE)
+    if given is None:
+        return int(_SHARE * min(_memory_limits()))
+    if not (given.isascii() and given.isdecimal() and int(given[:19])):
+        raise InputError(f"{VARIABLE} must be a whole number of bytes, 1 or more; received {given!r}.")
+    return int(given[:19])
+
+
+def require_bytes(needed: int, what: str) -> None:
+    """Refuse what would take more memory than the budget.
+
+    Args:
+        needed: Bytes that it takes once it is read.
+        what: Noun for the message, such as "file digits.npz".
+
+    Raises:
+        InputError: It does not fit.
+
+    Example:
+        >>> require_bytes(10**18, "file digits.npz")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: file digits.npz takes 1,000,000,000 GB in memory, more than the ... GB that one ...
+    """
+    allowed = max_bytes()
+    if needed > allowed:
+        raise InputError(
+            f"{what} takes {_gigabytes(needed)} in memory, more than the {_gigabytes(allowed)} that one "
+            f"source may; give a smaller one, or set {VARIABLE} to the bytes it may take."
+        )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.0f} GB" if count >= 10e9 else f"{count / 1e9:.3g} GB"
+
+
+def _memory_limits() -> list[int]:
+    """Return the memory of this machine, and what a container or a limit of the process leaves of it."""
+    import psutil
+
+    limits = [psutil.virtual_memory().total]
+    with suppress(OSError, ValueError):  # no container, or one without a limit, which says "max"
+        limits.append(int(_CONTAINER_LIMIT.read_text()))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return limits
+    of_process = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return limits if of_process == resource.RLIM_INFINITY else [*limits, of_process]
