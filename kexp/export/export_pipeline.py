@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kexp.core.errors import InputError
 from kexp.core.graph_names import stable_graph_names
 from kexp.core.keras_private import all_layers
+from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
@@ -43,6 +44,9 @@ def export_model(
 ) -> Path:
     """Write a model into `directory/1/` and prove that it computes what was measured.
 
+    Where an earlier export is replaced, its next version, `directory/2/` and so on, takes its place in one
+    step.
+
     The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
     which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
     "probabilities" (n, classes); "values" (n, outputs) for regression; "mask" (n, height, width) int32 and
@@ -50,8 +54,8 @@ def export_model(
     "reconstruction", "code" and "anomaly_score" (n,) for reconstruction. Of a model that makes samples it is
     the signature "sample", which takes "n" and "seed".
     Further signatures are those of the model's method `signatures`, if it has one (`kexp.models.Signature`).
-    `1/assets.extra/kexp.json` holds the spec, the key of every column and the provenance. The folder appears
-    when a fresh process has loaded it and agreed.
+    `1/assets.extra/kexp.json` holds the spec, the key of every column, the provenance and checksums. The
+    folder appears when a fresh process has loaded it and agreed.
 
     Args:
         model: A built model from raw inputs to (n, spec.outputs) logits or values, (n, height, width,
@@ -88,7 +92,7 @@ def export_model(
         ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
     """
     exporters = exporters_of(formats)
-    place = Path(os.path.abspath(Path(directory).expanduser()))
+    place = Path(os.path.abspath(user_path("directory", directory)))
     check_place(place, overwrite)
     manifest = Manifest(spec, _input_keys(spec), dict(provenance))
     manifest.to_json()

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
+from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs, read_inputs
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.export.exporter import Exporter, exporters
 from kexp.export.input_names import DEFAULT, by_key
-from kexp.export.manifest import Manifest
-from kexp.export.parity import Runner
+from kexp.export.manifest import LOCATION, Manifest
+from kexp.export.parity import Arrays, Runner
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 from kexp.tasks.sample_requests import check_sample_request
@@ -31,28 +33,48 @@ class Exported:
 
     Attributes:
         directory: The folder of the version that was loaded.
-        spec: The data it was made for: shapes, columns, class names.
-        provenance: What was recorded at its export: metrics, config, versions.
-        signatures: Names of the functions that it serves.
+        manifest: Its description.
     """
 
     directory: Path
-    spec: DatasetSpec
-    provenance: dict[str, Any]
-    signatures: tuple[str, ...]
-    keys: dict[str, str] = field(repr=False)
+    manifest: Manifest = field(repr=False)
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The data it was made for: shapes, columns, class names."""
+        return self.manifest.spec
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What was recorded at its export: metrics, config, versions."""
+        return self.manifest.provenance
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """Names of the functions that it serves."""
+        return self.manifest.signatures
 
     @cached_property
-    def _run(self) -> Runner:
+    def _runner(self) -> Runner:
+        self.manifest.check_files(self.directory)
         exporter = next(one for one in exporters().values() if _holds(self.directory, one))
         try:
             return exporter.load(str(self.directory))
         except ImportError:
             raise
         except Exception as error:  # whatever a format raises, the cause is the artifact
-            reason = next(iter(str(error).strip().splitlines()), "no reason given")
             raise InputError(
-                f"{self.directory} cannot be loaded ({reason}); export the model again."
+                f"{self.directory} cannot be loaded ({reason(error)}); export the model again."
+            ) from error
+
+    def _run(self, signature: str, inputs: Arrays) -> Arrays:
+        try:
+            return self._runner(signature, inputs)
+        except InputError:
+            raise
+        except Exception as error:  # the inputs fit its description, so that is not what is in the folder
+            raise InputError(
+                f"{self.directory} cannot compute {signature} ({reason(error)}); export the model again."
             ) from error
 
     def predict(self, inputs: Any) -> Predictions:
@@ -67,15 +89,25 @@ class Exported:
                 damaged.
         """
         task_named(self.spec.task).check_predicts()
-        samples = by_key(adapt_inputs(inputs, self.spec), self.keys)
+        samples = by_key(adapt_inputs(inputs, self.spec), self.manifest.keys)
         count = len(next(iter(samples.values())))
         batches = [
             self._run(DEFAULT, {key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})
             for start in range(0, count, _BATCH_SIZE)
         ]
-        return Predictions.from_named(
-            {name: as_str(np.concatenate([batch[name] for batch in batches])) for name in batches[0]}
-        )
+        outputs = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        self._check_outputs(outputs)
+        return Predictions.from_named({name: as_str(values) for name, values in outputs.items()})
+
+    def _check_outputs(self, outputs: Arrays) -> None:
+        """Refuse outputs that are not as many as the description says, which names the classes."""
+        for name in ("probabilities", "values"):
+            received = outputs[name].shape[-1] if name in outputs else self.spec.outputs
+            if received != self.spec.outputs:
+                raise InputError(
+                    f"{self.directory} computes {received} {name} for a sample, and its {LOCATION.name} is "
+                    f"for {self.spec.outputs}; export the model again."
+                )
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
         """Draw new samples from a generative model or a variational autoencoder.
@@ -123,9 +155,8 @@ def load_exported(directory: str | os.PathLike[str]) -> Exported:
         Traceback (most recent call last):
         kexp.InputError: directory must be the folder of an exported model, but no/such/folder ...
     """
-    folder = _version_folder(Path(directory).expanduser())
-    manifest = Manifest.read(folder)
-    return Exported(folder, manifest.spec, manifest.provenance, manifest.signatures, manifest.keys)
+    folder = _version_folder(user_path("directory", directory))
+    return Exported(folder, Manifest.read(folder))
 
 
 def predict_file(directory: str | os.PathLike[str], path: str | os.PathLike[str]) -> Predictions:

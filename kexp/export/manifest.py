@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.files import sha256_of
+from kexp.core.foreign_files import require_regular_file
+from kexp.core.json_files import read_json_file, require_keys
 from kexp.data.dataset import DatasetSpec
 
 FORMAT = "kexp export"
 VERSION = 1
 LOCATION = Path("assets.extra", "kexp.json")  # TensorFlow Serving keeps assets.extra with the model
+_KEYS = {
+    "spec": dict[str, Any],
+    "keys": dict[str, str],
+    "provenance": dict[str, Any],
+    "signatures": list[str] | None,
+    "files": dict[str, str] | None,
+}
+_MOST_OUTPUTS = 10_000_000  # more are a damaged number, at which names for all of them would fill the memory
+_ADVICE = "the export is damaged, export the model again"
 
 
 @dataclass(frozen=True)
@@ -24,12 +37,14 @@ class Manifest:
         keys: Signature key of every column of a table; of "inputs" for everything else.
         provenance: Whatever the caller recorded: metrics, config, versions.
         signatures: Names of the functions that are served; empty in exports from before it was written down.
+        files: SHA-256 of each other file by its path in the version's folder; empty in earlier exports.
     """
 
     spec: DatasetSpec
     keys: dict[str, str]
     provenance: dict[str, Any]
     signatures: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the content of kexp.json.
@@ -43,6 +58,7 @@ class Manifest:
             "spec": self.spec.to_json(),
             "keys": self.keys,
             "signatures": list(self.signatures),
+            "files": dict(self.files),
             "provenance": self.provenance,
         }
         try:
@@ -54,38 +70,59 @@ class Manifest:
             ) from error
 
     def write(self, version_folder: Path) -> None:
-        """Write kexp.json into a SavedModel's folder."""
+        """Write kexp.json into a version's folder, with checksums of all files that are there."""
         path = version_folder / LOCATION
         path.parent.mkdir(exist_ok=True)
-        path.write_text(self.to_json(), encoding="utf-8")
+        files = {
+            file.relative_to(version_folder).as_posix(): sha256_of(file)
+            for file in sorted(version_folder.rglob("*"))
+            if file.is_file()
+        }
+        path.write_text(replace(self, files=files).to_json(), encoding="utf-8")
 
     @classmethod
     def read(cls, version_folder: Path) -> Manifest:
-        """Read kexp.json from a SavedModel's folder.
+        """Read kexp.json from a version's folder.
 
         Raises:
             InputError: There is none, or it is damaged, or of a version this kexp does not know.
         """
         path = version_folder / LOCATION
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             raise InputError(
                 f"{version_folder} holds a SavedModel without {LOCATION.as_posix()}, so kexp did not "
                 "write it; give a folder that kexp exported, or load this one with tf.saved_model.load."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
-        _check_version(content, path)
-        try:
-            return cls(
-                DatasetSpec.from_json(content["spec"]),
-                dict(content["keys"]),
-                dict(content["provenance"]),
-                tuple(content.get("signatures", ())),
             )
+        content = read_json_file(path, {}, advice=_ADVICE)
+        _check_version(content, path)
+        require_keys(content, f"file {path}", _KEYS, advice=_ADVICE)
+        try:
+            spec = DatasetSpec.from_json(content["spec"])
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, error) from error
+        if spec.outputs > _MOST_OUTPUTS:
+            raise _damaged(path, f"spec.outputs is {spec.outputs}, at most {_MOST_OUTPUTS} are expected")
+        return cls(
+            spec,
+            content["keys"],
+            content["provenance"],
+            tuple(content.get("signatures") or ()),
+            content.get("files") or {},
+        )
+
+    def check_files(self, version_folder: Path) -> None:
+        """Refuse a version whose files are not those that were written and proved.
+
+        Raises:
+            InputError: One is missing, cannot be read or is not the same any more.
+        """
+        for name, checksum in self.files.items():
+            path = version_folder / name
+            if not path.resolve().is_relative_to(version_folder.resolve()):
+                raise _damaged(version_folder / LOCATION, f"{name!r} is not a file of the export")
+            require_regular_file(path, "a file of the export", _ADVICE)
+            if sha256_of(path) != checksum:
+                raise InputError(f"file {path}: its checksum differs from the one of its export; {_ADVICE}.")
 
 
 def _check_version(content: Any, path: Path) -> None:
@@ -99,7 +136,7 @@ def _check_version(content: Any, path: Path) -> None:
 
 
 def _damaged(path: Path, reason: object) -> InputError:
-    return InputError(f"{path} cannot be read ({reason}); the export is damaged, export the model again.")
+    return InputError(f"{path} cannot be read ({reason}); {_ADVICE}.")
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -49,8 +50,10 @@ def check_place(directory: Path, overwrite: bool = False) -> None:
 def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
     """Yield an empty folder beside `directory`; when the body succeeds it becomes `directory`.
 
-    When the body raises, nothing is left. A killed process leaves a hidden folder
-    `.NAME.partial-…`, which the next export to the same place on the same machine removes.
+    An earlier export there stays whole until the new one is: what the body wrote as version 1 takes its place
+    beside it under the next number, in one step, and only then the earlier ones go. When the body raises,
+    nothing is left. A killed process leaves a hidden folder `.NAME.partial-…`, which the next export to the
+    same place on the same machine removes.
 
     Args:
         directory: Where the folder shall be; its parents are made.
@@ -69,7 +72,7 @@ def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
         yield folder
         check_place(directory, overwrite)  # the body took a while
         _sync(folder)
-        _replace(directory, folder)
+        _put_in_place(directory, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         for parent in missing:
@@ -78,20 +81,30 @@ def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
         raise
 
 
-def _replace(directory: Path, folder: Path) -> None:
-    if not directory.exists():
+def _put_in_place(directory: Path, folder: Path) -> None:
+    if not directory.exists() or not any(directory.iterdir()):
         os.rename(folder, directory)
+        sync(directory.parent)
         return
-    # A folder cannot be exchanged in one step everywhere: the old one steps aside and comes back if
-    # the new one cannot take its place.
-    aside = directory.with_name(f".{directory.name}.replaced-{secrets.token_hex(4)}")
-    os.rename(directory, aside)
-    try:
-        os.rename(folder, directory)
-    except BaseException:
-        os.rename(aside, directory)
-        raise
-    shutil.rmtree(aside)
+    # Whoever serves the folder takes the highest version, so there is one at every moment.
+    number = _add_version(directory, folder / "1")
+    sync(directory)
+    for earlier in directory.iterdir():
+        if int(earlier.name) < number:
+            os.rename(earlier, folder / earlier.name)  # out of the way at once; to remove it takes a while
+    shutil.rmtree(folder)
+
+
+def _add_version(directory: Path, version: Path) -> int:
+    """Move a version's folder to the first number above all that are there, and return it."""
+    while True:
+        number = 1 + max(int(there.name) for there in directory.iterdir())
+        try:
+            os.rename(version, directory / str(number))
+            return number
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another export has just taken it
+                raise
 
 
 def _sync(folder: Path) -> None:
@@ -126,12 +139,18 @@ def _owner() -> str:
 
 
 def _remove_abandoned(directory: Path) -> None:
-    """Remove what killed processes of this machine left of an export to this place."""
+    """Remove what killed processes of this machine left of an export to this place.
+
+    Releases up to 0.1.0 moved an earlier export aside before the new one came; a kill in between left it
+    under a hidden name, which has an owner that cannot be told, so it goes only once there is another one.
+    """
     import psutil
 
     host = _owner().rpartition("-")[0]
-    pattern = re.compile(re.escape(f".{directory.name}.partial-{host}-") + r"(\d+)-[0-9a-f]{8}")
+    partial = re.compile(re.escape(f".{directory.name}.partial-{host}-") + r"(\d+)-[0-9a-f]{8}")
+    replaced = re.compile(re.escape(f".{directory.name}.replaced-") + r"[0-9a-f]{8}")
     for path in directory.parent.iterdir():
-        found = pattern.fullmatch(path.name)
-        if found and not psutil.pid_exists(int(found[1])):
+        found = partial.fullmatch(path.name)
+        dead = found is not None and not psutil.pid_exists(int(found[1]))
+        if dead or (replaced.fullmatch(path.name) and directory.exists() and _is_export(directory)):
             shutil.rmtree(path, ignore_errors=True)

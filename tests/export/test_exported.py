@@ -108,29 +108,6 @@ def test_a_saved_model_of_someone_elses_is_said_to_be_one(digits, tmp_path):
         load_exported(directory)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "the export is damaged"),
-        ("[]", "the export is damaged"),
-        ('{"format": "kexp export", "version": 2}', "must be of version 1, received 2"),
-        ('{"format": "kexp export", "version": 1, "spec": {}}', "the export is damaged"),
-    ],
-)
-def test_a_damaged_description_is_refused(digits, tmp_path, content, message):
-    directory = copied(digits, tmp_path)
-    (directory / "1" / "assets.extra" / "kexp.json").write_text(content)
-    with pytest.raises(InputError, match=message):
-        load_exported(directory)
-
-
-def test_a_damaged_saved_model_is_refused(digits, tmp_path):
-    directory = copied(digits, tmp_path)
-    (directory / "1" / "saved_model.pb").write_bytes(b"\x00\x01\x02")
-    with pytest.raises(InputError, match="cannot be loaded"):
-        load_exported(directory).predict(digits.samples)
-
-
 def test_files_are_checked_before_tensorflow_is_imported(digits, tmp_path):
     script = """
 import sys

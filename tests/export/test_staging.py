@@ -90,14 +90,85 @@ def test_of_two_exports_to_one_place_the_second_to_finish_is_refused(tmp_path):
     assert (tmp_path / "served" / "file").read_text() == "fast"
 
 
-def test_an_export_is_replaced_and_a_failed_one_keeps_it(tmp_path):
+def test_an_export_is_replaced_by_its_next_version_and_a_failed_one_keeps_it(tmp_path):
     write_export(tmp_path / "served", "old")
     with pytest.raises(ZeroDivisionError), staged(tmp_path / "served", overwrite=True):
         raise ZeroDivisionError
     assert (tmp_path / "served" / "1" / "saved_model.pb").read_text() == "old"
     with staged(tmp_path / "served", overwrite=True) as folder:
         write_export(folder, "new")
-    assert (tmp_path / "served" / "1" / "saved_model.pb").read_text() == "new"
+    assert names(tmp_path / "served") == ["2"]
+    assert (tmp_path / "served" / "2" / "saved_model.pb").read_text() == "new"
+    assert names(tmp_path) == ["served"]
+
+
+REPLACE = """
+import os, pathlib, shutil, signal, sys
+from kexp.export.staging import staged
+from tests.export.test_staging import write_export
+
+steps_left = int(sys.argv[2])
+
+def killing(function):
+    def step(*arguments, **options):
+        global steps_left
+        if steps_left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        steps_left -= 1
+        return function(*arguments, **options)
+    return step
+
+with staged(pathlib.Path(sys.argv[1]), overwrite=True) as folder:
+    write_export(folder, "new")
+    for owner, name in ((os, "rename"), (os, "unlink"), (os, "rmdir"), (os, "fsync")):
+        setattr(owner, name, killing(getattr(owner, name)))
+"""
+
+
+def test_a_kill_at_any_step_of_a_replacement_leaves_a_whole_export_to_be_served(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed, found = 0, []
+    while True:
+        served = tmp_path / str(killed) / "served"
+        write_export(served, "old")
+        command = [sys.executable, "-c", REPLACE, str(served), str(killed)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        highest = max(served.iterdir(), key=lambda version: int(version.name))
+        assert sorted(path.name for path in highest.rglob("*")) == [
+            "assets.extra",
+            "kexp.json",
+            "saved_model.pb",
+        ]
+        found.append((highest / "saved_model.pb").read_text())
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        with staged(served, overwrite=True) as folder:
+            write_export(folder, "next")
+        assert names(served.parent) == ["served"]
+        assert len(names(served)) == 1
+        killed += 1
+    assert found == sorted(found, reverse=True)  # the old one, and from some step on the new one
+    assert {"old", "new"} == set(found)
+    assert killed >= 8
+
+
+def test_of_two_replacements_the_one_to_finish_last_is_served(tmp_path):
+    write_export(tmp_path / "served", "old")
+    with staged(tmp_path / "served", overwrite=True) as slow:
+        write_export(slow, "slow")
+        with staged(tmp_path / "served", overwrite=True) as fast:
+            write_export(fast, "fast")
+    assert names(tmp_path / "served") == ["3"]
+    assert (tmp_path / "served" / "3" / "saved_model.pb").read_text() == "slow"
+
+
+def test_what_releases_before_left_hidden_goes_once_there_is_an_export(tmp_path):
+    write_export(tmp_path / ".served.replaced-0a1b2c3d", "old")
+    with staged(tmp_path / "served") as folder:
+        write_export(folder, "new")
+    with staged(tmp_path / "served", overwrite=True) as folder:
+        write_export(folder, "newer")
     assert names(tmp_path) == ["served"]
 
 
