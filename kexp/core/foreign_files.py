@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,12 +34,39 @@ def reading(path: Path | str, what: str, advice: str) -> Iterator[None]:
         kexp.InputError: file recipes: expected a zip archive, received a folder; pack it again.
     """
     require_regular_file(Path(path), what, advice)
+    with guarded(f"file {path}", what, advice):
+        yield
+
+
+@contextmanager
+def guarded(place: str, what: str, advice: str) -> Iterator[None]:
+    """Turn whatever a library raises about something of the user's into one sentence that names it.
+
+    As for `reading`, which is for files, nothing but the library's calls belong into the body.
+
+    Args:
+        place: What it is and where, as "folder photos" or "data: the tf.data.Dataset".
+        what: What it is read as, with an article.
+        advice: What to do about it.
+
+    Raises:
+        InputError: The body raised.
+
+    Example:
+        >>> with guarded("sample_weight", "an array of numbers", "mend it"):
+        ...     float("much")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: sample_weight: cannot be read as an array of numbers (ValueError: could not
+        convert string to float: 'much'); mend it.
+    """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"file {path}: cannot be read as {what} ({reason(error)}); {advice}.") from None
+        said = reason(error).replace(place.removeprefix("file "), "it")
+        raise InputError(f"{place}: cannot be read as {what} ({said}); {advice}.") from None
 
 
 def require_regular_file(path: Path, what: str, advice: str) -> None:
@@ -57,7 +85,7 @@ def require_regular_file(path: Path, what: str, advice: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, in one line that can stand in a sentence.
+    """Return what an error says first, in one line that can stand in a sentence.
 
     Example:
         >>> reason(KeyError("steps")), reason(OSError(2, "No such file or directory"))
@@ -67,7 +95,11 @@ def reason(error: BaseException) -> str:
         return error.strerror
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
-    said = " ".join(str(error).split()).rstrip(".")
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # of a library's own class, whose __str__ fails on what it was made from
+        said = ""
+    said = re.split(r"[.!?] (?=\S)", said)[0].rstrip(".")
     said = said.encode("utf-8", "backslashreplace").decode()
     name = type(error).__name__
     return f"{name}: {said[:200]}" if said else name

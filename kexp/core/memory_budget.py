@@ -10,6 +10,7 @@ from kexp.core.errors import InputError
 
 VARIABLE = "KEXP_MAX_BYTES"
 _SHARE = 0.5  # of the memory of this process; data are held about twice while they are read
+_BEYOND_FLOATS = 10**300
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -52,6 +53,8 @@ def require_bytes(needed: int, what: str) -> None:
 
 
 def _gigabytes(count: int) -> str:
+    if count > _BEYOND_FLOATS:
+        return "far too many GB"
     return f"{count / 1e9:,.0f} GB" if count >= 10e9 else f"{count / 1e9:.3g} GB"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,16 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import require_regular_file
+from kexp.core.numpy_files import read_npy
+from kexp.core.user_paths import user_path
 from kexp.data.dataset import Column, DatasetSpec, Inputs, column_name
+from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
-from kexp.data.sources.tables import read_csv, read_parquet
-from kexp.data.strings import as_text, read_lines
+from kexp.data.sources.image_folder import image_header, upright_image
+from kexp.data.sources.table_files import read_csv, read_parquet
+from kexp.data.strings import as_text, is_unicode, read_lines
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -54,6 +58,7 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         return _columns(raw, spec)
     if spec.kind == "text":
         return _texts(raw, spec)
+    require_unmasked("inputs", raw)
     if spec.kind == "series" and listed(raw):
         raw = padded_to("inputs:", raw, *spec.input_shape)
     array = _numeric(raw)
@@ -74,15 +79,11 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     Raises:
         InputError: There is no such file, it is damaged, or it is not what the model takes.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(
-            f"path {path} must be a file, but it {'is a folder' if path.is_dir() else 'does not exist'}; "
-            f"give {_wanted_files(spec)}."
-        )
+    path = user_path("path", path)
+    require_regular_file(path, _wanted_files(spec), "give one")
     name = path.name.lower()
     if name.endswith(".npy") and spec.kind != "table":
-        return _named(path, _read_array(path), spec)
+        return _named(path, read_npy(path, "save it with numpy.save"), spec)
     if path.suffix.lower() in IMAGE_SUFFIXES and spec.kind == "image":
         return _named(path, _read_image(path, spec), spec)
     if name.endswith(".txt") and spec.kind == "text":
@@ -140,43 +141,17 @@ def _texts(raw: Any, spec: DatasetSpec) -> np.ndarray:  # (samples,) str objects
     return as_text("inputs", raw)
 
 
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"file {path}: cannot be read as an array of numbers ({error}); save it with numpy.save."
-        ) from None
-
-
 def _read_image(path: Path, spec: DatasetSpec) -> np.ndarray:  # (height, width, channels) uint8
-    from PIL import Image, ImageOps
-
     height, width, channels = spec.input_shape
     if channels not in IMAGE_MODES:
         raise InputError(
             f"file {path}: an image has 1, 3 or 4 channels, the model takes {channels}; give an array (.npy)."
         )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
-            opened = Image.open(path)
-        with opened:
-            # The size is known before a pixel is decoded; a photograph may lie on its side.
-            if sorted(opened.size) != sorted((width, height)):
-                raise _wrong_size(path, opened.size, spec)
-            mode, image = opened.mode, ImageOps.exif_transpose(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = str(error).replace(str(path), "file")
-        raise InputError(
-            f"file {path}: cannot be read as an image ({reason}); save it again as PNG."
-        ) from None
-    if mode.startswith(("I", "F")):
-        raise InputError(
-            f"file {path}: expected 8 bits per channel, received the mode {mode}; convert it first."
-        )
+    # The size is known before a pixel is decoded; a photograph may lie on its side.
+    announced = image_header(path)
+    if sorted(announced) != sorted((width, height)):
+        raise _wrong_size(path, announced, spec)
+    _, image = upright_image(path)
     if image.size != (width, height):
         raise _wrong_size(path, image.size, spec)
     return np.asarray(image.convert(IMAGE_MODES[channels])).reshape(spec.input_shape)
@@ -191,13 +166,8 @@ def _wrong_size(path: Path, size: tuple[int, int], spec: DatasetSpec) -> InputEr
 
 
 def _numeric(raw: Any) -> np.ndarray:
-    try:
-        array = np.asarray(raw)
-    except ValueError:
-        raise InputError(
-            "inputs differ in shape, expected one array, or a list of (steps, channels) arrays for a model "
-            "of series; pad or cut them first."
-        ) from None
+    advice = "pad or cut them first, or give a list of (steps, channels) arrays to a model of series"
+    array = plain_array("inputs", raw, ragged=advice)
     if array.dtype.kind not in "biuf":
         raise InputError(f"inputs must be an array of numbers, received {_described(raw)}; convert it first.")
     return array
@@ -287,26 +257,34 @@ def _by_name(raw: Any) -> dict[str, Any]:
 
 
 def _column(column: Column, values: Any) -> np.ndarray:
+    series = _series(f"inputs in column {column.name!r}", values)
+    return _numbers(column.name, series) if column.kind == "number" else _categories(column.name, series)
+
+
+def _series(place: str, values: Any) -> Any:
+    """Return the values of a column as a pandas Series, in which what is masked is missing."""
     import pandas as pd
 
-    if values is None or np.ndim(values) == 0:  # one sample, given by plain values
-        values = [values]
-    if np.ndim(values) != 1:
-        raise InputError(
-            f"inputs must have one value per sample in column {column.name!r}, received the shape "
-            f"{np.shape(values)}; flatten it."
-        )
-    series = pd.Series(values) if hasattr(values, "dtype") else pd.Series(values, dtype=object)
-    return _numbers(column.name, series) if column.kind == "number" else _categories(series)
+    if hasattr(values, "iloc"):
+        return values
+    if not hasattr(values, "dtype") or not np.ndim(values):
+        listed = isinstance(values, list | tuple)
+        each = [None if value is np.ma.masked else value for value in (values if listed else [values])]
+        several = next((value for value in each if np.iterable(value) and not isinstance(value, str)), None)
+        if several is None:
+            return pd.Series(each, dtype=object)
+        raise InputError(f"{place} must be one value per sample, received {several!r:.60}; flatten it.")
+    array = values if isinstance(values, np.ma.MaskedArray) else plain_array(place, values)
+    if array.ndim != 1:
+        raise InputError(f"{place} must be one value per sample, received shape {array.shape}; flatten it.")
+    return pd.Series(array)
 
 
 def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
-    import pandas as pd
-
     gaps = (series.isna() | series.eq("")).to_numpy()
     if series.dtype.kind in "Mm":  # to pandas dates are numbers, of nanoseconds since 1970
         series = series.astype(object).astype(str)
-    wide = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wide = floats_of(series)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
         numbers = wide.astype(np.float32)
     wrong = np.flatnonzero((np.isnan(numbers) & ~gaps) | np.isinf(numbers))
@@ -318,8 +296,13 @@ def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
     return numbers
 
 
-def _categories(series: Any) -> np.ndarray:  # (samples,) str objects
+def _categories(name: str, series: Any) -> np.ndarray:  # (samples,) str objects
     gaps = series.isna()
-    return np.array(
-        ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)], dtype=object
-    )
+    values = ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)]
+    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
+    if strange is not None:
+        raise InputError(
+            f"inputs must have text that UTF-8 can say, without NUL characters, in column {name!r}, received "
+            f"{values[strange]!r} in row {strange + 1} of {len(series)}; remove what is no text."
+        )
+    return np.array(values, dtype=object)

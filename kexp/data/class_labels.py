@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
+from kexp.data.strings import is_unicode
 
 _SHOWN = 12  # names in a message
 
@@ -36,6 +37,37 @@ def resolve_class_indices(labels: Sequence[Any] | np.ndarray, n: int, names: Seq
     if len(labels) != n:
         raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
     return [_index(label, names) for label in labels]
+
+
+def require_class_names(place: str, names: Sequence[str]) -> None:
+    """Refuse names of classes that stand there twice, or that no file can hold.
+
+    Args:
+        place: What has them, for messages.
+        names: In the order of the indices of the classes.
+
+    Raises:
+        InputError: It names the first of them.
+
+    Example:
+        >>> require_class_names("data 'pets'", ("cat", "dog", "cat"))
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: data 'pets': expected every class name once, received 'cat' for the classes 0 and
+        2; rename one.
+    """
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if not is_unicode(name):
+            raise InputError(
+                f"{place}: expected class names that UTF-8 can say, without NUL characters, received "
+                f"{name!r}; rename it."
+            )
+        if first.setdefault(name, index) != index:
+            raise InputError(
+                f"{place}: expected every class name once, received {name!r} for the classes {first[name]} "
+                f"and {index}; rename one."
+            )
 
 
 def _index(label: Any, names: Sequence[str]) -> int:

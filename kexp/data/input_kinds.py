@@ -9,6 +9,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Kind
+from kexp.data.plain_arrays import plain_array, require_unmasked
 from kexp.data.series import complete, pad
 from kexp.data.strings import as_text, is_text
 
@@ -30,9 +31,12 @@ def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, di
     Raises:
         InputError: For empty, ragged, infinite, mismatched or other inputs, and for NaN that does not pad.
     """
-    if is_text(parts["train"][0]):
-        return "text", {part: _texts(name, part, x, y) for part, (x, y) in parts.items()}
-    padded = pad(name, {part: x for part, (x, _) in parts.items()})
+    given = {part: _held(name, part, x) for part, (x, _) in parts.items()}
+    if is_text(given["train"]):
+        return "text", {part: _texts(name, part, given[part], y) for part, (_, y) in parts.items()}
+    for part, x in given.items():
+        require_unmasked(f"data {name!r}: the {part} inputs", x)
+    padded = pad(name, given)
     raw = {part: _numeric(name, part, padded[part], y) for part, (_, y) in parts.items()}
     for part, array in raw.items():
         _require_same(name, part, array, raw["train"])
@@ -43,6 +47,12 @@ def inputs_of(name: str, parts: Mapping[str, tuple[Any, Any]]) -> tuple[Kind, di
     return kind, {part: _floats(name, part, array) for part, array in raw.items()}
 
 
+def _held(name: str, part: str, x: Any) -> Any:
+    """Return a list or an array as it is, and an array of anything else."""
+    as_it_is = isinstance(x, list | tuple | np.ndarray)
+    return x if as_it_is else plain_array(f"data {name!r}: the {part} inputs", x)
+
+
 def _texts(name: str, part: str, x: Any, y: Any) -> np.ndarray:
     texts = as_text(f"data {name!r}: the {part} inputs", x)
     _require_targets(name, part, texts, y)
@@ -50,13 +60,8 @@ def _texts(name: str, part: str, x: Any, y: Any) -> np.ndarray:
 
 
 def _numeric(name: str, part: str, x: object, y: object) -> np.ndarray:
-    try:
-        array = np.asarray(x)
-    except ValueError:
-        raise InputError(
-            f"data {name!r}: the {part} samples differ in shape, expected one array, or a list of "
-            f"(steps, channels) arrays if they are series; pad or cut them first."
-        ) from None
+    advice = "pad or cut them first, or pass a list of (steps, channels) arrays if they are series"
+    array = plain_array(f"data {name!r}: the {part} samples", x, ragged=advice)
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"data {name!r}: expected {part} inputs of numbers, received {array.dtype} {array.shape}; pass "
@@ -76,12 +81,8 @@ def _numeric(name: str, part: str, x: object, y: object) -> np.ndarray:
 
 
 def _require_targets(name: str, part: str, inputs: np.ndarray, y: Any) -> None:
-    try:
-        targets = len(np.asarray(y)) if np.ndim(y) else 0
-    except ValueError:
-        raise InputError(
-            f"data {name!r}: the {part} targets differ in shape, expected one array; mend them."
-        ) from None
+    array = plain_array(f"data {name!r}: the {part} targets", y, ragged="mend them")
+    targets = len(array) if array.ndim else 0
     if len(inputs) != targets:
         raise InputError(
             f"data {name!r}: the {part} part has {len(inputs)} inputs and {targets} targets; pass as many of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,11 +12,13 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
+from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
+from kexp.data.plain_arrays import plain_targets
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
-from kexp.data.sources.image_folder import resize
+from kexp.data.sources.image_folder import require_pixels, resize
 from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
@@ -87,7 +90,7 @@ def load(
         (1295, 143, 359)
     """
     _require_arguments(task, validation, test, seed, image_size)
-    read = _read(source, ReadOptions(target, text, task, image_size))
+    read = _with_plain_targets(_read(source, ReadOptions(target, text, task, image_size)))
     kind, inputs = _inputs(read, image_size)
     if kind not in kinds:
         raise InputError(
@@ -105,10 +108,19 @@ def load(
     return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
 
 
+def _with_plain_targets(read: Source) -> Source:
+    parts = {
+        split: (x, plain_targets(f"data {read.name!r}: the {split} targets", y))
+        for split, (x, y) in read.parts.items()
+    }
+    return replace(read, parts=parts)
+
+
 def _encoded(
     read: Source, kind: Kind, inputs: dict[str, Any], asked: str | None
 ) -> tuple[TargetKind, Targets, tuple[str, ...]]:
     """Return what the targets are, the targets by split, and the names of the classes, if there are any."""
+    require_class_names(f"data {read.name!r}", read.class_names)
     targets = _target_kind(read, kind, inputs, asked)
     given = {split: y for split, (_, y) in read.parts.items()}
     return targets, *targets.encode(read.name, inputs, given, read.class_names, asked=asked is not None)
@@ -157,7 +169,7 @@ def _require_arguments(
                 f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
             )
     _require_task(task)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
     if image_size is not None and not _is_size(image_size):
         raise InputError(
@@ -176,7 +188,7 @@ def _is_size(value: object) -> bool:
     return (
         isinstance(value, tuple | list)
         and len(value) == 2
-        and all(isinstance(pixels, int) and pixels > 0 for pixels in value)
+        and all(isinstance(pixels, int) and not isinstance(pixels, bool) and pixels > 0 for pixels in value)
     )
 
 
@@ -217,5 +229,7 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
             f"image_size={image_size!r}: data {read.name!r} has masks, which would have to be resized with "
             "their images; resize both before, the masks without blending."
         )
+    count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
+    require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
     fits = inputs["train"].shape[1:3] == tuple(image_size)
     return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}

@@ -31,7 +31,7 @@ def listed(values: object) -> bool:
 def _is_matrix(item: object) -> bool:
     try:
         array = np.asarray(item)
-    except ValueError:
+    except Exception:  # whatever the class of an item raises: it is none
         return False
     return array.ndim == 2 and array.dtype.kind in "biuf"
 

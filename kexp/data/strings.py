@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kexp.core.compressed_files import open_within_budget, sample_of
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import guarded
+from kexp.core.memory_budget import require_bytes
+
+_TEXT = "UTF-8 text"
+_CHARACTER_BYTES = 2  # the file's own and the text's; one of many scripts takes more, its samples less
 
 
 def is_text(values: Any) -> bool:
@@ -29,7 +36,8 @@ def is_text(values: Any) -> bool:
 
 def _is_missing(value: Any) -> bool:
     # Told without pandas, which takes a third of a second to import: its NA has no truth value.
-    return value is None or type(value).__name__ == "NAType" or (isinstance(value, float) and value != value)
+    absent = value is None or value is np.ma.masked or type(value).__name__ == "NAType"
+    return absent or (isinstance(value, float) and value != value)
 
 
 def as_text(title: str, values: Any) -> np.ndarray:
@@ -37,7 +45,7 @@ def as_text(title: str, values: Any) -> np.ndarray:
 
     Args:
         title: What it is, for messages.
-        values: (samples,) strings; None and NaN are missing ones.
+        values: (samples,) strings; None, NaN and masked ones are missing.
 
     Returns:
         (samples,) str objects, "" for what is missing.
@@ -57,7 +65,7 @@ def as_text(title: str, values: Any) -> np.ndarray:
                 "with str."
             )
         texts[sample] = str(value) if isinstance(value, str) else ""
-        if "\0" in texts[sample] or not _is_unicode(texts[sample]):
+        if not is_unicode(texts[sample]):
             raise InputError(
                 f"{title} must be text that UTF-8 can say, without NUL characters, received something else "
                 f"at sample {sample}; remove what is no text."
@@ -65,12 +73,34 @@ def as_text(title: str, values: Any) -> np.ndarray:
     return texts
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 and NumPy can keep a text: it has no half of a surrogate pair, and no NUL.
+
+    Example:
+        >>> is_unicode("Zoë"), is_unicode(chr(0xD800)), is_unicode(chr(0))
+        (True, False, False)
+    """
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
+
+
+def read_text(path: Path) -> str:
+    """Return what a UTF-8 text file holds, .gz or not; line ends of any system become "\\n".
+
+    Raises:
+        InputError: For another encoding, a damaged file, and for more than fits into memory.
+    """
+    _, count = sample_of(path, _TEXT, "convert it")
+    require_bytes(_CHARACTER_BYTES * count, f"file {path}")
+    with (
+        open_within_budget(path, _TEXT, "convert it") as file,
+        guarded(f"file {path}", _TEXT, "convert it"),
+        io.TextIOWrapper(file, encoding="utf-8-sig") as text,
+    ):
+        return text.read()
 
 
 def read_lines(path: Path) -> list[str]:
@@ -79,10 +109,7 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         InputError: For an empty file, or another encoding than UTF-8.
     """
-    try:
-        content = path.read_text(encoding="utf-8-sig")  # line ends of any system become "\n"
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"file {path}: cannot be read as UTF-8 text ({error}); convert it.") from None
+    content = read_text(path)
     if not content:
         raise InputError(f"file {path}: expected a text in every line, received nothing; add some.")
     return content.removesuffix("\n").split("\n")

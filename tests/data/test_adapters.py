@@ -111,7 +111,7 @@ def test_every_kind_of_gap_is_a_missing_number(gap):
         ({"age": [3, np.inf]}, "received inf in row 2 of 2"),
         ({"age": [3, 1e300]}, "received 1e[+]300 in row 2 of 2"),
         ({"age": pd.to_datetime(["2020-01-01", "2020-01-02"])}, "received '2020-01-01 00:00:00' in row 1"),
-        ({"age": [[1, 2], [3, 4]]}, r"one value per sample in column 'age', received the shape \(2, 2\)"),
+        ({"age": [[1, 2], [3, 4]]}, r"column 'age' must be one value per sample, received \[1, 2\]"),
         ({"age": [1, 2, 3]}, "as many in every column, received 3 in 'age', 2 in 'code'"),
         ({"age": [], "code": [], "home town": []}, "must have one or more samples"),
     ],
@@ -162,7 +162,7 @@ def test_images_that_do_not_fit_are_refused(tmp_path):
     for name, message in [
         ("upright.png", r"expected an image of 6 x 4 pixels \(width x height\), received 4 x 6"),
         ("large.png", "expected an image of 6 x 4 .* received 9 x 9"),
-        ("deep.png", "expected 8 bits per channel, received the mode I;16"),
+        ("deep.png", "expected 8 bits per channel, received an image of mode I;16"),
         ("torn.png", "cannot be read as an image"),
         ("noise.jpg", "cannot be read as an image"),
     ]:
@@ -200,7 +200,7 @@ def test_an_array_file_is_read_but_never_unpickled(tmp_path):
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     (tmp_path / "noise.npy").write_bytes(b"noise")
     for name in ("objects.npy", "noise.npy"):
-        with pytest.raises(InputError, match="cannot be read as an array of numbers"):
+        with pytest.raises(InputError, match="array.* file|never unpickled"):
             read_inputs(tmp_path / name, GREY)
     np.save(tmp_path / "floats.npy", np.full((2, 4, 6), 0.5))
     with pytest.raises(InputError, match=r"file .*floats\.npy: inputs must be whole numbers"):
@@ -210,8 +210,8 @@ def test_an_array_file_is_read_but_never_unpickled(tmp_path):
 @pytest.mark.parametrize(
     ("name", "spec", "message"),
     [
-        ("absent.png", GREY, r"does not exist; give an image \(.*\.png.*\) or an array \(\.npy\)"),
-        ("folder.png", GREY, "is a folder"),
+        ("absent.png", GREY, r"expected an image \(.*\.png.*\) or an array \(\.npy\) \(No such file"),
+        ("folder.png", GREY, "received a folder"),
         ("data.csv", GREY, r"must be an image .* for a model of this kind of data \(image\)"),
         ("data.npy", TABLE, r"must be a table \(\.csv, \.csv\.gz, \.parquet\)"),
         ("data.png", SERIES, r"must be an array \(\.npy\)"),

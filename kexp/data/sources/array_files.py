@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
+import math
 import re
-import zipfile
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from kexp.core.compressed_files import open_within_budget
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import guarded
+from kexp.core.memory_budget import require_bytes
+from kexp.core.numpy_files import read_npz
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import from_mapping
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$")
 KEYS = ("x_", "y_", "length_", "class_names")
+MOST_AXES = 8
+_IDX = "an IDX file"
+_AGAIN = "fetch it again"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -30,7 +34,7 @@ class NpzFile(DataSource):
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        return read_npz(place.path, place.name)
+        return read_npz_file(place.path, place.name)
 
 
 class IdxFolder(DataSource):
@@ -47,7 +51,7 @@ class IdxFolder(DataSource):
         return read_idx_folder(place.path, place.name)
 
 
-def read_npz(path: Path, name: str) -> Source:
+def read_npz_file(path: Path, name: str) -> Source:
     """Read an .npz file with x_train and y_train, and x_test, y_test, x_validation, y_validation if there.
 
     With length_train and so on, the steps of a series after its length are padding. Nothing in the file is
@@ -56,34 +60,8 @@ def read_npz(path: Path, name: str) -> Source:
     Raises:
         InputError: For a file that is no .npz, is damaged, lacks keys or holds Python objects.
     """
-    try:
-        with open(path, "rb") as file:  # np.load leaves a damaged file open
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise InputError(
-                    f"file {path}: expected an .npz archive, received one .npy array; use np.savez."
-                )
-            wanted = [key for key in archive.files if key.startswith(KEYS)]
-            return from_mapping({key: _member(path, archive, key) for key in wanted}, name)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"file {path}: expected an .npz archive of arrays, received something that cannot be read as one "
-            f"({type(error).__name__}); write it with np.savez(path, x_train=…, y_train=…)."
-        ) from None
-
-
-def _member(path: Path, archive: Mapping[str, np.ndarray], key: str) -> np.ndarray:
-    try:
-        return archive[key]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise InputError(
-            f"file {path}: {key} holds Python objects, which are never unpickled; expected numbers, or text "
-            f"saved with dtype str; convert it with astype and save again."
-        ) from None
+    advice = "write it with np.savez(path, x_train=…, y_train=…)"
+    return from_mapping(read_npz(path, advice, wanted=lambda key: key.startswith(KEYS)), name)
 
 
 def idx_files(folder: Path) -> dict[tuple[str, str], Path]:
@@ -118,34 +96,38 @@ def read_idx(path: Path) -> np.ndarray:
     """Read one IDX file: two zero bytes, a type, the number of axes, their sizes, the values.
 
     Raises:
-        InputError: For a wrong magic number, or another number of bytes than the header announces.
+        InputError: For a wrong magic number, another number of bytes than the header announces, or more than
+            fits into memory.
     """
-    content = _content(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES or not content[3]:
+    with open_within_budget(path, _IDX, _AGAIN) as file:
+        with guarded(f"file {path}", _IDX, _AGAIN):
+            header = file.read(4)
+            sizes = file.read(4 * header[3]) if len(header) == 4 else b""
+        dtype, shape = _announced(path, header, sizes)
+        size = dtype.itemsize * math.prod(shape)
+        require_bytes(size, f"file {path}")
+        with guarded(f"file {path}", _IDX, _AGAIN):
+            values = file.read(size + 1)
+    if len(values) != size:
+        received = f"{len(values)}" if len(values) < size else "more"
         raise InputError(
-            f"file {path}: expected an IDX file, which begins with 00 00 and a type, received "
-            f"{content[:4].hex(' ') or 'no bytes'}; fetch it again."
+            f"file {path}: expected {size} bytes of values for shape {shape}, received {received}; it is "
+            f"truncated or damaged, so {_AGAIN}."
         )
-    start = 4 + 4 * content[3]
-    shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
-    dtype = np.dtype(IDX_TYPES[content[2]])
-    values = dtype.itemsize
-    for size in shape:
-        values *= size
-    if len(content) != start + values:
-        raise InputError(
-            f"file {path}: expected {start + values} bytes for shape {tuple(shape)}, received "
-            f"{len(content)}; it is truncated or damaged, fetch it again."
-        )
-    return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def _content(path: Path) -> bytes:
-    if path.suffix != ".gz":
-        return path.read_bytes()
-    try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
+def _announced(path: Path, header: bytes, sizes: bytes) -> tuple[np.dtype, tuple[int, ...]]:
+    """Return the type and the shape of the values of an IDX file."""
+    if len(header) < 4 or header[:2] != b"\0\0" or header[2] not in IDX_TYPES or not header[3]:
         raise InputError(
-            f"file {path}: the gzip file is truncated or damaged ({error}); fetch it again."
-        ) from None
+            f"file {path}: expected {_IDX}, which begins with 00 00 and a type, received "
+            f"{header.hex(' ') or 'no bytes'}; {_AGAIN}."
+        )
+    shape = tuple(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
+    if len(shape) != header[3] or len(shape) > MOST_AXES or 0 in shape:
+        raise InputError(
+            f"file {path}: expected {_IDX} of 1 to {MOST_AXES} axes, each of 1 or more, received the shape "
+            f"{str(shape)[:60]} for {header[3]} axes; it is damaged, so {_AGAIN}."
+        )
+    return np.dtype(IDX_TYPES[header[2]]), shape

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from kexp.core.errors import InputError
 from kexp.data.dataset import Source
+from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import with_lengths
 from kexp.data.sources.base import DataSource, ReadOptions
 
@@ -82,8 +81,18 @@ def from_mapping(source: Mapping[str, Any], name: str = "arrays") -> Source:
     parts = {
         part: (_inputs(source, name, part), source[f"y_{part}"]) for part in PARTS if f"x_{part}" in source
     }
-    class_names = tuple(str(label) for label in np.asarray(source.get("class_names", ())).tolist())
-    return Source(name, parts, class_names=class_names)
+    return Source(name, parts, class_names=_class_names(name, source.get("class_names", ())))
+
+
+def _class_names(name: str, given: Any) -> tuple[str, ...]:
+    array = plain_targets(f"data {name!r}: the class_names", given)
+    names = array.astype(str).tolist() if array.dtype.kind in "iu" else array.tolist()
+    if array.ndim != 1 or not all(isinstance(label, str) for label in names):
+        raise InputError(
+            f"data {name!r}: class_names must be a list of strings, one for each class; received "
+            f"{given!r:.60}, so correct it."
+        )
+    return tuple(names)
 
 
 def _inputs(source: Mapping[str, Any], name: str, part: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.data.dataset import Column, Source, column_name
 from kexp.data.sample_files import sample_path
-from kexp.data.sources.array_files import read_npz
+from kexp.data.sources.array_files import read_npz_file
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 from kexp.data.sources.text_file import one_long_text
 
@@ -59,7 +59,7 @@ def read_embedded(name: str) -> Source:
     if name == "moby_dick":
         raise one_long_text(name)
     if name in ("fashion_mnist_small", "japanese_vowels"):
-        return read_npz(sample_path(name), name)
+        return read_npz_file(sample_path(name), name)
     if name == "first_names":
         return _first_names()
     if name in ("addition", "pronunciations"):
@@ -70,7 +70,8 @@ def read_embedded(name: str) -> Source:
 
 
 def _first_names() -> Source:
-    from kexp.data.sources.tables import from_frame, read_csv
+    from kexp.data.sources.table_files import read_csv
+    from kexp.data.sources.tables import from_frame
 
     names = read_csv(sample_path("first_names"), text="name").drop_duplicates()
     # A name that stands under both labels has no right answer.

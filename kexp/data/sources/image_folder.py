@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reading
+from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Source
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size
 
+if TYPE_CHECKING:
+    import PIL.Image
+
+# What Pillow may take a file for, whatever its name ends in: of others it starts programs to draw them.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "AVIF", "PPM")
+_IMAGE = "an image"
+_ADVICE = "replace or remove it"
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 PART_FOLDERS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 
@@ -52,6 +63,15 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _is_image(path))
 
 
+def _require_whole_links(folder: Path) -> None:
+    """Refuse a link that leads nowhere, or to itself, where it may have been the folder of a class."""
+    for path in folder.iterdir():
+        if path.is_symlink() and not path.exists():
+            raise InputError(
+                f"image folder {folder}: its link {path.name!r} leads nowhere; mend or remove it."
+            )
+
+
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
@@ -89,6 +109,7 @@ def read_folder(folder: Path, name: str, image_size: Size | None) -> Source:
 
 def _labelled_files(folder: Path) -> list[tuple[Path, str]]:
     files = []
+    _require_whole_links(folder)
     for path in class_folders(folder):
         images = images_in(path)
         if not images:
@@ -116,11 +137,11 @@ def read_images(paths: Sequence[Path], image_size: Size | None = None) -> np.nda
         (samples, height, width, channels) uint8, one channel when every image is grey, else three.
 
     Raises:
-        InputError: For a broken image, or images of several sizes.
+        InputError: For a broken image, images of several sizes, or more than fits into memory.
     """
     images: list[np.ndarray] = []
     for path in paths:
-        image = _read_image(path, image_size)
+        image = _read_image(path, image_size, len(paths))
         if images and image.shape[:2] != images[0].shape[:2]:
             raise InputError(
                 f"image {path} has size {image.shape[:2]} and {paths[0]} has {images[0].shape[:2]} (height, "
@@ -132,27 +153,75 @@ def read_images(paths: Sequence[Path], image_size: Size | None = None) -> np.nda
     return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
 
 
-def _read_image(path: Path, image_size: Size | None) -> np.ndarray:
-    from PIL import Image, ImageOps
+def _read_image(path: Path, image_size: Size | None, count: int) -> np.ndarray:
+    """Read an image, once so many of them are known to fit into memory."""
+    from PIL import Image
 
-    try:
-        with Image.open(path) as opened:
-            opened.verify()  # checksums, which decoding leaves aside
-        with Image.open(path) as opened:
-            mode, image = opened.mode, ImageOps.exif_transpose(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"image {path}: cannot be read ({str(error).replace(str(path), 'file')}); replace or remove it."
-        ) from None
-    if mode.startswith(("I", "F")):
-        raise InputError(
-            f"image {path}: expected 8 bits per channel, received mode {mode}; convert it first."
-        )
+    width, height = image_header(path)
+    require_pixels(f"image {path}", 1, (height, width))
+    require_pixels(f"{count} images such as {path}", count, image_size or (height, width))
+    mode, image = upright_image(path)
     image = image.convert("L" if mode in ("1", "L", "LA") else "RGB")
     if image_size:
         image = image.resize(image_size[::-1], Image.Resampling.BILINEAR)
     array = np.asarray(image)
     return array[..., None] if array.ndim == 2 else array
+
+
+def image_header(path: Path) -> tuple[int, int]:
+    """Return the (width, height) that an image file announces, once its checksums are right.
+
+    Raises:
+        InputError: It is no image, or is broken.
+    """
+    from PIL import Image
+
+    with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
+        size = opened.size
+        opened.verify()  # checksums, which decoding leaves aside
+    return size
+
+
+def upright_image(path: Path) -> tuple[str, PIL.Image.Image]:
+    """Return the mode of an image file, and the decoded image as its camera was held.
+
+    Raises:
+        InputError: It is broken, or has more than 8 bits per channel.
+    """
+    from PIL import Image, ImageOps
+
+    with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
+        mode, image = opened.mode, ImageOps.exif_transpose(opened)
+    if mode.startswith(("I", "F")):
+        raise InputError(
+            f"file {path}: expected 8 bits per channel, received an image of mode {mode}; convert it first."
+        )
+    return mode, image
+
+
+@contextmanager
+def _large_is_no_warning() -> Iterator[None]:
+    """Have Pillow refuse what is far too large, and say nothing of what is large: sizes are checked here."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def require_pixels(what: str, count: int, size: Size, channels: int = 3) -> None:
+    """Refuse images that do not fit into memory.
+
+    Args:
+        what: Noun for the message.
+        count: How many.
+        size: (height, width) of each in pixels.
+        channels: Of each; default 3.
+
+    Raises:
+        InputError: They do not.
+    """
+    require_bytes(count * size[0] * size[1] * channels, what)
 
 
 def resize(images: Iterable[np.ndarray], image_size: Size) -> np.ndarray:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
 import sys
-import warnings
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
 from kexp.data.dataset import Column, Source, column_name
+from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
-from kexp.data.strings import as_text
+from kexp.data.sources.table_files import read_csv, read_parquet, require_columns
+from kexp.data.strings import as_text, is_unicode
 from kexp.data.targets import target_kinds
 
 if TYPE_CHECKING:
@@ -85,68 +82,6 @@ class DataFrames(DataSource):
         return from_frame(value, "DataFrame", options.target, options.task, options.text)
 
 
-def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
-    """Read a comma-separated file with a header, .gz or not; text stays text.
-
-    Args:
-        path: The file.
-        categories: Columns of strings whatever they look like: left to itself, pandas turns the category
-            "007" into the number 7 where a file holds nothing else.
-        text: Column, or several, taken to the letter: there "NA" and "None" are words, not missing values.
-
-    Raises:
-        InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8.
-    """
-    import pandas as pd
-
-    _require_header(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
-            frame = pd.read_csv(path, index_col=False, low_memory=False, dtype=dict.fromkeys(categories, str))
-            for column in {text} if isinstance(text, str) else text:
-                if column in frame.columns:
-                    letters = pd.read_csv(path, usecols=[column], dtype=str, na_filter=False)
-                    frame[column] = letters[column]
-            return frame
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError, EOFError) as error:
-        raise InputError(
-            f"file {path}: cannot be read as comma-separated UTF-8 ({str(error).strip().rstrip('.')}); mend "
-            f"or convert it."
-        ) from None
-
-
-def _require_header(path: Path) -> None:
-    """Look at the names before pandas does, which renames repeated ones without a word."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
-            header = next(csv.reader(lines), [])
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"file {path}: cannot be read as UTF-8 text ({error}); convert it.") from None
-    if not header:
-        raise InputError(
-            f"file {path}: expected a line of column names and a row per sample, received nothing."
-        )
-    _require_unique(str(path), header)
-
-
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Read a Parquet file.
-
-    Raises:
-        InputError: For a file that is none.
-    """
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's errors are among these
-        raise InputError(
-            f"file {path}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again."
-        ) from None
-
-
 def from_frame(
     frame: pd.DataFrame, name: str, target: str | None, task: str | None, text: str | None = None
 ) -> Source:
@@ -174,7 +109,7 @@ def from_frame(
         (Column(name='age', kind='number'), Column(name='town', kind='category'))
     """
     names = [column_name(column) for column in frame.columns]
-    _require_unique(name, names)
+    require_columns(f"data {name!r}", names)
     position = _position(name, names, target)
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row per sample, received column names only; add rows.")
@@ -185,10 +120,9 @@ def from_frame(
         read, texts = _text(frame, name, names, position, text)
         return Source(name, {"train": (texts, targets)}, columns=(read,), target=names[position])
     inputs, columns = {}, []
-    for index, column in enumerate(names):
+    for index, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True)):
         if index != position:
-            kind, values = _convert(name, column, frame.iloc[:, index])
-            inputs[column] = values
+            kind, inputs[column] = _convert(name, column, series)
             columns.append(Column(column, "category" if kind == "category" else "number"))
     return Source(name, {"train": (inputs, targets)}, columns=tuple(columns), target=names[position])
 
@@ -203,15 +137,6 @@ def _text(
         )
     texts = as_text(f"data {name!r}: the column {text!r}", frame.iloc[:, position])
     return Column(names[position], "text"), texts
-
-
-def _require_unique(name: str, names: Sequence[str]) -> None:
-    repeated = [column for column, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise InputError(
-            f"data {name!r}: expected every column name once, received {repeated[0]!r} "
-            f"more than once; rename one."
-        )
 
 
 def _position(name: str, names: Sequence[str], wanted: str | None, argument: str = "target") -> int:
@@ -233,6 +158,9 @@ def _kind(name: str, column: str, series: pd.Series) -> Kind:
 
     dtype = series.dtype
     if isinstance(dtype, types.CategoricalDtype):
+        among = types.infer_dtype(dtype.categories)
+        if among.startswith("mixed") and among != "mixed-integer-float":
+            raise _refusal(name, column, f"categories of several types ({among})", dated=False)
         return "category"
     if types.is_bool_dtype(dtype):
         return "bool"
@@ -264,7 +192,7 @@ def _convert(name: str, column: str, series: pd.Series) -> tuple[Kind, np.ndarra
     kind = _kind(name, column, series)
     if kind == "category":
         return kind, _categories(name, column, series)
-    wide = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    wide = floats_of(series)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its row
         numbers = wide.astype(np.float32)
     infinite = np.flatnonzero(np.isinf(numbers))
@@ -279,6 +207,12 @@ def _convert(name: str, column: str, series: pd.Series) -> tuple[Kind, np.ndarra
 def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
     missing = series.isna().to_numpy()
     values = np.array(["" if gap else str(value) for value, gap in zip(series, missing, strict=True)], object)
+    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
+    if strange is not None:
+        raise InputError(
+            f"data {name!r}: expected text that UTF-8 can say, without NUL characters, in column {column!r}, "
+            f"received {values[strange]!r} in row {strange + 1} of {len(values)}; remove what is no text."
+        )
     present = values[~missing]
     dates = sum(ISO_DATE.match(value) is not None for value in present)
     if dates and dates >= MOSTLY * len(present):
@@ -300,7 +234,7 @@ def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.
     kind, values = _convert(name, column, series)
     if kind == "category":
         return values
-    numbers = values == 1 if kind == "bool" else series.to_numpy(dtype=np.float64)
+    numbers = values == 1 if kind == "bool" else floats_of(series)
     whole = bool((numbers == np.round(numbers)).all())
     few = len(np.unique(numbers)) <= MOST_INTEGER_CLASSES
     implied = "classification" if kind == "bool" or (whole and few) else "regression"

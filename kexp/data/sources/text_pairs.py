@@ -20,7 +20,7 @@ def read_pronunciations() -> Source:
         >>> words[2], phonemes[2]
         ('aalto', 'AA L T OW')
     """
-    from kexp.data.sources.tables import read_csv
+    from kexp.data.sources.table_files import read_csv
 
     table = read_csv(sample_path("pronunciations"), text="word").drop_duplicates("word")
     parts = {"train": (table["word"].to_numpy(object), table["phonemes"].to_numpy(object))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.data.strings import is_unicode
 
 
 def column(name: str, split: str, values: object) -> np.ndarray:
@@ -61,5 +62,10 @@ def _text(name: str, split: str, array: np.ndarray) -> np.ndarray:
             raise InputError(
                 f"data {name!r}: expected {split} targets of one type, received a {type(value).__name__} "
                 f"among objects at sample {row}; convert them with astype."
+            )
+        if not is_unicode(value):
+            raise InputError(
+                f"data {name!r}: expected {split} labels that UTF-8 can say, without NUL characters, "
+                f"received {value!r} at sample {row}; rename it."
             )
     return objects

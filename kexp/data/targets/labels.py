@@ -110,10 +110,12 @@ def _labels(name: str, part: str, values: np.ndarray) -> np.ndarray:
             f"y.argmax(axis=1) for one-hot labels, or task='regression' for quantities."
         )
     if values.dtype.kind == "f":
-        if not (np.isfinite(values).all() and (values == np.round(values)).all()):
+        whole = np.isfinite(values) & (values == np.round(values)) & (abs(values) < 2**63)
+        if not whole.all():
+            row = int(whole.argmin())
             raise InputError(
                 f"data {name!r}: task='classification' needs whole numbers or strings as {part} labels, "
-                f"received fractions or NaN; pass task='regression' if they are quantities."
+                f"received {values[row]} at sample {row}; pass task='regression' if they are quantities."
             )
         values = values.astype(np.int64)
     if values.dtype.kind != "O" and len(values) and values.min() < 0:
@@ -144,6 +146,7 @@ def _indices(
         )
     values = np.unique(np.concatenate(list(labels.values())))
     if kinds == {True}:
+        _require_named(name, values, names)
         return _named(labels, tuple(sort_names(values)))
     if not names:
         return _ranked(labels, values), tuple(str(value) for value in values)
@@ -153,6 +156,15 @@ def _indices(
             f"received {values[-1]}; correct the labels or the names."
         )
     return {part: array.astype(np.int32) for part, array in labels.items()}, names
+
+
+def _require_named(name: str, labels: np.ndarray, names: tuple[str, ...]) -> None:
+    unnamed = [label for label in labels if names and label not in names]
+    if unnamed:
+        raise InputError(
+            f"data {name!r}: expected labels among the class names {', '.join(map(repr, names[:12]))}, "
+            f"received {unnamed[0]!r}; correct the labels or the names."
+        )
 
 
 def _ranked(labels: Mapping[str, np.ndarray], values: np.ndarray) -> Targets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.sample_files import sample_path
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
-from kexp.data.strings import as_text
+from kexp.data.strings import as_text, read_text
 
 WHITE_SPACE = " \t\n\v\f\r"  # said in full: Python and TensorFlow mean different characters by \s
 _WORD = re.compile(rf" ?[^{WHITE_SPACE}]+|[{WHITE_SPACE}]+?(?= ?[^{WHITE_SPACE}]|\Z)")
@@ -118,11 +117,7 @@ def _read(source: str | Path) -> tuple[str, str]:
             "give one."
         )
     path = sample_path("moby_dick") if place.form == "embedded" else place.path
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig") as file:
-            text = str(file.read())  # line ends of any system become "\n"
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"file {path}: cannot be read as UTF-8 text ({error}); convert it.") from None
+    text = read_text(path)
     if not text.strip():
         raise InputError(f"file {path}: expected text, received nothing; add some.")
     return place.name, str(as_text(f"file {path}:", [text])[0])

@@ -12,8 +12,9 @@ import numpy as np
 from kexp.core.errors import InputError, nearest
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
+from kexp.data.plain_arrays import floats_of, plain_array
 from kexp.data.sample_files import sample_path
-from kexp.data.sources.tables import read_csv, read_parquet
+from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
@@ -109,8 +110,6 @@ def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, 
 
 
 def _from_frame(frame: Any, name: str, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
-    import pandas as pd
-
     chosen = [column] if isinstance(column, str) else list(column or ())
     known = [str(label) for label in frame.columns]
     if not chosen or not set(chosen) <= set(known):
@@ -119,16 +118,12 @@ def _from_frame(frame: Any, name: str, column: str | Sequence[str] | None) -> tu
             f"column={lacking!r}: expected one of the columns {', '.join(map(repr, known))} of {name!r}"
             f"{nearest(str(lacking), known)}; name the one to foretell."
         )
-    numbers = [pd.to_numeric(frame.iloc[:, known.index(label)], errors="coerce") for label in chosen]
-    series = np.stack([array.to_numpy(np.float64, na_value=np.nan) for array in numbers], axis=-1)
+    series = np.stack([floats_of(frame.iloc[:, known.index(label)]) for label in chosen], axis=-1)
     return series, name, chosen[0]
 
 
 def _from_array(values: Any) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        array = np.asarray(None)
+    array = plain_array("values", values, ragged="pass one series, in order of time")
     if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or not array.size:
         raise InputError(
             f"values: expected numbers of shape (steps,) or (steps, channels), received "

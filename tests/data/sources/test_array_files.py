@@ -65,7 +65,7 @@ def test_a_damaged_npz_file_is_named(tmp_path, arrays):
     np.savez(path, **arrays)
     for content in (path.read_bytes()[:300], b"", b"hello", path.read_bytes()[:400] + bytes(9)):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"bad.npz: expected an .npz archive"):
+        with pytest.raises(InputError, match=r"bad.npz.* cannot be read as an "):
             load(path)
 
 
@@ -102,7 +102,7 @@ def test_a_missing_idx_file_is_named(idx_folder):
 def test_a_truncated_idx_file_is_named_with_its_sizes(idx_folder):
     path = idx_folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"train-images-idx3-ubyte: expected 1216 bytes.*received 1215"):
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte: expected 1200 bytes.*received 1199"):
         load(idx_folder)
 
 
@@ -110,7 +110,7 @@ def test_a_truncated_gzip_file_is_named(idx_folder):
     path = idx_folder / "train-labels-idx1-ubyte.gz"
     for content in (path.read_bytes()[:-10], b"hello"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz: the gzip file is"):
+        with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz: cannot be read as an IDX file"):
             load(idx_folder)
 
 

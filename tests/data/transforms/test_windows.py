@@ -86,7 +86,7 @@ def test_arrays_are_read_only_and_the_callers_is_not():
         (np.arange(9), {"history": 6}, "9 steps are too few for windows of 6 [+] 1 steps"),
         (np.array([1, 2, np.nan] * 9), {}, "9 of 27 steps are no finite numbers .* first is step 2"),
         (np.zeros((4, 4, 4)), {}, r"shape \(steps,\) or \(steps, channels\), received ndarray \(4, 4, 4\)"),
-        ([[1], [2, 3]], {}, "received list"),
+        ([[1], [2, 3]], {}, "values differ in shape"),
         ("digits", {}, "values='digits': expected 'sunspots', or a CSV"),
         ("sunspots", {"column": "sunactivty"}, "did you mean 'sunactivity'"),
         (pd.DataFrame({"a": range(20)}), {}, "expected one of the columns 'a'"),

@@ -1,0 +1,123 @@
+"""Files of tables: CSV and Parquet, with the names of their columns checked and their size known before."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexp.core.compressed_files import open_within_budget, sample_of
+from kexp.core.errors import InputError
+from kexp.core.foreign_files import guarded, reading
+from kexp.core.memory_budget import require_bytes
+from kexp.data.strings import is_unicode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A model of a table has an input for each column, and so many are a second or two of pandas.
+MOST_COLUMNS = 20_000
+_CSV = "a comma-separated table in UTF-8"
+_PARQUET = "a Parquet table"
+_MEND = "mend or convert it"
+_AGAIN = "write it again"
+_CELL_BYTES = 16  # of a number, or a pointer, while pandas reads it and afterwards
+
+
+def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
+    """Read a comma-separated file with a header, .gz or not; text stays text.
+
+    Args:
+        path: The file.
+        categories: Columns of strings whatever they look like: left to itself, pandas turns the category
+            "007" into the number 7 where a file holds nothing else.
+        text: Column, or several, taken to the letter: there "NA" and "None" are words, not missing values.
+
+    Raises:
+        InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8,
+            and for more than fits into memory.
+    """
+    import pandas as pd
+
+    _require_header(path)
+    place, dtype = f"file {path}", dict.fromkeys(categories, str)
+    with (
+        open_within_budget(path, _CSV, _MEND) as file,
+        guarded(place, _CSV, _MEND),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
+        frame = pd.read_csv(file, index_col=False, low_memory=False, dtype=dtype)
+    for column in {text} if isinstance(text, str) else text:
+        if column in frame.columns:
+            with open_within_budget(path, _CSV, _MEND) as file, guarded(place, _CSV, _MEND):
+                letters = pd.read_csv(file, usecols=[column], dtype=str, na_filter=False)
+            frame[column] = letters[column]
+    return frame
+
+
+def _require_header(path: Path) -> None:
+    """Look at the names before pandas does, which renames repeated ones without a word."""
+    sample, count = sample_of(path, _CSV, _MEND)
+    with guarded(f"file {path}", _CSV, _MEND):
+        lines = io.TextIOWrapper(io.BytesIO(sample), encoding="utf-8-sig", newline="")
+        header = next(csv.reader(lines), [])
+    if not header:
+        raise InputError(
+            f"file {path}: expected a line of column names and a row per sample, received nothing."
+        )
+    require_columns(f"file {path}", header)
+    cells = sample.count(b",") + sample.count(b"\n")
+    require_bytes(count + count * cells * _CELL_BYTES // len(sample), f"file {path}")
+
+
+def require_columns(place: str, names: Sequence[str]) -> None:
+    """Refuse names of columns that a model cannot have.
+
+    Args:
+        place: The file or the data, for messages.
+        names: Of all columns.
+
+    Raises:
+        InputError: They are too many, one stands there twice, or is no Unicode.
+    """
+    if len(names) > MOST_COLUMNS:
+        raise InputError(
+            f"{place}: expected at most {MOST_COLUMNS:,} columns, received {len(names):,}; choose among "
+            "them, or pass those that are alike as one array, such as an .npz file has."
+        )
+    repeated = [column for column, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(
+            f"{place}: expected every column name once, received {repeated[0]!r} more than once; rename one."
+        )
+    strange = [column for column in names if not is_unicode(column)]
+    if strange:
+        raise InputError(
+            f"{place}: expected column names that UTF-8 can say, without NUL characters, received "
+            f"{strange[0]!r}; rename it."
+        )
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Read a Parquet file.
+
+    Raises:
+        InputError: For a file that is none or is damaged, and for more than fits into memory.
+    """
+    import pandas as pd
+    import pyarrow.parquet
+
+    with reading(path, _PARQUET, _AGAIN):
+        announced = pyarrow.parquet.read_metadata(path)
+        names = list(announced.schema.to_arrow_schema().names)
+        groups = [announced.row_group(number) for number in range(announced.num_row_groups)]
+        unpacked = sum(group.total_byte_size for group in groups)
+    require_columns(f"file {path}", names)
+    require_bytes(max(unpacked, announced.num_rows * len(names) * _CELL_BYTES), f"file {path}")
+    with reading(path, _PARQUET, _AGAIN):
+        return pd.read_parquet(path)
