@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kexp.core.foreign_files import reading
-from kexp.core.memory_budget import max_bytes, require_bytes
+from kexp.core.memory_budget import Meter, require_bytes
 
 _SAMPLE = 2**24  # bytes at the beginning, by which the rest is judged
 
@@ -49,17 +49,14 @@ class _Counted(io.RawIOBase):
     """What a compressed file holds, up to the budget."""
 
     def __init__(self, content: gzip.GzipFile, name: str) -> None:
-        self._content, self._name = content, name
-        self._count, self._allowed = 0, max_bytes()
+        self._content, self._meter = content, Meter(name)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         count = self._content.readinto(buffer)
-        self._count += count
-        if self._count > self._allowed:
-            require_bytes(self._count, self._name)
+        self._meter.add(count)
         return count
 
 

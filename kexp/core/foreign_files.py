@@ -10,6 +10,8 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 
+_OF_TENSORFLOW = re.compile(r"\{\{.*?\}\} *|Traceback \(most recent call last\).*")
+
 
 @contextmanager
 def reading(path: Path | str, what: str, advice: str) -> Iterator[None]:
@@ -99,7 +101,8 @@ def reason(error: BaseException) -> str:
         said = " ".join(str(error).split())
     except Exception:  # of a library's own class, whose __str__ fails on what it was made from
         said = ""
-    said = re.split(r"[.!?] (?=\S)", said)[0].rstrip(".")
+    said = _OF_TENSORFLOW.sub("", said)
+    said = re.split(r"[.!?] (?=\S)", said)[0].rstrip(" .:")
     said = said.encode("utf-8", "backslashreplace").decode()
     name = type(error).__name__
     return f"{name}: {said[:200]}" if said else name

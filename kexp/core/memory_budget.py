@@ -52,6 +52,35 @@ def require_bytes(needed: int, what: str) -> None:
         )
 
 
+class Meter:
+    """Bytes that come one after another, refused when together they are more than the budget.
+
+    Args:
+        what: Noun for the message.
+
+    Example:
+        >>> meter = Meter("the tf.data.Dataset")
+        >>> meter.add(10)
+        >>> meter.add(10**18)
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: the tf.data.Dataset takes 1,000,000,000 GB in memory, more than the ...
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what, self._allowed, self._count = what, max_bytes(), 0
+
+    def add(self, count: int) -> None:
+        """Count some more bytes.
+
+        Raises:
+            InputError: They no longer fit.
+        """
+        self._count += count
+        if self._count > self._allowed:
+            require_bytes(self._count, self._what)
+
+
 def _gigabytes(count: int) -> str:
     if count > _BEYOND_FLOATS:
         return "far too many GB"

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 from kexp.core.errors import InputError, nearest
+from kexp.core.user_paths import user_path
 from kexp.data.sources import DataLocation, DataSource, data_sources
 from kexp.data.sources.base import data_dir
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*$")
+_LONGEST = 200  # bytes of a name, which with the end of a file's name can be one
 
 
 def locate(source: str | Path) -> DataLocation:
@@ -23,12 +25,25 @@ def locate(source: str | Path) -> DataLocation:
     Raises:
         InputError: When there is none, naming the nearest names.
     """
-    if isinstance(source, str) and NAME.match(source):
-        if place := _in_data_dir(source):
+    try:
+        place = _located(source)
+    except OSError as error:
+        raise InputError(
+            f"data={str(source)!r}: cannot be looked for, as {error.filename} cannot be read "
+            f"({error.strerror}); allow it, or give other data."
+        ) from None
+    if place is None:
+        raise InputError(_not_found(str(source)))
+    return place
+
+
+def _located(source: str | Path) -> DataLocation | None:
+    if _is_name(source):
+        if place := _in_data_dir(str(source)):
             return place
-        if form := _built_in().get(source):
-            return DataLocation(source, form, Path())
-        if place := _file_in_data_dir(source, gives_way=True):
+        if form := _built_in().get(str(source)):
+            return DataLocation(str(source), form, Path())
+        if place := _file_in_data_dir(str(source), gives_way=True):
             return place
     for path in _paths(source):
         if path.exists():
@@ -36,7 +51,12 @@ def locate(source: str | Path) -> DataLocation:
     for one in data_sources().values() if isinstance(source, str) else ():
         if found := one.find(str(source)):
             return DataLocation(str(source), one.name, found)
-    raise InputError(_not_found(str(source)))
+    return None
+
+
+def _is_name(source: str | Path) -> bool:
+    """Return whether a source may be a name, which a file's is made of."""
+    return isinstance(source, str) and NAME.match(source) is not None and len(source.encode()) <= _LONGEST
 
 
 def check_source(source: object) -> None:
@@ -70,12 +90,21 @@ def names() -> dict[str, str]:
         'images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)'
     """
     found = {name: line for one in data_sources().values() for name, line in one.names().items()}
-    folder = data_dir()
-    for path in folder.iterdir() if folder and folder.is_dir() else ():
+    for path in _paths_in_data_dir():
         name = _without_suffix(path.name)
-        if NAME.match(name) and (form := _listed(name)):
+        if _is_name(name) and (form := _listed(name)):
             found[name] = f"{data_sources()[form].description}: {path}"
     return dict(sorted(found.items()))
+
+
+def _paths_in_data_dir() -> list[Path]:
+    folder = data_dir()
+    try:
+        return list(folder.iterdir()) if folder and folder.is_dir() else []
+    except OSError as error:
+        raise InputError(
+            f"KEXP_DATA_DIR is {folder}, which cannot be read ({error.strerror}); allow it, or set another."
+        ) from None
 
 
 def _built_in() -> dict[str, str]:
@@ -89,9 +118,12 @@ def _files() -> dict[str, DataSource]:
 
 
 def _listed(name: str) -> str | None:
-    place = _in_data_dir(name, ambiguous=True)
-    if place is None and name not in _built_in():
-        place = _file_in_data_dir(name, gives_way=True)
+    try:
+        place = _in_data_dir(name, ambiguous=True)
+        if place is None and name not in _built_in():
+            place = _file_in_data_dir(name, gives_way=True)
+    except OSError:  # a folder that cannot be looked into
+        return None
     return place.form if place else None
 
 
@@ -102,9 +134,8 @@ def _without_suffix(name: str) -> str:
 def _paths(source: str | Path) -> list[Path]:
     """Paths that a source may mean; a bare name such as sunspots.csv may be in KEXP_DATA_DIR too."""
     folder = data_dir()
-    bare = isinstance(source, str) and NAME.match(source)
-    here = [Path(source).expanduser()] if str(source).strip() else []
-    return here + ([folder / source] if folder and bare else [])
+    here = user_path("data", source)
+    return [here, folder / source] if folder and _is_name(source) else [here]
 
 
 def _in_data_dir(name: str, *, ambiguous: bool = False) -> DataLocation | None:

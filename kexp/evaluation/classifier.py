@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.core.files import read_json
+from kexp.core.foreign_files import reading
+from kexp.core.json_files import parse_json
 from kexp.core.options import TrainOptions
+from kexp.core.user_paths import user_path
+from kexp.core.zip_archives import read_zip_member
 from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 _FILTERS = (16, 32, 64, 128)
 _BATCH = 64
+_SAVED = "a saved Keras model"
+_ADVICE = "give the folder of a finished run, or a .keras file"
 LEAST_STEPS = 600  # so that few samples are passed over more often
 
 
@@ -72,7 +76,7 @@ def classifier_features(
     """
     if classifier is None:
         return _own(data, Path(run_dir).expanduser() / "classifier", seed, epochs, quiet)
-    path = Path(classifier).expanduser()
+    path = user_path("classifier", classifier)
     return _of_file(data, path) if path.suffix == ".keras" else _of_run(data, path)
 
 
@@ -125,20 +129,22 @@ def _loaded(record: RunRecord) -> keras.Model:
 
 
 def _of_file(data: Dataset, path: Path) -> Features:
+    content = read_zip_member(path, "config.json", _SAVED, _ADVICE)
+    config = parse_json(
+        content, f"file {path}", {"class_name": str, "config": dict[str, Any]}, advice=_ADVICE
+    )
     try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError):
+        shape, ends_in_classes = _input_shape(config), _ends_in_classes(config)
+    except (KeyError, TypeError, AttributeError, IndexError):
         raise InputError(
-            f"classifier must be the folder of a finished run, or a .keras file; {path} is neither."
+            f"file {path}: expected {_SAVED}, but its config.json is none's; {_ADVICE}."
         ) from None
-    shape = _input_shape(config)
     if shape and (len(shape) != 3 or any(size not in (None, own) for size, own in _pairs(shape, data))):
         raise InputError(
             f"classifier must take images of {data.spec.input_shape} as {data.name} has; {path} takes "
             f"{shape}, so put layers such as keras.layers.Resizing before it and save that."
         )
-    return Features(path.stem, lambda: _read(path), head=_ends_in_classes(config))
+    return Features(path.stem, lambda: _read(path), head=ends_in_classes)
 
 
 def _pairs(shape: tuple[Any, ...], data: Dataset) -> list[tuple[int | None, int]]:
@@ -166,7 +172,7 @@ def _read(path: Path) -> keras.Model:
     import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
     from kexp.run.dry_run import random_streams_kept
 
-    with random_streams_kept():
+    with random_streams_kept(), reading(path, _SAVED, _ADVICE):
         return keras.models.load_model(path, safe_mode=True)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
+from kexp.data.plain_arrays import plain_array
 from kexp.engine.engine_choice import backend
 from kexp.tasks import task_named
 from kexp.train.objectives import Objective
@@ -128,13 +129,42 @@ def checked_weights(weights: Any, options: TrainOptions, data: Dataset) -> np.nd
         return None
     if options["class_weight"] is not None:
         raise InputError("sample_weight and class_weight exclude each other; give one of them.")
-    weights = np.asarray(weights, np.float32)
-    if weights.shape != (len(data.train),) or not (np.isfinite(weights).all() and (weights >= 0).all()):
+    weights = plain_array("sample_weight", weights)
+    if weights.shape != (len(data.train),) or weights.dtype.kind not in "biuf":
         raise InputError(
             f"sample_weight must be {len(data.train)} finite numbers of 0 or more, one for each training "
-            f"sample; received shape {weights.shape}."
+            f"sample; received shape {weights.shape} of {weights.dtype}."
         )
-    return weights
+    return require_weights("sample_weight", weights)
+
+
+def require_weights(name: str, weights: np.ndarray) -> np.ndarray:
+    """Return weights of a loss as float32, of which each is 0 or more, and one at least is more.
+
+    Args:
+        name: The argument, for messages.
+        weights: (n,) numbers.
+
+    Raises:
+        InputError: One is negative or not finite, or all are 0, by which nothing could be learnt.
+
+    Example:
+        >>> require_weights("class_weight", np.array([0.0, 0.0]))
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: class_weight must have a number above 0, or nothing counts; received 0 everywhere.
+    """
+    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its place
+        numbers = weights.astype(np.float32)
+    fits = np.isfinite(numbers) & (numbers >= 0)
+    if not fits.all():
+        wrong = int(fits.argmin())
+        raise InputError(
+            f"{name} must be finite numbers of 0 or more (in float32); received {weights[wrong]} at {wrong}."
+        )
+    if not numbers.any():
+        raise InputError(f"{name} must have a number above 0, or nothing counts; received 0 everywhere.")
+    return numbers
 
 
 def check_outputs(model: keras.Model, data: Dataset, received: tuple[int, ...]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
+from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.json_files import parse_json
+from kexp.core.zip_archives import read_zip_member
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
+
+_AGAIN = "the run is damaged, so train it again"
 
 
 def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] | None:
@@ -26,11 +29,11 @@ def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] |
     task = task_named(spec.task)
     if not task.can_sample:
         return None
+    content = read_zip_member(model_file, "config.json", "a saved Keras model", _AGAIN)
+    config = parse_json(content, f"file {model_file}", {"config": dict[str, Any]}, advice=_AGAIN)["config"]
     try:
-        with zipfile.ZipFile(model_file) as archive:
-            config = json.loads(archive.read("config.json"))["config"]
         return task.sampleable_classes(config)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (KeyError, TypeError, AttributeError, StopIteration):  # the config is another model's
         raise InputError(
-            f"{model_file} cannot be read ({error}); the run is damaged, train it again."
-        ) from error
+            f"file {model_file}: expected a model for {task.name}, but its config.json is not such; {_AGAIN}."
+        ) from None

@@ -25,6 +25,7 @@ from kexp.run.fit_checks import (
     check_stream,
     check_texts,
     checked_weights,
+    require_weights,
 )
 from kexp.run.fit_plan import Baselines, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
@@ -230,7 +231,9 @@ def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:
             f"class_weight must have a weight for each of the {data.spec.outputs} classes of {data.name}; "
             f"received {len(asked)}."
         )
-    return np.asarray(asked, np.float32)
+    weights = require_weights("class_weight", np.asarray(asked, np.float64))
+    require_weights("class_weight of the training samples", weights[data.train.targets])
+    return weights
 
 
 def _callbacks_for(

@@ -205,8 +205,8 @@ def test_a_classifier_that_cannot_be_used_is_refused_at_once_in_one_sentence(dig
     cases = [
         (digits, tmp_path / "nothing", "finished run, or a .keras file; .*nothing holds no run"),
         (digits, tmp_path / "begun", "begun holds an unfinished run"),
-        (digits, tmp_path / "bad.keras", "bad.keras is neither"),
-        (digits, tmp_path / "absent.keras", "absent.keras is neither"),
+        (digits, tmp_path / "bad.keras", "bad.keras: cannot be read as a saved Keras model"),
+        (digits, tmp_path / "absent.keras", "absent.keras: expected a saved Keras model"),
         (
             digits,
             tmp_path / "large.keras",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from kexp.core.user_paths import user_path
 from kexp.data.dataset import Source
 
 Size = tuple[int, int]  # (height, width)
@@ -107,4 +108,4 @@ class DataSource:
 def data_dir() -> Path | None:
     """The folder that the environment variable KEXP_DATA_DIR names, if it is set."""
     value = os.environ.get("KEXP_DATA_DIR")
-    return Path(value).expanduser() if value else None
+    return user_path("KEXP_DATA_DIR", value) if value else None

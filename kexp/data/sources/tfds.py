@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
+from kexp.core.foreign_files import guarded, require_regular_file
+from kexp.core.json_files import read_json_file
+from kexp.core.memory_budget import Meter
+from kexp.core.user_paths import user_path
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size, data_dir
-from kexp.data.sources.image_folder import class_folders, resize
+from kexp.data.sources.image_folder import class_folders, require_pixels, resize
 from kexp.data.sources.tf_data import decode
 
 CONNECT_TIMEOUT_S = 10
+_PREPARED = "data prepared by tensorflow-datasets"
+_AGAIN = "prepare it again"
 TFDS_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.-]+))?(:(?P<version>\d+\.\d+\.\d+))?$")
 VERSION = re.compile(r"\d+\.\d+\.\d+$")
 
@@ -26,7 +34,7 @@ class PreparedDataset(DataSource):
 
     name: ClassVar[str] = "tfds"
     description: ClassVar[str] = "prepared by tensorflow-datasets"
-    folder_noun: ClassVar[str] = "data prepared by tensorflow-datasets"
+    folder_noun: ClassVar[str] = _PREPARED
 
     def holds(self, folder: Path) -> bool:
         return prepared_folder(folder) is not None
@@ -59,36 +67,94 @@ def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
     Raises:
         InputError: When it has no train split, no such pair, or images of several sizes.
     """
-    import tensorflow_datasets as tfds
-
     path = prepared_folder(folder)
     assert path is not None, folder  # it holds one
-    builder = tfds.builder_from_directory(path)
-    if "train" not in builder.info.splits:
-        raise InputError(f"data {name!r}: expected a train split, it has {', '.join(builder.info.splits)}.")
-    x, y = _keys(name, builder.info)
-    is_image = isinstance(builder.info.features[x], tfds.features.Image)
+    for file in sorted(path.iterdir()):
+        if not file.is_dir():
+            require_regular_file(file, _PREPARED, _AGAIN)
+    _require_own_features(path / "features.json")
+    prepared = _opened(path)
+    if "train" not in prepared.splits:
+        raise InputError(f"data {name!r}: expected a train split, it has {', '.join(prepared.splits)}.")
+    x, y = _keys(name, prepared)
     parts = {}
     for part in PARTS:
-        if part in builder.info.splits:
-            dataset = builder.as_dataset(split=part, shuffle_files=False)
-            examples = [(example[x], example[y]) for example in tfds.as_numpy(dataset)]
-            parts[part] = _stack(name, part, examples, image_size if is_image else None)
-    labels = builder.info.features[y]
-    class_names = tuple(labels.names) if isinstance(labels, tfds.features.ClassLabel) else ()
-    return Source(name, parts, class_names=class_names)
+        if part in prepared.splits:
+            examples = [(example[x], example[y]) for example in _examples(path, prepared.builder, part)]
+            parts[part] = _stack(name, part, examples, image_size if x in prepared.images else None)
+    return Source(name, parts, class_names=prepared.class_names.get(y, ()))
 
 
-def _keys(name: str, info: Any) -> tuple[str, str]:
+@dataclass(frozen=True)
+class _Prepared:
+    """What tensorflow-datasets says of a folder."""
+
+    builder: Any
+    splits: list[str]
+    features: list[str]
+    images: list[str]
+    class_names: dict[str, tuple[str, ...]]
+    supervised_keys: list[str]
+
+
+def _opened(path: Path) -> _Prepared:
+    with guarded(f"folder {path}", _PREPARED, _AGAIN):
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder_from_directory(path)
+        features = dict(builder.info.features.items())
+        labels = {name: one for name, one in features.items() if isinstance(one, tfds.features.ClassLabel)}
+        return _Prepared(
+            builder=builder,
+            splits=list(builder.info.splits),
+            features=sorted(features),
+            images=[name for name, one in features.items() if isinstance(one, tfds.features.Image)],
+            class_names={name: tuple(one.names or ()) for name, one in labels.items()},
+            supervised_keys=list(builder.info.supervised_keys or ())[:2],
+        )
+
+
+def _examples(path: Path, builder: Any, part: str) -> Iterator[Any]:
+    import tensorflow_datasets as tfds
+
+    meter = Meter(f"folder {path}")
+    with guarded(f"folder {path}", _PREPARED, _AGAIN):
+        examples = iter(tfds.as_numpy(builder.as_dataset(split=part, shuffle_files=False)))
+    while True:
+        with guarded(f"folder {path}", _PREPARED, _AGAIN):
+            example = next(examples, None)
+        if example is None:
+            return
+        meter.add(sum(len(one) if isinstance(one, bytes) else np.size(one) for one in example.values()))
+        yield example
+
+
+def _require_own_features(path: Path) -> None:
+    """Refuse types of features that are not tensorflow-datasets' own: it would import what they name."""
+    left: list[Any] = [read_json_file(path, {}, advice=_AGAIN)]
+    while left:
+        content = left.pop()
+        named = content if isinstance(content, dict) else {}
+        left += [one for one in named.values() or content if isinstance(one, dict | list)]
+        for key in ("pythonClassName", "python_class_name", *(["type"] if "content" in named else [])):
+            if key in named and not str(named[key]).startswith("tensorflow_datasets."):
+                raise InputError(
+                    f"file {path}: expected features of tensorflow-datasets, received {named[key]!r:.60}, "
+                    "which would be imported; read it with tfds.load and pass arrays instead."
+                )
+
+
+def _keys(name: str, prepared: _Prepared) -> tuple[str, str]:
     """Names of the features to learn from and to predict."""
-    if info.supervised_keys and all(key in info.features for key in info.supervised_keys[:2]):
-        return info.supervised_keys[0], info.supervised_keys[1]
+    supervised = prepared.supervised_keys
+    if len(supervised) == 2 and set(supervised) <= set(prepared.features):
+        return supervised[0], supervised[1]
     for inputs in ("image", "text"):
-        if {inputs, "label"} <= set(info.features):
+        if {inputs, "label"} <= set(prepared.features):
             return inputs, "label"
     raise InputError(
         f"data {name!r}: expected supervised pairs or the features image (or text) and label, it has "
-        f"{', '.join(sorted(info.features))}; read it with tfds.load and pass arrays instead."
+        f"{', '.join(prepared.features)}; read it with tfds.load and pass arrays instead."
     )
 
 
@@ -96,7 +162,10 @@ def _stack(
     name: str, part: str, examples: list[tuple[Any, Any]], image_size: Size | None
 ) -> tuple[np.ndarray, np.ndarray]:
     inputs, targets = [x for x, _ in examples], [y for _, y in examples]
+    place = f"data {name!r}: the {part} part"
     if image_size and inputs:
+        count = len(inputs)
+        require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size)
         inputs = list(resize(inputs, image_size))
     shapes = sorted({np.shape(x) for x in inputs})
     if len(shapes) > 1:
@@ -105,13 +174,14 @@ def _stack(
             f"image_size=(height, width) if they are images, or pad them and pass arrays instead."
         )
     if inputs and isinstance(inputs[0], bytes):  # text: as an array, each would take the room of the longest
-        return decode(np.array(inputs, dtype=object)), decode(np.asarray(targets))
-    return np.asarray(inputs), decode(np.asarray(targets))
+        return decode(place, np.array(inputs, dtype=object)), decode(place, np.asarray(targets))
+    return np.asarray(inputs), decode(place, np.asarray(targets))
 
 
 def tfds_dir() -> Path:
     """Where tensorflow-datasets keeps what it prepares."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    given = os.environ.get("TFDS_DATA_DIR")
+    return user_path("TFDS_DATA_DIR", given) if given else Path(os.path.expanduser("~/tensorflow_datasets"))
 
 
 def prepared_folder(folder: Path, config: str | None = None, version: str | None = None) -> Path | None:
@@ -173,7 +243,7 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
     match = TFDS_NAME.match(name)
     if match is None:
         raise InputError(f"name={name!r}: expected a tensorflow-datasets name such as 'mnist'; correct it.")
-    folder = Path(data_dir).expanduser() if data_dir else tfds_dir()
+    folder = user_path("data_dir", data_dir) if data_dir is not None else tfds_dir()
     path = prepared_folder(folder / match["name"], match["config"], match["version"])
     path = path or _download(name, folder)
     print(f"{name} is in {path}")

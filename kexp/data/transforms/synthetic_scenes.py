@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Dataset, Split, class_names
 from kexp.data.sources.image_folder import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
@@ -23,6 +24,7 @@ _OWN = 0.3  # share of an image's brightest pixel above which a pixel is the obj
 _PLACES = 8  # tried for each object; the one with the least overlap is taken
 _PATCH = (0.25, 0.5)  # sides of a patch of clutter, as shares of an object's
 _NOISE = 24  # brightest pixel of the noise below everything
+_PIXEL_BYTES = 5  # of its grey and its class
 _FAINTEST = 0.6  # least brightness that an object or a patch keeps
 
 
@@ -74,6 +76,9 @@ def canvases(
     size = size or ((40, 40) if max(data.spec.input_shape[:2]) <= 16 else (64, 64))
     counts = _counts(samples)
     _require_arguments(size, objects, scale, clutter, seed)
+    drawn_from = [part for part in _PARTS if getattr(data, part) is not None]
+    pixels = sum(counts[part] for part in drawn_from) * size[0] * size[1]
+    require_bytes(pixels * _PIXEL_BYTES, f"size={tuple(size)} of so many samples")
     sides = tuple(max(round(share * min(size)), 1) for share in scale)
     parts = {}
     for number, part in enumerate(_PARTS):

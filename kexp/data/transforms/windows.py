@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
+from kexp.core.memory_budget import require_bytes
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.plain_arrays import floats_of, plain_array
@@ -67,6 +68,8 @@ def windows(
     name = name or found_name
     series = _finite(name, series)
     parts = _first_windows(name, len(series), history, horizon, test, validation)
+    numbers = sum(map(len, parts.values())) * (history * series.shape[1] + horizon)
+    require_bytes(numbers * series.itemsize, f"history={history} of {len(series)} steps")
     shape = (history, series.shape[1])
     spec = DatasetSpec("series", shape, "float32", "regression", horizon, target=target)
     fingerprint = content_fingerprint({"train": (series, series[:, 0])}, spec.to_json())

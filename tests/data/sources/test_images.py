@@ -76,7 +76,7 @@ def test_a_corrupt_png_is_named(folder):
     path = folder / "dog" / "3.png"
     for content in (path.read_bytes()[:40], b"", b"no image", path.read_bytes()[:-20], flipped(path)):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"file .*dog/3.png: cannot be read as an image \(\w+: .*\); replace"):
+        with pytest.raises(InputError, match=r"dog/3.png: cannot be read as an image \(.*\); replace"):
             load(folder)
 
 
