@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.forked_python import ForkedPython
 
 ROOT = Path(__file__).resolve().parent
 
@@ -20,6 +22,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files with the most slow tests first, so that no process ends long after the other."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_new_interpreter() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Have parity checks fork their process from one that has imported TensorFlow; yield their own way."""
+    from kexp.export import parity
+
+    python, own = ForkedPython(), parity.run_python
+    parity.run_python = python.run
+    yield own
+    parity.run_python = own
+    python.close()
+
+
+@pytest.fixture
+def new_interpreter(
+    in_new_interpreter: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have parity checks start an interpreter of their own, as they do for users."""
+    monkeypatch.setattr("kexp.export.parity.run_python", in_new_interpreter)
 
 
 @pytest.fixture(scope="session")

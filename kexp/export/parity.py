@@ -102,9 +102,25 @@ def run_fresh(
     np.savez(folder / "examples.npz", **examples)  # type: ignore[arg-type]  # mypy: for allow_pickle
     script = Path(__file__).with_name("parity_process.py").read_text(encoding="utf-8")
     sizes = json.dumps({case.signature: list(case.batch_sizes) for case in cases})
+    process = run_python(script, ["loader.py", str(artifact), "examples.npz", "outputs.npz", sizes], folder)
+    if process.returncode:
+        raise ExportError(
+            "the exported model does not run in a fresh process "
+            f"(exit status {process.returncode}):\n{_tail(process.stderr)}"
+        )
+    with np.load(folder / "outputs.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def run_python(script: str, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in a new interpreter that sees no accelerator.
+
+    Raises:
+        ExportError: It takes too long.
+    """
     try:
-        process = subprocess.run(
-            [sys.executable, "-c", script, "loader.py", str(artifact), "examples.npz", "outputs.npz", sizes],
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments],
             cwd=folder,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
             stdin=subprocess.DEVNULL,
@@ -117,13 +133,6 @@ def run_fresh(
         raise ExportError(
             f"the exported model did not answer in a fresh process within {TIMEOUT_S} s"
         ) from None
-    if process.returncode:
-        raise ExportError(
-            "the exported model does not run in a fresh process "
-            f"(exit status {process.returncode}):\n{_tail(process.stderr)}"
-        )
-    with np.load(folder / "outputs.npz", allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 def _plain(values: np.ndarray) -> np.ndarray:

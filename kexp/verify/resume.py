@@ -64,9 +64,10 @@ class ResumeReport:
         steps = ", ".join(str(kill.step) for kill in self.kills)
         outcome = "identical to the run left alone" if self.difference is None else self.difference
         ended_s = max((kill.ended_s for kill in self.kills), default=0.0)
+        kills = "1 kill after step" if len(self.kills) == 1 else f"{len(self.kills)} kills after steps"
         return (
-            f"{len(self.kills)} kills after steps {steps}, {writing} while a file was written, all processes "
-            f"gone within {ended_s:.1f} s: {outcome}"
+            f"{kills} {steps}, {writing} while a file was written, all processes gone within "
+            f"{ended_s:.1f} s: {outcome}"
         )
 
 

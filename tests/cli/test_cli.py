@@ -230,7 +230,9 @@ def call_kexp(capfd):
     return call
 
 
-def test_export_writes_a_saved_model_and_refuses_to_write_over_it(call_kexp, digits_run, tmp_path):
+def test_export_writes_a_saved_model_and_refuses_to_write_over_it(
+    call_kexp, digits_run, tmp_path, new_interpreter
+):
     done = call_kexp("export", digits_run, tmp_path / "served")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "served" / "1" / "saved_model.pb").is_file()

@@ -143,7 +143,7 @@ def test_other_whole_numbers_are_exact(monkeypatch):
         )
 
 
-def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd):
+def test_a_model_that_does_not_run_is_an_error_with_the_reason(tmp_path, capfd, new_interpreter):
     with pytest.raises(
         ExportError, match=r"does not run in a fresh process \(exit status 1\):[\s\S]*saved_model"
     ):

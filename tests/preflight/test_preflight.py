@@ -11,7 +11,7 @@ import kexp
 from kexp import recipes
 from kexp.core.errors import InputError
 from kexp.data import Split
-from tests.recipes.every import every_recipe
+from tests.recipes.every import every_recipe, tiny
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,9 @@ def found(report):
 
 
 @pytest.mark.parametrize("name", every_recipe())
-def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypatch):
+def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypatch, digits_run):
     monkeypatch.chdir(tmp_path)
-    report = kexp.check(getattr(recipes, name))
+    report = kexp.check(getattr(recipes, name), **tiny(name, digits_run))
     assert report.ok, str(report)
     if name not in (
         "diffusion_images",
