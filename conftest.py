@@ -16,6 +16,10 @@ import pytest
 from tests.forked_python import ForkedPython
 
 ROOT = Path(__file__).resolve().parent
+# Programs are compiled to be compared, and run a few times: what makes them fast takes longer than it saves.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,6 +33,7 @@ def prepared(extra: str) -> Path:
         # pip 23.0, which comes with Python 3.10, tries versions for ten minutes and more.
         venv.create(_FOLDER, with_pip=True, upgrade_deps=True)
     install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install += ["--no-compile"]  # Python compiles what is imported, a tenth of what is installed
     subprocess.run([*install, "--editable", f"{ROOT}[{extra}]"], check=True)
     mark.write_text(wanted)
     return programs

@@ -19,6 +19,7 @@ def main() -> None:
         (wheel,) = place.glob("kexp-*.whl")
         venv.create(place / "venv", with_pip=True, upgrade_deps=True)
         pip = [place / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip += ["--no-compile"]
         subprocess.run([*pip, wheel], check=True)
         kexp = place / "venv/bin/kexp"
         elsewhere = place / "elsewhere"
