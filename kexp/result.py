@@ -133,21 +133,28 @@ def load(run_dir: str | os.PathLike[str]) -> Result:
 
 
 def resume(
-    run_dir: str | os.PathLike[str], recipe: Callable[..., Result] | None = None, *, quiet: bool = False
+    run_dir: str | os.PathLike[str],
+    recipe: Callable[..., Result] | None = None,
+    *,
+    checkpoint_dir: str | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Call the recipe of a run again with the recorded arguments, which goes on from its last checkpoint.
 
     Args:
         run_dir: Folder of a run; a finished one is returned as it is.
         recipe: The recipe, if it is not one of kexp's own. Default: looked up by its recorded name.
+        checkpoint_dir: Where the state of the run is, if that is outside of the folder: nothing is written
+            where the folder alone says. Default None: in the folder.
         quiet: Print nothing, default False.
 
     Raises:
-        InputError: There is no run in the folder, or its recipe is not one of kexp's.
+        InputError: There is no run in the folder, or a damaged one, its recipe is not one of kexp's, or its
+            state is elsewhere and that was not given.
 
     Example:
         >>> sorted(resume(run_dir, quiet=True).metrics)[:2]
         ['accuracy', 'loss']
     """
-    again, arguments = recorded_call(run_dir, recipe)
+    again, arguments = recorded_call(run_dir, recipe, checkpoint_dir)
     return again(**arguments, quiet=quiet)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import kexp
-from kexp.core.files import read_json
 from kexp.data import Dataset
 from kexp.result import Result
 from kexp.run.example_inputs import save_samples
+from kexp.run.run_files import checksums
 
 CLASSES = tuple("0123456789")
 SHAPE = (8, 8, 1)
@@ -33,13 +33,14 @@ def run_of(model: Any, task: str, folder: Path, like: Path, data: Dataset | None
     model.save(folder / "model.keras")
     save_samples(folder / "samples.npz", data)
     spec = replace(data.spec, task=task).to_json()
-    for name, changes in (
-        ("result", {"spec": spec}),
-        ("env", {"data": {"name": data.name, "fingerprint": data.fingerprint}}),
-    ):
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps({**read_json(path), **changes}))
+    change(folder / "env.json", {"data": {"name": data.name, "fingerprint": data.fingerprint}})
+    change(folder / "result.json", {"spec": spec, "files": checksums(folder)})
     return kexp.load(folder)
+
+
+def change(path: Path, changes: dict[str, Any]) -> None:
+    """Put other values under some keys of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def runs_in(folder: Path, like: Path) -> dict[str, Result]:

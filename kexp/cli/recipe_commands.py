@@ -27,16 +27,17 @@ READING = Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=
 def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Sequence[str]) -> None:
     """Add the commands `run` and `resume`, which both hand a recipe and its arguments to `action`."""
 
-    def resume(run_dir: str, *, quiet: bool = False) -> Any:
+    def resume(run_dir: str, *, checkpoint_dir: str | None = None, quiet: bool = False) -> Any:
         """Go on with an unfinished run from its last checkpoint.
 
         Args:
             run_dir: Folder of the run.
+            checkpoint_dir: Where the state of the run is, if that is outside of its folder.
             quiet: Print nothing.
         """
         from kexp.run.recorded_call import recorded_call
 
-        recipe, recorded = recorded_call(run_dir)
+        recipe, recorded = recorded_call(run_dir, checkpoint_dir=checkpoint_dir)
         return action(recipe, {**recorded, "quiet": quiet})
 
     text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."

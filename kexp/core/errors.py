@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -23,6 +24,29 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.65)
     return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+@contextmanager
+def located(place: str) -> Iterator[None]:
+    """Say of what is wrong inside the block where it stands.
+
+    Args:
+        place: Such as "file runs/first/config.json".
+
+    Raises:
+        InputError: The body raised one.
+
+    Example:
+        >>> with located("file config.json"):
+        ...     raise InputError("epochs must be a whole number, 1 or more; received 0.")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: file config.json: epochs must be a whole number, 1 or more; received 0.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 class TrainingDiverged(ArithmeticError):

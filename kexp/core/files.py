@@ -5,10 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+_LONGEST_NAME_BYTES = 255
+_HOST = re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:60]
+_PARTIAL = re.compile(r"\..*\.partial-(?P<host>[A-Za-z0-9_]+)-(?P<pid>\d+)(\.[^.]*)?")
+# Of releases up to 0.1.0, which named the process alone; only looked for where nobody else has files.
+_EARLIER = re.compile(
+    r"\.(config|env|result|model|samples|curves|report|run|newest|step-\d+)\.(?P<pid>\d+)\.[a-z]+"
+)
 
 
 @contextmanager
@@ -16,12 +26,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success sync what was written there and rename it.
 
     A reader sees the old file or the new one, also after a kill or a power cut in between. When the
-    body raises, the temporary file is removed and the old file stays.
+    body raises, the temporary file is removed and the old file stays. What processes of this machine that
+    were killed left half written in the same folder is removed.
 
     Args:
         path: The file to write. The temporary name keeps its suffix, since some writers choose the
             format by it.
     """
+    remove_leftovers(path.parent)
     temporary = path.with_name(temporary_name(path.name))
     try:
         yield temporary
@@ -33,9 +45,50 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def temporary_name(name: str) -> str:
-    """Return the name of a file while it is being written."""
+    """Return the name of a file while it is being written, which says by whom.
+
+    Example:
+        >>> temporary_name("model.keras")
+        '.model.partial-...-....keras'
+    """
     stem, suffix = os.path.splitext(name)
-    return f".{stem}.{os.getpid()}{suffix}"
+    ending = f".partial-{_HOST}-{os.getpid()}{suffix}"
+    room = _LONGEST_NAME_BYTES - 1 - len(os.fsencode(ending))
+    return f".{os.fsdecode(os.fsencode(stem)[:room])}{ending}"
+
+
+def remove_leftovers(folder: Path, *, own: bool = False) -> None:
+    """Remove the files that killed processes have left half written in a folder.
+
+    Args:
+        folder: It may be absent.
+        own: Nothing but files of one run is in there, and no other process may train it now: what an earlier
+            release left goes too, and what another machine did.
+    """
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(".")]
+    except OSError:
+        return  # what is wrong with it is said by whoever writes there
+    for name in names:
+        if is_leftover(name, own=own):
+            (folder / name).unlink(missing_ok=True)
+
+
+def is_leftover(name: str, *, own: bool) -> bool:
+    """Return whether a file is what a killed process has left half written; see `remove_leftovers`.
+
+    Example:
+        >>> is_leftover(temporary_name("a.json"), own=True), is_leftover(".bashrc", own=True)
+        (False, False)
+    """
+    found = _PARTIAL.fullmatch(name) or (_EARLIER.fullmatch(name) if own else None)
+    if found is None:
+        return False
+    if found.groupdict().get("host", _HOST) != _HOST:
+        return own
+    import psutil
+
+    return not psutil.pid_exists(int(found["pid"][:18]))
 
 
 def sync(path: Path) -> None:
@@ -49,10 +102,16 @@ def sync(path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 checksum of a file in hexadecimal, without holding all of it."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+        return sha256_of_open(file)
+
+
+def sha256_of_open(file: BinaryIO) -> str:
+    """Return the SHA-256 checksum of a whole open file, which is then read to its end."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()
 
 
@@ -60,8 +119,3 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` to `path` as indented JSON, atomically."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, allow_nan=True) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.memory_budget import require_bytes
 
-# What a key holds, as an annotation: float, str | None, dict[str, list[float]] ...
+# What a key holds, as an annotation: float, str | None, dict[str, list[float]], Annotated[int, AtLeast(0)].
 Keys = Mapping[str, Any]
 _NOUNS = {
     int: "a whole number",
@@ -21,7 +22,14 @@ _NOUNS = {
     bool: "true or false",
     dict: "an object",
     list: "a list",
+    type(None): "null",
 }
+_LONGEST_INT = 2**63  # what arrays, clocks and files count with
+_LARGEST_FLOAT = sys.float_info.max
+
+
+class NewerFormat(InputError):
+    """A file that is not damaged, but was written by a kexp that is newer than this one."""
 
 
 def read_json_file(
@@ -72,9 +80,38 @@ def parse_json(
     Raises:
         InputError: As `read_json_file`.
     """
+    parsed = _parsed(content, place, advice)
+    _require_format(parsed, place, newest_format, advice)
+    require_keys(parsed, place, keys, advice=advice)
+    return dict(parsed)
+
+
+def parse_value(content: str, place: str, name: str, annotation: Any, *, advice: str) -> Any:
+    """Return what JSON text of any kind holds, once it is known to be what its name stands for.
+
+    Args:
+        content: The text.
+        place: Where it is from, for the message.
+        name: What it is of there.
+        annotation: What it must be.
+        advice: What to do about damage.
+
+    Raises:
+        InputError: As `read_json_file`.
+
+    Example:
+        >>> parse_value("[0, 1]", "file sweep.sqlite", "winners", list[int], advice="sweep again")
+        [0, 1]
+    """
+    parsed = _parsed(content, f"{place}: {name}", advice)
+    require_keys({name: parsed}, place, {name: annotation}, advice=advice)
+    return parsed
+
+
+def _parsed(content: bytes | str, place: str, advice: str) -> Any:
     try:
         text = content if isinstance(content, str) else content.decode("utf-8")
-        parsed = json.loads(text)
+        return json.loads(text)
     except RecursionError:
         raise InputError(f"{place}: is nested too deep; {advice}.") from None
     except UnicodeDecodeError as error:
@@ -83,9 +120,6 @@ def parse_json(
         raise InputError(f"{place}: is {_how_cut(text, error)}; {advice}.") from None
     except ValueError as error:  # Python reads no whole number of more than 4300 digits
         raise InputError(f"{place}: cannot be read ({reason(error)}); {advice}.") from None
-    _require_format(parsed, place, newest_format, advice)
-    require_keys(parsed, place, keys, advice=advice)
-    return dict(parsed)
 
 
 def require_keys(content: Any, place: str, keys: Keys, *, advice: str) -> None:
@@ -112,9 +146,9 @@ def _require_format(content: Any, place: str, newest: int | None, advice: str) -
     if not isinstance(received, int) or isinstance(received, bool) or received < 1:
         raise InputError(f"{place}: format must be a whole number, received {_shown(received)}; {advice}.")
     if received > newest:
-        raise InputError(
-            f"{place}: is of format {_shown(received)}, and this kexp reads formats up to {newest}; update "
-            "kexp."
+        raise NewerFormat(
+            f"{place}: is of format {_shown(received)}, which a newer kexp wrote, and this one reads formats "
+            f"up to {newest}; update kexp."
         )
 
 
@@ -133,38 +167,46 @@ def _fits(value: Any, annotation: Any) -> bool:
         return value is None
     if origin in (Union, types.UnionType):
         return any(_fits(value, choice) for choice in inner)
+    if origin is Annotated:
+        return _fits(value, inner[0]) and all(limit.holds(value) for limit in inner[1:])
     if origin is Literal:
         return value in inner
     if origin is list:
         return isinstance(value, list) and all(_fits(entry, inner[0]) for entry in value)
     if origin is dict:
         return isinstance(value, dict) and all(_fits(entry, inner[1]) for entry in value.values())
+    return _fits_scalar(value, annotation)
+
+
+def _fits_scalar(value: Any, annotation: Any) -> bool:
     if isinstance(value, bool):
         return annotation is bool
-    return isinstance(value, int | float) if annotation is float else isinstance(value, annotation)
+    if annotation is float:
+        # NaN and infinity are metrics too; a whole number that is no float cannot be computed with.
+        return isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST_FLOAT)
+    if annotation is int:
+        return isinstance(value, int) and abs(value) < _LONGEST_INT
+    return isinstance(value, annotation)
 
 
 def _words(annotation: Any) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return " or ".join(map(_words, inner))
+    if origin is Annotated:
+        return ", ".join([_words(inner[0]), *map(str, inner[1:])])
     if origin is Literal:
         return " or ".join(map(repr, inner))
     if origin is list:
         return f"a list, each {_words(inner[0])}"
     if origin is dict:
         return "an object" if inner[1] is Any else f"an object, each value {_words(inner[1])}"
-    names = {
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        bool: "true or false",
-        dict: "an object",
-    }
-    return "null" if annotation in (None, type(None)) else names.get(annotation, "a list")
+    return _NOUNS[type(None) if annotation is None else annotation]
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= _LONGEST_INT:
+        return "one with too many digits"
     try:
         text = json.dumps(value)
     except (ValueError, RecursionError):  # a number or a nesting that is too long to write

@@ -8,13 +8,15 @@ import io
 import json
 import os
 import posixpath
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kexp.core.files import replacing, temporary_name
+from kexp.core.files import is_leftover, remove_leftovers, replacing, temporary_name
+from kexp.core.json_files import Keys, parse_json
 
 
 def is_remote(path: Path | str) -> bool:
@@ -60,15 +62,38 @@ class Storage(ABC):
         with self.replacing(name) as file:
             file.write((json.dumps(content, indent=2) + "\n").encode())
 
-    def read_json(self, name: str) -> Any:
-        """Return the content of a JSON file."""
+    def read_json(
+        self, name: str, keys: Keys, *, advice: str, newest_format: int | None = None
+    ) -> dict[str, Any]:
+        """Return the object in a JSON file, once it is known to hold what it must; see `read_json_file`.
+
+        Raises:
+            OSError: It is missing or cannot be reached.
+            InputError: It holds something else.
+        """
         with self.opened(name) as file:
-            return json.load(file)
+            content = file.read()
+        place = f"file {self.path(name)}"
+        return parse_json(content, place, keys, advice=advice, newest_format=newest_format)
+
+    @abstractmethod
+    def path(self, name: str) -> str:
+        """Return where a file is, for a message."""
+
+    @abstractmethod
+    def remove_leftovers(self) -> None:
+        """Remove what killed processes have left half written; none may be at work in the folder."""
 
 
 class _Local(Storage):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def path(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def remove_leftovers(self) -> None:
+        remove_leftovers(self._folder, own=True)
 
     def create(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +105,10 @@ class _Local(Storage):
         (self._folder / name).unlink(missing_ok=True)
 
     def opened(self, name: str) -> AbstractContextManager[BinaryIO]:
-        return open(self._folder / name, "rb")
+        path = self._folder / name
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited at for ever
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return open(path, "rb")
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:
@@ -106,12 +134,17 @@ class _Remote(Storage):
 
     def remove(self, name: str) -> None:
         with _file_system() as files:
-            if files.exists(self._path(name)):
-                files.remove(self._path(name))
+            if files.exists(self.path(name)):
+                files.remove(self.path(name))
+
+    def remove_leftovers(self) -> None:
+        for name in self.names(".*"):
+            if is_leftover(name, own=True):
+                self.remove(name)
 
     @contextmanager
     def opened(self, name: str) -> Iterator[BinaryIO]:
-        with _file_system() as files, files.GFile(self._path(name), "rb") as file:
+        with _file_system() as files, files.GFile(self.path(name), "rb") as file:
             content = file.read()
         yield io.BytesIO(content)
 
@@ -120,13 +153,13 @@ class _Remote(Storage):
         # In memory first: a zip file is written by going back in it, which these file systems cannot.
         written = io.BytesIO()
         yield written
-        temporary = self._path(temporary_name(name))
+        temporary = self.path(temporary_name(name))
         with _file_system() as files:
             with files.GFile(temporary, "wb") as file:
                 file.write(written.getvalue())
-            files.rename(temporary, self._path(name), overwrite=True)
+            files.rename(temporary, self.path(name), overwrite=True)
 
-    def _path(self, name: str) -> str:
+    def path(self, name: str) -> str:
         return posixpath.join(self._folder, name)
 
 

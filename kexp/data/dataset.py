@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.constraints import Between
+from kexp.core.errors import InputError, located
+from kexp.core.json_files import require_keys
+from kexp.core.memory_budget import require_bytes
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 A = TypeVar("A")
+MOST_SIZE = 10_000_000  # of an axis, or outputs: more is a damaged number, which would fill the memory
 
 
 def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
@@ -31,6 +36,33 @@ def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
 Kind = Literal["image", "series", "text", "table", "array"]
 
 
+def require_text(what: str, name: object) -> None:
+    """Refuse a name that has no UTF-8, which no export could hold, before anything is trained with it.
+
+    Raises:
+        InputError: It is a string with a lone surrogate, as Python makes of bytes that are not UTF-8.
+
+    Example:
+        >>> require_text("class_names", "caf\\udce9")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: class_names must be text that UTF-8 can hold; received 'caf\\udce9', so rename it.
+    """
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{what} must be text that UTF-8 can hold; received {str(name)[:60]!r}, so rename it."
+        ) from None
+
+
+def _is_type(name: str) -> bool:
+    try:
+        return name in ("string", "mixed") or np.dtype(name).kind in "biuf"
+    except TypeError:
+        return False
+
+
 def column_name(name: object) -> str:
     """Return a column's name as models can carry it: Keras allows no "/" in the name of an input.
 
@@ -47,6 +79,19 @@ class Column:
 
     name: str
     kind: Literal["number", "category", "text"]
+
+
+_SPEC_KEYS = {
+    "kind": Kind,
+    "input_shape": list[Annotated[int, Between(0, MOST_SIZE)]],
+    "dtype": str,
+    "task": str,
+    "outputs": Annotated[int, Between(0, MOST_SIZE)],
+    "class_names": list[str],
+    "columns": list[dict[str, Any]],
+    "target": str,
+}
+_COLUMN_KEYS = {"name": str, "kind": Literal["number", "category", "text"]}
 
 
 @dataclass(frozen=True)
@@ -85,12 +130,48 @@ class DatasetSpec:
         """
         return asdict(self)
 
+    def __post_init__(self) -> None:
+        named = {"class_names": self.class_names, "target": [self.target]}
+        for what, names in {**named, "columns": [column.name for column in self.columns]}.items():
+            for name in names:
+                require_text(what, name)
+        if self.class_names and len(self.class_names) != self.outputs:
+            raise InputError(
+                f"class_names must be as many as there are outputs, {self.outputs}; received "
+                f"{len(self.class_names)}, so name each class once."
+            )
+
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> DatasetSpec:
-        """The description that `to_json` wrote, after JSON made lists of its tuples."""
-        tuples = {name: tuple(content[name]) for name in ("input_shape", "class_names")}
-        columns = tuple(Column(**column) for column in content["columns"])
-        return cls(**{**content, **tuples, "columns": columns})
+    def from_json(
+        cls, content: Mapping[str, Any], place: str = "spec", *, advice: str = "write it again"
+    ) -> DatasetSpec:
+        """The description that `to_json` wrote, after JSON made lists of its tuples.
+
+        Args:
+            content: What was written.
+            place: Where, for the message; default "spec".
+            advice: What to do about damage.
+
+        Raises:
+            InputError: A field is missing, or holds what no data has.
+        """
+        require_keys(content, place, _SPEC_KEYS, advice=advice)
+        for number, column in enumerate(content["columns"]):
+            require_keys(column, f"{place}.columns[{number}]", _COLUMN_KEYS, advice=advice)
+        if not _is_type(content["dtype"]):
+            raise InputError(
+                f"{place}: dtype must be a type of numbers, received {content['dtype'][:60]!r}; {advice}."
+            )
+        require_bytes(math.prod(content["input_shape"]), f"{place}: a sample of input_shape")
+        with located(place):
+            return cls(
+                **{
+                    **{name: content[name] for name in _SPEC_KEYS},
+                    "input_shape": tuple(content["input_shape"]),
+                    "class_names": tuple(content["class_names"]),
+                    "columns": tuple(Column(one["name"], one["kind"]) for one in content["columns"]),
+                }
+            )
 
 
 def class_names(spec: DatasetSpec) -> tuple[str, ...]:

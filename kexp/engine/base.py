@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import keras
 
 
+STREAM_STATE = "feed/"  # before the names of what a batch source saves, which are bytes of any number
+
+
 class OutOfMemory(MemoryError):
     """The memory of a device is not enough for a batch."""
 

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.core.files import read_json
-from kexp.core.foreign_files import reading
-from kexp.core.json_files import parse_json
 from kexp.core.options import TrainOptions
 from kexp.core.user_paths import user_path
-from kexp.core.zip_archives import read_zip_member
 from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
 from kexp.run.context import nested_run
+from kexp.run.model_file import load_model, model_config
 from kexp.run.record import RunRecord
+from kexp.run.run_files import run_folder
 from kexp.tasks import task_named
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 _FILTERS = (16, 32, 64, 128)
 _BATCH = 64
-_SAVED = "a saved Keras model"
 _ADVICE = "give the folder of a finished run, or a .keras file"
 LEAST_STEPS = 600  # so that few samples are passed over more often
 
@@ -101,24 +98,19 @@ def sample_quality(
 
 
 def _of_run(data: Dataset, path: Path) -> Features:
-    if not (path / "result.json").is_file():
-        state = "an unfinished run" if (path / "config.json").is_file() else "no run"
-        raise InputError(
-            f"classifier must be the folder of a finished run, or a .keras file; {path} holds {state}."
-        )
-    record = RunRecord.load(path)
+    record = RunRecord.load(run_folder("classifier", path, "the folder of a finished run, or a .keras file"))
     expected, received = (f"{spec.input_shape} {spec.dtype}" for spec in (data.spec, record.spec))
     if not task_named(record.spec.task).has_labels or expected != received:
         raise InputError(
             f"classifier must be a run of classification of {expected} images as {data.name} has; {path} is "
             f"of {record.spec.task} of {received}, so give another one."
         )
-    return Features(_run_name(path), lambda: _loaded(record))
+    return Features(_run_name(record), lambda: _loaded(record))
 
 
-def _run_name(path: Path) -> str:
-    config = read_json(path / "config.json")
-    return config["arguments"]["model"] if config["recipe"] == "fit" else config["recipe"]
+def _run_name(record: RunRecord) -> str:
+    recipe = record.config["recipe"]
+    return str(record.config["arguments"].get("model", recipe) if recipe == "fit" else recipe)
 
 
 def _loaded(record: RunRecord) -> keras.Model:
@@ -129,15 +121,12 @@ def _loaded(record: RunRecord) -> keras.Model:
 
 
 def _of_file(data: Dataset, path: Path) -> Features:
-    content = read_zip_member(path, "config.json", _SAVED, _ADVICE)
-    config = parse_json(
-        content, f"file {path}", {"class_name": str, "config": dict[str, Any]}, advice=_ADVICE
-    )
+    config = model_config(path, _ADVICE)
     try:
         shape, ends_in_classes = _input_shape(config), _ends_in_classes(config)
     except (KeyError, TypeError, AttributeError, IndexError):
         raise InputError(
-            f"file {path}: expected {_SAVED}, but its config.json is none's; {_ADVICE}."
+            f"file {path}: expected a saved Keras model, but its config.json is none's; {_ADVICE}."
         ) from None
     if shape and (len(shape) != 3 or any(size not in (None, own) for size, own in _pairs(shape, data))):
         raise InputError(
@@ -167,13 +156,10 @@ def _ends_in_classes(config: dict[str, Any]) -> bool:
 
 
 def _read(path: Path) -> keras.Model:
-    import keras
-
-    import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
     from kexp.run.dry_run import random_streams_kept
 
-    with random_streams_kept(), reading(path, _SAVED, _ADVICE):
-        return keras.models.load_model(path, safe_mode=True)
+    with random_streams_kept():
+        return load_model(path, _ADVICE)
 
 
 def _own(data: Dataset, folder: Path, seed: int, epochs: int, quiet: bool) -> Features:

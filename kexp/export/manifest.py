@@ -24,7 +24,6 @@ _KEYS = {
     "signatures": list[str] | None,
     "files": dict[str, str] | None,
 }
-_MOST_OUTPUTS = 10_000_000  # more are a damaged number, at which names for all of them would fill the memory
 _ADVICE = "the export is damaged, export the model again"
 
 
@@ -96,14 +95,8 @@ class Manifest:
         content = read_json_file(path, {}, advice=_ADVICE)
         _check_version(content, path)
         require_keys(content, f"file {path}", _KEYS, advice=_ADVICE)
-        try:
-            spec = DatasetSpec.from_json(content["spec"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, error) from error
-        if spec.outputs > _MOST_OUTPUTS:
-            raise _damaged(path, f"spec.outputs is {spec.outputs}, at most {_MOST_OUTPUTS} are expected")
         return cls(
-            spec,
+            DatasetSpec.from_json(content["spec"], f"file {path}: spec", advice=_ADVICE),
             content["keys"],
             content["provenance"],
             tuple(content.get("signatures") or ()),

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from kexp.core.errors import InputError
 from kexp.core.files import replacing
+from kexp.core.user_paths import user_path
 from kexp.report.drawing import inline_svg
+from kexp.run.folder import check_usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,11 +80,12 @@ def writable(path: str | os.PathLike[str]) -> Path:
     """Return the path of a page, before anything is done for it.
 
     Raises:
-        InputError: As `write`.
+        InputError: As `write`, or the folder is read-only.
     """
-    target = Path(path).expanduser()
-    if not target.parent.is_dir() or target.is_dir():
+    target = user_path("path", path)
+    if not os.path.isdir(target.parent) or os.path.isdir(target):
         raise InputError(f"path must be a file in a folder that exists; received {target}.")
+    check_usable("path", target.parent)
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,8 @@ import numpy as np
 
 from kexp.core.search import Dimension, TrialState
 from kexp.metrics.direction import Direction
+from kexp.run.metrics_file import read_epochs
+from kexp.run.run_files import METRICS, RESULT, read_result, require_unchanged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,20 +133,20 @@ class SweepRecord:
 
 
 def read_history(run_dir: Path) -> dict[str, list[float]]:
-    """Return the figures of every epoch by name, of a run that may be under way or have failed.
+    """Return the metrics of every epoch by name, of a run that may be under way or have failed.
+
+    Raises:
+        InputError: Its metrics.jsonl is damaged, or not what it wrote.
 
     Example:
         >>> read_history(Path("no/such/run"))
         {}
     """
-    path = run_dir / "metrics.jsonl"
+    if (run_dir / RESULT).is_file():
+        require_unchanged(run_dir / METRICS, read_result(run_dir).get("files") or {})
     history: dict[str, list[float]] = {}
-    for line in path.read_text("utf-8").splitlines() if path.is_file() else []:
-        try:
-            figures = json.loads(line)
-        except json.JSONDecodeError:  # the last line, half written
-            break
-        for name, value in figures.items():
+    for metrics in read_epochs(run_dir):
+        for name, value in metrics.items():
             if name != "epoch":
                 history.setdefault(name, []).append(value)
     return history

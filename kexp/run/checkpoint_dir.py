@@ -8,9 +8,12 @@ from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.storage import is_remote, storage
+from kexp.core.user_paths import user_path
 from kexp.run.folder import RunFolder, changes, check_usable
+from kexp.run.run_files import CONFIG_KEYS, DATA_KEYS, FORMAT, require_data
 
 _WHOSE = "run.json"
+_ADVICE = "give another checkpoint_dir"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class CheckpointDir:
         if is_remote(checkpoint_dir):
             folder = cls(checkpoint_dir, checkpoint_dir)
         else:
-            path = Path(checkpoint_dir).expanduser().absolute()
+            path = user_path("checkpoint_dir", checkpoint_dir).absolute()
             check_usable("checkpoint_dir", path)
             folder = cls(path, str(path))
         folder._check_holds_nothing_else()
@@ -88,7 +91,7 @@ class CheckpointDir:
     def _recorded(self) -> dict[str, Any] | None:
         if self.asked is None or not storage(self.path).names(_WHOSE):
             return None
-        return dict(storage(self.path).read_json(_WHOSE))
+        return _recorded(self.path)
 
     def _check_holds_nothing_else(self) -> None:
         try:
@@ -107,3 +110,10 @@ class CheckpointDir:
             f"checkpoint_dir must be a folder that can be {done}; {self.path} cannot be "
             f"({' '.join(str(error).split())}), so give another path."
         )
+
+
+def _recorded(folder: Path | str) -> dict[str, Any]:
+    files = storage(folder)
+    content = files.read_json(_WHOSE, {**CONFIG_KEYS, **DATA_KEYS}, advice=_ADVICE, newest_format=FORMAT)
+    require_data(content, f"file {files.path(_WHOSE)}", _ADVICE)
+    return content

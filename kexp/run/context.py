@@ -16,6 +16,7 @@ from kexp.core.errors import InputError
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import OUTPUT_ONLY, TrainOptions
 from kexp.run.folder import RunFolder
+from kexp.run.run_files import FORMAT
 
 if TYPE_CHECKING:
     from kexp.data import Dataset
@@ -33,7 +34,7 @@ class RecipeCall:
     def config(self) -> dict[str, Any]:
         """Return what decides the result, as written to config.json."""
         deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
-        return {"format": 1, "recipe": self.recipe, "arguments": deciding}
+        return {"format": FORMAT, "recipe": self.recipe, "arguments": deciding}
 
 
 @dataclass(frozen=True)

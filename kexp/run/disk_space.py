@@ -1,15 +1,25 @@
-"""Space on the disk of a run folder: what a run will take, and what is said when there is none left."""
+"""The disk of a run folder: the space a run will take, and what is said when it cannot be written to."""
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
+from kexp.core.storage import is_remote
 from kexp.engine.base import Engine
+
+# Of an error that has nothing to do with what a callback or a data set of the user's does.
+_OF_THE_DISK = {
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "EDQUOT", "EIO", "ESTALE", "EFBIG")
+    if hasattr(errno, name)
+}
 
 
 def space_needed(engine: Engine) -> int:
@@ -36,18 +46,51 @@ def check_space(engine: Engine, run_dir: Path, *, quiet: bool) -> None:
 
 
 @contextmanager
-def full_disk_explained(run_dir: Path) -> Iterator[None]:
-    """Say in one sentence that the disk is full, where a write finds that out.
+def disk_trouble_explained(run_dir: Path) -> Iterator[None]:
+    """Say in one sentence that the disk is full, or does not take writes, where a write of the run finds out.
 
     Raises:
-        InputError: It is.
+        InputError: It is so.
     """
     try:
         yield
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            raise InputError(
+                f"run_dir {run_dir} is on a full disk; free some space and repeat the same call, "
+                "which goes on from the last whole checkpoint."
+            ) from error
+        if error.errno not in _OF_THE_DISK or not _is_below(error.filename, run_dir):
             raise
         raise InputError(
-            f"run_dir {run_dir} is on a full disk; free some space and repeat the same call, "
-            "which goes on from the last whole checkpoint."
+            f"run_dir {run_dir} cannot be written to ({error.filename}: {reason(error)}); mend that and "
+            "repeat the same call, which goes on from the last whole checkpoint."
         ) from error
+
+
+@contextmanager
+def lost_folder_explained(run_dir: Path, checkpoints: Path | str) -> Iterator[None]:
+    """Say in one sentence that a folder of the run has gone, where a write finds out; both were there before.
+
+    Args:
+        run_dir: The run folder.
+        checkpoints: Where its state is.
+
+    Raises:
+        InputError: One has gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        places = [run_dir, *([] if is_remote(checkpoints) else [Path(checkpoints)])]
+        lost = next((place for place in places if not os.path.isdir(place)), None)
+        if lost is None:
+            raise
+        raise InputError(
+            f"run_dir {run_dir} was removed or moved while the run was trained, {lost} is no longer there; "
+            "put it back and repeat the same call, or begin anew."
+        ) from error
+
+
+def _is_below(name: object, folder: Path) -> bool:
+    return isinstance(name, str) and Path(os.path.abspath(name)).is_relative_to(os.path.abspath(folder))

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from kexp.core.errors import InputError
 from kexp.core.files import replacing
+from kexp.core.numpy_files import read_npz
 from kexp.data import Dataset, DatasetSpec
 from kexp.data.dataset import Inputs
+from kexp.run.run_files import ADVICE
 
 COUNT = 64
 
@@ -29,14 +32,32 @@ def save_samples(path: Path, data: Dataset) -> None:
 
 
 def load_samples(path: Path, spec: DatasetSpec) -> Inputs:
-    """Return what `save_samples` wrote, as the model takes it."""
-    with np.load(path, allow_pickle=False) as stored:
-        columns = [stored[f"column_{number}"] for number in range(len(stored.files))]
+    """Return what `save_samples` wrote, as the model takes it.
+
+    Raises:
+        InputError: The file is missing or damaged, or holds other samples than the data has.
+    """
+    arrays = read_npz(path, ADVICE)
+    names = [f"column_{number}" for number in range(len(spec.columns) if spec.kind == "table" else 1)]
+    if arrays.keys() != set(names) or not _fit([arrays[name] for name in names], spec):
+        raise InputError(f"file {path}: holds other samples than the run's data has; {ADVICE}.")
+    columns = [arrays[name] for name in names]
     if spec.kind == "text":
         return columns[0].astype(object)
     if spec.kind != "table":
         return columns[0]
     return {
-        column.name: values.astype(object) if column.kind == "category" else values
+        column.name: values if column.kind == "number" else values.astype(object)
         for column, values in zip(spec.columns, columns, strict=True)
     }
+
+
+def _fit(columns: list[np.ndarray], spec: DatasetSpec) -> bool:
+    """Return whether there are as many samples in each column, of the shape and type that the data has."""
+    if any(array.ndim == 0 or not len(array) for array in columns):
+        return False
+    received = [(array.shape[1:], array.dtype.kind) for array in columns]
+    if spec.kind != "table":
+        return received == [(spec.input_shape, "U" if spec.kind == "text" else np.dtype(spec.dtype).kind)]
+    wanted = [((), "f" if column.kind == "number" else "U") for column in spec.columns]
+    return received == wanted and len({len(array) for array in columns}) == 1

@@ -8,7 +8,7 @@ from kexp.data import Split
 from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup
-from kexp.train.loop import Position
+from kexp.train.position import Position
 
 
 def evaluate_run(setup: TrainingSetup, position: Position) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -12,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.core.files import read_json, write_json
+from kexp.core.files import is_leftover, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
+from kexp.core.user_paths import user_path
+from kexp.data.dataset import require_text
+from kexp.run.run_files import CONFIG, ENVIRONMENT, FORMAT, RESULT, read_config, read_environment
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+
+_CHECKPOINTS = "checkpoints"
+_LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -43,12 +51,14 @@ class RunFolder:
             InputError: The path is a file, cannot be written, holds something else, or holds a run
                 with another config.
         """
-        path = _new_path(name) if run_dir is None else Path(run_dir).expanduser()
+        path = user_path("run_dir", _new_path(name) if run_dir is None else run_dir)
         check_usable("run_dir", path)
+        for argument, value in config["arguments"].items():
+            require_text(argument, json.dumps(value, ensure_ascii=False))
         folder = cls(path, json.loads(json.dumps(config)))
         if folder._holds_run():
             folder._check_same_config()
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.is_dir() and not folder._is_begun():
             raise InputError(
                 f"run_dir {path} holds files that are not a run of kexp's; give an empty or new folder."
             )
@@ -60,8 +70,7 @@ class RunFolder:
         Raises:
             InputError: The fingerprint differs from the one in env.json.
         """
-        path = self.path / "env.json"
-        if path.is_file() and read_json(path)["data"] != environment["data"]:
+        if self._has(ENVIRONMENT) and read_environment(self.path)["data"] != environment["data"]:
             raise InputError(
                 f"run_dir {self.path} holds an unfinished run on other data than "
                 f"{environment['data']['name']} has now; give another run_dir."
@@ -73,8 +82,8 @@ class RunFolder:
         Raises:
             InputError: The folder's own run keeps them in another place than this one.
         """
-        path = self.path / "env.json"
-        recorded = read_json(path).get("checkpoint_dir") if path.is_file() else checkpoint_dir
+        known = self._has(ENVIRONMENT)
+        recorded = read_environment(self.path).get("checkpoint_dir") if known else checkpoint_dir
         if recorded != checkpoint_dir:
             raise InputError(
                 f"run_dir {self.path} holds a run with checkpoint_dir {recorded!r}; received "
@@ -83,14 +92,14 @@ class RunFolder:
 
     def create(self, environment: dict[str, Any]) -> None:
         """Make the folder and write config.json and env.json, unless an unfinished run is in it."""
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        (self.path / _CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if not self._holds_run():
-            write_json(self.path / "env.json", environment)
-            write_json(self.path / "config.json", self.config)
+            write_json(self.path / ENVIRONMENT, {"format": FORMAT, **environment})
+            write_json(self.path / CONFIG, self.config)
         elif self._has_more_epochs():
-            # In this order: with the old config and no result, the same call again would end the old run.
-            write_json(self.path / "config.json", self.config)
-            (self.path / "result.json").unlink(missing_ok=True)
+            # In this order: with the new config and the old result, the run would pass for finished.
+            (self.path / RESULT).unlink(missing_ok=True)
+            write_json(self.path / CONFIG, self.config)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -102,7 +111,7 @@ class RunFolder:
         if fcntl is None:
             yield
             return
-        with open(self.path / "checkpoints" / "lock", "w") as file:
+        with open(self.path / _CHECKPOINTS / _LOCK, "w", opener=_open_no_link) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -110,20 +119,36 @@ class RunFolder:
                     f"run_dir {self.path} is being trained in by another process; wait for it, or give "
                     "another run_dir."
                 ) from None
+            for folder in (self.path, self.path / _CHECKPOINTS):
+                remove_leftovers(folder, own=True)
             yield
 
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
-        return (self.path / "result.json").is_file() and not self._has_more_epochs()
+        return self._has(RESULT) and not self._has_more_epochs()
 
     def _has_more_epochs(self) -> bool:
-        return _has_more_epochs(read_json(self.path / "config.json"), self.config)
+        return _has_more_epochs(read_config(self.path), self.config)
 
     def _holds_run(self) -> bool:
-        return (self.path / "config.json").is_file()
+        return self._has(CONFIG)
+
+    def _is_begun(self) -> bool:
+        """Return whether there is nothing in the folder, or what a kill in `create` may leave."""
+
+        def left(folder: Path) -> set[str]:
+            return {path.name for path in folder.iterdir() if not is_leftover(path.name, own=True)}
+
+        own, checkpoints = left(self.path), self.path / _CHECKPOINTS
+        return own <= {ENVIRONMENT, _CHECKPOINTS} and (
+            not checkpoints.is_dir() or left(checkpoints) <= {_LOCK}
+        )
+
+    def _has(self, name: str) -> bool:
+        return (self.path / name).exists()
 
     def _check_same_config(self) -> None:
-        differences = changes(read_json(self.path / "config.json"), self.config)
+        differences = changes(read_config(self.path), self.config)
         if differences:
             raise InputError(
                 f"run_dir {self.path} holds a run with other arguments: {'; '.join(differences)}. "
@@ -149,20 +174,32 @@ class NonChiefRunFolder(RunFolder):
 def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Return in words how a config differs from a recorded one, but for more epochs now."""
     # A run from before there was an option was made with what is now its default.
-    before, now = {**DEFAULTS, **recorded.get("arguments", {})}, {**DEFAULTS, **config["arguments"]}
+    before, now = {**DEFAULTS, **recorded["arguments"]}, {**DEFAULTS, **config["arguments"]}
     found = [
         f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
         for name in sorted({*before, *now} - {*OUTPUT_ONLY})
         if before.get(name) != now.get(name) and not (name == "epochs" and _has_more_epochs(recorded, config))
     ]
-    if recorded.get("recipe") != config["recipe"]:
-        found.insert(0, f"recipe was {recorded.get('recipe')} and is now {config['recipe']}")
+    if recorded["recipe"] != config["recipe"]:
+        found.insert(0, f"recipe was {recorded['recipe']} and is now {config['recipe']}")
     return found
 
 
 def _has_more_epochs(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
-    before = recorded.get("arguments", {}).get("epochs")
-    return bool(before) and bool(config["arguments"].get("epochs", 0) > before)
+    before = recorded["arguments"].get("epochs")
+    return isinstance(before, int) and bool(config["arguments"].get("epochs", 0) > before)
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file that is to be written, unless it is a link: its target may be anybody's, and is emptied."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError(
+            f"run_dir: {path} is a link, and must be a file of the run's own; remove it."
+        ) from None
 
 
 def _new_path(name: str) -> Path:

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kexp.core.foreign_files import reading
+from kexp.core.json_files import parse_json, require_keys
+from kexp.run.run_files import ADVICE, METRICS
+
 
 class MetricsFile:
     """Keeps metrics.jsonl of the run folder at the epochs that the run stands at."""
 
     def __init__(self) -> None:
-        self._path = Path("metrics.jsonl")
+        self._path = Path(METRICS)
 
     def started(self, run_dir: Path, config: dict[str, Any], history: list[dict[str, float]]) -> None:
         """Make the file hold exactly these epochs, as a continued run needs it."""
-        self._path = run_dir / "metrics.jsonl"
+        self._path = run_dir / METRICS
         self._path.unlink(missing_ok=True)
         for number, metrics in enumerate(history):
             self.epoch(number + 1, metrics)
@@ -30,3 +34,27 @@ class MetricsFile:
 
     def failed(self, error: BaseException) -> None:
         """Add nothing: the file ends where the run has ended."""
+
+
+def read_epochs(run_dir: Path) -> list[dict[str, float]]:
+    """Return the metrics of each epoch, "epoch" among them, of a run that may be under way or have failed.
+
+    Raises:
+        InputError: metrics.jsonl is damaged; a last line that is only half written is none yet.
+
+    Example:
+        >>> read_epochs(Path("no/such/run"))
+        []
+    """
+    path = run_dir / METRICS
+    if not path.exists():
+        return []
+    with reading(path, "metrics of epochs", ADVICE):
+        content = path.read_bytes()
+    epochs = []
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        place = f"file {path}, line {number}"
+        metrics = parse_json(line, place, {"epoch": int}, advice=ADVICE)
+        require_keys(metrics, place, dict.fromkeys(metrics, float), advice=ADVICE)
+        epochs.append(metrics)
+    return epochs

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
-from kexp.core.files import read_json
+from kexp.core.errors import InputError, located
 from kexp.data import DatasetSpec
 from kexp.data.adapters import adapt_inputs
 from kexp.run.example_inputs import load_samples
 from kexp.run.inference import raw_outputs
+from kexp.run.model_file import load_model, require_inputs, require_outputs
+from kexp.run.run_files import (
+    ADVICE,
+    CONFIG,
+    ENVIRONMENT,
+    FORMAT,
+    MODEL,
+    RESULT,
+    SAMPLES,
+    read_config,
+    read_environment,
+    read_result,
+    require_unchanged,
+    run_folder,
+)
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions
 
@@ -39,6 +53,8 @@ class RunRecord:
         best_epoch: The epoch whose weights were chosen, from 1; None: the last.
         parameters: Numbers in the weights of the model.
         seconds: How long the run took, from its last start.
+        files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
+            in runs of kexp 0.1.0.
 
     Example:
         >>> record = RunRecord.load(run_dir)
@@ -57,13 +73,15 @@ class RunRecord:
     best_epoch: int | None = None
     parameters: int = 0
     seconds: float = 0.0
+    files: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
         """Return the record of a finished run from its folder.
 
         Raises:
-            InputError: There is no finished run in it.
+            InputError: There is no finished run in it, or one of its JSON files is damaged, was changed since
+                or is of a newer kexp. What else is in there is checked when it is asked for.
 
         Example:
             >>> RunRecord.load("no/such/folder")
@@ -71,29 +89,38 @@ class RunRecord:
             ...
             kexp.InputError: run_dir must be the folder of a finished run; no/such/folder holds no run.
         """
-        path = Path(run_dir).expanduser()
-        if not (path / "result.json").is_file():
-            state = "an unfinished run" if (path / "config.json").is_file() else "no run"
-            raise InputError(f"run_dir must be the folder of a finished run; {path} holds {state}.")
-        return cls.from_json(path, read_json(path / "result.json"))
+        path = run_folder("run_dir", run_dir)
+        record = cls.from_json(path, read_result(path))
+        _ = record.config, record.environment
+        return record
 
     @classmethod
     def from_json(cls, run_dir: Path, recorded: dict[str, Any]) -> Self:
-        """Return the record that result.json of a run folder holds."""
+        """Return the record that result.json of a run folder holds.
+
+        Raises:
+            InputError: What it says of the data is damaged.
+        """
+        place = f"file {run_dir / RESULT}: spec"
+        spec = DatasetSpec.from_json(recorded["spec"], place, advice=ADVICE)
+        with located(place):
+            task_named(spec.task)
         return cls(
             run_dir=run_dir,
             metrics=recorded["metrics"],
             history=recorded["history"],
-            spec=DatasetSpec.from_json(recorded["spec"]),
+            spec=spec,
             from_logits=recorded["from_logits"],
             best_epoch=recorded["best_epoch"],
             parameters=recorded["parameters"],
             seconds=recorded["seconds"],
+            files=recorded.get("files") or {},
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of result.json."""
         return {
+            "format": FORMAT,
             "metrics": self.metrics,
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
@@ -102,6 +129,7 @@ class RunRecord:
             "spec": self.spec.to_json(),
             "from_logits": self.from_logits,
             "seconds": self.seconds,
+            "files": self.files,
         }
 
     @property
@@ -112,21 +140,25 @@ class RunRecord:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The recipe and the arguments that decide the result."""
-        return dict(read_json(self.run_dir / "config.json"))
+        content = read_config(self.run_dir)
+        require_unchanged(self.run_dir / CONFIG, self.files)
+        return content
 
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Versions, code, hardware and data of the run."""
-        return dict(read_json(self.run_dir / "env.json"))
+        content = read_environment(self.run_dir)
+        require_unchanged(self.run_dir / ENVIRONMENT, self.files)
+        return content
 
     @cached_property
     def model(self) -> keras.Model:
         """The trained model, raw inputs in; outputs as in training, or what answers in its place."""
-        import keras
-
-        import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
-
-        return keras.models.load_model(self.run_dir / "model.keras")
+        path = self.run_dir / MODEL
+        require_unchanged(path, self.files)
+        model = load_model(path, ADVICE, checked=MODEL in self.files)
+        require_inputs(model, self.spec, path, ADVICE)
+        return model
 
     def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
         """Return labels and probabilities, values, masks, texts or reconstructions for raw inputs.
@@ -137,10 +169,12 @@ class RunRecord:
             batch_size: Samples per call of the model, default 256.
 
         Raises:
-            InputError: The inputs are not what the model was trained on, or it makes samples instead.
+            InputError: The inputs are not what the model was trained on, it makes samples instead, or its
+                file is damaged.
         """
         task_named(self.spec.task).check_predicts()
         outputs = raw_outputs(self.model, adapt_inputs(inputs, self.spec), batch_size)
+        require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
@@ -165,11 +199,17 @@ class RunRecord:
             kexp.InputError: sample draws from models that make samples (generation, or a variational
             autoencoder), and this is none of them; use predict.
         """
-        return task_named(self.spec.task).sample(self.model, self.spec, n, seed, labels)
+        task = task_named(self.spec.task)
+        if task.can_sample and not hasattr(self.model, "sample"):
+            raise InputError(
+                f"file {self.run_dir / MODEL}: makes no samples, and the run is one of {task.name}; {ADVICE}."
+            )
+        return task.sample(self.model, self.spec, n, seed, labels)
 
     def example_inputs(self) -> Any:
         """Return the first raw inputs of the run's data, as the model takes them."""
-        return load_samples(self.run_dir / "samples.npz", self.spec)
+        require_unchanged(self.run_dir / SAMPLES, self.files)
+        return load_samples(self.run_dir / SAMPLES, self.spec)
 
     def provenance(self) -> dict[str, Any]:
         """Return where the model is from: config, environment and metrics."""

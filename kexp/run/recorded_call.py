@@ -7,32 +7,82 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kexp.core.errors import InputError
-from kexp.core.files import read_json
+from kexp.core.errors import InputError, located
+from kexp.core.options import OUTPUT_ONLY
+from kexp.core.storage import is_remote
+from kexp.core.user_paths import user_path
+from kexp.run.recipe_call import bind
+from kexp.run.run_files import CONFIG, ENVIRONMENT, RESULT, names_in, read_config, read_environment
 
 
 def recorded_call(
-    run_dir: str | os.PathLike[str], recipe: Callable[..., Any] | None = None
+    run_dir: str | os.PathLike[str],
+    recipe: Callable[..., Any] | None = None,
+    checkpoint_dir: str | None = None,
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the recipe of a run and the arguments that go on with it.
 
-    Raises:
-        InputError: There is no run in the folder, or its recipe is not one of kexp's.
-    """
-    path = Path(run_dir).expanduser()
-    if not (path / "config.json").is_file():
-        raise InputError(f"run_dir must be the folder of a run; {path} holds no config.json.")
-    config = read_json(path / "config.json")
-    if recipe is None:
-        from kexp import recipes
+    The folder may be from anybody: its recipe is one of kexp's, its arguments are checked as those of a call,
+    and nothing is written outside of it unless `checkpoint_dir` says so.
 
-        recipe = getattr(recipes, config["recipe"], None)
-    if recipe is None:
+    Args:
+        run_dir: The run folder.
+        recipe: What its recipe is, if it is not one of kexp's.
+        checkpoint_dir: Where its state is, if that is outside of the folder; needed unless it is finished.
+
+    Raises:
+        InputError: There is no run in the folder, its recipe is not one of kexp's, its arguments are not
+            those of the recipe, or it keeps its state elsewhere and that was not given.
+    """
+    path = user_path("run_dir", run_dir)
+    names = names_in("run_dir", path, "the folder of a run")
+    if CONFIG not in names:
+        raise InputError(f"run_dir must be the folder of a run; {path} holds no {CONFIG}.")
+    config = read_config(path)
+    recipe = _own_recipe(config["recipe"], path) if recipe is None else _checked(recipe)
+    # Where the state is says nothing about what is computed, so it is recorded beside the config.
+    recorded = read_environment(path).get("checkpoint_dir") if ENVIRONMENT in names else None
+    if RESULT not in names:
+        _require_inside(path, recorded, checkpoint_dir)
+    arguments = {name: value for name, value in config["arguments"].items() if name not in OUTPUT_ONLY}
+    with located(f"file {path / CONFIG}"):
+        bind(recipe, **arguments)
+    return recipe, {**arguments, "checkpoint_dir": checkpoint_dir or recorded, "run_dir": str(path)}
+
+
+def _own_recipe(name: str, path: Path) -> Callable[..., Any]:
+    from kexp import recipes
+
+    if name not in recipes.__all__:
+        shown = name if name.isidentifier() else repr(name[:60])
         raise InputError(
-            f"run_dir {path} is a run of {config['recipe']}, which is not one of kexp's recipes; "
+            f"run_dir {path} is a run of {shown}, which is not one of kexp's recipes; "
             "call that again with this run_dir, or give it as the argument recipe."
         )
-    # Where the state is says nothing about what is computed, so it is recorded beside the config.
-    environment = path / "env.json"
-    place = read_json(environment).get("checkpoint_dir") if environment.is_file() else None
-    return recipe, {**config["arguments"], "checkpoint_dir": place, "run_dir": str(path)}
+    found: Callable[..., Any] = getattr(recipes, name)
+    return found
+
+
+def _checked(recipe: Callable[..., Any]) -> Callable[..., Any]:
+    if not getattr(recipe, "is_recipe", False):
+        raise InputError(f"recipe must be a function made by @kexp.recipe; received {recipe!r}.")
+    return recipe
+
+
+def _require_inside(path: Path, recorded: str | None, given: str | None) -> None:
+    """Refuse to write where a folder says, outside of itself, which a folder of somebody else may do, too."""
+    if given is None and recorded is not None and not _is_inside(recorded, path):
+        raise InputError(
+            f"run_dir {path} keeps the state of its run outside of itself; if it is to be read and written "
+            f"there, say so with checkpoint_dir={recorded!r} (--checkpoint-dir)."
+        )
+    for link in path.rglob("*"):
+        if link.is_symlink() and not _is_inside(link, path):
+            raise InputError(
+                f"run_dir {path} holds a link, {link.relative_to(path)}, that leads out of it to "
+                f"{os.readlink(link)}; remove it, or call the recipe itself with this run_dir."
+            )
+
+
+def _is_inside(place: str | Path, folder: Path) -> bool:
+    return not is_remote(place) and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))

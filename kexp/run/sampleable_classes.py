@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.core.json_files import parse_json
-from kexp.core.zip_archives import read_zip_member
+from kexp.core.foreign_files import reason
 from kexp.data.dataset import DatasetSpec
+from kexp.run.model_file import model_config
+from kexp.run.run_files import ADVICE
 from kexp.tasks import task_named
-
-_AGAIN = "the run is damaged, so train it again"
 
 
 def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] | None:
@@ -29,11 +27,13 @@ def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] |
     task = task_named(spec.task)
     if not task.can_sample:
         return None
-    content = read_zip_member(model_file, "config.json", "a saved Keras model", _AGAIN)
-    config = parse_json(content, f"file {model_file}", {"config": dict[str, Any]}, advice=_AGAIN)["config"]
+    config = model_config(model_file, ADVICE)["config"]
     try:
-        return task.sampleable_classes(config)
-    except (KeyError, TypeError, AttributeError, StopIteration):  # the config is another model's
+        classes = task.sampleable_classes(config)
+        if classes and not all(isinstance(name, str) for name in classes):
+            raise TypeError("class_names are no texts")
+        return classes
+    except (LookupError, TypeError, AttributeError, StopIteration) as error:
         raise InputError(
-            f"file {model_file}: expected a model for {task.name}, but its config.json is not such; {_AGAIN}."
+            f"file {model_file}: its config.json does not say its classes ({reason(error)}); {ADVICE}."
         ) from None

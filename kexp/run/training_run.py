@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from kexp.engine.base import Engine, Workers
 from kexp.engine.engine_choice import backend
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, run_context
-from kexp.run.disk_space import check_space, full_disk_explained
+from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder_explained
 from kexp.run.environment import describe_environment
 from kexp.run.events import RunEvents
 from kexp.run.example_inputs import save_samples
@@ -25,6 +26,7 @@ from kexp.run.folder import NonChiefRunFolder, RunFolder
 from kexp.run.inference import raw_model
 from kexp.run.learning_curves import draw_curves
 from kexp.run.record import RunRecord
+from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.training_setup import TrainingSetup, prepare
 from kexp.tasks import task_named
 from kexp.trackers.base import Trackers
@@ -66,10 +68,11 @@ def _train(
     workers = backend().workers()
     kind = RunFolder if workers.is_chief else NonChiefRunFolder
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
-    with workers.guard(), full_disk_explained(folder.path):
+    with workers.guard(), disk_trouble_explained(folder.path):
         engine = _engine(setup, folder, checkpoints, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
-        with folder.locked(), events.failure():
+        lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
+        with lost, folder.locked(), events.failure():
             loop = _loop(setup, engine, folder, checkpoints, events)
             loop.run()
             record = _record(setup, loop, folder.path, started_s, workers)
@@ -124,9 +127,9 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
     if workers.is_chief:
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
-        with replacing(run_dir / "model.keras") as temporary:
+        with replacing(run_dir / MODEL) as temporary:
             trained.save(temporary)
-        save_samples(run_dir / "samples.npz", setup.raw)
+        save_samples(run_dir / SAMPLES, setup.raw)
         recorded = _write_result(setup, loop, metrics, run_dir, started_s)
     content = workers.broadcast(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
     recorded = json.loads(content)
@@ -139,20 +142,22 @@ def _write_result(
     setup: TrainingSetup, loop: Loop, metrics: dict[str, float], run_dir: Path, started_s: float
 ) -> dict[str, Any]:
     history = loop.position.history
+    drawn = {name: [epoch[name] for epoch in history] for name in history[0]}
+    with replacing(run_dir / CURVES) as temporary:
+        draw_curves(drawn).savefig(temporary, dpi=110)
     record = RunRecord(
         run_dir=run_dir,
         metrics=metrics,
-        history={name: [epoch[name] for epoch in history] for name in history[0]},
+        history=drawn,
         spec=setup.raw.spec,
         from_logits=setup.objective.from_logits,
         best_epoch=loop.position.best_epoch,
         parameters=setup.model.count_params(),
         seconds=round(time.perf_counter() - started_s, 3),
+        files=checksums(run_dir),
     )
-    with replacing(run_dir / "curves.png") as temporary:
-        draw_curves(record.history).savefig(temporary, dpi=110)
     # The last file to be written: a folder with it is a finished run.
-    write_json(run_dir / "result.json", record.to_json())
+    write_json(run_dir / RESULT, record.to_json())
     return record.to_json()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import statistics
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kexp.metrics.direction import Direction
+from kexp.run.metrics_file import read_epochs
 from kexp.sweep.metadata import TARGET, Target
 from kexp.sweep.state import Metrics, Trial
 from kexp.sweep.store import Store
@@ -61,7 +61,7 @@ class Pruner(threading.Thread):
         store, seen = Store(self._directory), 0
         target = store.read(TARGET) or Target(None, "max")
         while not self._over.wait(_POLL_S):
-            epochs = _epochs(self._folder / "metrics.jsonl")
+            epochs = read_epochs(self._folder)
             for self.metrics in epochs[seen:]:
                 epoch, value = int(self.metrics["epoch"]), self.metrics.get(target.name or "")
                 lease = self._trial.number, self._trial.token
@@ -77,8 +77,3 @@ class Pruner(threading.Thread):
     def stop(self) -> None:
         """Let the trial come to its end by itself."""
         self._over.set()
-
-
-def _epochs(path: Path) -> list[Metrics]:
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]

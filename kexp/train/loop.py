@@ -6,7 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -18,31 +18,17 @@ from kexp.data.order import batches, epoch_order
 from kexp.engine.base import Engine, OutOfMemory, StepFailure
 from kexp.train.checkpoint.callback_state import read_states, restore_states
 from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.train.checkpoint.checkpoint_checks import BEST, best_weights, check_checkpoint
 from kexp.train.checkpoint.interval import CheckpointInterval
 from kexp.train.divergence import diverged
 from kexp.train.objectives import Objective
+from kexp.train.position import Position
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
 
 _STEPS_PER_CALL = 100
 _SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar
 _ROLLBACKS = 3
-
-
-@dataclass
-class Position:
-    """Where a run stands; with the engine's variables, all that is needed to go on from there."""
-
-    batch_size: int  # samples per forward pass, which may have shrunk since the run began
-    epoch: int = 0
-    step: int = 0  # in the epoch
-    history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int | None = None
-    best_value: list[float] | None = None  # compared in order, higher is better
-    waited_epochs: int = 0
-    finished: bool = False
-    skipped: list[int] = field(default_factory=list)  # steps since the run began that went wrong
-    rollbacks: int = 0
 
 
 class Loop:
@@ -133,24 +119,26 @@ class Loop:
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is not None:
-            self.position = Position(**checkpoint.position)
+            self.position = Position.from_json(checkpoint.position, "the checkpoint", "begin the run anew")
             if self.position.step:
                 # Callbacks are told of the epoch before they get their state, which then has the last word: a
                 # rate that is halved at the beginning of an epoch is not halved twice.
                 self._callbacks.on_epoch_begin(self.position.epoch)
-            best = {name: array for name, array in checkpoint.arrays.items() if name.startswith("best/")}
-            self.best_weights = [best[f"best/{number}"] for number in range(len(best))] or None
+            self.best_weights = best_weights(checkpoint.arrays)
             self.engine.restore_state(checkpoint.arrays)
             restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
         self._on_restore(self.position.history)
 
     def _latest(self) -> Checkpoint | None:
         """Return the newest checkpoint, which the chief reads for all workers."""
-        checkpoint = load_latest(self._checkpoints) if self._workers.is_chief else None
+        checkpoint = load_latest(self._checkpoints, self._check) if self._workers.is_chief else None
         if self._workers.count == 1:
             return checkpoint
         content = self._workers.broadcast(b"" if checkpoint is None else packed(checkpoint))
         return unpacked(content) if content else None
+
+    def _check(self, checkpoint: Checkpoint, place: str) -> None:
+        check_checkpoint(checkpoint, place, self.engine.read_state(), self.engine.model.get_weights())
 
     def _over(self) -> bool:
         return self.position.finished or self.position.epoch >= self.options["epochs"]
@@ -313,7 +301,7 @@ class Loop:
     def _save(self) -> None:
         if not self._workers.is_chief:
             return
-        best = {f"best/{number}": array for number, array in enumerate(self.best_weights or [])}
+        best = {f"{BEST}{number}": array for number, array in enumerate(self.best_weights or [])}
         states, state_arrays = read_states(self._with_state)
         arrays = {**self.engine.read_state(), **best, **state_arrays}
         save_checkpoint(

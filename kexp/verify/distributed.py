@@ -143,7 +143,8 @@ def compare(
         raise InputError("replicas or workers must be given to compare with; received None for both.")
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
         folder = Path(name)
-        write_json(folder / "cases.json", [_described(case, train_steps) for case in cases])
+        described = [_described(case, train_steps) for case in cases]
+        write_json(folder / "cases.json", {"cases": described})
         names = {str(count): f"{count} logical devices" for count in counts}
         for mode in (ALONE, *names):
             Processes(_command(folder, mode), folder).finish()

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.core.files import read_json, replacing
+from kexp.core.files import replacing
 from kexp.data import check_source
 from kexp.run.recipe_call import bind
 from kexp.run.reference import Reference
@@ -180,7 +180,7 @@ def _reproduced(recipe: Callable[..., Any], reference: Reference, seeds: int, pa
                 f"{reference.metric}."
             )
         values.append(float(result.metrics[reference.metric]))
-        seconds += read_json(folder / "result.json")["seconds"]
+        seconds += result.seconds
     return Reproduced(recipe.__name__, reference, tuple(values), seconds)
 
 

@@ -16,6 +16,7 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.result import Result
 from kexp.run.recipe_call import bind
+from kexp.run.run_files import read_result
 from kexp.train.checkpoint.checkpoint import load_latest, newest_step
 from kexp.verify.worker_processes import Processes, importable
 
@@ -29,7 +30,7 @@ from kexp.verify.history import train_a_gan
 train_a_gan()
 """
 Victim = Literal["all", "chief", "other"]
-_TIMES = ("seconds",)  # what may differ in result.json
+_TIMES = ("seconds", "files")  # what may differ in result.json; model.keras holds the time it was saved
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def first_difference(alone: Path, killed: Path) -> str | None:
         alone: Folder of the run that was left alone.
         killed: Folder of the other.
     """
-    results = [json.loads((run / "result.json").read_text(encoding="utf-8")) for run in (alone, killed)]
+    results = [read_result(run) for run in (alone, killed)]
     for name, value in results[0].items():
         if name not in _TIMES and value != results[1].get(name):
             return f"result.json: {name} is {results[1].get(name)} instead of {value}"

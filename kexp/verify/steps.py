@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.core.files import read_json
+from kexp.core.json_files import read_json_file
 
 if TYPE_CHECKING:
     from kexp.run.training_setup import TrainingSetup
@@ -34,8 +34,8 @@ def main(folder: Path, mode: str) -> None:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(mode))
     strategy = {ALONE: "cpu", WORKERS: "multiworker"}.get(mode, "mirrored")
-    cases = read_json(folder / "cases.json")
-    for number, case in enumerate(cases):
+    cases = read_json_file(folder / "cases.json", {"cases": list[dict[str, Any]]}, advice="start anew")
+    for number, case in enumerate(cases["cases"]):
         recipe = getattr(importlib.import_module(case["module"]), case["recipe"])
         arguments = {**case["arguments"], "strategy": strategy, "quiet": True}
         take = partial(_take_steps, steps=case["steps"], path=folder / f"{mode}-{number}.npz")

@@ -6,14 +6,14 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.core.files import read_json
 from kexp.result import Result
 from kexp.run.record import RunRecord
 
 
 def test_a_record_is_what_the_folder_holds(digits_run):
     record = RunRecord.load(digits_run)
-    assert json.loads(json.dumps(record.to_json())) == read_json(digits_run / "result.json")
+    recorded = json.loads((digits_run / "result.json").read_text())
+    assert json.loads(json.dumps(record.to_json())) == recorded
     assert (record.epochs, record.config["recipe"]) == (2, "mlp_images")
     assert record.environment["data"]["name"] == "digits"
 

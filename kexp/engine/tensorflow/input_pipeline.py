@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import guarded
 from kexp.data import Split, Stream
 from kexp.data.series import complete
-from kexp.engine.base import BatchSource
+from kexp.engine.base import STREAM_STATE, BatchSource
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
 
 
@@ -130,15 +131,17 @@ class StreamBatchSource:
         """Return where the stream is, shuffle buffers included."""
         with tempfile.TemporaryDirectory() as folder:
             self._checkpoint.write(str(Path(folder) / "stream"))
-            return {f"feed/{file.name}": np.fromfile(file, np.uint8) for file in Path(folder).iterdir()}
+            files = list(Path(folder).iterdir())
+            return {f"{STREAM_STATE}{file.name}": np.fromfile(file, np.uint8) for file in files}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Go on from where `read_state` found the stream."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in state.items():
-                if name.startswith("feed/"):
-                    content.tofile(Path(folder) / name.removeprefix("feed/"))
-            self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
+                if name.startswith(STREAM_STATE):
+                    content.tofile(Path(folder) / Path(name).name)
+            with guarded("the checkpoint", "the place of a tf.data.Dataset", "remove it to begin anew"):
+                self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
         return []  # they are gone

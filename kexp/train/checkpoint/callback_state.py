@@ -64,6 +64,28 @@ def restore_states(
             vars(present[name]).update(state)
 
 
+def missing_arrays(plain: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Return what a state that `read_states` returned refers to and that is not there, or is no reference.
+
+    Example:
+        >>> missing_arrays({"Plateau": {"dict": {"rate": {"array": "callback/Plateau/rate"}}}}, {})
+        ['callback/Plateau/rate']
+    """
+
+    def missing(value: Any) -> list[str]:
+        if isinstance(value, list):
+            return [name for entry in value for name in missing(entry)]
+        if not isinstance(value, dict):
+            return []
+        if isinstance(value.get("dict"), dict):
+            return missing(list(value["dict"].values()))
+        name = value.get("array")
+        return [] if isinstance(name, str) and name in arrays else [str(name)]
+
+    other = [name for name, state in plain.items() if not isinstance(state, dict) or "dict" not in state]
+    return other or missing(list(plain.values()))
+
+
 def _named(callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
     """Return callbacks by class and, where there are several of a class, number."""
     named: dict[str, keras.callbacks.Callback] = {}

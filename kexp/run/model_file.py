@@ -1,0 +1,105 @@
+"""The model of a run as a .keras file: read without trust, and compared with what the run says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kexp.core.errors import InputError
+from kexp.core.foreign_files import guarded, reading
+from kexp.core.json_files import parse_json
+from kexp.core.zip_archives import open_zip, read_zip_member
+from kexp.data.dataset import DatasetSpec
+from kexp.tasks import task_named
+
+if TYPE_CHECKING:
+    import keras
+
+_WHAT = "a saved Keras model"
+_CONFIG = "config.json"
+
+
+def load_model(path: Path, advice: str, *, checked: bool = False) -> keras.Model:
+    """Return the model in a .keras file; nothing in it is unpickled or run.
+
+    Args:
+        path: The file.
+        advice: What to do about a damaged one.
+        checked: Its checksum was compared already. Else its archive's own are.
+
+    Raises:
+        InputError: It is missing, damaged, or no model that Keras can load here.
+    """
+    import keras
+
+    import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
+
+    if not checked:
+        _require_whole(path, advice)
+    with reading(path, _WHAT, advice):
+        model = keras.models.load_model(path, safe_mode=True)
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"file {path}: expected {_WHAT}, received a {type(model).__name__} of Keras; {advice}."
+        )
+    return model
+
+
+def model_config(path: Path, advice: str) -> dict[str, Any]:
+    """Return how a .keras file describes its model, with "class_name" and "config", without importing Keras.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    content = read_zip_member(path, _CONFIG, _WHAT, advice)
+    keys = {"class_name": str, "config": dict[str, Any]}
+    return parse_json(content, f"file {path}: {_CONFIG}", keys, advice=advice)
+
+
+def _require_whole(path: Path, advice: str) -> None:
+    """Refuse an archive whose members are not what it says of them: Keras itself does not look."""
+    with open_zip(path, _WHAT, advice) as archive, guarded(f"file {path}", _WHAT, advice):
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise InputError(f"file {path}: {damaged} in it is damaged, its checksum differs; {advice}.")
+
+
+def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: str) -> None:
+    """Refuse a model of other inputs than those of the data, as far as it tells them by itself.
+
+    Raises:
+        InputError: It has others.
+    """
+    if not isinstance(getattr(model, "inputs", None), list):  # a model of a class of its own
+        return
+    if spec.kind == "table":
+        received = set(model.input) if isinstance(model.input, dict) else {one.name for one in model.inputs}
+        odd = sorted(received ^ {column.name for column in spec.columns})
+        if odd:
+            raise InputError(
+                f"file {path}: its inputs are not the columns of the data: {odd[0]!r}; {advice}."
+            )
+    elif len(model.inputs) != 1 or not _agree(model.inputs[0].shape[1:], spec.input_shape):
+        shapes = " and ".join(str(tensor.shape[1:]) for tensor in model.inputs)
+        raise InputError(
+            f"file {path}: takes inputs of {shapes}, and the data has {spec.input_shape}; {advice}."
+        )
+
+
+def require_outputs(outputs: Any, spec: DatasetSpec, path: Path, advice: str) -> None:
+    """Refuse what a model gave for some samples, where that is not what the run's task is about.
+
+    Raises:
+        InputError: It is not.
+    """
+    try:
+        task_named(spec.task).check_model_outputs(outputs, spec)
+    except InputError as error:
+        reason = str(error).partition(";")[0]
+        raise InputError(f"file {path}: is not for the {spec.task} of the run: {reason}; {advice}.") from None
+
+
+def _agree(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        size in (None, own) for size, own in zip(shape, wanted, strict=True)
+    )

@@ -1,0 +1,148 @@
+"""The files of a run folder: what each must hold, and whether it is still what the run wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from kexp.core.constraints import AtLeast
+from kexp.core.errors import InputError
+from kexp.core.files import sha256_of
+from kexp.core.foreign_files import reason, require_regular_file
+from kexp.core.json_files import Keys, read_json_file
+from kexp.core.user_paths import user_path
+
+FORMAT = 1  # of the three JSON files
+CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
+METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
+ADVICE = "restore it, or train the run again"
+_CHECKED = (CONFIG, ENVIRONMENT, METRICS, MODEL, SAMPLES, CURVES)  # written before result.json, and not after
+_Count = Annotated[int, AtLeast(0)]
+CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
+DATA_KEYS: Keys = {"data": dict[str, str]}
+_DATA: Keys = {"name": str, "fingerprint": str}
+_ENVIRONMENT_KEYS: Keys = {**DATA_KEYS, "checkpoint_dir": str | None}
+_RESULT_KEYS: Keys = {
+    "metrics": dict[str, float],
+    "history": dict[str, list[float]],
+    "spec": dict[str, Any],
+    "from_logits": bool,
+    "best_epoch": _Count | None,
+    "parameters": _Count,
+    "seconds": float,
+    "files": dict[str, str] | None,
+}
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """Return the content of config.json, with "recipe" and "arguments".
+
+    Raises:
+        InputError: It is missing, damaged, or of a newer kexp.
+    """
+    return read_json_file(run_dir / CONFIG, CONFIG_KEYS, advice=ADVICE, newest_format=FORMAT)
+
+
+def read_environment(run_dir: Path) -> dict[str, Any]:
+    """Return the content of env.json, with the "name" and "fingerprint" of its "data".
+
+    Raises:
+        InputError: It is missing, damaged, or of a newer kexp.
+    """
+    path = run_dir / ENVIRONMENT
+    content = read_json_file(path, _ENVIRONMENT_KEYS, advice=ADVICE, newest_format=FORMAT)
+    require_data(content, f"file {path}", ADVICE)
+    return content
+
+
+def require_data(content: Mapping[str, Any], place: str, advice: str) -> None:
+    """Refuse a recorded data set without name or fingerprint.
+
+    Raises:
+        InputError: It lacks one.
+    """
+    for name in _DATA:
+        if name not in content["data"]:
+            raise InputError(f"{place}: data lacks the key {name}; {advice}.")
+
+
+def read_result(run_dir: Path) -> dict[str, Any]:
+    """Return the content of result.json; see `kexp.run.record.RunRecord`.
+
+    Raises:
+        InputError: It is missing, damaged, or of a newer kexp.
+    """
+    path = run_dir / RESULT
+    content = read_json_file(path, _RESULT_KEYS, advice=ADVICE, newest_format=FORMAT)
+    lengths = {len(values) for values in content["history"].values()}
+    if len(lengths) != 1 or 0 in lengths or (content["best_epoch"] or 0) > max(lengths):
+        raise InputError(
+            f"file {path}: history must hold as many metrics of each name as there were epochs, and "
+            f"best_epoch be one of them; {ADVICE}."
+        )
+    return content
+
+
+def checksums(run_dir: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that a run has written when it ends, by name."""
+    return {name: sha256_of(run_dir / name) for name in _CHECKED if (run_dir / name).is_file()}
+
+
+def require_unchanged(path: Path, files: Mapping[str, str]) -> None:
+    """Refuse a file of a run folder that is not what the run wrote.
+
+    Args:
+        path: The file.
+        files: From result.json; a file that is not in there, as in runs of kexp 0.1.0, is not known.
+
+    Raises:
+        InputError: It is missing, or another.
+    """
+    if path.name not in files:
+        return
+    require_regular_file(path, "a file of the run", ADVICE)
+    try:
+        checksum = sha256_of(path)
+    except OSError as error:
+        raise InputError(f"file {path}: cannot be read ({reason(error)}); {ADVICE}.") from None
+    if checksum != files[path.name]:
+        raise InputError(
+            f"file {path}: is not what the run wrote, its checksum is another than in {RESULT}; {ADVICE}."
+        )
+
+
+def run_folder(name: str, value: str | os.PathLike[str], what: str = "the folder of a finished run") -> Path:
+    """Return a folder that is to hold a run, once it is known to hold one that is finished.
+
+    Args:
+        name: The argument, for the message.
+        value: What the user gave.
+        what: What it must be, for the message.
+
+    Raises:
+        InputError: It holds none, or cannot be read.
+    """
+    path = user_path(name, value)
+    names = names_in(name, path, what)
+    if RESULT not in names:
+        state = "an unfinished run" if CONFIG in names else "no run"
+        raise InputError(f"{name} must be {what}; {path} holds {state}.")
+    return path
+
+
+def names_in(name: str, path: Path, what: str) -> list[str]:
+    """Return the names of the files in a folder, none where there is no folder.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{name} must be {what}; {path} cannot be read ({reason(error)}), so change its permissions."
+        ) from None

@@ -1,0 +1,52 @@
+"""The position of a run: where its loop stands, as a checkpoint records it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_type_hints
+
+from kexp.core.constraints import AtLeast
+from kexp.core.errors import InputError
+from kexp.core.json_files import require_keys
+
+_Count = Annotated[int, AtLeast(0)]
+
+
+@dataclass
+class Position:
+    """Where a run stands; with the engine's variables, all that is needed to go on from there."""
+
+    # Samples per forward pass, which may have shrunk since the run began.
+    batch_size: Annotated[int, AtLeast(1)]
+    epoch: _Count = 0
+    step: _Count = 0  # in the epoch
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: _Count | None = None
+    best_value: list[float] | None = None  # compared in order, higher is better
+    waited_epochs: _Count = 0
+    finished: bool = False
+    skipped: list[_Count] = field(default_factory=list)  # steps since the run began that went wrong
+    rollbacks: _Count = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> Position:
+        """Return the position that a checkpoint holds.
+
+        Args:
+            content: Plain values of its fields.
+            place: Where it is from, for the message.
+            advice: What to do about damage.
+
+        Raises:
+            InputError: A field is missing or holds something else, or they contradict each other.
+        """
+        kinds = get_type_hints(cls, include_extras=True)
+        require_keys(content, f"{place}: position", kinds, advice=advice)
+        position = cls(**{name: content[name] for name in kinds})
+        if len(position.history) != position.epoch or (position.best_epoch or 0) > position.epoch:
+            raise InputError(
+                f"{place}: position has metrics of {len(position.history)} epochs, and is to be after "
+                f"{position.epoch}; {advice}."
+            )
+        return position
