@@ -184,12 +184,12 @@ def report(directory: str) -> None:
     Args:
         directory: Folder of a finished run, or of a sweep.
     """
-    from pathlib import Path
-
+    from kexp.core.user_paths import user_path
     from kexp.result import load
+    from kexp.sweep.record_file import RECORD
     from kexp.sweep.sweep_result import load_sweep
 
-    if (Path(directory).expanduser() / "sweep.sqlite").is_file():
+    if (user_path("directory", directory) / RECORD).exists():
         print(load_sweep(directory).report())
         return
     result = load(directory)

@@ -171,6 +171,9 @@ def _fits(value: Any, annotation: Any) -> bool:
         return _fits(value, inner[0]) and all(limit.holds(value) for limit in inner[1:])
     if origin is Literal:
         return value in inner
+    if origin is tuple:
+        of_length = isinstance(value, list) and len(value) == len(inner)
+        return of_length and all(map(_fits, value, inner))
     if origin is list:
         return isinstance(value, list) and all(_fits(entry, inner[0]) for entry in value)
     if origin is dict:
@@ -197,6 +200,8 @@ def _words(annotation: Any) -> str:
         return ", ".join([_words(inner[0]), *map(str, inner[1:])])
     if origin is Literal:
         return " or ".join(map(repr, inner))
+    if origin is tuple:
+        return f"a list of {len(inner)}"
     if origin is list:
         return f"a list, each {_words(inner[0])}"
     if origin is dict:

@@ -17,6 +17,7 @@ from kexp.sweep.budget import Budget
 from kexp.sweep.executors.base import FULL_DISK, Executor, WorkerExit
 from kexp.sweep.folders import folder_bytes, prune_artifacts, trial_folder
 from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
+from kexp.sweep.record_file import ADVICE, RecordLocked
 from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
 from kexp.sweep.state import Event, EventKind, ProbeResult, Requested, Trial
 from kexp.sweep.store import Store
@@ -115,11 +116,11 @@ class Coordinator:
         except sqlite3.OperationalError as error:
             if "full" in str(error):
                 raise self._full_disk() from error
-            if "locked" in str(error):
-                # A worker was frozen in the middle of a write; it is found by its heartbeat, and killed.
-                self._note_exits(executor)
-                return False
             raise
+        except RecordLocked:
+            # A worker was frozen in the middle of a write; it is found by its heartbeat, and killed.
+            self._note_exits(executor)
+            return False
 
     def _step(self, executor: Executor) -> bool:
         """Do what there is to do, and return whether the sweep is at its end."""
@@ -264,6 +265,10 @@ def replay(store: Store, algorithm: Algorithm, target: TargetMetric) -> None:
         target.settle(probe)
     searched = {trial.number: trial.searched for trial in store.trials()}
     for event in store.events():
+        if event.trial is not None and event.trial not in searched:
+            raise InputError(
+                f"file {store.path}: its events name a trial {event.trial} that it does not hold; {ADVICE}."
+            )
         if event.kind is EventKind.ASKED:
             algorithm.replay(event.content, None if event.trial is None else searched[event.trial])
         elif event.trial is not None:

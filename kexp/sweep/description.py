@@ -11,9 +11,10 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, PROBE
+from kexp.sweep.record_file import RECORD
 from kexp.sweep.space.space import Space
 from kexp.sweep.state import Requested, SweepDescription
-from kexp.sweep.store import Store
+from kexp.sweep.store import FIRST_PATIENCE_S, Store
 from kexp.sweep.sweep_options import SweepOptions
 
 _GROUPS = ("space", "arguments", "searched", "fixed")
@@ -47,9 +48,9 @@ def describe(
 
 def recorded_description(directory: Path) -> SweepDescription | None:
     """Return the description that a sweep folder holds, or None."""
-    if not (directory / "sweep.sqlite").is_file():
+    if not (directory / RECORD).exists():
         return None
-    store = Store(directory, create=True)
+    store = Store(directory, create=True, patience_s=FIRST_PATIENCE_S)
     found = store.read(DESCRIPTION)
     store.close()
     return found
@@ -61,7 +62,7 @@ def record(directory: Path, description: SweepDescription, space: Space) -> None
     Raises:
         InputError: The folder holds a sweep of something else; the sentence says what differs.
     """
-    store = Store(directory, create=True)
+    store = Store(directory, create=True, patience_s=FIRST_PATIENCE_S)
     before = store.read(DESCRIPTION)
     if before is None:
         store.write(DESCRIPTION.written(description), PROBE.written(Requested.REQUESTED))

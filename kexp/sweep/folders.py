@@ -13,13 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
+from kexp.core.user_paths import user_path
+from kexp.run.folder import check_usable
 from kexp.sweep.state import SweepDescription
 
 
 def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
     """Return where a sweep lies: where it was asked to, or under sweeps/, named after what is searched."""
     if asked is not None:
-        return Path(asked).expanduser()
+        return user_path("dir", asked)
     content = {name: value for name, value in asdict(description).items() if name != "threads"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     return Path("sweeps") / f"{description.recipe_name}-{digest}"
@@ -31,8 +34,7 @@ def make_folder(path: Path) -> Path:
     Raises:
         InputError: It is a file, holds something else, or cannot be made.
     """
-    if path.exists() and not path.is_dir():
-        raise InputError(f"dir must be a folder; {path} is a file, so give another path.")
+    check_usable("dir", path)
     if path.is_dir() and any(path.iterdir()) and not (path / "sweep.lock").exists():
         raise InputError(f"dir {path} holds files that are not a sweep; give an empty or new folder.")
     try:
@@ -68,7 +70,13 @@ def prune_artifacts(folder: Path) -> None:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the sweep folder as its only coordinator; the system lets go of it when the process ends."""
-    with open(directory / "sweep.lock", "a", encoding="utf-8") as file:
+    try:
+        lock = open(directory / "sweep.lock", "a", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(
+            f"dir {directory} cannot be swept in ({error.filename}: {reason(error)}); give another dir."
+        ) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.folders import locked, prune_artifacts, trial_folder
 from kexp.sweep.metadata import COMPARISON, DESCRIPTION, EVALUATION, PROBE, TARGET, Comparison
+from kexp.sweep.record_file import RECORD
 from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, fresh_seeds
 from kexp.sweep.state import Trial
@@ -48,14 +50,13 @@ class ReseedPlan:
         Raises:
             InputError: There are fewer than two seeds, or no completed trial.
         """
-        store = Store(sweep_dir)
-        description, trials = store.require(DESCRIPTION), store.trials()
-        target = TargetMetric.recorded(store.read(TARGET))
-        store.close()
+        with closing(Store(sweep_dir)) as store:
+            description, trials = store.require(DESCRIPTION), store.trials()
+            target = TargetMetric.recorded(store.read(TARGET))
         candidates = tuple(target.ranked(trials)[:top])
         if not candidates:
             raise InputError(f"dir {sweep_dir} holds no completed trial to retrain.")
-        used = {description.seed, *(trial.arguments["seed"] for trial in trials)}
+        used = {description.seed, *(trial.arguments.get("seed", description.seed) for trial in trials)}
         what = json.dumps([description.recipe, [trial.arguments for trial in candidates]])
         folder = sweep_dir / "retraining" / hashlib.sha256(what.encode()).hexdigest()[:8]
         return cls(folder, description.recipe_name, target, candidates, fresh_seeds(seeds, used))
@@ -86,7 +87,7 @@ class ReseedPlan:
 
     def found(self, runs: Sequence[Trial]) -> SeedComparison:
         """Return the comparison by the runs that have ended."""
-        by_setting = {(run.searched["trial"], run.searched["seed"]): run.metrics for run in runs}
+        by_setting = {(run.searched.get("trial"), run.searched.get("seed")): run.metrics for run in runs}
         return compare_seeds(
             self.recipe,
             self.target.name or "",
@@ -174,17 +175,15 @@ def _run(
 
 def recorded_comparison(sweep_dir: Path) -> SeedComparison | None:
     """Return what the last retraining of a sweep has found, or None."""
-    store = Store(sweep_dir)
-    asked = store.read(COMPARISON)
-    store.close()
+    with closing(Store(sweep_dir)) as store:
+        asked = store.read(COMPARISON)
     if asked is None:
         return None
     plan = ReseedPlan.of(sweep_dir, asked.seeds, asked.top)
-    if not (plan.directory / "sweep.sqlite").is_file():
+    if not (plan.directory / RECORD).exists():
         return None  # the sweep has found better trials since
-    store = Store(plan.directory)
-    runs, evaluation = store.trials(), store.read(EVALUATION)
-    store.close()
+    with closing(Store(plan.directory)) as store:
+        runs, evaluation = store.trials(), store.read(EVALUATION)
     found, winners = plan.found(runs), plan.winners(runs)
     folders = tuple(trial_folder(plan.directory, number) for number in winners)
     found = replace(found, run_dirs=folders)

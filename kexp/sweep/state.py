@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import functools
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
+from kexp.core.constraints import AtLeast
+from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import TrialState
 from kexp.metrics.direction import Direction
+from kexp.sweep.record_file import ADVICE
 
 Metrics: TypeAlias = dict[str, float]
+_Count: TypeAlias = Annotated[int, AtLeast(0)]
+# The columns of a trial and of an event in the order of their tables.
+_TRIAL_KEYS: Keys = {
+    "number": _Count,
+    "searched": str,
+    "arguments": str,
+    "state": Literal["waiting", "running", "completed", "failed", "pruned"],
+    "owner": str | None,
+    "token": _Count,
+    "heartbeat": float,
+    "deaths": _Count,
+    "step": _Count,
+    "metrics": str | None,
+    "score": float | None,
+    "error": str | None,
+    "seconds": float,
+    "bytes": _Count,
+    "stripped": int,
+    "told": int,
+}
+_JSON_COLUMNS: Keys = {"searched": dict[str, Any], "arguments": dict[str, Any], "metrics": Metrics}
+_EVENT_KEYS: Keys = {"kind": Literal["asked", "told"], "trial": _Count | None, "content": str}
 
 
 class EventKind(str, Enum):
@@ -36,6 +60,26 @@ class Event:
     kind: EventKind
     trial: int | None
     content: Any
+
+    @classmethod
+    def from_row(cls, row: sqlite3.Row, place: str) -> Event:
+        """Return the exchange of a row.
+
+        Args:
+            row: Of the table of events.
+            place: The file, for the message.
+
+        Raises:
+            InputError: The row holds what no exchange has.
+        """
+        fields = {name: row[name] for name in _EVENT_KEYS}
+        place = f"{place}: event {row['sequence']}"
+        require_keys(fields, place, _EVENT_KEYS, advice=ADVICE)
+        kind = EventKind(fields["kind"])
+        content = _Count if kind is EventKind.ASKED else float | None
+        return cls(
+            kind, fields["trial"], parse_value(fields["content"], place, "content", content, advice=ADVICE)
+        )
 
 
 @dataclass(frozen=True)
@@ -79,18 +123,34 @@ class Trial:
     reported: bool
 
     @classmethod
-    def from_row(cls, row: sqlite3.Row) -> Trial:
-        """Return the trial of a row; the column of `reported` is named "told"."""
-        fields = dict(row)
-        for name in ("searched", "arguments", "metrics"):
-            fields[name] = dict(_parsed(fields[name] or "{}"))
+    def from_row(cls, row: sqlite3.Row, place: str) -> Trial:
+        """Return the trial of a row; the column of `reported` is named "told".
+
+        Args:
+            row: Of the table of trials.
+            place: The file, for the message.
+
+        Raises:
+            InputError: The row holds what no trial has.
+        """
+        fields = {name: row[name] for name in _TRIAL_KEYS}
+        place = f"{place}: trial {fields['number']}"
+        _require_fields(tuple(fields.values()), place)
+        for name, kind in _JSON_COLUMNS.items():
+            fields[name] = dict(_parsed(fields[name] or "{}", place, name, kind))
         flags = {"reported": bool(fields.pop("told")), "stripped": bool(fields["stripped"])}
         return cls(**{**fields, **flags, "state": TrialState(fields["state"])})
 
 
+# A sweep reads all rows again whenever one has changed.
 @functools.lru_cache(maxsize=10_000)
-def _parsed(text: str) -> dict[str, Any]:
-    return json.loads(text)
+def _require_fields(values: tuple[Any, ...], place: str) -> None:
+    require_keys(dict(zip(_TRIAL_KEYS, values, strict=True)), place, _TRIAL_KEYS, advice=ADVICE)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _parsed(text: str, place: str, name: str, kind: Any) -> dict[str, Any]:
+    return dict(parse_value(text, place, name, kind, advice=ADVICE))
 
 
 @dataclass(frozen=True)

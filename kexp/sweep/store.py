@@ -10,40 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kexp.core.errors import InputError
 from kexp.core.search import TrialState
 from kexp.sweep.metadata import Entry
+from kexp.sweep.record_file import ADVICE, RECORD, file_trouble_explained, open_record
 from kexp.sweep.state import Completed, Ending, Event, EventKind, Failed, Pruned, Stopped, Trial
 
 T = TypeVar("T")
 
 _PATIENCE_S = 10.0  # with a lock of another process
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS trials (
-    number INTEGER PRIMARY KEY,
-    searched TEXT NOT NULL,                  -- values by dimension
-    arguments TEXT NOT NULL,                 -- of the recipe
-    state TEXT NOT NULL DEFAULT 'waiting',
-    owner TEXT,                              -- the worker that holds the lease
-    token INTEGER NOT NULL DEFAULT 0,        -- grows with every lease; a write with an older one is void
-    heartbeat REAL NOT NULL DEFAULT 0,       -- seconds of the machine's monotonic clock
-    deaths INTEGER NOT NULL DEFAULT 0,       -- of workers, since the newest checkpoint
-    step INTEGER NOT NULL DEFAULT 0,         -- of the newest checkpoint at the last death
-    metrics TEXT,
-    score REAL,
-    error TEXT,
-    seconds REAL NOT NULL DEFAULT 0,
-    bytes INTEGER NOT NULL DEFAULT 0,
-    stripped INTEGER NOT NULL DEFAULT 0,     -- whether its weights were removed
-    told INTEGER NOT NULL DEFAULT 0          -- whether the algorithm has heard how it ended
-);
-CREATE TABLE IF NOT EXISTS workers (owner TEXT PRIMARY KEY, heartbeat REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS epochs (trial INTEGER, epoch INTEGER, figure REAL, PRIMARY KEY (trial, epoch));
-CREATE TABLE IF NOT EXISTS events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, trial INTEGER, content TEXT NOT NULL
-);
-"""
+FIRST_PATIENCE_S = 2.0  # likewise, of somebody who waits for an answer
 
 
 class Store:
@@ -52,21 +28,17 @@ class Store:
     Args:
         directory: The sweep folder.
         create: Make the file if it is not there.
+        patience_s: How long to wait for another process to let go of it; default 10 seconds.
+
+    Raises:
+        InputError: The file is no record of a sweep, damaged, or locked by another process; its methods
+            raise it, too.
     """
 
-    def __init__(self, directory: Path, *, create: bool = False) -> None:
-        path = directory / "sweep.sqlite"
-        self._connection = sqlite3.connect(
-            f"file:{path}?mode={'rwc' if create else 'rw'}",
-            uri=True,
-            timeout=_PATIENCE_S,
-            isolation_level=None,
-        )
+    def __init__(self, directory: Path, *, create: bool = False, patience_s: float = _PATIENCE_S) -> None:
+        self.path = directory / RECORD
+        self._connection = open_record(directory, create=create, patience_s=patience_s)
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        if create:
-            self._connection.executescript(_SCHEMA)
         self._cached: tuple[tuple[int, int], list[Trial]] = ((-1, -1), [])
 
     def close(self) -> None:
@@ -75,25 +47,26 @@ class Store:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Take the write lock before anything is read, so that what is decided still holds when written."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        with file_trouble_explained(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite itself has ended it when the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def read(self, entry: Entry[T]) -> T | None:
         """Return the value of an entry, or None when there is none."""
-        query = "SELECT content FROM facts WHERE name = ?"
-        row = self._connection.execute(query, (entry.name,)).fetchone()
-        return entry.read(None if row is None else row["content"])
+        rows = self._select("SELECT content FROM facts WHERE name = ?", (entry.name,))
+        return entry.read(rows[0]["content"] if rows else None, f"file {self.path}")
 
     def require(self, entry: Entry[T]) -> T:
         """Return the value of an entry that every sweep has."""
         value = self.read(entry)
         if value is None:
-            raise LookupError(f"The record has no entry {entry.name!r}.")
+            raise InputError(f"file {self.path}: has no entry {entry.name!r}; {ADVICE}.")
         return value
 
     def write(self, *entries: tuple[str, str]) -> None:
@@ -105,17 +78,17 @@ class Store:
     def trials(self) -> list[Trial]:
         """Return all trials in the order of their numbers; read again only after a change."""
         # The first counts what other connections have committed, the second what this one has changed.
-        others = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        others = self._select("PRAGMA data_version")[0][0]
         version = (others, self._connection.total_changes)
         if version != self._cached[0]:
-            rows = self._connection.execute("SELECT * FROM trials ORDER BY number")
-            self._cached = (version, [Trial.from_row(row) for row in rows])
+            rows = self._select("SELECT * FROM trials ORDER BY number")
+            self._cached = (version, [Trial.from_row(row, f"file {self.path}") for row in rows])
         return list(self._cached[1])
 
     def events(self) -> list[Event]:
         """Return what the algorithm was asked and told, in order."""
-        rows = self._connection.execute("SELECT * FROM events ORDER BY sequence")
-        return [Event(EventKind(row["kind"]), row["trial"], json.loads(row["content"])) for row in rows]
+        rows = self._select("SELECT * FROM events ORDER BY sequence")
+        return [Event.from_row(row, f"file {self.path}") for row in rows]
 
     def add_event(self, event: Event) -> None:
         with self.transaction() as connection:
@@ -151,7 +124,7 @@ class Store:
                 "WHERE number = (SELECT min(number) FROM trials WHERE state = 'waiting') RETURNING *",
                 (owner, time.monotonic()),
             ).fetchone()
-        return None if row is None else Trial.from_row(row)
+        return None if row is None else Trial.from_row(row, f"file {self.path}")
 
     def heartbeat(self, owner: str) -> None:
         """Record that a worker lives, whether or not it holds a trial."""
@@ -160,7 +133,7 @@ class Store:
 
     def heartbeats(self) -> dict[str, float]:
         """Return when each worker was last alive, in seconds of the monotonic clock."""
-        return {row["owner"]: row["heartbeat"] for row in self._connection.execute("SELECT * FROM workers")}
+        return {row["owner"]: row["heartbeat"] for row in self._select("SELECT * FROM workers")}
 
     def extend_lease(self, number: int, token: int, seconds: float) -> bool:
         """Extend the lease of a trial; False when it is no longer this token's."""
@@ -179,7 +152,7 @@ class Store:
         """Return the target metric of each completed trial after an epoch."""
         table = "epochs JOIN trials ON number = trial"
         query = f"SELECT figure FROM {table} WHERE epoch = ? AND state = 'completed'"
-        return [row["figure"] for row in self._connection.execute(query, (epoch,))]
+        return [row["figure"] for row in self._select(query, (epoch,))]
 
     def end(self, number: int, token: int, outcome: Ending, **more: float) -> bool:
         """Record how the run of a trial ended; False, and nothing is changed, when the lease is lost.
@@ -202,6 +175,10 @@ class Store:
         with self.transaction() as connection:
             connection.execute("UPDATE trials SET state = 'waiting', owner = NULL WHERE state = 'running'")
             connection.execute("DELETE FROM workers")
+
+    def _select(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        with file_trouble_explained(self.path):
+            return self._connection.execute(query, values).fetchall()
 
     def _fenced(self, number: int, token: int, columns: Mapping[str, Any]) -> bool:
         with self.transaction() as connection:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
+from kexp.core.search import Dimension
+from kexp.core.user_paths import user_path
 from kexp.metrics.direction import Direction
 from kexp.result import Result, load
+from kexp.run.run_files import names_in
 from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, TARGET, Target
+from kexp.sweep.record_file import ADVICE, RECORD
 from kexp.sweep.state import Trial
-from kexp.sweep.store import Store
+from kexp.sweep.store import FIRST_PATIENCE_S, Store
 from kexp.sweep.target_metric import TargetMetric
 
 if TYPE_CHECKING:
@@ -127,9 +133,10 @@ class Sweep:
     def _record(self) -> SweepRecord:
         from kexp.report import SweepRecord, TrialRecord, read_history
 
-        store = Store(self.dir)
-        description, dimensions = store.require(DESCRIPTION), store.read(DIMENSIONS) or []
-        store.close()
+        with closing(Store(self.dir, patience_s=FIRST_PATIENCE_S)) as store:
+            description, dimensions = store.require(DESCRIPTION), store.read(DIMENSIONS) or []
+        for trial in self.trials:
+            self._require_searched(trial, dimensions)
         return SweepRecord(
             recipe=description.recipe_name,
             objective=self.objective or "objective",
@@ -155,6 +162,17 @@ class Sweep:
             retraining=str(self.retrained or ""),
         )
 
+    def _require_searched(self, trial: Trial, dimensions: Sequence[Dimension]) -> None:
+        """Refuse a trial whose searched numbers are none, which the record must have been damaged for."""
+        for one in dimensions:
+            value = trial.searched.get(one.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if one.kind != "choice" and value is not None and not (number and (value > 0 or not one.log)):
+                raise InputError(
+                    f"file {self.dir / RECORD}: trial {trial.number}: {one.name} must be a number in "
+                    f"{one}, received {str(value)[:60]!r}; {ADVICE}."
+                )
+
     def _row(self, trial: Trial) -> dict[str, Any]:
         searched = dict.fromkeys(name for one in self.trials for name in one.searched)
         metrics = dict.fromkeys(name for one in self.trials for name in one.metrics)
@@ -177,7 +195,7 @@ def load_sweep(dir: str | os.PathLike[str]) -> Sweep:
         dir: The sweep folder.
 
     Raises:
-        InputError: There is no sweep in it.
+        InputError: There is no sweep in it, or its record is damaged or locked.
 
     Example:
         >>> load_sweep("no/such/folder")
@@ -185,11 +203,11 @@ def load_sweep(dir: str | os.PathLike[str]) -> Sweep:
         ...
         kexp.InputError: dir must be the folder of a sweep; no/such/folder holds no sweep.sqlite.
     """
-    path = Path(dir).expanduser()
-    if not (path / "sweep.sqlite").is_file():
-        raise InputError(f"dir must be the folder of a sweep; {path} holds no sweep.sqlite.")
-    store = Store(path)
-    target = store.read(TARGET) or Target(None, "max")
-    trials = tuple(store.trials())
-    store.close()
+    path = user_path("dir", dir)
+    if RECORD not in names_in("dir", path, "the folder of a sweep"):
+        raise InputError(f"dir must be the folder of a sweep; {path} holds no {RECORD}.")
+    with closing(Store(path, patience_s=FIRST_PATIENCE_S)) as store:
+        store.require(DESCRIPTION)
+        target = store.read(TARGET) or Target(None, "max")
+        trials = tuple(store.trials())
     return Sweep(path, trials, target.name, target.mode)

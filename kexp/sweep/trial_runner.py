@@ -130,7 +130,10 @@ def runner_for(recipe: str, threads: int) -> TrialRunner:
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     module, _, function = recipe.partition(":")
-    return TrialRunner(getattr(importlib.import_module(module), function))
+    found = getattr(importlib.import_module(module), function)
+    if not getattr(found, "is_recipe", False):  # a record may be from anybody
+        raise AttributeError(f"{recipe} is not a function made by @kexp.recipe")
+    return TrialRunner(found)
 
 
 def disk_is_full(error: BaseException | None) -> bool:

@@ -20,6 +20,7 @@ from kexp.sweep.executors.base import FULL_DISK, LOST_LEASE
 from kexp.sweep.folders import folder_bytes, trial_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, DRAW, DRAWN, EVALUATION, PROBE, WINNERS
 from kexp.sweep.pruning import Pruner
+from kexp.sweep.record_file import RecordLocked
 from kexp.sweep.search.fixed_list import draw
 from kexp.sweep.state import (
     Ending,
@@ -196,7 +197,7 @@ class HeartbeatThread(threading.Thread):
     def run(self) -> None:
         store = Store(self._directory)
         while True:
-            with contextlib.suppress(sqlite3.OperationalError), self._lock:  # a full disk
+            with contextlib.suppress(sqlite3.OperationalError, RecordLocked), self._lock:  # a full disk
                 store.heartbeat(self._owner)
                 trial = self._trial
                 if trial is not None and not store.extend_lease(trial.number, trial.token, self.seconds()):
