@@ -83,5 +83,5 @@ def test_what_can_be_drawn_is_read_off_the_file(runs, digits_run, tmp_path):
     assert found == {"gan": (), "classes": answering.CLASSES, "vae": (), "autoencoder": None}
     assert sampleable_classes(digits_run / "model.keras", kexp.load(digits_run).spec) is None
     (tmp_path / "model.keras").write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"model.keras: .*train it again"):
+    with pytest.raises(InputError, match=r"model.keras: .*train the run again"):
         sampleable_classes(tmp_path / "model.keras", runs["gan"].spec)
