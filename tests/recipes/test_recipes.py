@@ -1,6 +1,7 @@
 """Every recipe that there is runs tiny, learns, records everything and exports what it computes."""
 
 import inspect
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,34 @@ import kexp
 from kexp import recipes
 from kexp.run.example_inputs import load_samples
 from tests.recipes.every import every_recipe, tiny
+from tests.verify.killed_runs import difference_from
+
+# Those whose data has a few batches of 64 only.
+SMALL = {
+    *("autoencoder_anomaly", "cnn_series", "lstm_forecast", "lstm_series", "lstm_text", "mlp_tabular"),
+    *("seq2seq", "transformer_lm", "transformer_series", "transformer_text", "unet_segmentation"),
+}
 
 
-@pytest.mark.filterwarnings("ignore:Samples have collapsed")  # three tiny epochs do not make them diverse
-@pytest.mark.parametrize("name", every_recipe())
-def test_a_recipe_learns_records_and_exports(name, tmp_path, digits_run):
-    recipe = getattr(recipes, name)
-    options = {"epochs": 3, "quiet": True, "run_dir": str(tmp_path / "run")}
-    result = recipe(**tiny(name, digits_run), **options)
+def arguments(name, digits_run):
+    batch_size = 64 if name in SMALL else 256
+    return {**tiny(name, digits_run), "epochs": 3, "batch_size": batch_size, "checkpoint_every": "1 steps"}
+
+
+@pytest.fixture(scope="module", params=every_recipe())
+def alone(request, digits_run, tmp_path_factory):
+    """Return the name of a recipe and the result of a run that was left alone."""
+    run_dir = tmp_path_factory.mktemp(request.param) / "run"
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Samples have collapsed"
+        )  # three tiny epochs do not make them diverse
+        recipe = getattr(recipes, request.param)
+        return request.param, recipe(**arguments(request.param, digits_run), quiet=True, run_dir=str(run_dir))
+
+
+def test_a_recipe_learns_records_and_exports(alone, tmp_path):
+    name, result = alone
     if name != "gan_images":  # whose players have losses that rise as well as fall
         assert result.history["loss"][-1] < result.history["loss"][0]
     assert all(np.isfinite(value) for value in result.metrics.values())
@@ -28,6 +49,13 @@ def test_a_recipe_learns_records_and_exports(name, tmp_path, digits_run):
         assert_the_same_samples(served, result)
     else:
         assert_the_same_answers(served, result, 64 if name != "lstm_forecast" else 38)  # windows of 40 years
+
+
+@pytest.mark.slow
+def test_a_recipe_killed_halfway_ends_as_the_one_left_alone(alone, digits_run, tmp_path):
+    name, result = alone
+    call = (getattr(recipes, name), tmp_path / "killed", arguments(name, digits_run))
+    assert difference_from(result.run_dir, *call) is None
 
 
 def assert_the_same_answers(served, result, data_at_hand):
