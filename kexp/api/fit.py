@@ -88,12 +88,12 @@ def fit(
         preprocessing=preprocessing,
         target_preprocessing=target_preprocessing,
         inference_model=inference_model,
-        final_metrics=final_metrics or {},
+        final_metrics={} if final_metrics is None else final_metrics,
         loss=loss,
         metrics=metrics,
-        callbacks=callbacks,
-        augmentation=augmentation,
+        callbacks=() if callbacks is None else callbacks,
+        augmentation=() if augmentation is None else augmentation,
         sample_weight=sample_weight,
-        baselines=baselines or {},
+        baselines={} if baselines is None else baselines,
     )
     return Result.of(train_run(plan, train, active_trackers()))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import cyclopts
 
 from kexp import __version__
+from kexp.cli.command_options import command_of
 from kexp.cli.recipe_commands import (
     READING,
     add_training,
@@ -24,8 +25,13 @@ from kexp.cli.recipe_commands import (
     verify_distributed,
     verify_resume,
 )
+from kexp.cli.streams import close_streams, open_streams, output_lost, print_exactly, say
+from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
+from kexp.core.machine_faults import OUTPUT, machine_fault
+from kexp.core.spreadsheets import csv_text
 from kexp.core.tensorflow_start import start_tensorflow
+from kexp.core.user_paths import user_path
 
 _MISTAKE = 2
 
@@ -33,41 +39,59 @@ _MISTAKE = 2
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit.
 
-    The code is 0 when it did what was asked, 1 when a check did not hold, 2 for a mistake that the
-    user can mend, 75 when another worker is gone, and 130 or 143 after SIGINT or SIGTERM, which save the
-    state of a run first.
+    The code is 0 when it did what was asked, 1 when a check did not hold, 2 for what the user can mend, a
+    mistake or a machine without the room, the rights or the memory, 75 when another worker is gone, and 128
+    and its number after a signal: SIGINT and SIGTERM save the state of a run first, SIGPIPE is that nobody
+    reads the output.
     """
-    sys.exit(_exit_code(list(sys.argv[1:] if arguments is None else arguments)))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        open_streams()
+        code = _exit_code(words)
+    except InputError as error:
+        say(str(error))
+        code = _MISTAKE
+    sys.exit(close_streams(code))
 
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        app = _app(arguments)
-        app(arguments, exit_on_error=False, print_error=False)
+        _app(arguments)(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
-        return _say(sentence(error))
+        return _mistake(sentence(error))
     except InputError as error:
-        return _say(str(error))
+        return _mistake(str(error))
     except TrainingDiverged as divergence:
-        _say(str(divergence))
+        say(str(divergence))
         return 1
     except WorkerLost as loss:
-        _say(str(loss))
-        sys.stdout.flush()
+        say(str(loss))
         # TensorFlow would wait at its end for the worker that is gone.
-        os._exit(loss.exit_code)
+        os._exit(close_streams(loss.exit_code))
     except KeyboardInterrupt as interruption:
         number = getattr(interruption, "signal_number", signal.SIGINT)
-        resumable = arguments[:1] in (["run"], ["resume"], ["sweep"])
-        then = "; the same line goes on from the last checkpoint" if resumable else ""
-        print(f"kexp: interrupted{then}.", file=sys.stderr)
-        return 128 + number
+        then = "; the same line goes on from the last checkpoint" if _is_resumable(arguments) else ""
+        say(f"interrupted{then}.")
+        return 128 + int(number)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename == OUTPUT:
+            return output_lost(error)
+        fault = machine_fault(error)
+        if fault is None:  # of kexp's own, to be seen whole
+            raise
+        return _mistake(fault)
     return 0
 
 
-def _say(sentence: str) -> int:
-    print(f"kexp: {sentence}", file=sys.stderr)
+def _mistake(text: str) -> int:
+    say(text)
     return _MISTAKE
+
+
+def _is_resumable(arguments: Sequence[str]) -> bool:
+    return arguments[:1] in (["run"], ["resume"], ["sweep"])
 
 
 def _app(arguments: Sequence[str]) -> cyclopts.App:
@@ -80,7 +104,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         default_parameter=READING,
     )
     for command in (list_, export, predict, sample, report, reproduce, launch, doctor):
-        app.command(command, name=command.__name__.rstrip("_"))
+        app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
     for name, text, action in (
@@ -98,7 +122,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     app.command(verify)
     app.command(_sweep_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
-    data.command(prepare)
+    data.command(command_of(prepare))
     app.command(data)
     return app
 
@@ -120,6 +144,7 @@ def list_() -> None:
     """List the recipes and the data sets at hand."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from kexp import recipes
     from kexp.data import names
@@ -131,7 +156,7 @@ def list_() -> None:
     ):
         table = Table(title, "", box=None, pad_edge=False, header_style="bold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         console.print(table)
         console.print()
     console.print("Any path to a CSV, Parquet, .npz, IDX or image folder is data too: --data PATH")
@@ -160,7 +185,8 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
 def predict(directory: str, inputs: str) -> None:
     """Print what an exported model answers, as CSV: one line per sample, in order.
 
-    Of an autoencoder these are anomaly scores and codes.
+    Of an autoencoder these are anomaly scores and codes. A text that a spreadsheet would take for a formula,
+    since it begins with = + - @ or a tab and is no number, has a ' before it.
 
     Args:
         directory: Folder of an exported model.
@@ -175,7 +201,7 @@ def predict(directory: str, inputs: str) -> None:
     task_named(exported.spec.task).check_predicts()
     samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
-    exported.predict(samples).to_frame(exported.spec).to_csv(sys.stdout, index=False)
+    print_exactly(csv_text(exported.predict(samples).to_frame(exported.spec)))
 
 
 def report(directory: str) -> None:
@@ -184,7 +210,6 @@ def report(directory: str) -> None:
     Args:
         directory: Folder of a finished run, or of a sweep.
     """
-    from kexp.core.user_paths import user_path
     from kexp.result import load
     from kexp.sweep.record_file import RECORD
     from kexp.sweep.sweep_result import load_sweep
@@ -198,7 +223,7 @@ def report(directory: str) -> None:
 
 
 def reproduce(
-    recipe: str | None = None, *, seeds: int = 3, dir: str = "reproduced", table: str | None = None
+    recipe: str | None = None, *, seeds: Count = 3, dir: str = "reproduced", table: str | None = None
 ) -> None:
     """Run what recipes refer to in papers and pages, and exit with 1 when a published figure is not met.
 
@@ -230,7 +255,7 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
 
     Args:
         name: Name of the data set, such as cifar10.
-        data_dir: Where to put it; the folder KEXP_DATA_DIR, or TensorFlow Datasets' own.
+        data_dir: Where to put it; by default TFDS_DATA_DIR, or tensorflow_datasets in the home folder.
     """
     from kexp.data import prepare as prepare_data
 
@@ -238,7 +263,7 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
     prepare_data(name, data_dir)
 
 
-def launch(*line: str, workers: int, cores_per_worker: int | None = None) -> None:
+def launch(*line: str, workers: Count, cores_per_worker: Count | None = None) -> None:
     """Start several workers of one training on this machine: `kexp launch --workers 2 -- run RECIPE ...`.
 
     The exit code is that of the workers, or of the one that failed first.

@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from glob import glob
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,6 +19,7 @@ from kexp import __version__
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
 from kexp.core.tensorflow_start import start_tensorflow
+from kexp.core.user_paths import user_path
 
 _TENSORFLOWS = ("tensorflow", "tensorflow-cpu", "tensorflow-tpu")
 _NVIDIA_SMI_S = 20.0
@@ -117,7 +117,7 @@ def _machine() -> Diagnosis:
 
 def _folders() -> Diagnosis:
     value, problems = os.environ.get("KEXP_DATA_DIR"), []
-    if value and not Path(value).expanduser().is_dir():
+    if value and not _is_folder(value):
         problems.append(
             f"KEXP_DATA_DIR must be a folder with data sets; received {value!r}, which is none, so make it "
             "or unset the variable."
@@ -131,6 +131,13 @@ def _folders() -> Diagnosis:
             "free some space, or give runs a run_dir elsewhere."
         )
     return Diagnosis((("disk", text), ("KEXP_DATA_DIR", value or "not set")), tuple(problems))
+
+
+def _is_folder(value: str) -> bool:
+    try:
+        return user_path("KEXP_DATA_DIR", value).is_dir()
+    except InputError:
+        return False
 
 
 def free_bytes() -> int | None:

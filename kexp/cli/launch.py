@@ -13,19 +13,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Annotated, Any
+from typing import IO, Any
 
 import cyclopts
 
 from kexp.cli.recipe_commands import READING, add_training, sentence
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError, WorkerLost
-from kexp.core.processes import module_paths, nvidia_gpus, usable_cores
+from kexp.core.processes import check_processes, module_paths, nvidia_gpus, usable_cores
 from kexp.core.signals import StopRequest
 from kexp.engine.tensorflow.cluster_spec import Cluster, local_clusters
 
 _COMMANDS = ("run", "resume")
-_CORES = Annotated[int, AtLeast(1)] | None
 _TICK_S = 0.05
 NOTICE_S = 60.0  # how long the others may take to notice that a worker is gone, and to save
 _ENDING_S = 10.0  # after which a worker that was asked to end is killed
@@ -60,8 +59,8 @@ def launch(arguments: Sequence[str], workers: int, *, cores_per_worker: int | No
         Traceback (most recent call last):
         kexp.InputError: what is launched must be `run` or `resume` ...; received list.
     """
-    workers = check_value("workers", workers, Annotated[int, AtLeast(1)])
-    shares = _shares(workers, check_value("cores_per_worker", cores_per_worker, _CORES))
+    workers = check_processes("workers", workers)
+    shares = _shares(workers, check_value("cores_per_worker", cores_per_worker, Count | None))
     line = _Line.read(list(arguments))
     if line is None:
         return 0

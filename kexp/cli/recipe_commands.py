@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import cyclopts
 from cyclopts import Parameter
 
+from kexp.cli.command_options import command_of, options_of
+from kexp.core.constraints import (
+    Count,
+    Difference,
+    RangeTestSteps,
+    SampleCount,
+    SampleSeed,
+    SeveralDevices,
+    SeveralWorkers,
+)
 from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import start_tensorflow
+from kexp.core.user_paths import user_path
 
 if TYPE_CHECKING:
     from kexp.export import Exported
@@ -42,7 +53,7 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
 
     text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
     app.command(of_recipes(("run",), text, action, arguments))
-    app.command(resume, name="resume")
+    app.command(command_of(resume), name="resume")
 
 
 def of_recipes(
@@ -60,6 +71,8 @@ def of_recipes(
 
 def sentence(error: cyclopts.CycloptsError) -> str:
     """Return what is wrong with a command line, as a sentence."""
+    if isinstance(error.__cause__, InputError):  # of a value
+        return str(error.__cause__)
     words = " ".join(str(error).split())
     return words if words.endswith((".", "?")) else f"{words}."
 
@@ -78,15 +91,11 @@ def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callabl
 
     texts = argument_texts(recipe)
     signature = inspect.signature(recipe)
-    own = [
-        parameter
-        for parameter in inspect.signature(action, eval_str=True).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    own = [parameter for parameter in options_of(action) if parameter.kind is parameter.KEYWORD_ONLY]
     parameters = [
-        parameter.replace(annotation=Annotated[parameter.annotation, Parameter(help=texts.get(name))])
-        for name, parameter in signature.parameters.items()
-        if name not in {option.name for option in own}
+        parameter
+        for parameter in options_of(recipe, texts)
+        if parameter.name not in {option.name for option in own}
     ]
     command.__signature__ = signature.replace(parameters=[*parameters, *own])  # type: ignore[attr-defined]
     command.__doc__ = first_line(recipe)
@@ -131,16 +140,16 @@ def find_learning_rate(
     recipe: Callable[..., Any],
     arguments: Mapping[str, Any],
     *,
-    steps: Annotated[int, Parameter(help="Training steps, each at a higher rate. [10 or more]")] = 100,
+    steps: Annotated[
+        RangeTestSteps, Parameter(help="Training steps, each at a higher rate. [10 or more]")
+    ] = 100,
     plot: Annotated[str | None, Parameter(help="PNG file to draw to; replaced if it exists.")] = None,
 ) -> None:
     """Print the suggested rate, and draw the losses if asked for."""
-    from kexp.core.constraints import AtLeast, check_value
     from kexp.core.files import replacing
     from kexp.run.recipe_call import bind
 
     bind(recipe, **arguments)
-    check_value("steps", steps, Annotated[int, AtLeast(10)])
     drawing = None if plot is None else _png("plot", plot)
     start_tensorflow()
     from kexp.evaluation.learning_rate_finder import lr_find
@@ -156,8 +165,8 @@ def verify_resume(
     recipe: Callable[..., Any],
     arguments: Mapping[str, Any],
     *,
-    kills: Annotated[int, Parameter(help="How often it is killed. [1 or more]")] = 20,
-    workers: Annotated[int, Parameter(help="Processes that train together. [1 or more]")] = 1,
+    kills: Annotated[Count, Parameter(help="How often it is killed. [1 or more]")] = 20,
+    workers: Annotated[Count, Parameter(help="Processes that train together. [1 or more]")] = 1,
     victim: Annotated[Literal["all", "chief", "other"], Parameter(help="Which of them are killed.")] = "all",
     history: Annotated[bool, Parameter(help="Whether those that are killed trained before.")] = False,
 ) -> None:
@@ -174,10 +183,10 @@ def verify_distributed(
     recipe: Callable[..., Any],
     arguments: Mapping[str, Any],
     *,
-    replicas: Annotated[int, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
-    workers: Annotated[int, Parameter(help="Processes that train together. [2 or more]")] = 2,
-    train_steps: Annotated[int, Parameter(help="Steps that are compared. [1 or more]")] = 20,
-    tolerance: Annotated[float, Parameter(help="Largest difference of weights.")] = 1e-5,
+    replicas: Annotated[SeveralDevices, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
+    workers: Annotated[SeveralWorkers, Parameter(help="Processes that train together. [2 or more]")] = 2,
+    train_steps: Annotated[Count, Parameter(help="Steps that are compared. [1 or more]")] = 20,
+    tolerance: Annotated[Difference, Parameter(help="Largest difference of weights. [0 or more]")] = 1e-5,
 ) -> None:
     """Print the proof's outcome, and exit with 1 when there is a difference."""
     from kexp import verify
@@ -200,8 +209,8 @@ def sample(
     directory: str,
     *,
     output: str,
-    n: int = 16,
-    seed: int = 0,
+    n: SampleCount = 16,
+    seed: SampleSeed = 0,
     label: tuple[str, ...] = (),
     quiet: bool = False,
 ) -> None:
@@ -210,7 +219,7 @@ def sample(
     Args:
         directory: Folder of a finished run, or of an exported model.
         output: PNG file to write; replaced if it exists.
-        n: How many images, 1 or more.
+        n: How many images, 1 or more, at most 100,000.
         seed: Of the draws, 0 or more; the same one gives the same images.
         label: Classes to draw, in turn; by default any.
         quiet: Print nothing.
@@ -240,7 +249,7 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
     from kexp.result import load
     from kexp.run.sampleable_classes import sampleable_classes
 
-    path = Path(directory).expanduser()
+    path = user_path("directory", directory)
     if not path.is_dir():
         raise InputError(
             f"directory must be the folder of a finished run or of an exported model; {directory} is none."
@@ -253,7 +262,7 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
 
 
 def _png(name: str, value: str) -> Path:
-    path = Path(value).expanduser()
+    path = user_path(name, value)
     if path.suffix != ".png" or not path.parent.is_dir() or path.is_dir():
         raise InputError(f"{name} must be a .png file in a folder that exists; received {value!r}.")
     return path

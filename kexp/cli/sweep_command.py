@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from kexp.sweep.space.overrides import takes_tuple
+from kexp.cli.command_options import option
+from kexp.sweep.space.overrides import read_override
 from kexp.sweep.sweep import search, sweep
-from kexp.sweep.sweep_options import OPTIONS
+from kexp.sweep.sweep_options import OPTION_TYPES, OPTIONS
 
 _GIVEN_BY_THE_SWEEP = ("checkpoint_dir", "run_dir", *OPTIONS)
 
@@ -30,7 +31,14 @@ def command(
         given = inspect.signature(run).bind(*args, **kwargs)
         given.apply_defaults()
         options = {name: given.arguments.pop(name) for name in OPTIONS}
-        space = {name: _override(recipe, name, value) for name, value in given.arguments.items() if value}
+        types = {
+            name: parameter.annotation for name, parameter in inspect.signature(recipe).parameters.items()
+        }
+        space = {
+            name: value if value is True else read_override(name, value, types[name])
+            for name, value in given.arguments.items()
+            if value not in (None, False)
+        }
         search(recipe, space, options, on_start=start_tensorflow)
 
     own = inspect.signature(sweep, eval_str=True).parameters
@@ -42,7 +50,9 @@ def command(
     ]
     parameters += [
         own[name].replace(
-            annotation=Annotated[_plain(name, own[name].annotation), Parameter(help=help_texts[name])]
+            annotation=option(name, OPTION_TYPES[name], help_texts[name])
+            if name in OPTION_TYPES
+            else Annotated[own[name].annotation, Parameter(help=help_texts[name])]
         )
         for name in OPTIONS
     ]
@@ -64,33 +74,6 @@ def _as_text(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     else:
         kind = Annotated[list[str] | None, Parameter(help=text)]
     return parameter.replace(annotation=kind, default=None)
-
-
-def _plain(name: str, annotation: Any) -> Any:
-    return str | None if name == "dir" else annotation
-
-
-def _override(recipe: Callable[..., Any], name: str, value: Any) -> Any:
-    """Return what was written for an argument as `space` takes it; several words are a tuple."""
-    if not isinstance(value, list):
-        return value
-    if len(value) == 1:
-        return (
-            (_number(value[0]),)
-            if takes_tuple(inspect.signature(recipe).parameters[name].annotation)
-            and _number(value[0]) is not None
-            else value[0]
-        )
-    return tuple(word if _number(word) is None else _number(word) for word in value)
-
-
-def _number(word: str) -> int | float | None:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return None
 
 
 def _texts(function: Callable[..., Any]) -> dict[str, str]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "swish"]
 Normalization = Literal["none", "batch", "layer"]
+_LARGEST_INTEGER = 2**63 - 1  # that TensorFlow and NumPy count with
+_LARGEST = 1e9  # of what has no upper end of its own: products of two such numbers still are 64-bit integers
 InputType = Literal["uint8", "float32"] | str  # `dataset.spec.dtype`, which is one of these for arrays
 
 
@@ -31,7 +34,8 @@ class Between:
     log: bool = False
 
     def __str__(self) -> str:
-        return f"from {self.low:g} to {self.high:g}"
+        low, high = (str(end) if isinstance(end, int) else f"{end:g}" for end in (self.low, self.high))
+        return f"from {low} to {high}"
 
     def holds(self, number: float) -> bool:
         """Return whether a number lies in the range, its ends included."""
@@ -40,16 +44,33 @@ class Between:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A number that is `low` or more; validated, not searched."""
+    """A number that is `low` or more, and no more than only a slip can have made; validated, not searched.
+
+    Args:
+        low: The least.
+        most: The largest; default a thousand million.
+    """
 
     low: float
+    most: float = _LARGEST
 
     def __str__(self) -> str:
         return f"{self.low:g} or more"
 
     def holds(self, number: float) -> bool:
-        """Return whether a number is as large as it must be."""
-        return number >= self.low
+        """Return whether a number is as large as it must be, and not too large."""
+        return self.low <= number <= self.most
+
+
+# What several commands and functions take.
+Count = Annotated[int, AtLeast(1)]
+Seed = Annotated[int, Between(0, 2**31 - 1)]
+Difference = Annotated[float, AtLeast(0.0)]
+RangeTestSteps = Annotated[int, AtLeast(10, most=100_000)]
+SeveralDevices = Annotated[int, AtLeast(2, most=64)]
+SeveralWorkers = Annotated[int, AtLeast(2)]
+SampleCount = Annotated[int, AtLeast(1, most=100_000)]
+SampleSeed = Annotated[int, AtLeast(0, most=2**31 - 1)]
 
 
 def check_value(name: str, value: object, annotation: Any) -> Any:
@@ -57,7 +78,8 @@ def check_value(name: str, value: object, annotation: Any) -> Any:
 
     Args:
         name: The argument, for the message.
-        value: What the caller passed. An int is taken for a float; a list for a tuple.
+        value: What the caller passed. An int is taken for a float, a list for a tuple, a scalar of NumPy's
+            for Python's.
         annotation: `int`, `float`, `str`, `bool`, `None`, a `Literal`, `tuple[X, ...]`, `tuple[X, X]`, a
             union of these, or any of them `Annotated` with `Between` or `AtLeast`.
 
@@ -77,9 +99,36 @@ def check_value(name: str, value: object, annotation: Any) -> Any:
     """
     fits, converted = _convert(value, annotation)
     if not fits:
-        hint = nearest(value, _choices(annotation)) if isinstance(value, str) else ""
-        raise InputError(f"{name} must be {describe(annotation)}; received {value!r}{hint}.")
+        raise InputError(
+            f"{name} must be {describe(annotation)}; received {shown(value)}{_hint(value, annotation)}."
+        )
     return converted
+
+
+def fits(value: object, annotation: Any) -> bool:
+    """Return whether a value is, or can be made, of the type that an annotation asks for.
+
+    Example:
+        >>> fits([3], tuple[int, ...]), fits("3", int)
+        (True, False)
+    """
+    return _convert(value, annotation)[0]
+
+
+def plain(value: Any) -> Any:
+    """Return a scalar of NumPy's, or of a subclass, as Python's own; anything else as it is.
+
+    Example:
+        >>> import numpy as np
+        >>> plain(np.int64(3)), plain(np.str_("adam")), plain([3])
+        (3, 'adam', [3])
+    """
+    numpy = sys.modules.get("numpy")  # without which there are none
+    if numpy is not None and isinstance(value, numpy.generic):
+        value = float(value) if isinstance(value, numpy.floating) else value.item()
+    if isinstance(value, str) and type(value) is not str:
+        return str.__str__(value)  # of an Enum, str() has its name
+    return value
 
 
 def describe(annotation: Any) -> str:
@@ -118,6 +167,19 @@ def ranges_of(annotation: Any) -> list[Between | AtLeast]:
     return own + [limit for part in (parts[:1] if own else parts) for limit in ranges_of(part)]
 
 
+def _hint(value: object, annotation: Any) -> str:
+    """Return what else there is to say of a value that does not fit, in brackets."""
+    value = plain(value)
+    if isinstance(value, str):
+        return nearest(value, _choices(annotation)) if _is_writable(value) else " (which is not Unicode)"
+    ranges = ranges_of(annotation)
+    if any(isinstance(limit, Between) for limit in ranges):
+        return ""  # it says how large
+    most = min([limit.most for limit in ranges if isinstance(limit, AtLeast)], default=_LARGEST_INTEGER)
+    too_large = isinstance(value, int | float) and math.inf > value > most
+    return f" (at most {int(most):,})" if too_large else ""
+
+
 def _choices(annotation: Any) -> list[str]:
     if get_origin(annotation) is Literal:
         return [choice for choice in get_args(annotation) if isinstance(choice, str)]
@@ -125,7 +187,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _convert(value: object, annotation: Any) -> tuple[bool, Any]:
-    origin = get_origin(annotation)
+    value, origin = plain(value), get_origin(annotation)
     if origin is Annotated:
         inner, *limits = get_args(annotation)
         fits, converted = _convert(value, inner)
@@ -159,7 +221,25 @@ def _convert_scalar(value: object, wanted: Any) -> tuple[bool, Any]:
     if wanted in (int, float) and isinstance(value, bool):
         return False, value
     if wanted is float and isinstance(value, numbers.Real):
-        return math.isfinite(value), float(value)
+        return _as_float(value)
     if wanted is int and isinstance(value, numbers.Integral):
-        return True, int(value)
+        return abs(int(value)) <= _LARGEST_INTEGER, int(value)
+    if wanted is str and isinstance(value, str):
+        return _is_writable(value), value
     return isinstance(value, wanted), value
+
+
+def _as_float(value: numbers.Real) -> tuple[bool, Any]:
+    try:
+        return math.isfinite(value), float(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False, value
+
+
+def _is_writable(text: str) -> bool:
+    """Return whether a text can be recorded; a name of a file that is not UTF-8 can."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

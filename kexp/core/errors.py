@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -47,6 +48,25 @@ def located(place: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
+
+
+def shown(value: object) -> str:
+    """Return what was received, in one line that is short enough for a sentence.
+
+    Example:
+        >>> shown("adm"), shown(10**5000), len(shown(list(range(10**5))))
+        ("'adm'", 'a number of about 5000 digits', 80)
+    """
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST_SHOWN:
+        return f"a number of about {value.bit_length() * 0.30103:.0f} digits"  # Python may refuse to write it
+    text = " ".join(_shortened.repr(value).split("\n"))
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+_LONGEST_SHOWN = 80
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = _shortened.maxlong = _LONGEST_SHOWN
+_shortened.maxlist = _shortened.maxtuple = _shortened.maxdict = _shortened.maxset = 40
 
 
 class TrainingDiverged(ArithmeticError):

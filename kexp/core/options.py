@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict, get_args, get_type_hints
 
 from kexp.core.choices import OptimizerName, ScheduleName
-from kexp.core.constraints import AtLeast, Between, check_value
-from kexp.core.errors import InputError, nearest
+from kexp.core.command_values import parse_number
+from kexp.core.constraints import AtLeast, Between, Seed, check_value
+from kexp.core.errors import InputError, nearest, shown
+from kexp.core.storage import is_remote
+from kexp.core.user_paths import user_path
 
 if sys.version_info >= (3, 12):
     from typing import Unpack
 else:
     from typing_extensions import Unpack
 
+_MOST = 1e9  # steps, epochs or minutes between checkpoints
+_DEVICE = re.compile(r"(CPU|GPU|TPU):[0-9]{1,4}", re.IGNORECASE)
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
 
 
@@ -122,9 +129,7 @@ class TrainOptions(TypedDict, total=False):
         AtLeast(0),
         Option(0, "Epochs without a better validation metric after which training stops; 0 never stops."),
     ]
-    seed: Annotated[
-        int, Between(0, 2**31 - 1), Option(0, "Seed of weights, order, dropout and the validation split.")
-    ]
+    seed: Annotated[Seed, Option(0, "Seed of weights, order, dropout and the validation split.")]
     checkpoint_every: Annotated[
         str, Option("1 epoch", 'Interval of checkpoints: "10 steps", "1 epoch" or "5 minutes".')
     ]
@@ -257,12 +262,27 @@ def complete(options: dict[str, Any]) -> TrainOptions:
         if name not in types:
             raise InputError(f"{name} is not a training option{nearest(name, types)}.")
     checked = {name: check_value(name, value, types[name]) for name, value in options.items()}
-    if "checkpoint_every" in checked:
-        parse_interval(checked["checkpoint_every"])
+    _check_texts(checked)
     completed = {**DEFAULTS, **checked}
     if completed["ema"] is not None and completed["swa"] is not None:
         raise InputError("ema and swa exclude each other; give one of them.")
     return TrainOptions(**completed)
+
+
+def _check_texts(options: Mapping[str, Any]) -> None:
+    """Check what the type of an option does not say: an interval, paths and names of devices."""
+    if "checkpoint_every" in options:
+        parse_interval(options["checkpoint_every"])
+    for name in ("run_dir", "checkpoint_dir"):
+        path = options.get(name)
+        if path is not None and not is_remote(path):
+            user_path(name, path)
+    devices = options.get("devices")
+    if devices is not None and not all(map(_DEVICE.fullmatch, devices)):
+        raise InputError(
+            f"devices must be names such as 'CPU:0' or 'GPU:1', as `kexp doctor` lists them; received "
+            f"{shown(devices)}."
+        )
 
 
 class Holdout(TypedDict):
@@ -299,14 +319,11 @@ def parse_interval(text: str) -> tuple[float, str]:
     """
     number, _, unit = text.strip().partition(" ")
     unit = unit if unit.endswith("s") else unit + "s"
-    try:
-        amount = float(number)
-    except ValueError:
-        amount = 0.0
+    amount = float(parse_number(number) or 0.0)
     whole = amount.is_integer() or unit == "minutes"
-    if not amount > 0 or unit not in ("steps", "epochs", "minutes") or not whole:
+    if not 0 < amount <= _MOST or unit not in ("steps", "epochs", "minutes") or not whole:
         raise InputError(
-            f'checkpoint_every must read like "10 steps", "1 epoch" or "5 minutes"; received {text!r}.'
+            f'checkpoint_every must read like "10 steps", "1 epoch" or "5 minutes"; received {shown(text)}.'
         )
     return amount, unit
 

@@ -8,7 +8,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import Annotated
 
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.errors import InputError
+
+_PER_CORE, _FEWEST = 4, 16  # more would only wait for one another, in 0.5 GB each
 _PR_SET_PDEATHSIG = 1
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
@@ -18,6 +23,34 @@ def usable_cores() -> list[int]:
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
+
+
+def check_processes(name: str, count: int, *, least: int = 1) -> int:
+    """Return how many processes of TensorFlow are to be started, if this machine is made for so many.
+
+    Args:
+        name: The argument, for the message.
+        count: What the user gave.
+        least: The fewest that make sense, default 1.
+
+    Raises:
+        InputError: It is no whole number, or too small or large.
+
+    Example:
+        >>> check_processes("workers", 100_000)
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: workers must be at most ... on a machine with ... cores; received 100000, so give
+        fewer.
+    """
+    count = int(check_value(name, count, Annotated[int, AtLeast(least)]))
+    cores = len(usable_cores())
+    most = max(_FEWEST, _PER_CORE * cores)
+    if count > most:
+        raise InputError(
+            f"{name} must be at most {most} on a machine with {cores} cores; received {count}, so give fewer."
+        )
+    return count
 
 
 def nvidia_gpus() -> int:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from kexp.core.errors import InputError
+
+_ADDRESSES_BYTES = 2_000_000_000
 
 
 def require_tensorflow() -> None:
     """Say how to get TensorFlow if it is not there, without importing it, and have Keras use it.
 
     Raises:
-        InputError: TensorFlow is not installed, or Keras has been told to use another backend.
+        InputError: TensorFlow is not installed, has not the memory to start, or Keras has been told to use
+            another backend.
     """
+    if "tensorflow" not in sys.modules:
+        _require_addresses()
     if importlib.util.find_spec("tensorflow") is None:
         raise InputError(
             "TensorFlow is needed and not installed: pip install 'kexp[cpu]', or "
@@ -24,6 +30,20 @@ def require_tensorflow() -> None:
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise InputError(f"KERAS_BACKEND must be tensorflow for kexp; received {backend!r}, so unset it.")
+
+
+def _require_addresses() -> None:
+    """Refuse a limit of memory below which TensorFlow ends by a segmentation fault, without a word."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if allowed != resource.RLIM_INFINITY and allowed < _ADDRESSES_BYTES:
+        raise InputError(
+            f"TensorFlow takes {_ADDRESSES_BYTES / 1e9:g} GB of addresses to start, and a process may have "
+            f"{allowed / 1e9:.2g} GB here; raise the limit (ulimit -v)."
+        )
 
 
 def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
@@ -37,10 +57,7 @@ def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
     """
     require_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
+    with _silent_errors():
         import tensorflow as tf
 
         if begin is not None:
@@ -48,6 +65,22 @@ def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
         tf.config.list_logical_devices()
         # On a CPU without AVX-512 oneDNN says once that this is not for it; masks would have it said later.
         tf.transpose([[True]])
+
+
+@contextmanager
+def _silent_errors() -> Iterator[None]:
+    """Send standard error nowhere, also for what writes past Python; one that is closed stays so."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)

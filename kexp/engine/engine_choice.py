@@ -89,8 +89,8 @@ class Backend(Protocol):
         """Return the scope of the devices that training options ask for."""
         ...
 
-    def misplaced_for(self, model: keras.Model, strategy: str) -> str | None:
-        """Return the strategy in whose scope a model should have been built, if it was built elsewhere."""
+    def misplaced_for(self, model: keras.Model, options: TrainOptions) -> str | None:
+        """Return the arguments of the scope in which a model should have been built, if built elsewhere."""
         ...
 
 

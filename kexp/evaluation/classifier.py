@@ -72,7 +72,7 @@ def classifier_features(
         'mlp_images'
     """
     if classifier is None:
-        return _own(data, Path(run_dir).expanduser() / "classifier", seed, epochs, quiet)
+        return _own(data, user_path("run_dir", run_dir) / "classifier", seed, epochs, quiet)
     path = user_path("classifier", classifier)
     return _of_file(data, path) if path.suffix == ".keras" else _of_run(data, path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from kexp.core.constraints import AtLeast, Between, check_value
+from kexp.core.constraints import Between, RangeTestSteps, check_value
 from kexp.core.errors import InputError
 from kexp.data.order import batches, epoch_order
 from kexp.engine.base import Engine
@@ -97,7 +97,7 @@ def lr_find(
     Args:
         recipe: A recipe, or `kexp.fit`.
         *args: Arguments of the recipe.
-        steps: Training steps, default 100, 10 or more.
+        steps: Training steps, default 100, 10 or more, at most 100,000.
         lowest: First learning rate, default 1e-7, from 1e-12 to 100.
         highest: Last learning rate, default 10, up to 1e4 and above `lowest`.
         **kwargs: Keyword arguments of the recipe.
@@ -115,9 +115,9 @@ def lr_find(
         >>> 1e-4 < search.suggestion < 1
         True
     """
-    check_value("steps", steps, Annotated[int, AtLeast(10)])
-    check_value("lowest", lowest, Annotated[float, Between(1e-12, 100.0)])
-    check_value("highest", highest, Annotated[float, Between(1e-12, 1e4)])
+    steps = check_value("steps", steps, RangeTestSteps)
+    lowest = check_value("lowest", lowest, Annotated[float, Between(1e-12, 100.0)])
+    highest = check_value("highest", highest, Annotated[float, Between(1e-12, 1e4)])
     if not lowest < highest:
         raise InputError(f"lowest must be below highest; received {lowest:g} and {highest:g}.")
     rates = np.geomspace(lowest, highest, steps)

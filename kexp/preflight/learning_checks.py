@@ -10,14 +10,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from kexp.core.keras_private import takes_logits
 from kexp.engine.base import Engine
-from kexp.engine.engine_choice import backend
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.inference import raw_outputs
+from kexp.run.plan_checks import loss_trouble
 from kexp.run.training_setup import TrainingSetup, head
 from kexp.tasks import task_named
 from kexp.train.objectives import Supervised
@@ -47,9 +46,9 @@ def learning_findings(training: TrainingSetup) -> list[Finding]:
     # What the augmentation mixes cannot be learnt by heart, and weights of classes move the first loss.
     few = replace(few, data=replace(few.data, validation=None))
     supervised = isinstance(few.objective, Supervised)
-    misfit = _misfit(few) if supervised else None
+    misfit = loss_trouble(few) if supervised else None
     if misfit is not None:
-        return [misfit]
+        return [Finding("loss", "problem", f"{misfit}.")]
     findings = [_outputs(few)] if supervised else []
     if not few.model.trainable_weights:
         return [*findings, Finding("gradients", "problem", "no weight of the model is trainable.")]
@@ -66,32 +65,6 @@ def learning_findings(training: TrainingSetup) -> list[Finding]:
 def _loss_function(few: TrainingSetup) -> Any:
     """Return the loss of targets and outputs, None where there is none."""
     return few.objective.loss if isinstance(few.objective, Supervised) else None
-
-
-def _misfit(few: TrainingSetup) -> Finding | None:
-    """Return why the loss cannot be computed, or None."""
-    data = head(few.data.train, 8)
-    outputs = raw_outputs(few.model, data.inputs, 8)
-    try:
-        losses = _loss_function(few)(
-            ops.convert_to_tensor(data.targets), ops.convert_to_tensor(outputs, "float32")
-        )
-        shape = tuple(losses.shape)
-    except backend().INPUT_ERRORS as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        return Finding(
-            "loss",
-            "problem",
-            f"the loss cannot compare targets {_described(data.targets)} with outputs {_described(outputs)}: "
-            f"{reason}.",
-        )
-    if not shape or shape[0] != len(data.targets):
-        return Finding("loss", "problem", f"the loss must have a number for each sample; it gives {shape}.")
-    return None
-
-
-def _described(array: np.ndarray) -> str:
-    return f"(batch{''.join(f', {axis}' for axis in array.shape[1:])}) {array.dtype}"
 
 
 def _outputs(few: TrainingSetup) -> Finding:

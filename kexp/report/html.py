@@ -10,11 +10,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kexp.core.errors import InputError
 from kexp.core.files import replacing
-from kexp.core.user_paths import user_path
+from kexp.core.user_paths import output_file
 from kexp.report.drawing import inline_svg
-from kexp.run.folder import check_usable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,8 +64,7 @@ def write(page: str, path: str | os.PathLike[str]) -> Path:
         >>> write("", "no/such/folder/page.html")
         Traceback (most recent call last):
         ...
-        kexp.InputError: path must be a file in a folder that exists; received
-        no/such/folder/page.html.
+        kexp.InputError: path must be a file in a folder that exists; received 'no/such/folder/page.html'.
     """
     target = writable(path)
     with replacing(target) as temporary:
@@ -82,11 +79,7 @@ def writable(path: str | os.PathLike[str]) -> Path:
     Raises:
         InputError: As `write`, or the folder is read-only.
     """
-    target = user_path("path", path)
-    if not os.path.isdir(target.parent) or os.path.isdir(target):
-        raise InputError(f"path must be a file in a folder that exists; received {target}.")
-    check_usable("path", target.parent)
-    return target
+    return output_file("path", path)
 
 
 def figure_section(name: str, figure: Figure, text: str = "") -> str:

@@ -50,8 +50,7 @@ def write_page(record: SweepRecord, path: str | os.PathLike[str], found: Importa
         >>> write_page(SweepRecord("net", "loss", "min", "random", ()), "no/such/folder/page.html")
         Traceback (most recent call last):
         ...
-        kexp.InputError: path must be a file in a folder that exists; received
-        no/such/folder/page.html.
+        kexp.InputError: path must be a file in a folder that exists; received 'no/such/folder/page.html'.
     """
     writable(path)
     return write(sweep_page(record, found), path)

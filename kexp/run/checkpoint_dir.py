@@ -8,8 +8,8 @@ from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.storage import is_remote, storage
-from kexp.core.user_paths import user_path
-from kexp.run.folder import RunFolder, changes, check_usable
+from kexp.core.user_paths import output_folder
+from kexp.run.folder import RunFolder, changes
 from kexp.run.run_files import CONFIG_KEYS, DATA_KEYS, FORMAT, require_data
 
 _WHOSE = "run.json"
@@ -40,8 +40,7 @@ class CheckpointDir:
         if is_remote(checkpoint_dir):
             folder = cls(checkpoint_dir, checkpoint_dir)
         else:
-            path = user_path("checkpoint_dir", checkpoint_dir).absolute()
-            check_usable("checkpoint_dir", path)
+            path = output_folder("checkpoint_dir", checkpoint_dir).absolute()
             folder = cls(path, str(path))
         folder._check_holds_nothing_else()
         return folder

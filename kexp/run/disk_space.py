@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
+from kexp.core.machine_faults import OUTPUT
 from kexp.core.storage import is_remote
 from kexp.engine.base import Engine
 
@@ -55,6 +56,8 @@ def disk_trouble_explained(run_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename == OUTPUT:
+            raise
         if error.errno == errno.ENOSPC:
             raise InputError(
                 f"run_dir {run_dir} is on a full disk; free some space and repeat the same call, "

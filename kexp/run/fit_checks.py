@@ -53,11 +53,11 @@ def check_model(model: keras.Model, options: TrainOptions) -> None:
             f"precision must be that of the model, which does not compute in {wanted}; build it with "
             f"keras.config.set_dtype_policy('mixed_{wanted}') set, as recipes do."
         )
-    strategy = backend().misplaced_for(model, options["strategy"])
-    if strategy is not None:
+    scope = backend().misplaced_for(model, options)
+    if scope is not None:
         raise InputError(
             "model must be built in the scope of the strategy that it is trained with; build it and call fit "
-            f"inside `with kexp.scope({strategy!r}):`, as recipes do."
+            f"inside `with kexp.scope({scope}):`, as recipes do."
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.files import is_leftover, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
-from kexp.core.user_paths import user_path
+from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
 from kexp.run.run_files import CONFIG, ENVIRONMENT, FORMAT, RESULT, read_config, read_environment
 
@@ -51,8 +51,7 @@ class RunFolder:
             InputError: The path is a file, cannot be written, holds something else, or holds a run
                 with another config.
         """
-        path = user_path("run_dir", _new_path(name) if run_dir is None else run_dir)
-        check_usable("run_dir", path)
+        path = output_folder("run_dir", _new_path(name) if run_dir is None else run_dir)
         for argument, value in config["arguments"].items():
             require_text(argument, json.dumps(value, ensure_ascii=False))
         folder = cls(path, json.loads(json.dumps(config)))
@@ -209,28 +208,3 @@ def _new_path(name: str) -> Path:
         count += 1
         path = stem.with_name(f"{stem.name}-{count}")
     return path
-
-
-def check_usable(name: str, path: Path) -> None:
-    """Refuse a path that no folder can be made at, or that cannot be written to.
-
-    Args:
-        name: The argument, for the message.
-        path: What it asks for.
-
-    Raises:
-        InputError: It is below or in the place of a file, or read-only.
-    """
-    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not existing.is_dir():
-        raise InputError(f"{name} must be a folder; {existing} is a file, so give another path.")
-    if not _can_write(existing):
-        raise InputError(
-            f"{name} must be a folder that can be written to; {existing} is read-only, so give another path."
-        )
-
-
-def _can_write(folder: Path) -> bool:
-    # os.access says yes to root and to read-only mounts alike on some systems, so a mount is asked too.
-    read_only_mount = bool(os.statvfs(folder).f_flag & os.ST_RDONLY) if hasattr(os, "statvfs") else False
-    return os.access(folder, os.W_OK | os.X_OK) and not read_only_mount

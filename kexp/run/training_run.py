@@ -25,6 +25,7 @@ from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunFolder
 from kexp.run.inference import raw_model
 from kexp.run.learning_curves import draw_curves
+from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.training_setup import TrainingSetup, prepare
@@ -45,6 +46,7 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     Raises:
         InputError: An option is out of range, or model and data do not fit each other.
     """
+    check_plan(plan)
     context = run_context()
     run = context.run
     if run is None or train != run.options:
@@ -59,6 +61,8 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     setup = prepare(plan, run.options, run.call.default_batch_size)
     if context.capture is not None:
         context.capture.take(setup)
+    if plan.loss is not None or plan.metrics is not None:  # the task's own fit
+        check_comparable(setup)
     return _train(setup, run.folder, checkpoints, trackers, started_s)
 
 

@@ -6,7 +6,7 @@ import re
 import time
 from pathlib import Path
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.sweep.folders import folder_bytes
 from kexp.sweep.metadata import SPENT_S
 from kexp.sweep.store import Store
@@ -14,6 +14,7 @@ from kexp.sweep.store import Store
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _EVERY_S = 1.0
+_MOST = 1e9  # of any unit
 
 
 def parse_budget(text: str | None) -> tuple[float, float]:
@@ -29,14 +30,15 @@ def parse_budget(text: str | None) -> tuple[float, float]:
     unlimited = float("inf")
     if text is None:
         return unlimited, unlimited
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", str(text))
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*", str(text))
     amount, unit = (float(match[1]), match[2]) if match else (0.0, "")
+    amount = amount if amount < _MOST else 0.0
     if amount and unit in _SECONDS:
         return amount * _SECONDS[unit], unlimited
     if amount and unit.upper() in _BYTES:
         return unlimited, amount * _BYTES[unit.upper()]
     units = ", ".join([*_SECONDS, *_BYTES])
-    raise InputError(f"budget must be an amount such as '2h' or '20GB', in {units}; received {text!r}.")
+    raise InputError(f"budget must be an amount such as '2h' or '20GB', in {units}; received {shown(text)}.")
 
 
 class Budget:

@@ -14,34 +14,47 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
-from kexp.core.user_paths import user_path
-from kexp.run.folder import check_usable
+from kexp.core.user_paths import output_folder
 from kexp.sweep.state import SweepDescription
 
 
 def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
     """Return where a sweep lies: where it was asked to, or under sweeps/, named after what is searched."""
     if asked is not None:
-        return user_path("dir", asked)
+        return output_folder("dir", asked)
     content = {name: value for name, value in asdict(description).items() if name != "threads"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     return Path("sweeps") / f"{description.recipe_name}-{digest}"
 
 
-def make_folder(path: Path) -> Path:
-    """Make the folder of a sweep if it is not there, and return it.
+@contextmanager
+def sweep_folder(path: Path) -> Iterator[Path]:
+    """Make the folder of a sweep if it is not there, and yield it; it goes again when no trial can begin.
 
     Raises:
         InputError: It is a file, holds something else, or cannot be made.
     """
-    check_usable("dir", path)
+    output_folder("dir", path)
+    made = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
+    _make(path)
+    try:
+        yield path
+    except InputError:
+        if path in made and not any((path / "trials").glob("*")):
+            shutil.rmtree(path, ignore_errors=True)
+            for parent in made[1:]:
+                if not any(parent.iterdir()):
+                    parent.rmdir()
+        raise
+
+
+def _make(path: Path) -> None:
     if path.is_dir() and any(path.iterdir()) and not (path / "sweep.lock").exists():
         raise InputError(f"dir {path} holds files that are not a sweep; give an empty or new folder.")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"dir {path} cannot be made: {error.strerror}; give another path.") from None
-    return path
 
 
 def trial_folder(directory: Path, number: int) -> Path:

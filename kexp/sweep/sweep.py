@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, record, recorded_description
-from kexp.sweep.folders import folder_path, locked, make_folder
+from kexp.sweep.folders import folder_path, locked, sweep_folder
 from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
 from kexp.sweep.reseed import reseed
 from kexp.sweep.search.algorithm import Algorithm
@@ -61,8 +61,10 @@ def sweep(
 
     Args:
         recipe: A recipe in a module that can be imported, kexp's or your own.
-        trials: How many settings to try in all, 1 or more; default 20. More than before extends a sweep.
-        workers: Processes to run them, 1 or more, each with its share of the cores or a GPU; default 1.
+        trials: How many settings to try in all, 1 or more, at most 100,000; default 20. More than before
+            extends a sweep.
+        workers: Processes to run them, 1 or more and few for each core, each with its share of the cores or
+            a GPU; default 1.
         algorithm: "random", "bayesian", "hyperband" (a promoted trial goes on with its own run) or "grid"
             (of a range, five numbers); default "random".
         objective: The metric to optimise, any that a run of the recipe has; default: the one by which the
@@ -85,7 +87,8 @@ def sweep(
             machine belongs to, or an address, "ray://host:10001". Needs `kexp[ray]`, and a `dir` that all
             machines see. Default: none, processes on this machine.
         resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
-        lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more; default 30.
+        lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
+            86400; default 30.
         quiet: Print nothing; default False.
         **arguments: Arguments of the recipe, the same in every trial.
 
@@ -103,7 +106,7 @@ def sweep(
         kexp.InputError: space: dropout must be a number, from 0 to 0.5; received 0.9, ...
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS}
-    return search(recipe, _merged(space or {}, arguments), given, oracle=oracle)
+    return search(recipe, _merged(space, arguments), given, oracle=oracle)
 
 
 def search(
@@ -123,6 +126,7 @@ def search(
         oracle: As `sweep`'s.
         on_start: Called when the workers have been started, before TensorFlow is imported in this process.
     """
+    _check_recipe(recipe)
     checked = SweepOptions.checked(options)
     searched = space_of(recipe, space)
     fixed = _fixed(recipe, searched, checked)
@@ -132,8 +136,7 @@ def search(
     own = _oracles_target(oracle, description, checked)
     description = description if own is None else replace(description, objective=own.name)
     target = TargetMetric(description.objective, None if own is None else own.mode)
-    directory = make_folder(folder_path(checked.dir, description))
-    with locked(directory):
+    with sweep_folder(folder_path(checked.dir, description)) as directory, locked(directory):
         record(directory, description, searched)
         store = Store(directory)
         progress = SweepProgress(checked.trials, checked.workers, checked.keep, quiet=checked.quiet)
@@ -219,7 +222,12 @@ def _algorithm(
     return FixedList(lambda trials: store.require(DRAWN))
 
 
-def _merged(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(space: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    space = {} if space is None else space
+    if not isinstance(space, Mapping) or not all(isinstance(name, str) for name in space):
+        raise InputError(
+            f"space must be a mapping from arguments to what to search; received {shown(space)}."
+        )
     twice = sorted({*space} & {*arguments})
     if twice:
         raise InputError(f"{twice[0]} must be given once; received it both as an argument and in space.")
@@ -228,13 +236,6 @@ def _merged(space: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str,
 
 def _fixed(recipe: Callable[..., Any], space: Space, options: SweepOptions) -> dict[str, Any]:
     """Return what every trial gets, but for what it is to search."""
-    if not getattr(recipe, "is_recipe", False):
-        raise InputError(f"recipe must be a function made by @kexp.recipe; received {recipe!r}.")
-    if recipe.__module__ == "__main__":
-        raise InputError(
-            f"recipe {recipe.__name__} must be in a module that another process can import; "
-            "move it from the script into a file of its own."
-        )
     searched = {dimension.argument for dimension in space.dimensions}
     if not searched and options.trials > 1:
         raise InputError("space must leave at least one argument to search; all of them are fixed.")
@@ -243,6 +244,16 @@ def _fixed(recipe: Callable[..., Any], space: Space, options: SweepOptions) -> d
     # By time, so that a trial that is taken over goes on within its epoch and short ones write nothing.
     own = {"seed": options.seed, "checkpoint_every": "1 minutes", **space.fixed}
     return {name: value for name, value in own.items() if name not in searched}
+
+
+def _check_recipe(recipe: Callable[..., Any]) -> None:
+    if not getattr(recipe, "is_recipe", False):
+        raise InputError(f"recipe must be a function made by @kexp.recipe; received {shown(recipe)}.")
+    if recipe.__module__ == "__main__":
+        raise InputError(
+            f"recipe {recipe.__name__} must be in a module that another process can import; "
+            "move it from the script into a file of its own."
+        )
 
 
 def _say_the_end(progress: SweepProgress, store: Store, target: TargetMetric, spending: Budget) -> None:

@@ -7,24 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from kexp.core.constraints import AtLeast, Between, check_value
+from kexp.core.constraints import AtLeast, Count, Seed, check_value
 from kexp.core.errors import InputError
 from kexp.sweep.budget import parse_budget
 from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.search.algorithms import AlgorithmName
 
-_TYPES: dict[str, Any] = {
-    "trials": Annotated[int, AtLeast(1)],
-    "workers": Annotated[int, AtLeast(1)],
+# Of those that a command line can write down, which is all but resources.
+OPTION_TYPES: dict[str, Any] = {
+    "trials": Annotated[int, AtLeast(1, most=100_000)],
+    "workers": Count,
     "algorithm": AlgorithmName,
     "objective": str | None,
-    "seed": Annotated[int, Between(0, 2**31 - 1)],
-    "keep": Annotated[int, AtLeast(1)],
+    "seed": Seed,
+    "budget": str | None,
+    "keep": Count,
     "prune": Literal["median"] | None,
-    "seeds_for_top": Annotated[int, AtLeast(0)],
+    "seeds_for_top": Annotated[int, AtLeast(0, most=10_000)],
+    "dir": str | None,
     "synchronous": bool,
     "cluster": str | None,
-    "lease_s": Annotated[float, AtLeast(5)],
+    "lease_s": Annotated[float, AtLeast(5, most=86_400)],
     "quiet": bool,
 }
 
@@ -56,8 +59,12 @@ class SweepOptions:
         Raises:
             InputError: One is out of its range, or two exclude each other.
         """
-        by_type = {name: check_value(name, given[name], kind) for name, kind in _TYPES.items()}
-        options = cls(**{**given, **by_type})
+        checked = {
+            # Python gives a dir as a Path, too; it is looked at when it is known which sweep it is for.
+            name: given[name] if name == "dir" else check_value(name, given[name], kind)
+            for name, kind in OPTION_TYPES.items()
+        }
+        options = cls(**{**given, **checked})
         parse_budget(options.budget)
         if options.seeds_for_top == 1:
             raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
@@ -67,6 +74,7 @@ class SweepOptions:
             raise InputError(
                 "resources needs cluster, whose machines have them; give cluster or leave it out."
             )
+        options.executor.check()
         return options
 
     @property

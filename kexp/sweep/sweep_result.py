@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError
 from kexp.core.search import Dimension
 from kexp.core.user_paths import user_path
@@ -115,10 +115,12 @@ class Sweep:
         """
         from kexp.sweep.reseed import reseed
 
-        at_least_one = Annotated[int, AtLeast(1)]
-        for name, value in (("seeds", seeds), ("top", top), ("workers", workers)):
-            check_value(name, value, at_least_one)
-        executor = ExecutorChoice(workers, cluster, resources)
+        seeds, top, workers = (
+            check_value(name, value, Count)
+            for name, value in (("seeds", seeds), ("top", top), ("workers", workers))
+        )
+        executor = ExecutorChoice(workers, check_value("cluster", cluster, str | None), resources)
+        executor.check()
         found = reseed(self.dir, seeds, top, executor=executor, quiet=quiet)
         assert found is not None  # there is no budget to run out
         return found

@@ -32,7 +32,9 @@ class SweepProgress:
     def say(self, text: str) -> None:
         """Print a line, no longer than the terminal is wide."""
         if not self._quiet:
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 500
+            width = (
+                shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else 500
+            )
             print(text if len(text) <= width else text[: width - 1] + "…", flush=True)
 
     def estimate(self, probe: ProbeResult) -> None:

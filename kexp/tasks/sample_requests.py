@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import numpy as np
 
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import SampleCount, SampleSeed, check_value
 from kexp.core.errors import InputError
 from kexp.core.images import to_uint8
 from kexp.data.class_labels import resolve_class_indices
@@ -20,8 +19,8 @@ def check_sample_request(
     """Check what is asked of a model that makes samples, and return the names of the classes asked for.
 
     Args:
-        n: How many samples, 1 or more.
-        seed: 0 or more.
+        n: How many samples, 1 or more, at most 100,000.
+        seed: 0 or more, at most 2147483647.
         labels: A name or index for each sample, or None.
         classes: What the model draws by name; empty: it has no classes; None: it draws nothing.
 
@@ -41,8 +40,8 @@ def check_sample_request(
             "sample draws from models that make samples (generation, or a variational autoencoder), and this "
             "is none of them; use predict."
         )
-    check_value("n", n, Annotated[int, AtLeast(1)])
-    check_value("seed", seed, Annotated[int, AtLeast(0)])
+    check_value("n", n, SampleCount)
+    check_value("seed", seed, SampleSeed)
     if labels is None:
         return None
     return [classes[index] for index in resolve_class_indices(labels, n, classes)]

@@ -18,13 +18,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kexp.core.user_paths import output_folder
+
 FOLDER_VARIABLE = "KEXP_TENSORBOARD_DIR"
 
 
 def tracker() -> TensorBoard | None:
     """Return the tracker if KEXP_TENSORBOARD_DIR names a folder, which is made if it is not there."""
     folder = os.environ.get(FOLDER_VARIABLE)
-    return TensorBoard(Path(folder).expanduser()) if folder else None
+    return TensorBoard(output_folder(FOLDER_VARIABLE, folder)) if folder else None
 
 
 class TensorBoard:

@@ -22,7 +22,7 @@ class EpochLines(keras.callbacks.Callback):
         super().__init__()
         self.epochs = epochs
         self.steps = steps
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, soft_wrap=True, markup=False)
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
         self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
         self._task = self._bar.add_task("", total=epochs * steps)

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import Count, Difference, SeveralDevices, check_value
 from kexp.core.errors import InputError
 from kexp.core.files import write_json
+from kexp.core.processes import check_processes
 from kexp.result import Result
 from kexp.run.recipe_call import bind
 from kexp.verify.steps import ALONE, WORKERS
@@ -89,10 +90,10 @@ def distributed(
 
     Args:
         recipe: A recipe in a module that can be imported, kexp's or your own.
-        replicas: Logical devices, default 2, 2 or more; None for no such comparison.
+        replicas: Logical devices, default 2, 2 or more, at most 64; None for no such comparison.
         workers: Processes, default 2, 2 or more; None for no such comparison.
         train_steps: Steps to compare, default 20, 1 or more.
-        tolerance: The largest difference of weights that counts as equal, default 1e-5.
+        tolerance: The largest difference of weights that counts as equal, default 1e-5, 0 or more.
         **arguments: Arguments of the recipe; the optimizer is momentum with a learning rate of 0.01 unless
             they say something else, since Adam makes whole steps of gradients that are nothing but rounding.
 
@@ -135,10 +136,12 @@ def compare(
         train_steps: Steps to compare.
         tolerance: The largest difference of weights that counts as equal.
     """
-    counts = [replicas] if isinstance(replicas, int) else list(replicas or ())
-    for name, value in [*(("replicas", count) for count in counts), ("workers", workers)]:
-        check_value(name, value, Annotated[int, AtLeast(2)] | None)
-    check_value("train_steps", train_steps, Annotated[int, AtLeast(1)])
+    several = list(replicas) if isinstance(replicas, list | tuple) else [replicas]
+    counts = [check_value("replicas", count, SeveralDevices) for count in several if count is not None]
+    if workers is not None:
+        workers = check_processes("workers", workers, least=2)
+    train_steps = check_value("train_steps", train_steps, Count)
+    tolerance = check_value("tolerance", tolerance, Difference)
     if not counts and workers is None:
         raise InputError("replicas or workers must be given to compare with; received None for both.")
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
@@ -168,8 +171,9 @@ def _command(folder: Path, mode: str) -> list[str]:
 
 def _described(case: Case, train_steps: int) -> dict[str, Any]:
     module, name = importable(case.recipe)
-    arguments = {**_DEFAULTS, **case.arguments}
-    bind(case.recipe, **arguments)
+    asked = {**_DEFAULTS, **case.arguments}
+    checked = bind(case.recipe, **asked)
+    arguments = {name: checked[name] for name in asked}
     return {"module": module, "recipe": name, "arguments": arguments, "steps": train_steps}
 
 

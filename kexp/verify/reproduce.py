@@ -9,11 +9,13 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError
 from kexp.core.files import replacing
+from kexp.core.foreign_files import reading
+from kexp.core.user_paths import output_file, output_folder
 from kexp.data import check_source
 from kexp.run.recipe_call import bind
 from kexp.run.reference import Reference
@@ -76,7 +78,7 @@ class Reproduced:
             str(len(self.values)),
             reference.source,
         )
-        return "| " + " | ".join(cells) + " |"
+        return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
 
 
 def reproduce(
@@ -109,7 +111,8 @@ def reproduce(
         ...
         kexp.InputError: seeds must be a whole number, 1 or more; received 0.
     """
-    check_value("seeds", seeds, Annotated[int, AtLeast(1)])
+    seeds = check_value("seeds", seeds, Count)
+    parent = output_folder("dir", dir)
     asked = [(recipe, reference) for recipe in recipes for reference in _references(recipe)]
     if not asked:
         names = ", ".join(recipe.__name__ for recipe in recipes)
@@ -118,22 +121,25 @@ def reproduce(
         bind(recipe, **{name: value for name, value in reference.args.items() if name != "data"})
     found = []
     for recipe, reference in asked:
-        found.append(_reproduced(recipe, reference, seeds, Path(dir).expanduser()))
+        found.append(_reproduced(recipe, reference, seeds, parent))
         say(str(found[-1]))
     return found
 
 
-def check_table(path: str | os.PathLike[str]) -> None:
-    """Refuse a file for `write_table` that is there, without the marks.
+def check_table(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """Return where `write_table` is to write, and what is there, before anything is done for it.
 
     Raises:
-        InputError: It is.
+        InputError: It is no text with the marks, and no new file in a folder that can be written to.
     """
-    place = Path(path).expanduser()
-    if place.exists():
+    place = output_file("table", path)
+    if not place.exists():
+        return place, f"{_BEGIN}{_END}\n"
+    with reading(place, "a Markdown page", "give a new file"):
         text = place.read_text(encoding="utf-8")
-        if _BEGIN not in text or _END not in text.partition(_BEGIN)[2]:
-            raise InputError(f"table {place} must be a new file, or hold {_BEGIN} and {_END}.")
+    if _BEGIN not in text or _END not in text.partition(_BEGIN)[2]:
+        raise InputError(f"table {place} must be a new file, or hold {_BEGIN} and {_END}.")
+    return place, text
 
 
 def write_table(found: Sequence[Reproduced], path: str | os.PathLike[str]) -> None:
@@ -146,9 +152,7 @@ def write_table(found: Sequence[Reproduced], path: str | os.PathLike[str]) -> No
     Raises:
         InputError: The file is there, without the marks.
     """
-    check_table(path)
-    place = Path(path).expanduser()
-    text = place.read_text(encoding="utf-8") if place.exists() else f"{_BEGIN}{_END}\n"
+    place, text = check_table(path)
     before, _, rest = text.partition(_BEGIN)
     table = "\n".join([_BEGIN, _HEAD, _RULE, *(one.row() for one in found), _END])
     with replacing(place) as temporary:

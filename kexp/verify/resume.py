@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from kexp.core.constraints import AtLeast, check_value
+from kexp.core.constraints import Count, Seed, check_value
 from kexp.core.errors import InputError
+from kexp.core.processes import check_processes
 from kexp.result import Result
 from kexp.run.recipe_call import bind
 from kexp.run.run_files import read_result
@@ -104,10 +105,11 @@ def resume(
         InputError: An argument does not fit, or the recipe cannot be imported by another process.
         RuntimeError: A run failed by itself, or a worker did not end when another was killed.
     """
-    if kills < 1:
-        raise InputError(f"kills must be a whole number, 1 or more; received {kills}.")
-    check_value("workers", workers, Annotated[int, AtLeast(1)])
-    check_value("victim", victim, Victim)
+    kills = check_value("kills", kills, Count)
+    kill_seed = check_value("kill_seed", kill_seed, Seed)
+    workers = check_processes("workers", workers)
+    victim = check_value("victim", victim, Victim)
+    history = check_value("history", history, bool)
     importable(recipe)
     bound = bind(recipe, **{"checkpoint_every": "1 steps", **arguments, "quiet": True})
     if bound["checkpoint_dir"] is not None:

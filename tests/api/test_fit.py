@@ -141,7 +141,7 @@ class OwnStep(keras.Sequential):
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),
             {"metrics": ["accuracy"]},
-            "metrics must be Keras metric objects",
+            "metrics must be a list of Keras metrics",
         ),
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),

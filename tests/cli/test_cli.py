@@ -56,14 +56,14 @@ def test_help_shows_the_ranges_and_defaults_of_a_recipe(run_kexp):
     [
         (["run", "no_such_recipe"], ["no_such_recipe", "cnn_images"]),
         (["run", "mlp_images", "--epoch", "3"], ["--epoch", "Did you mean --epochs?"]),
-        (["run", "mlp_images", "--epochs", "three"], ["--epochs", "three"]),
+        (["run", "mlp_images", "--epochs", "three"], ["epochs must be a whole number", "'three'"]),
         (["run", "mlp_images", "--epochs", "0"], ["epochs must be a whole number, 1 or more; received 0"]),
         (
             ["run", "mlp_images", "--dropout", "1.5"],
             ["dropout must be a number, from 0 to 0.5; received 1.5"],
         ),
         (["run", "mlp_images", "--data", "missing.csv"], ["missing.csv", "no such data set or path"]),
-        (["run", "mlp_images", "--optimizer", "adm"], ["--optimizer", "adm"]),
+        (["run", "mlp_images", "--optimizer", "adm"], ["optimizer must be one of", "did you mean 'adam'"]),
         (["no_such_command"], ["no_such_command"]),
         (["export", "nowhere", "served"], ["must be the folder of a finished run", "nowhere"]),
         (["predict", "nowhere", "image.png"], ["must be the folder of an exported model", "nowhere"]),

@@ -62,7 +62,7 @@ def test_an_invisible_gpu_a_bad_cluster_and_missing_folders_are_each_named(tmp_p
         ("KEXP_DATA_DIR", "/no/such/folder"),
         ("TPU_NAME is 'local'", "pip install 'kexp[tpu]'"),
         ("nvidia-smi shows an NVIDIA GPU, and TensorFlow sees none", "pip install 'kexp[cuda]'"),
-        ("TF_CONFIG must be JSON",),
+        ("TF_CONFIG: is not JSON",),
     ):
         assert any(all(word in problem for word in words) for problem in problems), words
     assert len(problems) == 4

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from kexp.core.errors import InputError
 from kexp.core.user_paths import user_path
 from kexp.data.dataset import Source
+
+_FOLDER_VARIABLE = "KEXP_DATA_DIR"
 
 Size = tuple[int, int]  # (height, width)
 
@@ -106,6 +109,18 @@ class DataSource:
 
 
 def data_dir() -> Path | None:
-    """The folder that the environment variable KEXP_DATA_DIR names, if it is set."""
-    value = os.environ.get("KEXP_DATA_DIR")
-    return user_path("KEXP_DATA_DIR", value) if value else None
+    """The folder that the environment variable KEXP_DATA_DIR names, if it is set; it need not be there yet.
+
+    Raises:
+        InputError: There is something else than a folder that can be read.
+    """
+    value = os.environ.get(_FOLDER_VARIABLE)
+    if not value:
+        return None
+    folder = user_path(_FOLDER_VARIABLE, value)
+    if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        raise InputError(
+            f"{_FOLDER_VARIABLE} must be a folder with data sets that can be read; received {value!r}, which "
+            "is none, so name another one or unset the variable."
+        )
+    return folder

@@ -15,7 +15,7 @@ from kexp.core.errors import InputError, nearest
 from kexp.core.foreign_files import guarded, require_regular_file
 from kexp.core.json_files import read_json_file
 from kexp.core.memory_budget import Meter
-from kexp.core.user_paths import user_path
+from kexp.core.user_paths import output_folder, user_path
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size, data_dir
@@ -243,7 +243,7 @@ def prepare(name: str, data_dir: str | Path | None = None) -> Path:
     match = TFDS_NAME.match(name)
     if match is None:
         raise InputError(f"name={name!r}: expected a tensorflow-datasets name such as 'mnist'; correct it.")
-    folder = user_path("data_dir", data_dir) if data_dir is not None else tfds_dir()
+    folder = output_folder("data_dir", data_dir) if data_dir is not None else tfds_dir()
     path = prepared_folder(folder / match["name"], match["config"], match["version"])
     path = path or _download(name, folder)
     print(f"{name} is in {path}")

@@ -18,13 +18,13 @@ from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchS
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
 from kexp.engine.tensorflow.replicas import Replicas
-from kexp.engine.tensorflow.strategy import strategy_scope
+from kexp.engine.tensorflow.strategy import choose, strategy_scope
 from kexp.engine.tensorflow.workers import TensorFlowWorkers as workers
 from kexp.train.objectives import Objective
 
 __all__ = ["evaluator", "measure_outputs", "strategy_scope", "workers"]
 
-INPUT_ERRORS = (ValueError, TypeError, tf.errors.InvalidArgumentError)
+INPUT_ERRORS = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError)
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
 _STRATEGIES: Mapping[str, type[tf.distribute.Strategy]] = {
     "mirrored": tf.distribute.MirroredStrategy,
@@ -108,10 +108,21 @@ def device_types() -> list[str]:
     return [device.device_type for device in tf.config.list_physical_devices()]
 
 
-def misplaced_for(model: keras.Model, strategy: str) -> str | None:
-    """Return the strategy in whose scope a model should have been built, if it was built elsewhere."""
-    current = tf.distribute.get_strategy()
+def misplaced_for(model: keras.Model, options: TrainOptions) -> str | None:
+    """Return the arguments of the scope in which a model should have been built, if it was built elsewhere.
+
+    Raises:
+        InputError: A device that is asked for is not there.
+    """
+    current, strategy, devices = tf.distribute.get_strategy(), options["strategy"], options["devices"]
     if strategy in _STRATEGIES and not isinstance(current, _STRATEGIES[strategy]):
-        return strategy
-    inside = all(current.extended.variable_created_in_scope(v.value) for v in model.variables)
-    return None if inside else "mirrored"
+        return repr(strategy)
+    if not all(current.extended.variable_created_in_scope(v.value) for v in model.variables):
+        return "'mirrored'"
+    if devices is None and strategy not in ("cpu", "gpu"):
+        return None
+    # Of a scope of one device nothing is left but where it puts what is made in it.
+    here = current.extended.worker_devices if tf.distribute.has_strategy() else [tf.zeros(()).device]
+    if {name.rpartition("device:")[2] for name in here} == set(choose(strategy, devices).devices):
+        return None
+    return repr(strategy) if devices is None else f"{strategy!r}, devices={devices!r}"

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from kexp.core.errors import InputError
+from kexp.core.command_values import parse_number
+from kexp.core.errors import InputError, shown
+from kexp.core.json_files import parse_json, require_keys
 from kexp.core.keras_private import slurm_tasks
 
 _SHAPE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+_ADVICE = f"write it like {_SHAPE}"
+_CONFIG = {"cluster": dict[str, list[str]] | None, "task": dict[str, Any] | None}
+_TASK = {"type": str, "index": int | str}
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 # Two jobs that share a host get ports of their own by their numbers.
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
@@ -47,7 +55,8 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
         environment: Variables by name; default those of this process.
 
     Raises:
-        InputError: TF_CONFIG is none, names parameter servers or evaluators, or leaves this process out.
+        InputError: TF_CONFIG is none, names parameter servers or evaluators, or leaves this process out; or
+            SLURM's variables do not fit one another.
 
     Example:
         >>> config = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
@@ -79,26 +88,41 @@ def local_clusters(workers: int) -> list[Cluster]:
 
 
 def _from_tf_config(text: str) -> Cluster | None:
-    try:
-        config = json.loads(text)
-        if not config.get("cluster"):
-            return None
-        jobs = {job: tuple(map(str, addresses)) for job, addresses in config["cluster"].items()}
-        kind, index = str(config["task"]["type"]), int(config["task"]["index"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise InputError(f"TF_CONFIG must be JSON like {_SHAPE}; received {text!r}.") from None
+    config = parse_json(text, "TF_CONFIG", _CONFIG, advice=_ADVICE)
+    if not config.get("cluster"):
+        return None
+    require_keys(config.get("task"), "TF_CONFIG, task", _TASK, advice=_ADVICE)
+    jobs = {job: tuple(addresses) for job, addresses in config["cluster"].items()}
+    kind, index = config["task"]["type"], parse_number(str(config["task"]["index"]))
     if not set(jobs) <= {"chief", "worker"} or len(jobs.get("chief", ())) > 1:
         raise InputError(
             "TF_CONFIG must have a cluster of workers, and at most one chief; received jobs "
             f"{', '.join(sorted(jobs))}, so leave the others out."
         )
-    if kind not in jobs or not 0 <= index < len(jobs[kind]):
+    _check_addresses([address for addresses in jobs.values() for address in addresses])
+    if kind not in jobs or not isinstance(index, int) or not 0 <= index < len(jobs[kind]):
+        received = shown(config["task"]["index"])
         raise InputError(
-            f"TF_CONFIG must have a task that is in its cluster; received {kind} {index}, and "
+            f"TF_CONFIG must have a task that is in its cluster; received {kind} {received}, and "
             f"{', '.join(f'{len(addresses)} of {job}' for job, addresses in jobs.items())}."
         )
     chief, workers = jobs.get("chief", ()), jobs.get("worker", ())
     return Cluster((*chief, *workers), index + (len(chief) if kind == "worker" else 0), "TF_CONFIG")
+
+
+def _check_addresses(addresses: Sequence[str]) -> None:
+    for address in addresses:
+        found = _ADDRESS.fullmatch(address)
+        if found is None or not 0 < int(found["port"]) < 2**16:
+            raise InputError(
+                f"TF_CONFIG must name each worker as host:port, the port from 1 to {2**16 - 1}; received "
+                f"{shown(address)}."
+            )
+    twice = [address for address, times in Counter(addresses).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"TF_CONFIG must have an address of its own for each worker; received {twice[0]} more than once."
+        )
 
 
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
@@ -114,4 +138,9 @@ def _from_slurm(environment: Mapping[str, str]) -> Cluster:
             "SLURM must describe its step by SLURM_STEP_NODELIST, SLURM_STEP_TASKS_PER_NODE and "
             f"SLURM_PROCID; received something else ({error}), so start with srun, or give TF_CONFIG."
         ) from None
+    if not 0 <= index < len(workers):
+        raise InputError(
+            f"SLURM_PROCID must be the number of one of the {len(workers)} tasks of the step; received "
+            f"{index}, so start with srun, or give TF_CONFIG."
+        )
     return Cluster(workers, index, "SLURM")

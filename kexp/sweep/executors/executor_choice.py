@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from kexp.core.constraints import AtLeast, check_value
+from kexp.core.processes import check_processes
 from kexp.sweep.executors.base import Executor
 from kexp.sweep.executors.local import LocalExecutor
 
@@ -24,6 +27,20 @@ class ExecutorChoice:
     workers: int
     cluster: str | None = None
     resources: Mapping[str, float] | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot run here, before anything is written.
+
+        Raises:
+            InputError: There are too many workers for this machine, or Ray or a resource is missing.
+        """
+        if self.cluster is None:
+            check_processes("workers", self.workers)
+            return
+        from kexp.sweep.executors.ray import check_cluster
+
+        check_value("workers", self.workers, Annotated[int, AtLeast(1, most=10_000)])
+        check_cluster(self.cluster, self.resources or {})
 
     def executor(self, directory: Path, threads: int) -> AbstractContextManager[Executor]:
         """Return the executor of a sweep folder, to be entered.

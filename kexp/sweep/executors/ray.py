@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.sweep.executors.base import FULL_DISK, WorkerExit, log_tail
 from kexp.sweep.executors.ray_task import (
     ATTEMPTS,
@@ -52,6 +52,7 @@ _CONNECT_S = 5.0  # until a machine has answered; Ray itself tries for minutes
 _CLIENT_PORT = 10001
 _SAVING_S = 60.0  # how long trials may take to save their state
 _POLL_S = 0.1
+_MOST_UNITS = 1e6  # of a resource
 _VARIABLES = ("KEXP_", "KERAS_", "TF_", "XLA_")
 
 
@@ -290,15 +291,27 @@ def checked_resources(resources: Mapping[str, float]) -> dict[str, float]:
         isinstance(name, str)
         and isinstance(count, int | float)
         and not isinstance(count, bool)
-        and (0.0001 <= count < 1 or (count >= 1 and count == int(count)))
+        and (0.0001 <= count < 1 or (1 <= count < _MOST_UNITS and count == int(count)))
         for name, count in resources.items()
     )
     if not fits:
         raise InputError(
             "resources must be numbers above 0 by name, whole ones from 1 on, such as {'CPU': 4, 'GPU': 1}; "
-            f"received {resources!r}."
+            f"received {shown(resources)}."
         )
     return {"CPU": 1, **resources}
+
+
+def check_cluster(address: str, resources: Mapping[str, float]) -> None:
+    """Refuse a cluster that Ray cannot reach at all, before anything is written.
+
+    Raises:
+        InputError: Ray is missing, the address has another form or does not answer, or a resource is none.
+    """
+    ray = _ray()
+    checked_resources(resources)
+    if not ray.is_initialized():
+        _check_answers(address)
 
 
 def _ray() -> Any:
@@ -318,24 +331,33 @@ def _variables(threads: int) -> dict[str, str]:
 
 
 def _connect(ray: Any, address: str, environment: dict[str, Any]) -> None:
-    if address == "auto":
-        address = os.environ.get("RAY_ADDRESS", "auto")
+    address = _check_answers(address)
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        if address != "auto":
-            _check_answers(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", runtime_env=environment)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-        raise InputError(
-            f"cluster must be 'auto', or the address of a Ray cluster that answers, such as "
-            f"'ray://host:10001'; received {address!r} ({reason}), so start one with `ray start --head`."
-        ) from None
+        raise _out_of_reach(address, error) from None
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place
 
 
-def _check_answers(address: str) -> None:
+def _check_answers(address: str) -> str:
+    """Return the address that is meant, if something answers there; where "auto" leads, Ray alone knows."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or "auto"
     host, _, port = address.removeprefix("ray://").partition(":")
-    socket.create_connection((host, int(port or _CLIENT_PORT)), _CONNECT_S).close()
+    try:
+        if address != "auto":
+            socket.create_connection((host, int(port or _CLIENT_PORT)), _CONNECT_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _out_of_reach(address, error) from None
+    return address
+
+
+def _out_of_reach(address: str, error: Exception) -> InputError:
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    return InputError(
+        f"cluster must be 'auto', or the address of a Ray cluster that answers, such as 'ray://host:10001'; "
+        f"received {shown(address)} ({reason}), so start one with `ray start --head`."
+    )

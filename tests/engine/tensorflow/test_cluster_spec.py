@@ -29,11 +29,11 @@ def test_without_a_cluster_there_is_none(environment):
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"TF_CONFIG": "{cluster"}, "TF_CONFIG must be JSON like"),
-        ({"TF_CONFIG": '["a:1"]'}, "TF_CONFIG must be JSON like"),
+        ({"TF_CONFIG": "{cluster"}, "TF_CONFIG: is not JSON in line 1"),
+        ({"TF_CONFIG": '["a:1"]'}, "TF_CONFIG: must hold a JSON object"),
         (
             config({"worker": ["a:1"]}) | {"TF_CONFIG": '{"cluster": {"worker": ["a:1"]}}'},
-            "must be JSON like",
+            "TF_CONFIG, task: must hold a JSON object",
         ),
         (
             config({"worker": ["a:1"], "ps": ["b:1"]}),

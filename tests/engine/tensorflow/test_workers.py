@@ -96,4 +96,4 @@ def test_a_bad_cluster_is_a_mistake_that_is_told_before_tensorflow(run_kexp, mon
     monkeypatch.setenv("TF_CONFIG", "worker")
     done = run_kexp("run", "mlp_images")
     assert done.returncode == 2
-    assert done.stderr.startswith("kexp: TF_CONFIG must be JSON like")
+    assert done.stderr.startswith("kexp: TF_CONFIG: is not JSON in line 1")

@@ -1,0 +1,57 @@
+"""Options of commands: `parse_words` reads their words, `check_value` judges them as a call from Python."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import Parameter, Token
+
+from kexp.core.command_values import parse_words
+from kexp.core.constraints import check_value
+
+R = TypeVar("R")
+
+
+def option(name: str, annotation: Any, text: str | None = None) -> Any:
+    """Return the annotation by which a command line takes an option.
+
+    Args:
+        name: The argument, for messages.
+        annotation: As `check_value` takes it; Cyclopts reads from it how many words there may be.
+        text: What the help says of it; default: what the command's docstring does.
+    """
+
+    def judged(_: Any, tokens: Sequence[Token]) -> Any:
+        return check_value(name, parse_words([token.value for token in tokens], annotation), annotation)
+
+    # Lists in JSON are read with everything else.
+    reading = Parameter(converter=judged, json_list=False)
+    if text is not None:
+        reading = Parameter.combine(reading, Parameter(help=text))
+    return Annotated[annotation, reading]
+
+
+def options_of(function: Callable[..., Any], texts: dict[str, str] | None = None) -> list[inspect.Parameter]:
+    """Return the parameters of a function as options, all but words that it takes as they are."""
+    return [
+        parameter
+        if parameter.kind is parameter.VAR_POSITIONAL
+        else parameter.replace(annotation=option(name, parameter.annotation, (texts or {}).get(name)))
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+    ]
+
+
+def command_of(function: Callable[..., R]) -> Callable[..., R]:
+    """Return a function as a command, whose docstring is the help."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> R:
+        return function(*args, **kwargs)
+
+    parameters = options_of(function)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}  # which Cyclopts asks first
+    return command
