@@ -213,7 +213,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= _LONGEST_INT:
         return "one with too many digits"
     try:
-        text = json.dumps(value)
+        text = json.dumps(value, default=repr)
     except (ValueError, RecursionError):  # a number or a nesting that is too long to write
         return f"a {type(value).__name__} that is too long to show"
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -90,7 +90,10 @@ class CheckpointDir:
     def _recorded(self) -> dict[str, Any] | None:
         if self.asked is None or not storage(self.path).names(_WHOSE):
             return None
-        return _recorded(self.path)
+        try:
+            return _recorded(self.path)
+        except OSError as error:
+            raise self._out_of_reach("read", error) from error
 
     def _check_holds_nothing_else(self) -> None:
         try:

@@ -69,7 +69,8 @@ class RunFolder:
         Raises:
             InputError: The fingerprint differs from the one in env.json.
         """
-        if self._has(ENVIRONMENT) and read_environment(self.path)["data"] != environment["data"]:
+        known = self._holds_run() or self._has(ENVIRONMENT)
+        if known and read_environment(self.path)["data"] != environment["data"]:
             raise InputError(
                 f"run_dir {self.path} holds an unfinished run on other data than "
                 f"{environment['data']['name']} has now; give another run_dir."
@@ -81,7 +82,7 @@ class RunFolder:
         Raises:
             InputError: The folder's own run keeps them in another place than this one.
         """
-        known = self._has(ENVIRONMENT)
+        known = self._holds_run() or self._has(ENVIRONMENT)
         recorded = read_environment(self.path).get("checkpoint_dir") if known else checkpoint_dir
         if recorded != checkpoint_dir:
             raise InputError(
@@ -144,7 +145,7 @@ class RunFolder:
         )
 
     def _has(self, name: str) -> bool:
-        return (self.path / name).exists()
+        return os.path.lexists(self.path / name)
 
     def _check_same_config(self) -> None:
         differences = changes(read_config(self.path), self.config)

@@ -77,7 +77,7 @@ def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: st
         odd = sorted(received ^ {column.name for column in spec.columns})
         if odd:
             raise InputError(
-                f"file {path}: its inputs are not the columns of the data: {odd[0]!r}; {advice}."
+                f"file {path}: takes other columns than those of the data: {odd[0]!r}; {advice}."
             )
     elif len(model.inputs) != 1 or not _agree(model.inputs[0].shape[1:], spec.input_shape):
         shapes = " and ".join(str(tensor.shape[1:]) for tensor in model.inputs)

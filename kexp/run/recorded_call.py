@@ -12,7 +12,7 @@ from kexp.core.options import OUTPUT_ONLY
 from kexp.core.storage import is_remote
 from kexp.core.user_paths import user_path
 from kexp.run.recipe_call import bind
-from kexp.run.run_files import CONFIG, ENVIRONMENT, RESULT, names_in, read_config, read_environment
+from kexp.run.run_files import CONFIG, RESULT, names_in, read_config, read_environment
 
 
 def recorded_call(
@@ -41,7 +41,7 @@ def recorded_call(
     config = read_config(path)
     recipe = _own_recipe(config["recipe"], path) if recipe is None else _checked(recipe)
     # Where the state is says nothing about what is computed, so it is recorded beside the config.
-    recorded = read_environment(path).get("checkpoint_dir") if ENVIRONMENT in names else None
+    recorded = read_environment(path).get("checkpoint_dir")
     if RESULT not in names:
         _require_inside(path, recorded, checkpoint_dir)
     arguments = {name: value for name, value in config["arguments"].items() if name not in OUTPUT_ONLY}

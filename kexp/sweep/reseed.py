@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.executors.executor_choice import ExecutorChoice
@@ -23,6 +24,7 @@ from kexp.sweep.state import Trial
 from kexp.sweep.store import Store
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
+from kexp.sweep.trial_runner import recipe_named
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def reseed(
         InputError: There are fewer than two seeds, or no completed trial.
     """
     plan = ReseedPlan.of(sweep_dir, seeds, top)
+    _require_recipe(sweep_dir)
     runs = len(plan.settings())
     main, progress = Store(sweep_dir), SweepProgress(runs, executor.workers, runs, quiet=quiet)
     progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
@@ -153,6 +156,18 @@ def reseed(
     found = recorded_comparison(sweep_dir)
     progress.say(str(found))
     return found
+
+
+def _require_recipe(sweep_dir: Path) -> None:
+    with closing(Store(sweep_dir)) as store:
+        recipe = store.require(DESCRIPTION).recipe
+    try:
+        recipe_named(recipe)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"file {sweep_dir / RECORD}: recipe must be one that can be imported here, received "
+            f"{recipe[:60]!r} ({reason(error)}); run where its module is."
+        ) from None
 
 
 def _run(

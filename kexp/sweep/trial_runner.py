@@ -129,11 +129,30 @@ def runner_for(recipe: str, threads: int) -> TrialRunner:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+    return TrialRunner(recipe_named(recipe))
+
+
+def recipe_named(recipe: str) -> Callable[..., Any]:
+    """Return the recipe that a record names, which may be from anybody.
+
+    Args:
+        recipe: "module:function".
+
+    Raises:
+        ImportError: There is no such module here.
+        AttributeError: It has no such function, or that is no recipe.
+
+    Example:
+        >>> recipe_named("os:getcwd")
+        Traceback (most recent call last):
+        ...
+        AttributeError: os:getcwd is not a function made by @kexp.recipe
+    """
     module, _, function = recipe.partition(":")
-    found = getattr(importlib.import_module(module), function)
-    if not getattr(found, "is_recipe", False):  # a record may be from anybody
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    if not getattr(found, "is_recipe", False):
         raise AttributeError(f"{recipe} is not a function made by @kexp.recipe")
-    return TrialRunner(found)
+    return found
 
 
 def disk_is_full(error: BaseException | None) -> bool:

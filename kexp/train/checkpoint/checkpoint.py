@@ -85,24 +85,33 @@ def load_latest(
     files.remove_leftovers()
     _report_missing(files)
     refused: InputError | None = None
+    said: list[str] = []
     stems = _stems(files)
     for number, stem in reversed(list(enumerate(stems))):
         then = "using the one before" if number else "there is none before it"
         try:
             checkpoint = _load(files, stem)
             check(checkpoint, f"file {files.path(stem)}.npz")
-            return checkpoint
         except (ConnectionError, NewerFormat):
             raise  # it is not damaged, and a run that began anew would overwrite it
         except CheckpointMismatch as error:
             refused = refused or error
+            said.append(f"Checkpoint {stem} does not fit ({_in_brackets(error)}); {then}.")
         except (OSError, InputError) as error:
-            warnings.warn(f"Checkpoint {stem} is damaged ({_in_brackets(error)}); {then}.", stacklevel=2)
+            said.append(f"Checkpoint {stem} is damaged ({_in_brackets(error)}); {then}.")
+        else:
+            _warn(said)
+            return checkpoint
     if refused is not None:
         raise refused
     if stems:
-        warnings.warn(f"No checkpoint in {directory} can be used; the run begins anew.", stacklevel=2)
+        _warn([*said, f"No checkpoint in {directory} can be used; the run begins anew."])
     return None
+
+
+def _warn(said: list[str]) -> None:
+    for text in said:
+        warnings.warn(text, stacklevel=3)
 
 
 def newest_step(directory: Path | str) -> int:
