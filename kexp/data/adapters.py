@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import require_regular_file
 from kexp.core.numpy_files import read_npy
 from kexp.core.user_paths import user_path
@@ -130,7 +130,9 @@ def _texts(raw: Any, spec: DatasetSpec) -> np.ndarray:  # (samples,) str objects
     if isinstance(raw, Mapping) or hasattr(raw, "columns"):
         values, column = _by_name(raw), _text_column(spec)
         if column not in values:
-            raise InputError(f"inputs lack the column {column!r}, expected the text there; rename a column.")
+            raise InputError(
+                f"inputs lack the column {shown(column)}, expected the text there; rename a column."
+            )
         raw = values[column]
     if isinstance(raw, str):
         raw = [raw]
@@ -232,7 +234,7 @@ def _columns(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
     missing = [column.name for column in spec.columns if column_name(column.name) not in values]
     if missing:
         raise InputError(
-            f"inputs lack the columns {', '.join(map(repr, missing))}, expected "
+            f"inputs lack the columns {', '.join(map(shown, missing))}, expected "
             f"{', '.join(repr(column.name) for column in spec.columns)}; add them, empty if unknown."
         )
     columns = {column.name: _column(column, values[column_name(column.name)]) for column in spec.columns}
@@ -240,7 +242,7 @@ def _columns(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
     if len(set(lengths.values())) > 1 or not all(lengths.values()):
         raise InputError(
             "inputs must have one or more samples, as many in every column, received "
-            f"{', '.join(f'{count} in {name!r}' for name, count in lengths.items())}; mend the columns."
+            f"{', '.join(f'{count} in {shown(name)}' for name, count in lengths.items())}; mend the columns."
         )
     return columns
 
@@ -257,7 +259,7 @@ def _by_name(raw: Any) -> dict[str, Any]:
 
 
 def _column(column: Column, values: Any) -> np.ndarray:
-    series = _series(f"inputs in column {column.name!r}", values)
+    series = _series(f"inputs in column {shown(column.name)}", values)
     return _numbers(column.name, series) if column.kind == "number" else _categories(column.name, series)
 
 
@@ -273,7 +275,7 @@ def _series(place: str, values: Any) -> Any:
         several = next((value for value in each if np.iterable(value) and not isinstance(value, str)), None)
         if several is None:
             return pd.Series(each, dtype=object)
-        raise InputError(f"{place} must be one value per sample, received {several!r:.60}; flatten it.")
+        raise InputError(f"{place} must be one value per sample, received {shown(several)}; flatten it.")
     array = values if isinstance(values, np.ma.MaskedArray) else plain_array(place, values)
     if array.ndim != 1:
         raise InputError(f"{place} must be one value per sample, received shape {array.shape}; flatten it.")
@@ -290,8 +292,9 @@ def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
     wrong = np.flatnonzero((np.isnan(numbers) & ~gaps) | np.isinf(numbers))
     if len(wrong):
         raise InputError(
-            f"inputs must have finite or missing numbers in column {name!r}, received "
-            f"{series.iloc[wrong[0]]!r} in row {wrong[0] + 1} of {len(series)}; mend it or leave it empty."
+            f"inputs must have finite or missing numbers in column {shown(name)}, received "
+            f"{shown(series.iloc[wrong[0]])} in row {wrong[0] + 1} of {len(series)}; mend it or leave it "
+            "empty."
         )
     return numbers
 
@@ -302,7 +305,7 @@ def _categories(name: str, series: Any) -> np.ndarray:  # (samples,) str objects
     strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
     if strange is not None:
         raise InputError(
-            f"inputs must have text that UTF-8 can say, without NUL characters, in column {name!r}, received "
-            f"{values[strange]!r} in row {strange + 1} of {len(series)}; remove what is no text."
+            f"inputs must have text that UTF-8 can say, without NUL characters, in column {shown(name)}, "
+            f"received {shown(values[strange])} in row {strange + 1} of {len(series)}; remove it."
         )
     return np.array(values, dtype=object)

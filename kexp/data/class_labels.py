@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.data.strings import is_unicode
 
 _SHOWN = 12  # names in a message
@@ -61,12 +61,12 @@ def require_class_names(place: str, names: Sequence[str]) -> None:
         if not is_unicode(name):
             raise InputError(
                 f"{place}: expected class names that UTF-8 can say, without NUL characters, received "
-                f"{name!r}; rename it."
+                f"{shown(name)}; rename it."
             )
         if first.setdefault(name, index) != index:
             raise InputError(
-                f"{place}: expected every class name once, received {name!r} for the classes {first[name]} "
-                f"and {index}; rename one."
+                f"{place}: expected every class name once, received {shown(name)} for the classes "
+                f"{first[name]} and {index}; rename one."
             )
 
 
@@ -78,6 +78,6 @@ def _index(label: Any, names: Sequence[str]) -> int:
         return list(names).index(label)
     known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
     raise InputError(
-        f"labels must be names of classes, {known}, or their indices; received {label!r}"
+        f"labels must be names of classes, {known}, or their indices; received {shown(label)}"
         f"{nearest(str(label), names)}."
     )

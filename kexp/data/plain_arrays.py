@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import reason
 
 _LARGEST = int(np.finfo(np.float64).max)
@@ -86,8 +86,9 @@ def plain_targets(place: str, values: Any) -> np.ndarray:
     if any(truths) and not all(truths):
         other = truths.index(not truths[0])
         raise InputError(
-            f"{place} must be of one kind; received {each.flat[0]!r} at sample 0 and {each.flat[other]!r} at "
-            f"sample {other * len(each) // each.size}, so give truth values or numbers, not both."
+            f"{place} must be of one kind; received {shown(each.flat[0])} at sample 0 and "
+            f"{shown(each.flat[other])} at sample {other * len(each) // each.size}, so give truth values or "
+            "numbers, not both."
         )
     return array
 

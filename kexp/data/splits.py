@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.dataset import DatasetSpec, Inputs, Split
 from kexp.data.targets import target_kinds
 
@@ -150,7 +150,7 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
     if counts[rarest] >= len(parts):
         return
     label = names[classes[rarest]]
-    what = f"{counts[rarest]} of class {label!r}" if len(classes) > 1 else f"{counts[rarest]} in all"
+    what = f"{counts[rarest]} of class {shown(label)}" if len(classes) > 1 else f"{counts[rarest]} in all"
     raise InputError(
         f"data {name!r}: too few samples ({what}; {len(strata)} samples, {len(classes)} classes), expected "
         f"one of each at least for {', '.join(parts)}; add samples, drop that class, pass validation=0 or "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Source
 from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import with_lengths
@@ -90,7 +90,7 @@ def _class_names(name: str, given: Any) -> tuple[str, ...]:
     if array.ndim != 1 or not all(isinstance(label, str) for label in names):
         raise InputError(
             f"data {name!r}: class_names must be a list of strings, one for each class; received "
-            f"{given!r:.60}, so correct it."
+            f"{shown(given)}, so correct it."
         )
     return tuple(names)
 

@@ -161,11 +161,15 @@ def _read_image(path: Path, image_size: Size | None, count: int) -> np.ndarray:
     require_pixels(f"image {path}", 1, (height, width))
     require_pixels(f"{count} images such as {path}", count, image_size or (height, width))
     mode, image = upright_image(path)
-    image = image.convert("L" if mode in ("1", "L", "LA") else "RGB")
+    image = _converted(image, "L" if mode in ("1", "L", "LA") else "RGB")
     if image_size:
         image = image.resize(image_size[::-1], Image.Resampling.BILINEAR)
     array = np.asarray(image)
     return array[..., None] if array.ndim == 2 else array
+
+
+def _converted(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
+    return image if image.mode == mode else image.convert(mode)
 
 
 def image_header(path: Path) -> tuple[int, int]:
@@ -191,7 +195,9 @@ def upright_image(path: Path) -> tuple[str, PIL.Image.Image]:
     from PIL import Image, ImageOps
 
     with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
-        mode, image = opened.mode, ImageOps.exif_transpose(opened)
+        mode, image = opened.mode, opened
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # a large one is there once only
     if mode.startswith(("I", "F")):
         raise InputError(
             f"file {path}: expected 8 bits per channel, received an image of mode {mode}; convert it first."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexp.core.compressed_files import open_within_budget, sample_of
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import guarded, reading
 from kexp.core.memory_budget import require_bytes
 from kexp.data.strings import is_unicode
@@ -93,13 +93,14 @@ def require_columns(place: str, names: Sequence[str]) -> None:
     repeated = [column for column, count in Counter(names).items() if count > 1]
     if repeated:
         raise InputError(
-            f"{place}: expected every column name once, received {repeated[0]!r} more than once; rename one."
+            f"{place}: expected every column name once, received {shown(repeated[0])} more than once; rename "
+            "one."
         )
     strange = [column for column in names if not is_unicode(column)]
     if strange:
         raise InputError(
             f"{place}: expected column names that UTF-8 can say, without NUL characters, received "
-            f"{strange[0]!r}; rename it."
+            f"{shown(strange[0])}; rename it."
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.data.dataset import Column, Source, column_name
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
@@ -114,7 +114,9 @@ def from_frame(
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row per sample, received column names only; add rows.")
     if len(names) < 2:
-        raise InputError(f"data {name!r}: expected columns besides the target {target!r}, received none.")
+        raise InputError(
+            f"data {name!r}: expected columns besides the target {shown(target)}, received none."
+        )
     targets = _targets(name, names[position], frame.iloc[:, position], task)
     if text is not None:
         read, texts = _text(frame, name, names, position, text)
@@ -133,21 +135,22 @@ def _text(
     position = _position(name, names, text, "text")
     if position == target:
         raise InputError(
-            f"data {name!r}: text={text!r} is the target too, expected another column; name the one to read."
+            f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
+            "read."
         )
-    texts = as_text(f"data {name!r}: the column {text!r}", frame.iloc[:, position])
+    texts = as_text(f"data {name!r}: the column {shown(text)}", frame.iloc[:, position])
     return Column(names[position], "text"), texts
 
 
 def _position(name: str, names: Sequence[str], wanted: str | None, argument: str = "target") -> int:
-    columns = ", ".join(map(repr, names[:30])) + (", …" if len(names) > 30 else "")
+    columns = ", ".join(map(shown, names[:30])) + (", …" if len(names) > 30 else "")
     if wanted is None:
         raise InputError(f"data {name!r}: a table needs target=, the column to predict; it has {columns}.")
     wanted = column_name(wanted)
     if wanted not in names:
         hint = "; columns are expected to be separated by commas" if len(names) == 1 else ""
         raise InputError(
-            f"data {name!r}: there is no column {argument}={wanted!r}{nearest(wanted, names)}; it has "
+            f"data {name!r}: there is no column {argument}={shown(wanted)}{nearest(wanted, names)}; it has "
             f"{columns}{hint}."
         )
     return names.index(wanted)
@@ -182,8 +185,8 @@ def _refusal(name: str, column: str, received: str, dated: bool) -> InputError:
         else "convert it to numbers or to text"
     )
     return InputError(
-        f"data {name!r}: expected numbers or categories in column {column!r}, received {received}; {advice}, "
-        f"or drop the column."
+        f"data {name!r}: expected numbers or categories in column {shown(column)}, received {received}; "
+        f"{advice}, or drop the column."
     )
 
 
@@ -198,7 +201,7 @@ def _convert(name: str, column: str, series: pd.Series) -> tuple[Kind, np.ndarra
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         raise InputError(
-            f"data {name!r}: column {column!r} is infinite (in float32) in row {infinite[0] + 1} of "
+            f"data {name!r}: column {shown(column)} is infinite (in float32) in row {infinite[0] + 1} of "
             f"{len(numbers)}, expected finite or missing numbers; mend it or leave it empty."
         )
     return kind, numbers
@@ -210,13 +213,14 @@ def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
     strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
     if strange is not None:
         raise InputError(
-            f"data {name!r}: expected text that UTF-8 can say, without NUL characters, in column {column!r}, "
-            f"received {values[strange]!r} in row {strange + 1} of {len(values)}; remove what is no text."
+            f"data {name!r}: expected text that UTF-8 can say, without NUL characters, in column "
+            f"{shown(column)}, received {shown(values[strange])} in row {strange + 1} of {len(values)}; "
+            "remove it."
         )
     present = values[~missing]
     dates = sum(ISO_DATE.match(value) is not None for value in present)
     if dates and dates >= MOSTLY * len(present):
-        raise _refusal(name, column, f"dates such as {present[0]!r}", dated=True)
+        raise _refusal(name, column, f"dates such as {shown(present[0])}", dated=True)
     return values
 
 
@@ -224,11 +228,11 @@ def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.
     """(samples,) float64 for regression, str objects for classes and texts."""
     asked = None if task is None else target_kinds()[task]
     if asked is not None and asked.is_verbatim:
-        return as_text(f"data {name!r}: the column {column!r}", series)
+        return as_text(f"data {name!r}: the column {shown(column)}", series)
     gaps = np.flatnonzero(series.isna().to_numpy())
     if len(gaps):
         raise InputError(
-            f"data {name!r}: the target {column!r} is missing in {len(gaps)} rows, the first is row "
+            f"data {name!r}: the target {shown(column)} is missing in {len(gaps)} rows, the first is row "
             f"{gaps[0] + 1} of {len(series)}; fill in those rows or drop them."
         )
     kind, values = _convert(name, column, series)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.foreign_files import guarded, require_regular_file
 from kexp.core.json_files import read_json_file
 from kexp.core.memory_budget import Meter
@@ -139,7 +139,7 @@ def _require_own_features(path: Path) -> None:
         for key in ("pythonClassName", "python_class_name", *(["type"] if "content" in named else [])):
             if key in named and not str(named[key]).startswith("tensorflow_datasets."):
                 raise InputError(
-                    f"file {path}: expected features of tensorflow-datasets, received {named[key]!r:.60}, "
+                    f"file {path}: expected features of tensorflow-datasets, received {shown(named[key])}, "
                     "which would be imported; read it with tfds.load and pass arrays instead."
                 )
 

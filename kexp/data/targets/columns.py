@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.strings import is_unicode
 
 
@@ -66,6 +66,6 @@ def _text(name: str, split: str, array: np.ndarray) -> np.ndarray:
         if not is_unicode(value):
             raise InputError(
                 f"data {name!r}: expected {split} labels that UTF-8 can say, without NUL characters, "
-                f"received {value!r} at sample {row}; rename it."
+                f"received {shown(value)} at sample {row}; rename it."
             )
     return objects

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.targets.base import TargetKind, Targets
 from kexp.data.targets.columns import column, is_one_hot
 
@@ -78,12 +78,12 @@ def require_classes_in_training(name: str, targets: Mapping[str, np.ndarray], na
         unseen = np.setdiff1d(targets[part], seen)
         if len(unseen):
             raise InputError(
-                f"data {name!r}: the {part} part has the label {names[unseen[0]]!r}, which no training "
+                f"data {name!r}: the {part} part has the label {shown(names[unseen[0]])}, which no training "
                 f"sample has; remove those samples from it, or add some of that class to the training part."
             )
     if len(seen) < 2:
         raise InputError(
-            f"data {name!r}: every label is {names[seen[0]]!r}, and a classification needs at least two "
+            f"data {name!r}: every label is {shown(names[seen[0]])}, and a classification needs at least two "
             f"classes; check the labels, or pass task='regression' if they are quantities."
         )
 
@@ -162,8 +162,8 @@ def _require_named(name: str, labels: np.ndarray, names: tuple[str, ...]) -> Non
     unnamed = [label for label in labels if names and label not in names]
     if unnamed:
         raise InputError(
-            f"data {name!r}: expected labels among the class names {', '.join(map(repr, names[:12]))}, "
-            f"received {unnamed[0]!r}; correct the labels or the names."
+            f"data {name!r}: expected labels among the class names {', '.join(map(shown, names[:12]))}, "
+            f"received {shown(unnamed[0])}; correct the labels or the names."
         )
 
 

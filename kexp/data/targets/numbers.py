@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Kind
 from kexp.data.targets.base import TargetKind, Targets
 from kexp.data.targets.columns import column, is_one_hot
@@ -48,7 +48,7 @@ def _numbers(name: str, split: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "O":
         raise InputError(
             f"data {name!r}: task='regression' needs numbers as targets, received text such as "
-            f"{values.flat[0]!r}; leave task out, or pass task='classification'."
+            f"{shown(values.flat[0])}; leave task out, or pass task='classification'."
         )
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its row
         numbers = values.astype(np.float32)

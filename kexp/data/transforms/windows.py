@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.memory_budget import require_bytes
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
@@ -108,7 +108,7 @@ def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, 
         frame = read_csv(place.path) if place.form == "csv" else read_parquet(place.path)
         return _from_frame(frame, place.name, column)
     if column is not None:
-        raise InputError(f"column={column!r}: only a table has columns to choose; leave column out.")
+        raise InputError(f"column={shown(column)}: only a table has columns to choose; leave column out.")
     return _from_array(values), "series", "target"
 
 
@@ -117,8 +117,9 @@ def _from_frame(frame: Any, name: str, column: str | Sequence[str] | None) -> tu
     known = [str(label) for label in frame.columns]
     if not chosen or not set(chosen) <= set(known):
         lacking = next((label for label in chosen if label not in known), None)
+        columns = ", ".join(map(shown, known[:30]))
         raise InputError(
-            f"column={lacking!r}: expected one of the columns {', '.join(map(repr, known))} of {name!r}"
+            f"column={shown(lacking)}: expected one of the columns {columns} of {name!r}"
             f"{nearest(str(lacking), known)}; name the one to foretell."
         )
     series = np.stack([floats_of(frame.iloc[:, known.index(label)]) for label in chosen], axis=-1)

@@ -1,0 +1,224 @@
+"""What tools/fuzz.py damages: a small valid file or folder of each format, and how kexp reads it."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+OLD = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "version_0_1"
+SAMPLES = 24
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that kexp reads.
+
+    Attributes:
+        suffix: What names of such files end in; empty for folders.
+        write: Writes valid ones into a folder.
+        read: Reads one; whatever it raises but InputError is a fault.
+    """
+
+    suffix: str
+    write: Callable[[Path], None]
+    read: Callable[[Path], object]
+
+
+def _table() -> dict[str, list[object]]:
+    names = ["a,b", "é", "", 'say "x"'] * (SAMPLES // 4)
+    numbers: list[object] = [index / 7 for index in range(SAMPLES)]
+    return {"age": numbers, "town": list(names), "y": [index % 2 for index in range(SAMPLES)]}
+
+
+def _write_npz(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (SAMPLES, 5, 4), np.uint8)
+    series, lengths = rng.normal(size=(SAMPLES, 6, 2)), rng.integers(1, 7, SAMPLES)
+    labels, words = np.arange(SAMPLES) % 2, np.array(["no", "yes"] * (SAMPLES // 2))
+    np.savez(folder / "images.npz", x_train=images, y_train=labels, class_names=np.array(["a", "b"]))
+    np.savez_compressed(folder / "series.npz", x_train=series, y_train=words, length_train=lengths)
+
+
+def _write_npy(folder: Path) -> None:
+    np.save(folder / "floats.npy", np.random.default_rng(0).normal(size=(3, 4)))
+    np.save(folder / "whole.npy", np.asfortranarray(np.arange(8, dtype=np.int16).reshape(2, 4)))
+
+
+def _idx(values: np.ndarray, code: int) -> bytes:
+    sizes = b"".join(size.to_bytes(4, "big") for size in values.shape)
+    return bytes([0, 0, code, values.ndim]) + sizes + values.tobytes()
+
+
+def _write_idx(folder: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (SAMPLES, 5, 4), np.uint8)
+    (folder / "images.idx").write_bytes(_idx(pixels, 0x08))
+    (folder / "labels.idx").write_bytes(_idx(np.arange(9, dtype=">i4"), 0x0C))
+
+
+def _write_csv(folder: Path) -> None:
+    import pandas as pd
+
+    pd.DataFrame(_table()).to_csv(folder / "table.csv", index=False)
+    (folder / "plain.csv").write_text("x,y\r\n" + "".join(f"{i},{i % 2}\r\n" for i in range(SAMPLES)))
+
+
+def _write_text(folder: Path) -> None:
+    (folder / "book.txt").write_text("Call me Ishmael, said Zoë.\n" * 30, encoding="utf-8")
+
+
+def _write_parquet(folder: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(_table())
+    frame.to_parquet(folder / "snappy.parquet")
+    frame.assign(town=frame["town"].astype("category")).to_parquet(
+        folder / "gzip.parquet", compression="gzip"
+    )
+    frame.assign(day=pd.Timestamp("2020-01-01"), several=[[1, 2]] * SAMPLES).to_parquet(
+        folder / "odd.parquet"
+    )
+
+
+def _gzipped(write: Callable[[Path], None]) -> Callable[[Path], None]:
+    def write_gzipped(folder: Path) -> None:
+        write(folder)
+        for path in list(folder.iterdir()):
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+
+    return write_gzipped
+
+
+def _images(name: str, **options: object) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        from PIL import Image
+
+        pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+        for mode in ("RGB", "L") if name == "jpg" else ("RGB", "L", "P"):
+            picture = Image.fromarray(pixels).convert(mode)
+            if name == "webp" and mode != "RGB":
+                continue
+            if name == "tif":  # rationals, which are fractions that may be divided by 0
+                options["tiffinfo"] = {282: 72.0, 283: 72.0, 274: 6}
+                options["compression"] = {"RGB": "tiff_lzw", "L": "tiff_deflate", "P": "raw"}[mode]
+            elif name in ("jpg", "png"):
+                exif = picture.getexif()
+                exif[274], exif[282] = 6, 72.0
+                options["exif"] = exif
+            picture.save(folder / f"{mode}.{name}", **options)
+
+    return write
+
+
+def _folders(*names: str, make: Callable[[Path], object] | None = None) -> Callable[[Path], None]:
+    """Return what copies folders that version 0.1 wrote, and makes one that this version writes."""
+
+    def write(folder: Path) -> None:
+        for name in names:
+            shutil.copytree(OLD / name, folder / name)
+        if make:
+            make(folder / "new")
+
+    return write
+
+
+def _make_run(folder: Path) -> Path:
+    from kexp import recipes
+
+    options = {"epochs": 2, "checkpoint_every": "1 epoch", "quiet": True}
+    recipes.mlp_tabular(data="iris", hidden=(8,), run_dir=str(folder), **options)
+    return folder
+
+
+def _make_export(folder: Path) -> None:
+    import kexp
+
+    kexp.load(_make_run(folder.with_name("run"))).export(folder)
+    shutil.rmtree(folder.with_name("run"))
+
+
+def _read_data(**options: object) -> Callable[[Path], object]:
+    def read(path: Path) -> object:
+        from kexp.data import load
+
+        return load(path, **options)
+
+    return read
+
+
+def _read_array(path: Path) -> object:
+    from kexp.data import DatasetSpec
+    from kexp.data.adapters import read_inputs
+
+    return read_inputs(path, DatasetSpec("array", (4,), "float32", "classification", 2))
+
+
+def _read_idx(path: Path) -> object:
+    from kexp.data.sources.array_files import read_idx
+
+    return read_idx(path)
+
+
+def _read_text(path: Path) -> object:
+    from kexp.data import passages
+
+    return passages(path, context=8)
+
+
+def _read_image(path: Path) -> object:
+    from kexp.data.sources.image_folder import read_images
+
+    return read_images([path], (8, 8))
+
+
+def _read_run(folder: Path) -> object:
+    import kexp
+
+    result = kexp.load(folder)
+    return result.epochs, result.config, result.environment, result.predict(result.example_inputs())
+
+
+def _read_checkpoints(folder: Path) -> object:
+    from kexp.train.checkpoint.checkpoint import load_latest
+
+    return load_latest(folder / "checkpoints")
+
+
+def _read_export(folder: Path) -> object:
+    import kexp
+
+    exported = kexp.load_exported(folder)
+    return exported.predict({name: [5.0] for name in ("sepal length (cm)", "sepal width (cm)")} | _PETALS)
+
+
+def _read_sweep(folder: Path) -> object:
+    import kexp
+
+    sweep = kexp.load_sweep(folder)
+    return sweep.to_frame(), sweep.best
+
+
+_PETALS = {name: [1.0] for name in ("petal length (cm)", "petal width (cm)")}
+FORMATS: dict[str, Format] = {
+    "npz": Format(".npz", _write_npz, _read_data()),
+    "npy": Format(".npy", _write_npy, _read_array),
+    "idx": Format(".idx", _write_idx, _read_idx),
+    "idx.gz": Format(".idx.gz", _gzipped(_write_idx), _read_idx),
+    "csv": Format(".csv", _write_csv, _read_data(target="y")),
+    "csv.gz": Format(".csv.gz", _gzipped(_write_csv), _read_data(target="y")),
+    "txt.gz": Format(".txt.gz", _gzipped(_write_text), _read_text),
+    "parquet": Format(".parquet", _write_parquet, _read_data(target="y")),
+    **{
+        name: Format(f".{name}", _images(name), _read_image)
+        for name in ("png", "jpg", "tif", "gif", "webp", "bmp")
+    },
+    "run": Format("", _folders("finished", make=_make_run), _read_run),
+    "checkpoint": Format("", _folders("unfinished", make=_make_run), _read_checkpoints),
+    "export": Format("", _folders("export", make=_make_export), _read_export),
+    "sweep": Format("", _folders("sweep", "sweep_unfinished"), _read_sweep),
+}
