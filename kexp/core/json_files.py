@@ -175,7 +175,7 @@ def _fits(value: Any, annotation: Any) -> bool:
         of_length = isinstance(value, list) and len(value) == len(inner)
         return of_length and all(map(_fits, value, inner))
     if origin is list:
-        return isinstance(value, list) and all(_fits(entry, inner[0]) for entry in value)
+        return isinstance(value, list | tuple) and all(_fits(entry, inner[0]) for entry in value)
     if origin is dict:
         return isinstance(value, dict) and all(_fits(entry, inner[1]) for entry in value.values())
     return _fits_scalar(value, annotation)
