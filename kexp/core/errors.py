@@ -7,8 +7,6 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_LONGEST_SHOWN = 80
-
 
 class InputError(ValueError):
     """An argument, a file or a data set that cannot be used as given.
@@ -27,20 +25,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.65)
     return f" (did you mean {' or '.join(map(shown, close))}?)" if close else ""
-
-
-def shown(value: object) -> str:
-    """Return what Python writes for a value of the user's, cut so that it can stand in a sentence.
-
-    Example:
-        >>> shown("a" * 100)[-4:], shown(["a", 1])
-        ('aaa…', "['a', 1]")
-    """
-    try:
-        text = repr(value)
-    except Exception:  # of a whole number of 5000 digits, or of a class of the user's
-        return f"a {type(value).__name__}"
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 @contextmanager

@@ -43,6 +43,17 @@ def untracked(model: keras.Model, name: str) -> dict[Any, Any]:
     return vars(model).setdefault(f"_kexp_{name}", {})
 
 
+def datasets_before(dataset: Any) -> list[Any]:
+    """Return the tf.data.Datasets that one is made of, by which it is known whether it can end.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> [int(before.cardinality()) for before in datasets_before(tf.data.Dataset.range(3).repeat())]
+        [3]
+    """
+    return list(dataset._inputs())
+
+
 def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the variable or schedule that an optimizer takes its learning rate from.
 

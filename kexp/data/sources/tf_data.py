@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import guarded
+from kexp.core.keras_private import datasets_before
 from kexp.core.memory_budget import Meter
 from kexp.data.dataset import Source
 from kexp.data.sources.base import DataSource, ReadOptions
@@ -77,7 +78,7 @@ def _is_endless(dataset: Any) -> bool:
     cardinality = int(dataset.cardinality())
     if cardinality == INFINITE or type(dataset).__name__.strip("_") in _MAY_END:
         return cardinality == INFINITE
-    return cardinality == UNKNOWN and any(map(_is_endless, dataset._inputs()))
+    return cardinality == UNKNOWN and any(map(_is_endless, datasets_before(dataset)))
 
 
 def _elements(dataset: Any) -> Iterator[tuple[Any, Any]]:
