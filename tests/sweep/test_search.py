@@ -11,7 +11,8 @@ from kexp.sweep.search.oracles import keras_tuner
 from kexp.sweep.store import Store
 from kexp.sweep.sweep import sweep
 from tests.sweep.in_process import in_process
-from tests.sweep.planted_recipes import measured, planted
+from tests.sweep.measured_recipe import measured
+from tests.sweep.planted_recipes import planted
 
 LINE = {"trials": 3, "keep": 1, "quiet": True, "epochs": 1, "fault": "none"}
 

@@ -238,7 +238,7 @@ def test_two_coordinators_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_hyperband_goes_on_with_a_trials_own_run(tmp_path):
-    line = {**LINE, "epochs": 9, "trials": 9}
+    line = {**LINE, "epochs": 3, "trials": 3}
     directory = tmp_path / "hyperband"
     found = sweep(planted, **line, algorithm="hyperband", synchronous=True, workers=2, dir=directory)
     asked = [
@@ -246,9 +246,9 @@ def test_hyperband_goes_on_with_a_trials_own_run(tmp_path):
         for event in Store(directory).events()
         if event.kind is EventKind.ASKED and event.trial is not None
     ]
-    assert len(asked) == 9 + 3 + 1
+    assert len(asked) == 3 + 1
     longest = {trial.number: trial.arguments["epochs"] for trial in found.trials}
-    assert sorted(longest.values()) == [1] * 6 + [3] * 2 + [9]
+    assert sorted(longest.values()) == [1, 1, 3]
     for number, epochs in longest.items():
         lines = (found.run_dir(number) / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == list(range(1, epochs + 1))
@@ -258,11 +258,12 @@ def test_hyperband_goes_on_with_a_trials_own_run(tmp_path):
 
 @pytest.mark.slow
 def test_pruning_stops_what_is_behind_and_the_budget_stops_all(tmp_path):
-    line = {**LINE, "trials": 12, "epochs": 200, "learning_rate": [1e-6, 1e-2]}
+    line = {**LINE, "trials": 9, "epochs": 60, "learning_rate": [1e-6, 1e-2]}
     found = sweep(planted, **line, prune="median", dir=tmp_path / "pruned")
     states = [trial.state for trial in found.trials]
     assert "pruned" in states
     assert set(states) == {"pruned", "completed"}
-    short = sweep(planted, **{**LINE, "trials": 50, "budget": "10s"}, dir=tmp_path / "budget")
-    assert any(trial.state == "waiting" for trial in short.trials)
+    short = sweep(planted, **{**LINE, "trials": 100, "budget": "10s"}, dir=tmp_path / "budget")
+    assert {trial.state for trial in short.trials} <= {"waiting", "completed"}
+    assert sum(trial.state == "completed" for trial in short.trials) < 100
     assert not processes(tmp_path)
