@@ -13,6 +13,7 @@ from kexp.core.constraints import Between
 from kexp.core.errors import InputError, located
 from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes
+from kexp.data.strings import is_unicode
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 A = TypeVar("A")
@@ -46,14 +47,14 @@ def require_text(what: str, name: object) -> None:
         >>> require_text("class_names", "caf\\udce9")
         Traceback (most recent call last):
         ...
-        kexp.InputError: class_names must be text that UTF-8 can hold; received 'caf\\udce9', so rename it.
+        kexp.InputError: class_names must be text that UTF-8 can say, without NUL characters; received
+        'caf\\udce9', so rename it.
     """
-    try:
-        str(name).encode()
-    except UnicodeEncodeError:
+    if not is_unicode(str(name)):
         raise InputError(
-            f"{what} must be text that UTF-8 can hold; received {str(name)[:60]!r}, so rename it."
-        ) from None
+            f"{what} must be text that UTF-8 can say, without NUL characters; received "
+            f"{str(name)[:60]!r}, so rename it."
+        )
 
 
 def _is_type(name: str) -> bool:

@@ -13,6 +13,7 @@ from kexp.core.files import sha256_of
 from kexp.core.foreign_files import require_regular_file
 from kexp.core.json_files import read_json_file, require_keys
 from kexp.data.dataset import DatasetSpec
+from kexp.data.strings import is_unicode
 
 FORMAT = "kexp export"
 VERSION = 1
@@ -61,7 +62,11 @@ class Manifest:
             "provenance": self.provenance,
         }
         try:
-            return json.dumps(content, indent=2, ensure_ascii=False, default=_plain) + "\n"
+            text = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
+            # A name in the provenance may have no UTF-8, as a file's may not; JSON can say it all the same.
+            if not is_unicode(text):
+                text = json.dumps(content, indent=2, default=_plain)
+            return f"{text}\n"
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"provenance must hold only what JSON can say, received something else ({error}); "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
+from kexp.data.dataset import require_text
 from kexp.data.plain_arrays import plain_array
 from kexp.engine.engine_choice import backend
 from kexp.tasks import task_named
@@ -86,6 +87,12 @@ def check_texts(data: Dataset, target_preprocessing: Any, augmentation: Sequence
             f"augmentation must be () for {task.name}, where it would have to change the targets alike; "
             "leave it out."
         )
+
+
+def check_metric_names(metrics: Iterable[object], others: Iterable[str]) -> None:
+    """Refuse names of metrics that no export could hold."""
+    for name in (*(getattr(metric, "name", metric) for metric in metrics), *others):
+        require_text("metrics, final_metrics and baselines", name)
 
 
 def check_inference_model(

@@ -17,7 +17,15 @@ from kexp.core.files import is_leftover, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
-from kexp.run.run_files import CONFIG, ENVIRONMENT, FORMAT, RESULT, read_config, read_environment
+from kexp.run.run_files import (
+    CONFIG,
+    ENVIRONMENT,
+    FORMAT,
+    RESULT,
+    names_in,
+    read_config,
+    read_environment,
+)
 
 try:
     import fcntl
@@ -53,7 +61,8 @@ class RunFolder:
         """
         path = output_folder("run_dir", _new_path(name) if run_dir is None else run_dir)
         for argument, value in config["arguments"].items():
-            require_text(argument, json.dumps(value, ensure_ascii=False))
+            for entry in value if isinstance(value, tuple | list) else [value]:
+                require_text(argument, entry)
         folder = cls(path, json.loads(json.dumps(config)))
         if folder._holds_run():
             folder._check_same_config()
@@ -137,7 +146,8 @@ class RunFolder:
         """Return whether there is nothing in the folder, or what a kill in `create` may leave."""
 
         def left(folder: Path) -> set[str]:
-            return {path.name for path in folder.iterdir() if not is_leftover(path.name, own=True)}
+            names = names_in("run_dir", folder, "a folder that can be read")
+            return {name for name in names if not is_leftover(name, own=True)}
 
         own, checkpoints = left(self.path), self.path / _CHECKPOINTS
         return own <= {ENVIRONMENT, _CHECKPOINTS} and (

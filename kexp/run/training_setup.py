@@ -18,6 +18,7 @@ from kexp.engine.engine_choice import backend
 from kexp.metrics.direction import stated_directions
 from kexp.run.fit_checks import (
     check_inference_model,
+    check_metric_names,
     check_model,
     check_objective,
     check_outputs,
@@ -144,6 +145,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     check_replicas(options)
     check_texts(data, plan.target_preprocessing, plan.augmentation)
     check_inference_model(data, plan.inference_model, plan.final_metrics)
+    check_metric_names(plan.metrics or (), (*plan.final_metrics, *plan.baselines))
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
     if sample_weight is not None:

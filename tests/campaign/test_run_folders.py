@@ -122,7 +122,11 @@ KEYS = [
     ("result.json", {"spec.outputs": 7}, "spec: class_names must be as many"),
     ("result.json", {"spec.class_names": "0123456789"}, "spec: class_names must be a list"),
     ("result.json", {"spec.class_names": list(range(10))}, "spec: class_names must be a list, each a text"),
-    ("result.json", {"spec.class_names": [*"012345678", "\ud800"]}, "class_names must be text that UTF-8"),
+    (
+        "result.json",
+        {"spec.class_names": [*"012345678", "\ud800"]},
+        "must be text that UTF-8 can say",
+    ),
     ("result.json", {"spec.columns": None}, "spec: columns must be a list"),
     ("result.json", {"spec.columns": [3]}, "spec: columns must be a list, each an object"),
     ("result.json", {"spec.columns": [{"name": "a"}]}, "columns[0]: lacks the key kind"),

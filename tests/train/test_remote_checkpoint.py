@@ -176,7 +176,7 @@ def test_a_run_killed_with_sigkill_goes_on_from_the_state_behind_a_scheme(tmp_pa
     killed_at = newest_step(state)
     assert 30 <= killed_at < newest_step(tmp_path / "alone" / "checkpoints")
     if go_on == "resume":
-        done = run_kexp("resume", tmp_path / "run", "--quiet")
+        done = run_kexp("resume", tmp_path / "run", "--checkpoint-dir", f"file://{state}", "--quiet")
         assert done.returncode == 0, done.stderr
         continued = kexp.load(tmp_path / "run")
     else:
