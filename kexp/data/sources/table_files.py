@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from kexp.core.compressed_files import open_within_budget, sample_of
 from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import guarded, reading
-from kexp.core.memory_budget import require_bytes
+from kexp.core.memory_budget import Meter, max_bytes, require_bytes
 from kexp.data.strings import is_unicode
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow.parquet
 
 # A model of a table has an input for each column, and so many are a second or two of pandas.
 MOST_COLUMNS = 20_000
@@ -118,7 +119,25 @@ def read_parquet(path: Path) -> pd.DataFrame:
         names = list(announced.schema.to_arrow_schema().names)
         groups = [announced.row_group(number) for number in range(announced.num_row_groups)]
         unpacked = sum(group.total_byte_size for group in groups)
+        repeated = sum(group.total_byte_size * group.num_rows for group in groups)
     require_columns(f"file {path}", names)
     require_bytes(max(unpacked, announced.num_rows * len(names) * _CELL_BYTES), f"file {path}")
+    if repeated > max_bytes():
+        _require_texts(path, announced)
     with reading(path, _PARQUET, _AGAIN):
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, page_checksum_verification=True)  # where there are checksums
+
+
+def _require_texts(path: Path, announced: pyarrow.parquet.FileMetaData) -> None:
+    """Refuse texts of which each stands in the file once, and in memory as often as a row has it."""
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    columns = [announced.schema.column(number) for number in range(announced.num_columns)]
+    texts = [one.path for one in columns if one.physical_type == "BYTE_ARRAY" and "." not in one.path]
+    meter = Meter(f"file {path}")
+    with reading(path, _PARQUET, _AGAIN), pyarrow.parquet.ParquetFile(path, read_dictionary=texts) as file:
+        for batch in file.iter_batches(columns=texts) if texts else ():
+            for column in batch.columns:
+                lengths = pyarrow.compute.binary_length(column.dictionary)
+                meter.add(pyarrow.compute.sum(lengths.take(column.indices)).as_py() or 0)

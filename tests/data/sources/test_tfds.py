@@ -1,3 +1,6 @@
+import os
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -184,3 +187,54 @@ def test_without_a_network_prepare_says_so_at_once(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(InputError, match=r"no connection to storage.googleapis.com"):
         prepare("mnist", tmp_path)
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def replaced(old, new):
+    return lambda path: path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "said"),
+    [
+        ("features.json", lambda path: path.write_text("{"), "features.json: is not JSON"),
+        ("features.json", lambda path: path.write_text("[]"), "features.json: must hold a JSON object"),
+        ("features.json", lambda path: path.write_text("{}"), "pets/1.0.0: "),
+        (
+            "features.json",
+            replaced("tensorflow_datasets.", "antigravity."),
+            "received 'antigravity.*imported",
+        ),
+        (
+            "dataset_info.json",
+            lambda path: path.write_text("null"),
+            "pets/1.0.0: cannot be read as data prep",
+        ),
+        (
+            "dataset_info.json",
+            replaced("numBytes", "numBites"),
+            "pets/1.0.0: cannot be read as data prepared",
+        ),
+        ("pets-train.tfrecord*", flipped, "pets/1.0.0: cannot be read as data prepared"),
+        ("pets-train.tfrecord*", lambda path: path.write_bytes(b""), "pets"),
+        ("pets-train.tfrecord*", lambda path: path.unlink(), "pets/1.0.0: cannot be read as data prepared"),
+        ("pets-train.tfrecord*", lambda path: (path.unlink(), os.mkfifo(path)), "tfrecord.*received a pipe"),
+        ("*label.labels.txt", lambda path: path.write_text("cat\ncat\n"), "every class name once|pets/1.0.0"),
+    ],
+)
+def test_a_damaged_folder_is_one_sentence_that_names_it(prepared, tmp_path, name, damage, said):
+    folder = shutil.copytree(prepared / "pets", tmp_path / "pets")
+    damage(next((folder / "1.0.0").glob(name)))
+    with pytest.raises(InputError, match=rf"^[^\n]*{said}[^\n]*\.$"):
+        load(folder)
+
+
+def test_a_folder_that_does_not_fit_into_memory_is_refused(prepared, monkeypatch):
+    monkeypatch.setenv("KEXP_MAX_BYTES", "700")
+    with pytest.raises(InputError, match=r"takes .* GB in memory"):
+        load(prepared / "pets")

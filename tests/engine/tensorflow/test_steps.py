@@ -141,6 +141,33 @@ def test_classes_are_weighted_as_samples_with_those_weights_would_be(iris, tmp_p
     assert by_class.history["loss"][0] > 1.2 * balanced.history["loss"][0]
     with pytest.raises(InputError, match="class_weight must have a weight for each of the 3 classes"):
         train(iris, tmp_path / "wrong", class_weight=(1.0, 2.0))
+    with pytest.raises(InputError, match="class_weight must have a number above 0, or nothing counts"):
+        train(iris, tmp_path / "wrong", class_weight=(0.0, 0.0, 0.0))
+    assert not (tmp_path / "wrong").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda weights: weights * 0, "must have a number above 0, or nothing counts"),
+        (lambda weights: weights * 1e-60, "must have a number above 0, or nothing counts"),
+        (lambda weights: -weights, "finite numbers of 0 or more .in float32.; received -1.0 at 0"),
+        (lambda weights: weights / np.where(np.arange(len(weights)) == 3, 0, 1), "received inf at 3"),
+        (lambda weights: weights * 1e300, "received 1e.300 at 0"),
+        (lambda weights: np.where(weights > 0, np.nan, 0), "received nan at 0"),
+        (lambda weights: np.ma.array(weights, mask=np.arange(len(weights)) == 2), "masked at sample 2"),
+        (lambda weights: weights * 1j, "received shape .* of complex128"),
+        (lambda weights: weights.astype(str), "received shape .* of <U"),
+        (lambda weights: weights[1:], "one for each training sample; received shape"),
+        (lambda weights: [[1], [2, 3]], "differ in shape"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_weights_of_samples_by_which_nothing_could_be_learnt_are_refused(iris, tmp_path, change, said):
+    weights = np.ones(len(iris.train))
+    with pytest.raises(InputError, match=f"^sample_weight .*{said}"):
+        train(iris, tmp_path / "wrong", sample_weight=change(weights))
+    assert not (tmp_path / "wrong").exists()
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
