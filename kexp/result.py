@@ -74,7 +74,8 @@ class Result(RunRecord):
 
         Args:
             directory: New folder; the model goes into `directory/1/`.
-            overwrite: Replace an earlier export there, default False.
+            overwrite: Replace an earlier export there by its next version, `directory/2/` and so on, default
+                False.
 
         Returns:
             The folder of the SavedModel.

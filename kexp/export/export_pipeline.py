@@ -44,9 +44,6 @@ def export_model(
 ) -> Path:
     """Write a model into `directory/1/` and prove that it computes what was measured.
 
-    Where an earlier export is replaced, its next version, `directory/2/` and so on, takes its place in one
-    step.
-
     The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
     which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
     "probabilities" (n, classes); "values" (n, outputs) for regression; "mask" (n, height, width) int32 and
@@ -70,7 +67,8 @@ def export_model(
             less exact than the check demands. For generation None: its examples are the signatures' own.
         provenance: Metrics, config, versions: whatever JSON can say.
         from_probabilities: The model gives probabilities instead of logits. Default False.
-        overwrite: Replace an earlier kexp export. Default False.
+        overwrite: Replace an earlier kexp export, in one step, by its next version, `directory/2/` and so on.
+            Default False.
         formats: Names of formats, see `kexp.export.exporter`; all lie in the same folder. Default SavedModel.
 
     Returns:
