@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kexp.core.errors import InputError
+from kexp.core.constraints import Count, check_value
+from kexp.core.errors import InputError, shown
 from kexp.data import Dataset
 from kexp.data import load as load_data
 from kexp.export import export_model
@@ -44,12 +45,13 @@ class Result(RunRecord):
 
         Args:
             data: A `Dataset`, or anything `kexp.data.load` takes without further arguments.
-            batch_size: Samples per call, default 256.
+            batch_size: Samples per call, default 256, 1 or more.
 
         Raises:
             InputError: The data does not fit the model, or its metrics are of other kinds than those of
                 predictions and targets.
         """
+        batch_size = check_value("batch_size", batch_size, Count)
         task_named(self.spec.task).check_evaluable()
         chosen = data if isinstance(data, Dataset) else load_data(data, validation=0.0)
         if (chosen.spec.task, chosen.spec.outputs) != (self.spec.task, self.spec.outputs):
@@ -84,6 +86,7 @@ class Result(RunRecord):
             InputError: The folder exists or cannot be written.
             ExportError: The exported model answers differently; nothing is left behind.
         """
+        overwrite = check_value("overwrite", overwrite, bool)
         asked: dict[str, Any] = {}
         if task_named(self.spec.task).predicts_inputs:
             samples = self.example_inputs()
@@ -112,6 +115,8 @@ class Result(RunRecord):
         Raises:
             InputError: The path cannot be written, or the data are not those of the run.
         """
+        if data is not None and not isinstance(data, Dataset):
+            raise InputError(f"data must be a data set of kexp.data.load, or None; received {shown(data)}.")
         return write_run_page(self, path, data)
 
 

@@ -19,6 +19,7 @@ from kexp.cli.recipe_commands import (
     find_learning_rate,
     first_line,
     of_recipes,
+    recipes_of,
     sample,
     sentence,
     train,
@@ -31,7 +32,7 @@ from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
 from kexp.core.spreadsheets import csv_text
 from kexp.core.tensorflow_start import start_tensorflow
-from kexp.core.user_paths import user_path
+from kexp.core.user_paths import output_folder, user_path
 
 _MISTAKE = 2
 
@@ -130,13 +131,10 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
 def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
     text = "Search a recipe's arguments; each option also takes a range (1e-4..1e-2) or choices (adam,sgd)."
     app = cyclopts.App(name="sweep", help=text)
-    if arguments[:1] == ["sweep"]:
-        from kexp import recipes
+    for name, recipe in recipes_of(("sweep",), arguments).items():
         from kexp.cli.sweep_command import command
 
-        for name in recipes.__all__:
-            recipe = getattr(recipes, name)
-            app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
+        app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
     return app
 
 
@@ -259,6 +257,8 @@ def prepare(name: str, *, data_dir: str | None = None) -> None:
     """
     from kexp.data import prepare as prepare_data
 
+    if data_dir is not None:
+        output_folder("data_dir", data_dir)
     start_tensorflow()
     prepare_data(name, data_dir)
 

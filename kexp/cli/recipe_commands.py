@@ -6,7 +6,6 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
@@ -24,7 +23,7 @@ from kexp.core.constraints import (
 )
 from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import start_tensorflow
-from kexp.core.user_paths import user_path
+from kexp.core.user_paths import output_file, user_path
 
 if TYPE_CHECKING:
     from kexp.export import Exported
@@ -61,12 +60,19 @@ def of_recipes(
 ) -> cyclopts.App:
     """Return a command with a command for every recipe, which are only looked for where they are needed."""
     app = cyclopts.App(name=path[-1], help=text)
-    if tuple(arguments[: len(path)]) == path:
-        from kexp import recipes
-
-        for name in recipes.__all__:
-            app.command(with_help(getattr(recipes, name), action), name=name)
+    for name, recipe in recipes_of(path, arguments).items():
+        app.command(with_help(recipe, action), name=name)
     return app
+
+
+def recipes_of(path: tuple[str, ...], arguments: Sequence[str]) -> dict[str, Callable[..., Any]]:
+    """Return the recipe that a command line of this beginning names, or all if it names none."""
+    if tuple(arguments[: len(path)]) != path:
+        return {}
+    from kexp import recipes
+
+    given = [word for word in arguments[len(path) : len(path) + 1] if word in recipes.__all__]
+    return {name: getattr(recipes, name) for name in given or recipes.__all__}
 
 
 def sentence(error: cyclopts.CycloptsError) -> str:
@@ -104,9 +110,13 @@ def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callabl
 
 def train(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
-    from kexp.run.recipe_call import bind
+    from kexp.engine.tensorflow.cluster_spec import check_tf_config
+    from kexp.run.recipe_call import bind, check_folders
 
     options = bind(recipe, **arguments)
+    check_folders(recipe.__name__, options)
+    if options["devices"] is None:
+        check_tf_config()
 
     def begin() -> None:
         from kexp.engine.tensorflow.strategy import join_workers
@@ -150,7 +160,7 @@ def find_learning_rate(
     from kexp.run.recipe_call import bind
 
     bind(recipe, **arguments)
-    drawing = None if plot is None else _png("plot", plot)
+    drawing = None if plot is None else output_file("plot", plot, ".png")
     start_tensorflow()
     from kexp.evaluation.learning_rate_finder import lr_find
 
@@ -227,7 +237,7 @@ def sample(
     from kexp.core.images import grid, save_png
     from kexp.tasks.sample_requests import check_sample_request
 
-    path = _png("output", output)
+    path = output_file("output", output, ".png")
     source, classes = _drawn_from(directory)
     labels = [label[index % len(label)] for index in range(n)] if label else None
     check_sample_request(n, seed, labels, classes)
@@ -261,13 +271,6 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
     return exported, exported.sampleable_classes
 
 
-def _png(name: str, value: str) -> Path:
-    path = user_path(name, value)
-    if path.suffix != ".png" or not path.parent.is_dir() or path.is_dir():
-        raise InputError(f"{name} must be a .png file in a folder that exists; received {value!r}.")
-    return path
-
-
 def _report(result: Any) -> None:
     for name, value in result.metrics.items():
         print(f"{name:<28} {value:.4f}")
@@ -282,11 +285,17 @@ def first_line(function: Callable[..., Any]) -> str:
 def argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
     """Return what the help says of each argument: its docstring, and its range."""
     from kexp.core.call_signatures import argument_docs
-    from kexp.core.constraints import ranges_of
-    from kexp.core.options import OPTIONS
+    from kexp.core.constraints import fits, ranges_of
+    from kexp.core.options import OPTIONS, OUTPUT_ONLY
 
     texts = {name: option.doc for name, option in OPTIONS.items()} | argument_docs(recipe)
     for name, parameter in inspect.signature(recipe).parameters.items():
-        limits = " and ".join(str(limit) for limit in ranges_of(parameter.annotation))
-        texts[name] = f"{texts.get(name, '')} [{limits}]" if limits else texts.get(name, "")
+        notes = [" and ".join(str(limit) for limit in ranges_of(parameter.annotation))]
+        if (
+            name not in OUTPUT_ONLY
+            and fits(None, parameter.annotation)
+            and fits("None", parameter.annotation)
+        ):
+            notes.append("""None is no text; '"None"' is""")
+        texts[name] = " ".join([texts.get(name, ""), *(f"[{note}]" for note in notes if note)])
     return texts

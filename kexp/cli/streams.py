@@ -16,6 +16,7 @@ from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
 from kexp.core.machine_faults import OUTPUT
 
+_LONGEST_LINE = 900  # of an answer, whatever was given
 _NARROWEST, _WIDEST = 40, 400  # columns that a table of options can be laid out in
 
 
@@ -63,6 +64,7 @@ def output_lost(error: OSError) -> int:
 def say(text: str) -> None:
     """Print a sentence on standard error, in one line and without what would steer a terminal."""
     line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split("\n")))
+    line = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
     try:
         print(f"kexp: {line}", file=sys.stderr)
     except OSError:  # then the exit code alone says it

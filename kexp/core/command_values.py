@@ -47,6 +47,8 @@ def parse_words(words: Sequence[str], annotation: Any) -> Any:
         listed = _listed(word)
         if listed is not None:
             return listed
+        if any(_choices(leaf) for leaf in leaves) and not fits((value,), annotation):
+            return value  # a choice that was misspelt
     return tuple(_scalar(word, entries or leaves, quoted=allows_none) for word in words)
 
 

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.constraints import plain
+from kexp.core.errors import InputError, shown
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
@@ -89,7 +90,10 @@ def load(
         >>> len(data.train), len(data.validation), len(data.test)
         (1295, 143, 359)
     """
+    task, validation, test, seed = plain(task), plain(validation), plain(test), plain(seed)
+    image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
     _require_arguments(task, validation, test, seed, image_size)
+    _require_kinds(kinds)
     read = _with_plain_targets(_read(source, ReadOptions(target, text, task, image_size)))
     kind, inputs = _inputs(read, image_size)
     if kind not in kinds:
@@ -174,6 +178,14 @@ def _require_arguments(
     if image_size is not None and not _is_size(image_size):
         raise InputError(
             f"image_size={image_size!r}: expected two whole numbers of pixels; pass (height, width)."
+        )
+
+
+def _require_kinds(kinds: object) -> None:
+    known = get_args(Kind)
+    if isinstance(kinds, str) or not isinstance(kinds, Sequence) or not all(kind in known for kind in kinds):
+        raise InputError(
+            f"kinds={shown(kinds)}: expected some of {', '.join(map(repr, known))} in a tuple; correct it."
         )
 
 

@@ -6,13 +6,14 @@ A recipe is code of the user's, which hands no more than its training options on
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import OUTPUT_ONLY, TrainOptions
 from kexp.run.folder import RunFolder
@@ -168,6 +169,16 @@ def hidden_test_split() -> Iterator[None]:
         yield
 
 
+def _require_trainer(recipe: object) -> None:
+    """Refuse what cannot be a recipe, `kexp.fit` or a function like them: it takes their options."""
+    try:
+        parameters = inspect.signature(recipe).parameters.values()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        parameters = {}.values()
+    if not any(one.name == "run_dir" or one.kind is one.VAR_KEYWORD for one in parameters):
+        raise InputError(f"recipe must be a recipe, or kexp.fit; received {shown(recipe)}.")
+
+
 def capture_training(
     action: Callable[[TrainingSetup], Any], recipe: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Any:
@@ -185,6 +196,7 @@ def capture_training(
     Raises:
         InputError: An argument does not fit, or the recipe never called `kexp.fit`.
     """
+    _require_trainer(recipe)
     capture = Capture(action)
     try:
         with use_context(replace(run_context(), capture=capture)):

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from kexp.core.constraints import check_value
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import TrainOptions, complete, option_types
+from kexp.core.storage import is_remote
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.data import check_source
+from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, recipe_run
+from kexp.run.folder import RunFolder
 
 R = TypeVar("R")
+
+
+def require_recipe(recipe: object) -> None:
+    """Refuse what is no recipe, where one is wanted.
+
+    Raises:
+        InputError: It is none.
+
+    Example:
+        >>> require_recipe("mlp_images")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: recipe must be a function made by @kexp.recipe; received 'mlp_images'.
+    """
+    if not getattr(recipe, "is_recipe", False):
+        raise InputError(f"recipe must be a function made by @kexp.recipe; received {shown(recipe)}.")
 
 
 def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -43,6 +62,22 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
     if "data" in checked:
         check_source(checked["data"])
     return checked
+
+
+def check_folders(name: str, arguments: Mapping[str, Any]) -> None:
+    """Refuse the folders of a call that could not be used, before anything heavy is imported.
+
+    Args:
+        name: Of the recipe.
+        arguments: All of the call, from `bind`.
+
+    Raises:
+        InputError: They hold something else, or cannot be written to.
+    """
+    call = RecipeCall(name, dict(arguments))
+    folder = RunFolder.choose(arguments["run_dir"], name, call.config())
+    if not is_remote(arguments["checkpoint_dir"] or ""):
+        CheckpointDir.choose(arguments["checkpoint_dir"], folder.path)
 
 
 def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Path], R]) -> R:

@@ -11,7 +11,7 @@ from kexp.core.errors import InputError, located
 from kexp.core.options import OUTPUT_ONLY
 from kexp.core.storage import is_remote
 from kexp.core.user_paths import user_path
-from kexp.run.recipe_call import bind
+from kexp.run.recipe_call import bind, require_recipe
 from kexp.run.run_files import CONFIG, RESULT, names_in, read_config, read_environment
 
 
@@ -64,8 +64,7 @@ def _own_recipe(name: str, path: Path) -> Callable[..., Any]:
 
 
 def _checked(recipe: Callable[..., Any]) -> Callable[..., Any]:
-    if not getattr(recipe, "is_recipe", False):
-        raise InputError(f"recipe must be a function made by @kexp.recipe; received {recipe!r}.")
+    require_recipe(recipe)
     return recipe
 
 

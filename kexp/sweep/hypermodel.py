@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from kexp.core.tensorflow_start import require_tensorflow
-from kexp.run.recipe_call import bind
+from kexp.core.user_paths import output_folder
+from kexp.run.recipe_call import bind, require_recipe
 from kexp.sweep.search.oracles import decoded, keras_tuner, register
-from kexp.sweep.space.space import space_of
+from kexp.sweep.space.space import checked_mapping, space_of
 
 
 def to_hypermodel(
@@ -44,7 +45,9 @@ def to_hypermodel(
         >>> sorted(hp.values)
         ['activation', 'batch_size', 'dropout', 'learning_rate', 'normalization']
     """
-    searched = space_of(recipe, {**arguments, **(space or {})})
+    require_recipe(recipe)
+    parent = output_folder("dir", dir)
+    searched = space_of(recipe, {**arguments, **checked_mapping(space)})
     require_tensorflow()
 
     from kexp.run.context import capture_training
@@ -66,7 +69,7 @@ def to_hypermodel(
         def fit(
             self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any
         ) -> dict[str, float]:
-            result = recipe(**{**called_with(hp), "run_dir": str(_new_folder(Path(dir), recipe.__name__))})
+            result = recipe(**{**called_with(hp), "run_dir": str(_new_folder(parent, recipe.__name__))})
             model.set_weights(result.model.get_weights())
             for callback in callbacks:
                 callback.set_model(model)

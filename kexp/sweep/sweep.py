@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import require_tensorflow
+from kexp.run.recipe_call import require_recipe
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, record, recorded_description
@@ -21,7 +22,7 @@ from kexp.sweep.search.algorithm import Algorithm
 from kexp.sweep.search.algorithms import AlgorithmName, algorithm_for
 from kexp.sweep.search.callers_oracle import oracle_target
 from kexp.sweep.search.fixed_list import FixedList
-from kexp.sweep.space.space import Space, space_of
+from kexp.sweep.space.space import Space, checked_mapping, space_of
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
@@ -223,11 +224,7 @@ def _algorithm(
 
 
 def _merged(space: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    space = {} if space is None else space
-    if not isinstance(space, Mapping) or not all(isinstance(name, str) for name in space):
-        raise InputError(
-            f"space must be a mapping from arguments to what to search; received {shown(space)}."
-        )
+    space = checked_mapping(space)
     twice = sorted({*space} & {*arguments})
     if twice:
         raise InputError(f"{twice[0]} must be given once; received it both as an argument and in space.")
@@ -247,8 +244,7 @@ def _fixed(recipe: Callable[..., Any], space: Space, options: SweepOptions) -> d
 
 
 def _check_recipe(recipe: Callable[..., Any]) -> None:
-    if not getattr(recipe, "is_recipe", False):
-        raise InputError(f"recipe must be a function made by @kexp.recipe; received {shown(recipe)}.")
+    require_recipe(recipe)
     if recipe.__module__ == "__main__":
         raise InputError(
             f"recipe {recipe.__name__} must be in a module that another process can import; "

@@ -15,7 +15,7 @@ from kexp.core.errors import InputError
 from kexp.core.files import write_json
 from kexp.core.processes import check_processes
 from kexp.result import Result
-from kexp.run.recipe_call import bind
+from kexp.run.recipe_call import bind, require_recipe
 from kexp.verify.steps import ALONE, WORKERS
 from kexp.verify.worker_processes import Processes, importable
 
@@ -136,6 +136,8 @@ def compare(
         train_steps: Steps to compare.
         tolerance: The largest difference of weights that counts as equal.
     """
+    for case in cases:
+        require_recipe(case.recipe)
     several = list(replicas) if isinstance(replicas, list | tuple) else [replicas]
     counts = [check_value("replicas", count, SeveralDevices) for count in several if count is not None]
     if workers is not None:

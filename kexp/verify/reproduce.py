@@ -17,7 +17,7 @@ from kexp.core.files import replacing
 from kexp.core.foreign_files import reading
 from kexp.core.user_paths import output_file, output_folder
 from kexp.data import check_source
-from kexp.run.recipe_call import bind
+from kexp.run.recipe_call import bind, require_recipe
 from kexp.run.reference import Reference
 
 _BEGIN, _END = "<!-- kexp reproduce -->", "<!-- end -->"
@@ -112,6 +112,8 @@ def reproduce(
         kexp.InputError: seeds must be a whole number, 1 or more; received 0.
     """
     seeds = check_value("seeds", seeds, Count)
+    for recipe in recipes:
+        require_recipe(recipe)
     parent = output_folder("dir", dir)
     asked = [(recipe, reference) for recipe in recipes for reference in _references(recipe)]
     if not asked:

@@ -16,7 +16,7 @@ from kexp.core.constraints import Count, Seed, check_value
 from kexp.core.errors import InputError
 from kexp.core.processes import check_processes
 from kexp.result import Result
-from kexp.run.recipe_call import bind
+from kexp.run.recipe_call import bind, require_recipe
 from kexp.run.run_files import read_result
 from kexp.train.checkpoint.checkpoint import load_latest, newest_step
 from kexp.verify.worker_processes import Processes, importable
@@ -105,6 +105,7 @@ def resume(
         InputError: An argument does not fit, or the recipe cannot be imported by another process.
         RuntimeError: A run failed by itself, or a worker did not end when another was killed.
     """
+    require_recipe(recipe)
     kills = check_value("kills", kills, Count)
     kill_seed = check_value("kill_seed", kill_seed, Seed)
     workers = check_processes("workers", workers)

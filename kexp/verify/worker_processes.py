@@ -12,8 +12,10 @@ from pathlib import Path
 from kexp.core.errors import InputError
 from kexp.core.processes import module_paths
 from kexp.engine.tensorflow.cluster_spec import local_clusters
+from kexp.run.recipe_call import require_recipe
 
 _PATIENCE_S = 60.0
+_REFUSED = "kexp.InputError: "  # the end of a traceback
 
 
 class Processes:
@@ -48,11 +50,15 @@ class Processes:
         """Wait for the end.
 
         Raises:
+            InputError: One has been refused what it was to do.
             RuntimeError: One has failed; the message has the last of what those that failed said.
         """
         codes = [process.wait() for process in self._processes]
         said = [log.read_text(encoding="utf-8", errors="replace")[-2000:] for log in self._logs]
         failed = [f"exit code {code}: {last}" for code, last in zip(codes, said, strict=True) if code]
+        for line in "\n".join(failed).splitlines():
+            if line.startswith(_REFUSED):
+                raise InputError(line.removeprefix(_REFUSED))
         if failed:
             raise RuntimeError("the run failed with " + "\nand with ".join(failed))
 
@@ -79,8 +85,9 @@ def importable(recipe: object) -> tuple[str, str]:
     """Return module and name of a recipe, by which another process finds it.
 
     Raises:
-        InputError: It is part of a script.
+        InputError: It is none, or part of a script.
     """
+    require_recipe(recipe)
     module, name = recipe.__module__, getattr(recipe, "__name__", "")
     if module == "__main__":
         raise InputError(

@@ -72,6 +72,16 @@ def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     return _from_slurm(environment) if tasks not in ("", "0", "1") else None
 
 
+def check_tf_config(environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse a TF_CONFIG that is none, without importing TensorFlow, which reads SLURM's notation.
+
+    Raises:
+        InputError: As `read_cluster`.
+    """
+    if environment.get("TF_CONFIG", "").strip():
+        read_cluster(environment)
+
+
 def local_clusters(workers: int) -> list[Cluster]:
     """Return the cluster of each of so many processes on this machine, at ports that are free now.
 

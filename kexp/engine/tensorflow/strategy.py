@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from kexp.core.constraints import check_value
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, StrategyName
 from kexp.engine.tensorflow.cluster_spec import Cluster, read_cluster
@@ -55,8 +56,9 @@ def choose(strategy: StrategyName = "auto", devices: Sequence[str] | None = None
         Traceback (most recent call last):
         kexp.InputError: devices must be among those that TensorFlow sees, CPU:0; received CPU:7.
     """
+    strategy = check_value("strategy", strategy, StrategyName)
     if devices is not None:
-        return _of_devices(strategy, devices)
+        return _of_devices(strategy, devices and check_value("devices", devices, tuple[str, ...]))
     if strategy == "auto":
         return _found()
     if strategy == "multiworker":

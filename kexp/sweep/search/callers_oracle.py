@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.search import Dimension
 from kexp.sweep.metadata import Target
 from kexp.sweep.search.algorithm import NoProposal, OracleSearch, Proposal
@@ -23,7 +23,7 @@ def oracle_target(oracle: Any) -> Target | None:
     """Return what an oracle optimises, None if its caller has left that out.
 
     Raises:
-        InputError: It optimises several metrics at a time.
+        InputError: It is no oracle, or optimises several metrics at a time.
 
     Example:
         >>> from kexp.sweep.search.oracles import keras_tuner
@@ -31,6 +31,8 @@ def oracle_target(oracle: Any) -> Target | None:
         >>> oracle_target(keras_tuner().oracles.RandomSearchOracle(objective=objective, max_trials=3))
         Target(name='val_my_error', mode='min')
     """
+    if not all(hasattr(oracle, name) for name in ("objective", "hyperparameters", "create_trial", "trials")):
+        raise InputError(f"oracle must be an oracle of keras_tuner.oracles; received {shown(oracle)}.")
     objective = oracle.objective
     if hasattr(objective, "objectives"):
         names = ", ".join(one.name for one in objective.objectives)

@@ -28,7 +28,8 @@ def overridden_dimensions(parameter: inspect.Parameter, given: Any) -> tuple[lis
         condition, given = (given.argument, given.values), given.space
     given = parse(name, given, annotation)
     if isinstance(given, Between):
-        return _ranged(parameter, given, condition), None
+        low, high = (check_value(f"{name} in space", end, float) for end in (given.low, given.high))
+        return _ranged(parameter, Between(low, high, bool(given.log)), condition), None
     if isinstance(given, list):
         if not given:
             raise InputError(f"space: {name} must have at least one choice; received an empty list.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kexp.core.constraints import check_value
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.search import Dimension
 from kexp.run.recipe_call import bind
 from kexp.sweep.space.signature import overridden_dimensions, own_dimensions
@@ -60,6 +60,18 @@ class Space:
             "searched": {dimension.name: str(dimension) for dimension in self.dimensions},
             "fixed": {name: _plain(value) for name, value in self.fixed.items()},
         }
+
+
+def checked_mapping(space: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return what a caller says of the space, nothing for None.
+
+    Raises:
+        InputError: It is no mapping from names of arguments.
+    """
+    space = {} if space is None else space
+    if not isinstance(space, Mapping) or not all(isinstance(name, str) for name in space):
+        raise InputError(f"space must be a mapping from arguments to what is tried; received {shown(space)}.")
+    return space
 
 
 def space_of(recipe: Callable[..., Any], overrides: Mapping[str, Any] | None = None) -> Space:
