@@ -87,7 +87,7 @@ def require_regular_file(path: Path, what: str, advice: str) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says first, in one line that can stand in a sentence.
+    """Return what an error says, in one line that can stand in a sentence.
 
     Example:
         >>> reason(KeyError("steps")), reason(OSError(2, "No such file or directory"))
@@ -102,7 +102,7 @@ def reason(error: BaseException) -> str:
     except Exception:  # of a library's own class, whose __str__ fails on what it was made from
         said = ""
     said = _OF_TENSORFLOW.sub("", said)
-    said = re.split(r"[.!?] (?=\S)", said)[0].rstrip(" .:")
+    said = re.sub(r"[.!?] (?=\S)", "; ", said).rstrip(" .:")  # one sentence will be made of it
     said = said.encode("utf-8", "backslashreplace").decode()
     name = type(error).__name__
     return f"{name}: {said[:200]}" if said else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -51,6 +52,7 @@ def read_npz(
             _require_plain(*start, member.file_size, place, advice)
             with guarded(place, _NPY, advice), archive.open(member) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+            _require_unicode(arrays[name], place, advice)
     return arrays
 
 
@@ -71,6 +73,7 @@ def read_npy(path: Path, advice: str) -> np.ndarray:
     _require_plain(*start, size, f"file {path}", advice)
     with reading(path, _NPY, advice), open(path, "rb") as file:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    _require_unicode(array, f"file {path}", advice)
     return array
 
 
@@ -98,6 +101,14 @@ def _require_plain(
             f"{place} has {size - start} bytes of values, which are not those of the shape {str(shape)[:60]} "
             f"and the type {dtype} that it announces; it is truncated or damaged, so {advice}."
         )
+
+
+def _require_unicode(array: np.ndarray, place: str, advice: str) -> None:
+    """Refuse text of which a character is none, at which NumPy would raise later."""
+    if array.dtype.kind == "U" and array.nbytes:
+        codes = np.ascontiguousarray(array.reshape(-1)).view(array.dtype.str[0] + "u4")
+        if codes.max() > sys.maxunicode:
+            raise InputError(f"{place} holds text with a character that Unicode has not; {advice}.")
 
 
 def _require_no_npy(path: Path, advice: str) -> None:

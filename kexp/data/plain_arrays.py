@@ -113,7 +113,9 @@ def floats_of(series: Any) -> np.ndarray:
             series = pd.to_numeric(series, errors="coerce")
         except OverflowError:
             series = pd.to_numeric(series.map(_bounded), errors="coerce")
-    numbers: np.ndarray = series.to_numpy(np.float64, na_value=np.nan)
+    # With a na_value pandas looks for gaps first, which in NumPy's own types are NaN already.
+    own = isinstance(series.dtype, np.dtype)
+    numbers: np.ndarray = series.to_numpy(np.float64) if own else series.to_numpy(np.float64, na_value=np.nan)
     return numbers
 
 

@@ -161,6 +161,10 @@ NPZ_DAMAGES = {
     "complex numbers": npz(y_train__npy=npy(np.zeros(N, complex))),
     "bytes as labels": npz(y_train__npy=npy(np.array([b"a", b"b"] * (N // 2)))),
     "class names that are bytes": npz(class_names__npy=npy(np.array([b"a", b"b"]))),
+    "class names of characters that are none": npz(
+        class_names__npy=npy(np.frombuffer(b"\xff\xff\xff\xffb\0\0\0", "<U1"))
+    ),
+    "labels of characters that are none": npz(y_train__npy=npy(np.frombuffer(b"\0\0\x12\0" * N, ">U1"))),
     "class names twice": npz(class_names__npy=npy(np.array(["a", "a"]))),
     "too few class names": npz(class_names__npy=npy(np.array(["a"]))),
     "class names of two axes": npz(class_names__npy=npy(np.array([["a", "b"]]))),
@@ -233,6 +237,8 @@ def test_an_idx_file_that_cannot_be_used_is_named(tmp_path, damage, ending):
 CSV_DAMAGES = {
     "column names only": replaced_by("n,c,y\n"),
     "blank lines": replaced_by("\n\n\n"),
+    "rows that are too long": replaced_by("n,c,y\n1,a,0,7\n2,b,1,8\n"),
+    "a row of ten million values": replaced_by("n,c,y\n" + "1," * 10**7),
     "a row that is too long": changed(lambda content: content + b"1,a,0,7\n"),
     "a quote without end": changed(lambda content: content + b'1,"a,0\n'),
     "Latin-1": changed(lambda content: content + "1,Zoë,0\n".encode("latin-1")),

@@ -21,6 +21,7 @@ from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$")
 KEYS = ("x_", "y_", "length_", "class_names")
 MOST_AXES = 8
+MOST_EXPANDED = 1100  # bytes that gzip makes of one
 _IDX = "an IDX file"
 _AGAIN = "fetch it again"
 IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -106,6 +107,7 @@ def read_idx(path: Path) -> np.ndarray:
         dtype, shape = _announced(path, header, sizes)
         size = dtype.itemsize * math.prod(shape)
         require_bytes(size, f"file {path}")
+        _require_length(path, 4 + len(sizes) + size)
         with guarded(f"file {path}", _IDX, _AGAIN):
             values = file.read(size + 1)
     if len(values) != size:
@@ -115,6 +117,17 @@ def read_idx(path: Path) -> np.ndarray:
             f"truncated or damaged, so {_AGAIN}."
         )
     return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _require_length(path: Path, size: int) -> None:
+    """Refuse a file that is too short, or too small to become as long as it says."""
+    packed = path.stat().st_size
+    most = packed * MOST_EXPANDED if path.suffix.lower() == ".gz" else packed
+    if size > most:
+        raise InputError(
+            f"file {path}: expected {size} bytes, received {'at most ' if most > packed else ''}{most}; it "
+            f"is truncated or damaged, so {_AGAIN}."
+        )
 
 
 def _announced(path: Path, header: bytes, sizes: bytes) -> tuple[np.dtype, tuple[int, ...]]:

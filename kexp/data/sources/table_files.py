@@ -65,13 +65,20 @@ def _require_header(path: Path) -> None:
     """Look at the names before pandas does, which renames repeated ones without a word."""
     sample, count = sample_of(path, _CSV, _MEND)
     with guarded(f"file {path}", _CSV, _MEND):
-        lines = io.TextIOWrapper(io.BytesIO(sample), encoding="utf-8-sig", newline="")
-        header = next(csv.reader(lines), [])
+        rows = csv.reader(io.TextIOWrapper(io.BytesIO(sample), encoding="utf-8-sig", newline=""))
+        header = next(rows, [])
     if not header:
         raise InputError(
             f"file {path}: expected a line of column names and a row per sample, received nothing."
         )
     require_columns(f"file {path}", header)
+    with guarded(f"file {path}", _CSV, _MEND):
+        first = next(filter(None, rows), [])
+    if len(first) > len(header):  # for pandas it would be the one to say how many columns there are
+        raise InputError(
+            f"file {path}: expected rows of {len(header)} values as there are column names, received "
+            f"{len(first):,} in the first; mend it."
+        )
     cells = sample.count(b",") + sample.count(b"\n")
     require_bytes(count + count * cells * _CELL_BYTES // len(sample), f"file {path}")
 

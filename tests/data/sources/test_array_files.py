@@ -102,7 +102,7 @@ def test_a_missing_idx_file_is_named(idx_folder):
 def test_a_truncated_idx_file_is_named_with_its_sizes(idx_folder):
     path = idx_folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"train-images-idx3-ubyte: expected 1200 bytes.*received 1199"):
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte: expected 1216 bytes.*received 1215"):
         load(idx_folder)
 
 
