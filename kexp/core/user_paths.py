@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 
 _LONGEST_NAME_BYTES = 255  # of one file or folder, on every file system that is in use
 _LONGEST_WRITTEN_BYTES = 230  # which leaves room for the name that a file has while it is written
@@ -33,7 +33,7 @@ def user_path(name: str, value: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     if not isinstance(text, str):
-        raise InputError(f"{name} must be a path as a string or Path; received {value!r}.")
+        raise InputError(f"{name} must be a path as a string or Path; received {shown(value)}.")
     if not text.strip():
         raise InputError(
             f'{name} must be a path; received {text!r}, so name a file or folder, "." for this folder.'

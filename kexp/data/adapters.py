@@ -100,7 +100,7 @@ def _wanted_files(spec: DatasetSpec) -> str:
         return f"a table ({', '.join(TABLE_SUFFIXES)})"
     if spec.kind == "text":
         return (
-            f"lines of text (.txt), a table with the column {_text_column(spec)!r} "
+            f"lines of text (.txt), a table with the column {shown(_text_column(spec))} "
             f"({', '.join(TABLE_SUFFIXES)}) or an array (.npy)"
         )
     if spec.kind == "image":

@@ -34,6 +34,9 @@ def resolve_class_indices(labels: Sequence[Any] | np.ndarray, n: int, names: Seq
     """
     if not names:
         raise InputError("labels must be left out for a model that was trained without classes.")
+    indexed = isinstance(labels, Sequence) or hasattr(labels, "dtype")
+    if not indexed or isinstance(labels, str | bytes) or not getattr(labels, "ndim", 1):
+        raise InputError(f"labels must be a list of names or indices of classes; received {shown(labels)}.")
     if len(labels) != n:
         raise InputError(f"labels must be {n}, one for each sample; received {len(labels)}.")
     return [_index(label, names) for label in labels]
@@ -74,7 +77,7 @@ def _index(label: Any, names: Sequence[str]) -> int:
     whole = isinstance(label, int | np.integer) and not isinstance(label, bool)
     if whole and 0 <= int(label) < len(names):
         return int(label)
-    if label in names:
+    if isinstance(label, str) and label in names:
         return list(names).index(label)
     known = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
     raise InputError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 
 from kexp.core.constraints import Between
-from kexp.core.errors import InputError, located
+from kexp.core.errors import InputError, located, shown
 from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes
 from kexp.data.strings import is_unicode
@@ -223,6 +223,24 @@ class Dataset:
     test: Split | None
     spec: DatasetSpec
     fingerprint: str
+
+
+def require_dataset(data: object) -> None:
+    """Refuse what is no data set, such as the name of one.
+
+    Raises:
+        InputError: It is none.
+
+    Example:
+        >>> require_dataset("digits")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: data must be a data set of kexp.data.load; received 'digits', so load it first.
+    """
+    if not isinstance(data, Dataset):
+        raise InputError(
+            f"data must be a data set of kexp.data.load; received {shown(data)}, so load it first."
+        )
 
 
 @dataclass(frozen=True)

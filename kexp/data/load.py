@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -94,6 +94,7 @@ def load(
     image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
+    _require_columns(target, text)
     read = _with_plain_targets(_read(source, ReadOptions(target, text, task, image_size)))
     kind, inputs = _inputs(read, image_size)
     if kind not in kinds:
@@ -170,15 +171,22 @@ def _require_arguments(
     for argument, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
             raise InputError(
-                f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
+                f"{argument}={shown(share)}: expected a share of at least 0 and below 1; pass 0.1 for a "
+                "tenth."
             )
     _require_task(task)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed={seed!r}: expected a whole number of 0 or more; pass one.")
+        raise InputError(f"seed={shown(seed)}: expected a whole number of 0 or more; pass one.")
     if image_size is not None and not _is_size(image_size):
         raise InputError(
-            f"image_size={image_size!r}: expected two whole numbers of pixels; pass (height, width)."
+            f"image_size={shown(image_size)}: expected two whole numbers of pixels; pass (height, width)."
         )
+
+
+def _require_columns(target: object, text: object) -> None:
+    for argument, column in (("target", target), ("text", text)):
+        if column is not None and not isinstance(column, Hashable):
+            raise InputError(f"{argument}={shown(column)}: expected the name of a column; pass one.")
 
 
 def _require_kinds(kinds: object) -> None:
@@ -193,7 +201,7 @@ def _require_task(task: object) -> None:
     known = target_kinds()
     if task is not None and known.get(str(task)) is None:
         advice = _ADVICE.get(str(task), "pass one or leave it out")
-        raise InputError(f"task={task!r}: expected {' or '.join(map(repr, known))}; {advice}.")
+        raise InputError(f"task={shown(task)}: expected {' or '.join(map(repr, known))}; {advice}.")
 
 
 def _is_size(value: object) -> bool:
@@ -211,8 +219,8 @@ def _read(source: Any, options: ReadOptions) -> Source:
         for argument, column in (("target", options.target), ("text", options.text)):
             if column is not None:
                 raise InputError(
-                    f"{argument}={column!r}: only a CSV, Parquet or DataFrame has columns to choose; leave "
-                    f"{argument} out."
+                    f"{argument}={shown(column)}: only a CSV, Parquet or DataFrame has columns to choose; "
+                    f"leave {argument} out."
                 )
     if reader is None:
         raise InputError(
@@ -232,13 +240,13 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
         return kind, inputs
     if kind != "image":
         raise InputError(
-            f"image_size={image_size!r}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
+            f"image_size={image_size}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
         )
     kinds = target_kinds().values()
     parts = [(inputs[split], y) for split, (_, y) in read.parts.items()]
     if any(targets.resized_with_inputs(x, y) for targets in kinds for x, y in parts):
         raise InputError(
-            f"image_size={image_size!r}: data {read.name!r} has masks, which would have to be resized with "
+            f"image_size={image_size}: data {read.name!r} has masks, which would have to be resized with "
             "their images; resize both before, the masks without blending."
         )
     count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 
 SAMPLES = Path(__file__).with_name("samples")
 
@@ -25,9 +25,9 @@ def sample_path(name: str) -> Path:
         'moby_dick.txt.gz'
     """
     files = {path.name.partition(".")[0]: path for path in SAMPLES.iterdir() if path.suffix != ".LICENSE"}
-    if name not in files:
+    if not isinstance(name, str) or name not in files:
         raise InputError(
-            f"name={name!r}: there is no such sample{nearest(name, files)}; give one of "
+            f"name={shown(name)}: there is no such sample{nearest(str(name), files)}; give one of "
             f"{', '.join(sorted(files))}."
         )
     return files[name]

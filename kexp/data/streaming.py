@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Dataset, Split
 from kexp.data.sources.tf_data import is_dataset
 
@@ -58,7 +58,7 @@ def stream(dataset: Any, data: Dataset, *, epoch_samples: int) -> Dataset:
     if not is_dataset(dataset):
         raise InputError(f"dataset must be a tf.data.Dataset; received {type(dataset).__name__}.")
     if not isinstance(epoch_samples, int) or epoch_samples < 1:
-        raise InputError(f"epoch_samples must be a whole number, 1 or more; received {epoch_samples!r}.")
+        raise InputError(f"epoch_samples must be a whole number, 1 or more; received {shown(epoch_samples)}.")
     _require_alike(dataset.element_spec, data)
     like = f"{data.fingerprint} {dataset.element_spec} {epoch_samples}"
     train = Stream(data.train.inputs, data.train.targets, dataset, epoch_samples)

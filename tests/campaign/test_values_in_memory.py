@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kexp.data import Column, DatasetSpec, load, windows
+from kexp.core.errors import InputError
+from kexp.data import Column, DatasetSpec, canvases, load, one_class, passages, sample_path, windows
 from kexp.data.adapters import adapt_inputs
+from kexp.data.class_labels import resolve_class_indices
 from tests.campaign.damages import refused
 
 N = 8
@@ -313,3 +315,43 @@ def test_a_masked_array_without_a_masked_entry_is_an_array():
     np.testing.assert_array_equal(data.train.inputs, X.astype(np.float32))
     assert type(data.train.inputs) is np.ndarray
     assert data.train.targets.tolist() == Y.tolist()
+
+
+ODD = [None, 3, -1, 1.5, NAN, "", "x", "\ud800", [], {}, object(), np.array([1, 2]), 10**500, True, b"x", len]
+ARGUMENTS = {
+    "load": (load, {"source": "iris"}, "source task validation test seed image_size kinds"),
+    "load a table": (load, {"source": pd.DataFrame({"a": Y, "y": Y}), "target": "y"}, "target text task"),
+    "windows": (
+        windows,
+        {"values": X[:, 0], "history": 2, "test": 1},
+        "values history horizon test name column",
+    ),
+    "passages": (passages, {"source": "moby_dick", "context": 9999}, "source context validation test"),
+    "canvases": (canvases, {"samples": (1, 1, 1)}, "data size samples objects scale clutter seed"),
+    "one_class": (one_class, {}, "data normal"),
+    "sample_path": (sample_path, {}, "name"),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"), [(call, name) for call in ARGUMENTS for name in ARGUMENTS[call][2].split()]
+)
+def test_an_argument_of_another_type_is_one_sentence_or_right(call, argument):
+    function, given, _ = ARGUMENTS[call]
+    said = []
+    for value in ODD:
+        arguments = given | ({"data": load("digits")} if call in ("canvases", "one_class") else {})
+        try:
+            function(**arguments | {argument: value})
+        except InputError as error:
+            said.append(str(error))
+    assert said
+    assert all(sentence.endswith(".") and "\n" not in sentence and len(sentence) < 500 for sentence in said)
+
+
+@pytest.mark.parametrize(
+    "labels", [5, None, "ab", {"a", "b"}, [None, 0], [1.0, 0], [np.array([0, 1]), 0], [b"a", 0]]
+)
+def test_labels_that_are_asked_for_and_are_no_list_of_classes_are_refused(labels):
+    with refused("labels must be"):
+        resolve_class_indices(labels, 2, ("a", "b"))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
-from kexp.data.dataset import Dataset, Split, class_names
+from kexp.core.errors import InputError, nearest, shown
+from kexp.data.dataset import Dataset, Split, class_names, require_dataset
 from kexp.data.splits import read_only
 from kexp.data.targets import has_labels
 
@@ -35,6 +35,7 @@ def one_class(data: Dataset, normal: str | None = None) -> Dataset:
         >>> data.spec.class_names, set(data.train.targets.tolist()), data.test.targets.mean().round(2).item()
         (('3', 'not 3'), {0}, 0.9)
     """
+    require_dataset(data)
     if not has_labels(data.spec.task):
         raise InputError(
             f"data must have classes, one of which is normal; {data.name} is for {data.spec.task}, so give "
@@ -42,10 +43,10 @@ def one_class(data: Dataset, normal: str | None = None) -> Dataset:
         )
     names = class_names(data.spec)
     normal = names[0] if normal is None else normal
-    if normal not in names:
-        hint = nearest(normal, names)
+    if not isinstance(normal, str) or normal not in names:
+        hint = nearest(str(normal), names)
         raise InputError(
-            f"normal must be a class of {data.name}, {', '.join(names[:12])}; received {normal!r}{hint}."
+            f"normal must be a class of {data.name}, {', '.join(names[:12])}; received {shown(normal)}{hint}."
         )
     index = names.index(normal)
     validation = data.validation

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.memory_budget import require_bytes
-from kexp.data.dataset import Dataset, Split, class_names
+from kexp.data.dataset import Dataset, Split, class_names, require_dataset
 from kexp.data.sources.image_folder import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
 from kexp.data.targets import has_labels
@@ -20,6 +20,7 @@ from kexp.data.targets import has_labels
 BACKGROUND = "background"
 
 _PARTS = ("train", "validation", "test")
+MOST_DRAWN = 1000  # objects, or patches, on a canvas
 _OWN = 0.3  # share of an image's brightest pixel above which a pixel is the object's own
 _PLACES = 8  # tried for each object; the one with the least overlap is taken
 _PATCH = (0.25, 0.5)  # sides of a patch of clutter, as shares of an object's
@@ -73,7 +74,8 @@ def canvases(
         ((20, 40, 40, 1), (20, 40, 40), ('background', '0', '1'))
     """
     _require_images(data)
-    size = size or ((40, 40) if max(data.spec.input_shape[:2]) <= 16 else (64, 64))
+    if size is None:
+        size = (40, 40) if max(data.spec.input_shape[:2]) <= 16 else (64, 64)
     counts = _counts(samples)
     _require_arguments(size, objects, scale, clutter, seed)
     drawn_from = [part for part in _PARTS if getattr(data, part) is not None]
@@ -157,6 +159,7 @@ def _place(size: Size, shape: tuple[int, ...], generator: np.random.Generator) -
 
 
 def _require_images(data: Dataset) -> None:
+    require_dataset(data)
     spec = data.spec
     grey = spec.kind == "image" and spec.dtype == "uint8" and spec.input_shape[-1] == 1
     if not grey or not has_labels(spec.task):
@@ -167,34 +170,45 @@ def _require_images(data: Dataset) -> None:
 
 
 def _counts(samples: Any) -> dict[str, int]:
-    counts = dict(samples) if isinstance(samples, Mapping) else dict(zip(_PARTS, samples, strict=False))
+    listed = samples if isinstance(samples, list | tuple) else ()
+    counts = dict(samples) if isinstance(samples, Mapping) else dict(zip(_PARTS, listed, strict=False))
     if tuple(counts) != _PARTS or not all(map(_is_count, counts.values())):
         raise InputError(
-            f"samples={samples!r}: expected whole numbers of 1 or more for train, validation and test; "
+            f"samples={shown(samples)}: expected whole numbers of 1 or more for train, validation and test; "
             "pass three."
         )
     return counts
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _is_count(value: object, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _require_arguments(size: Any, objects: Any, scale: Any, clutter: Any, seed: object) -> None:
     for argument, value, expected, fits in (
         ("size", size, "two whole numbers of pixels, (height, width)", _are_counts(size)),
-        ("objects", objects, "the fewest and the most, from 1 on", _are_counts(objects) and _rises(objects)),
+        (
+            "objects",
+            objects,
+            f"the fewest and the most, from 1 to {MOST_DRAWN}",
+            _are_counts(objects) and _rises(objects) and objects[1] <= MOST_DRAWN,
+        ),
         (
             "scale",
             scale,
             "two rising shares above 0, at most 1",
             _rises(scale) and 0 < scale[0] <= scale[1] <= 1,
         ),
-        ("clutter", clutter, "a whole number of patches, 0 or more", clutter == 0 or _is_count(clutter)),
-        ("seed", seed, "a whole number of 0 or more", seed == 0 or _is_count(seed)),
+        (
+            "clutter",
+            clutter,
+            f"a whole number of patches, 0 to {MOST_DRAWN}",
+            _is_count(clutter, 0) and clutter <= MOST_DRAWN,
+        ),
+        ("seed", seed, "a whole number of 0 or more", _is_count(seed, 0)),
     ):
         if not fits:
-            raise InputError(f"{argument}={value!r}: expected {expected}; pass such.")
+            raise InputError(f"{argument}={shown(value)}: expected {expected}; pass such.")
 
 
 def _are_counts(values: Any) -> bool:

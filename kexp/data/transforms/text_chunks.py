@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.sample_files import sample_path
@@ -77,7 +77,9 @@ def passages(
         (15065, 'ousand years ago.\\n')
     """
     if isinstance(context, bool) or not isinstance(context, int) or context < 1:
-        raise InputError(f"context={context!r}: expected a whole number of tokens, 1 or more; pass one.")
+        raise InputError(f"context={shown(context)}: expected a whole number of tokens, 1 or more; pass one.")
+    if length is not None and not callable(length):
+        raise InputError(f"length={shown(length)}: expected a function of several words; pass one or none.")
     name, text = _read(source)
     spec = DatasetSpec("text", (), "string", "text", 0)
     whole = _strings([text])
@@ -127,7 +129,8 @@ def _parts(text: str, validation: float, test: float) -> dict[str, str]:
     for argument, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
             raise InputError(
-                f"{argument}={share!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
+                f"{argument}={shown(share)}: expected a share of at least 0 and below 1; pass 0.1 for a "
+                "tenth."
             )
     tested = len(text) - round(test * len(text))
     trained = tested - round(validation * tested)

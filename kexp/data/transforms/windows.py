@@ -19,6 +19,8 @@ from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
+MOST_STEPS = 2**31
+
 
 def windows(
     values: Any,
@@ -64,6 +66,7 @@ def windows(
         ([11.0, 12.0, 13.0], [14.0, 15.0])
     """
     _require_arguments(history, horizon, test, validation)
+    _require_names(name, column)
     series, found_name, target = _read(values, column)
     name = name or found_name
     series = _finite(name, series)
@@ -79,16 +82,25 @@ def windows(
 
 def _require_arguments(history: object, horizon: object, test: object, validation: object) -> None:
     for argument, count, least in (("history", history, 1), ("horizon", horizon, 1), ("test", test, 0)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < least:
+        if isinstance(count, bool) or not isinstance(count, int) or not least <= count < MOST_STEPS:
             raise InputError(
-                f"{argument}={count!r}: expected a whole number of steps, {least} or more; pass one."
+                f"{argument}={shown(count)}: expected a whole number of steps, {least} or more; pass one."
             )
     if 0 < test < horizon:  # type: ignore[operator]
         raise InputError(f"test={test}: expected 0, or the {horizon} steps of horizon or more; pass more.")
     if isinstance(validation, bool) or not isinstance(validation, int | float) or not 0 <= validation < 1:
         raise InputError(
-            f"validation={validation!r}: expected a share of at least 0 and below 1; pass 0.1 for a tenth."
+            f"validation={shown(validation)}: expected a share of at least 0 and below 1; pass 0.1 for a "
+            "tenth."
         )
+
+
+def _require_names(name: object, column: object) -> None:
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"name={shown(name)}: expected a name of the data; pass one or none.")
+    listed = column if isinstance(column, list | tuple) else () if column is None else (column,)
+    if not all(isinstance(one, str) for one in listed):
+        raise InputError(f"column={shown(column)}: expected the name of a column, or several; pass such.")
 
 
 def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
