@@ -84,4 +84,6 @@ def _require_inside(path: Path, recorded: str | None, given: str | None) -> None
 
 
 def _is_inside(place: str | Path, folder: Path) -> bool:
-    return not is_remote(place) and Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
+    if is_remote(place) or "\0" in str(place):
+        return False
+    return Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))

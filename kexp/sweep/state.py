@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,8 +11,10 @@ from enum import Enum
 from typing import Annotated, Any, Literal, TypeAlias
 
 from kexp.core.constraints import AtLeast
+from kexp.core.errors import InputError
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import TrialState
+from kexp.data.strings import is_unicode
 from kexp.metrics.direction import Direction
 from kexp.sweep.record_file import ADVICE
 
@@ -150,7 +153,10 @@ def _require_fields(values: tuple[Any, ...], place: str) -> None:
 
 @functools.lru_cache(maxsize=10_000)
 def _parsed(text: str, place: str, name: str, kind: Any) -> dict[str, Any]:
-    return dict(parse_value(text, place, name, kind, advice=ADVICE))
+    content = dict(parse_value(text, place, name, kind, advice=ADVICE))
+    if not is_unicode(json.dumps(content, ensure_ascii=False)):
+        raise InputError(f"{place}: {name} must be of text that UTF-8 can say; {ADVICE}.")
+    return content
 
 
 @dataclass(frozen=True)

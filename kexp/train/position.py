@@ -43,10 +43,16 @@ class Position:
         """
         kinds = get_type_hints(cls, include_extras=True)
         require_keys(content, f"{place}: position", kinds, advice=advice)
-        position = cls(**{name: content[name] for name in kinds})
+        values: dict[str, Any] = {name: content.get(name) for name in kinds}
+        position = cls(**values)
+        chosen = position.best_epoch is not None
         if len(position.history) != position.epoch or (position.best_epoch or 0) > position.epoch:
             raise InputError(
                 f"{place}: position has metrics of {len(position.history)} epochs, and is to be after "
                 f"{position.epoch}; {advice}."
+            )
+        if chosen != (position.best_value is not None):
+            raise InputError(
+                f"{place}: position has a best epoch or a best value without the other; {advice}."
             )
         return position

@@ -101,6 +101,7 @@ INSIDE = {
     "a position without a batch size": plain(lambda content: content["position"].pop("batch_size")),
     "a position without a history": plain(lambda content: content["position"].pop("history")),
     "a batch size of 0": position(batch_size=0),
+    "a position without a best value": plain(lambda content: content["position"].pop("best_value")),
     "an epoch of text": position(epoch="2"),
     "an epoch below 0": position(epoch=-1),
     "an epoch of infinity": position(epoch=float("inf")),
@@ -143,6 +144,7 @@ ARCHIVES = {
         b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': ()}"
     ),
     "no arrays": lambda path: zip_of(path, {"a.txt": b"a"}),
+    "something else than arrays": lambda path: zip_of(path, {"a.txt": b"a", "plain.npy": b"{}"}),
     "a bomb": lambda path: zip_of(path, {"model/0.npy": bytes(10_000_000)}),
     "a flipped bit": changed(flip_in_the_middle),
 }

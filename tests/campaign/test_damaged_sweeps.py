@@ -102,6 +102,7 @@ ROWS = {
     "arguments are null": executed("UPDATE trials SET arguments = 'null'"),
     "another state": executed("UPDATE trials SET state = 'lost'"),
     "metrics of text": executed("""UPDATE trials SET metrics = '{"val_accuracy": "high"}'"""),
+    "metrics without UTF-8": executed("""UPDATE trials SET metrics = '{"\\ud800": 1}'"""),
     "a score of text": executed("UPDATE trials SET score = 'high'"),
     "seconds of text": executed("UPDATE trials SET seconds = 'many'"),
     "a token below 0": executed("UPDATE trials SET token = -1"),

@@ -170,7 +170,7 @@ def test_a_recorded_call_is_checked_as_a_users_is_and_its_recipe_is_one_of_kexps
 
 
 @pytest.mark.parametrize(
-    "place", ["{}/elsewhere", "{}/run/../elsewhere", "file://{}/elsewhere", "~", "nosuch://x"]
+    "place", ["{}/elsewhere", "{}/run/../elsewhere", "file://{}/elsewhere", "~", "nosuch://x", "\0"]
 )
 def test_nothing_is_written_where_a_folder_of_somebody_else_says(run_dir, tmp_path, place):
     with_keys({"checkpoint_dir": place.format(tmp_path)})(run_dir / "env.json")

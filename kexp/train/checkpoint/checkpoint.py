@@ -184,6 +184,8 @@ def _read(file: BinaryIO, place: str) -> Checkpoint:
         _require_stored(file)
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise InputError(f"{place}: holds something else than arrays; {_ADVICE}.")
     content = arrays.pop(_PLAIN, None)
     if content is None or content.dtype != np.uint8 or content.ndim != 1:
         raise InputError(f"{place}: lacks the array {_PLAIN}, with the position of the loop; {_ADVICE}.")

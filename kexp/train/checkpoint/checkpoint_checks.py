@@ -33,19 +33,18 @@ def check_checkpoint(
         InputError: It is damaged inside.
 
     Example:
-        >>> saved = Checkpoint({"model/0": np.zeros(3)}, {"batch_size": 8}, {})
+        >>> saved = Checkpoint({"model/0": np.zeros(3)}, vars(Position(8)), {})
         >>> check_checkpoint(saved, "file step-000000010.npz", {"model/0": np.zeros(4)}, [])
         Traceback (most recent call last):
         ...
         kexp.train.checkpoint.checkpoint.CheckpointMismatch: file step-000000010.npz: is of another model or
         optimizer: model/0 is float64 (3,) there and float64 (4,) here; repeat the call ...
     """
-    Position.from_json(checkpoint.position, place, _DAMAGED)
+    position = Position.from_json(checkpoint.position, place, _DAMAGED)
     missing = missing_arrays(checkpoint.callbacks, checkpoint.arrays)
     if missing:
         raise InputError(f"{place}: lacks the array {missing[0]} of a callback; {_DAMAGED}.")
-    best = best_weights(checkpoint.arrays)
-    expected = {**state, **({} if best is None else dict(_named(weights)))}
+    expected = {**state, **({} if position.best_epoch is None else dict(_named(weights)))}
     difference = _difference(checkpoint.arrays, expected)
     if difference is not None:
         raise CheckpointMismatch(f"{place}: is of another model or optimizer: {difference}; {_ADVICE}.")
