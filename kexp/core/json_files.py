@@ -203,7 +203,7 @@ def _words(annotation: Any) -> str:
     if origin is tuple:
         return f"a list of {len(inner)}"
     if origin is list:
-        return f"a list, each {_words(inner[0])}"
+        return "a list" if inner[0] is Any else f"a list, each {_words(inner[0])}"
     if origin is dict:
         return "an object" if inner[1] is Any else f"an object, each value {_words(inner[1])}"
     return _NOUNS[type(None) if annotation is None else annotation]

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 
 class Tracker(Protocol):
-    """Is told of a run as it goes, in the process of the chief alone."""
+    """Is told of a run as it goes, in the process of the chief alone.
+
+    What it writes into the run folder is its own: the files there that are the run's have checksums.
+    """
 
     def started(self, run_dir: Path, config: dict[str, Any], history: list[dict[str, float]]) -> None:
         """Take note that a run begins, goes on from a checkpoint, or goes back to one.

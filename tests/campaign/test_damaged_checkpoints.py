@@ -136,6 +136,15 @@ def test_what_is_broken_inside_falls_back_to_the_one_before(run_dir, stems, stat
     assert "\n" not in str(warnings[0].message)
 
 
+@pytest.mark.parametrize("name", ["no plain", "plain is nested deep", "no weights", "an epoch of text"])
+def test_so_it_does_behind_a_scheme(run_dir, stems, state, name):
+    rewritten(stems[1], INSIDE[name])
+    place = f"file://{run_dir / 'checkpoints'}"
+    with pytest.warns(UserWarning, match=f"{stems[1].name} (is damaged|does not fit) .file {place}"):
+        found = load_latest(place, lambda found, place: check_checkpoint(found, place, *state))
+    assert found.position["epoch"] == 1
+
+
 ARCHIVES = {
     "empty": replaced_by(""),
     "text": replaced_by("arrays"),

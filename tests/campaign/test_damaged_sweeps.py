@@ -110,6 +110,20 @@ ROWS = {
 MORE = {
     "dimensions are null": fact("dimensions", "3"),
     "a dimension lacks its kind": fact("dimensions", [{"name": "dropout"}]),
+    "choices are text": fact(
+        "dimensions",
+        [
+            {
+                "name": "dropout",
+                "kind": "choice",
+                "low": 0,
+                "high": 1,
+                "log": False,
+                "choices": "ab",
+                "condition": None,
+            },
+        ],
+    ),
     "a range the wrong way": fact(
         "dimensions",
         [
