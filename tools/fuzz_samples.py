@@ -79,9 +79,8 @@ def _write_parquet(folder: Path) -> None:
     frame.assign(town=frame["town"].astype("category")).to_parquet(
         folder / "gzip.parquet", compression="gzip"
     )
-    frame.assign(day=pd.Timestamp("2020-01-01"), several=[[1, 2]] * SAMPLES).to_parquet(
-        folder / "odd.parquet"
-    )
+    odd = frame.convert_dtypes().set_index("town")
+    odd.to_parquet(folder / "odd.parquet", row_group_size=7, compression="zstd", data_page_version="2.0")
 
 
 def _gzipped(write: Callable[[Path], None]) -> Callable[[Path], None]:

@@ -124,7 +124,7 @@ def _of_file(data: Dataset, path: Path) -> Features:
     config = model_config(path, _ADVICE)
     try:
         shape, ends_in_classes = _input_shape(config), _ends_in_classes(config)
-    except (KeyError, TypeError, AttributeError, IndexError):
+    except (LookupError, TypeError, AttributeError, RecursionError):
         raise InputError(
             f"file {path}: expected a saved Keras model, but its config.json is none's; {_ADVICE}."
         ) from None
