@@ -17,8 +17,8 @@ ADVICE = "restore it, or sweep again into another dir"
 _WHAT = "the record of a sweep"
 # What SQLite says when the cause is the file, not a statement of ours.
 _OF_THE_FILE = (
-    *("not a database", "malformed", "unable to open", "readonly", "read-only", "disk I/O error"),
-    *("could not decode", "access permission denied"),
+    *("not a database", "malformed", "unsupported file format", "unable to open", "readonly", "read-only"),
+    *("disk i/o error", "could not decode", "access permission denied"),
 )
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, content TEXT NOT NULL);
