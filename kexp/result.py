@@ -60,8 +60,10 @@ class Result(RunRecord):
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
         from kexp.engine.engine_choice import backend
+        from kexp.run.training_setup import first_outputs
         from kexp.train.objectives import supervised
 
+        first_outputs(self.model, chosen)
         objective = supervised(self.spec, from_logits=self.from_logits)
         return backend().evaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
 

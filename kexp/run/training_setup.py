@@ -194,7 +194,7 @@ def _supervised(
     model: keras.Model, data: Dataset, options: TrainOptions, loss: Any, metrics: Any
 ) -> tuple[Objective, Dataset]:
     """Return the objective of the data's task, and the data with the model's outputs in its spec."""
-    outputs = _first_outputs(model, data)
+    outputs = first_outputs(model, data)
     objective = supervised(
         data.spec,
         from_logits=task_named(data.spec.task).gives_logits(outputs),
@@ -288,8 +288,12 @@ def head(split: Split, samples: int) -> Split:
     return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
 
 
-def _first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:
-    """Return what the model gives for a few samples, which also builds it if it is not built."""
+def first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:
+    """Return what the model gives for a few samples, which also builds it if it is not built.
+
+    Raises:
+        InputError: It cannot take the inputs of the data, or gives something else than its targets need.
+    """
     try:
         outputs = raw_outputs(model, head(data.train, 8).inputs, 8)
     except backend().INPUT_ERRORS as error:

@@ -103,7 +103,7 @@ class ReseedPlan:
         """Return the numbers of the best candidate's runs, in the order of the seeds."""
         found = self.found(runs)
         number = self.candidates[found.winner.place].number
-        return [run.number for run in runs if run.searched["trial"] == number] if found.known else []
+        return [run.number for run in runs if run.searched.get("trial") == number] if found.known else []
 
     def _shown(self, candidate: Trial) -> dict[str, Any]:
         return {"trial": candidate.number, **candidate.searched}

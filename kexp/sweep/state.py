@@ -136,27 +136,21 @@ class Trial:
         Raises:
             InputError: The row holds what no trial has.
         """
-        fields = {name: row[name] for name in _TRIAL_KEYS}
-        place = f"{place}: trial {fields['number']}"
-        _require_fields(tuple(fields.values()), place)
-        for name, kind in _JSON_COLUMNS.items():
-            fields[name] = dict(_parsed(fields[name] or "{}", place, name, kind))
-        flags = {"reported": bool(fields.pop("told")), "stripped": bool(fields["stripped"])}
-        return cls(**{**fields, **flags, "state": TrialState(fields["state"])})
+        return _trial(place, *(row[name] for name in _TRIAL_KEYS))
 
 
 # A sweep reads all rows again whenever one has changed.
-@functools.lru_cache(maxsize=10_000)
-def _require_fields(values: tuple[Any, ...], place: str) -> None:
-    require_keys(dict(zip(_TRIAL_KEYS, values, strict=True)), place, _TRIAL_KEYS, advice=ADVICE)
-
-
-@functools.lru_cache(maxsize=10_000)
-def _parsed(text: str, place: str, name: str, kind: Any) -> dict[str, Any]:
-    content = dict(parse_value(text, place, name, kind, advice=ADVICE))
-    if not is_unicode(json.dumps(content, ensure_ascii=False)):
-        raise InputError(f"{place}: {name} must be of text that UTF-8 can say; {ADVICE}.")
-    return content
+@functools.lru_cache(maxsize=50_000)
+def _trial(place: str, *values: Any) -> Trial:
+    fields: dict[str, Any] = dict(zip(_TRIAL_KEYS, values, strict=True))
+    place = f"{place}: trial {fields['number']}"
+    require_keys(fields, place, _TRIAL_KEYS, advice=ADVICE)
+    for name, kind in _JSON_COLUMNS.items():
+        fields[name] = parse_value(fields[name] or "{}", place, name, kind, advice=ADVICE)
+        if not is_unicode(json.dumps(fields[name], ensure_ascii=False)):
+            raise InputError(f"{place}: {name} must be of text that UTF-8 can say; {ADVICE}.")
+    flags = {"reported": bool(fields.pop("told")), "stripped": bool(fields["stripped"])}
+    return Trial(**{**fields, **flags, "state": TrialState(fields["state"])})
 
 
 @dataclass(frozen=True)

@@ -272,6 +272,20 @@ def test_a_model_of_something_else_than_the_result_says_is_refused(run_dir, chan
         result.predict(inputs)
 
 
+def test_a_model_is_not_measured_on_data_that_it_cannot_take(run_dir):
+    result = kexp.load(run_dir)
+    random = np.random.default_rng(0)
+    with refused("cannot take the inputs", "(4, 4, 1)"):
+        result.evaluate(
+            kexp.data.load((random.integers(0, 255, (40, 4, 4)).astype("uint8"), np.arange(40) % 10))
+        )
+    with_keys({"spec.outputs": 3, "spec.class_names": []})(run_dir / "result.json")
+    with refused("must give outputs of shape (batch, 3)"):
+        kexp.load(run_dir).evaluate(
+            kexp.data.load((random.integers(0, 255, (40, 8, 8)).astype("uint8"), np.arange(40) % 3))
+        )
+
+
 def test_a_model_that_makes_no_samples_is_not_drawn_from(run_dir):
     with_keys({"spec.task": "generation"})(run_dir / "result.json")
     with refused("model.keras: makes no samples"):
