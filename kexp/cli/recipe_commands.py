@@ -21,7 +21,7 @@ from kexp.core.constraints import (
     SeveralDevices,
     SeveralWorkers,
 )
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.tensorflow_start import start_tensorflow
 from kexp.core.user_paths import output_file, user_path
 
@@ -79,6 +79,10 @@ def sentence(error: cyclopts.CycloptsError) -> str:
     """Return what is wrong with a command line, as a sentence."""
     if isinstance(error.__cause__, InputError):  # of a value
         return str(error.__cause__)
+    argument = error.argument
+    if isinstance(error, cyclopts.CoercionError) and error.target_type is bool and argument and error.token:
+        # Of a flag with a value after =, which Cyclopts reads itself.
+        return f"{argument.field_info.name} must be True or False; received {shown(error.token.value)}."
     words = " ".join(str(error).split())
     return words if words.endswith((".", "?")) else f"{words}."
 
@@ -193,8 +197,8 @@ def verify_distributed(
     recipe: Callable[..., Any],
     arguments: Mapping[str, Any],
     *,
-    replicas: Annotated[SeveralDevices, Parameter(help="Logical devices of the CPU. [2 or more]")] = 2,
-    workers: Annotated[SeveralWorkers, Parameter(help="Processes that train together. [2 or more]")] = 2,
+    replicas: Annotated[SeveralDevices | None, Parameter(help="Devices of this CPU. [2 or more]")] = 2,
+    workers: Annotated[SeveralWorkers | None, Parameter(help="Processes together. [2 or more]")] = 2,
     train_steps: Annotated[Count, Parameter(help="Steps that are compared. [1 or more]")] = 20,
     tolerance: Annotated[Difference, Parameter(help="Largest difference of weights. [0 or more]")] = 1e-5,
 ) -> None:

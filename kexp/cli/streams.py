@@ -36,6 +36,8 @@ def open_streams() -> None:
     if not has_output:
         raise InputError(f"{OUTPUT} is closed, and answers would be lost; open it, or send it to /dev/null.")
     _bound_width()
+    if "MPLBACKEND" in os.environ:
+        os.environ["MPLBACKEND"] = "agg"  # files alone are drawn; matplotlib's import fails for one it lacks
 
 
 def close_streams(code: int) -> int:

@@ -391,3 +391,21 @@ def test_every_option_of_a_number_has_a_range():
         if kind.annotation in (int, float)
     ]
     assert not without
+
+
+@pytest.mark.slow
+def test_predict_writes_classes_of_any_name_that_no_spreadsheet_runs(tmp_path, capsys):
+    names = np.array(["=cmd|' /C calc'!A0", "@SUM(1)", "plain"])
+    inputs = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 1), "uint8")
+    data = kexp.data.load((inputs, names[np.arange(90) % 3]))
+    model = kexp.models.mlp((8, 8, 1), 3, hidden=(8,), dtype="uint8")
+    result = kexp.fit(model, data, epochs=1, quiet=True, run_dir=str(tmp_path / "run"))
+    result.export(tmp_path / "served")
+    np.save(tmp_path / "inputs.npy", inputs[:9])
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", str(tmp_path / "served"), str(tmp_path / "inputs.npy")])
+    assert ended.value.code == 0
+    read = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert list(read.columns) == ["label", "'=cmd|' /C calc'!A0", "'@SUM(1)", "plain"]
+    assert set(read["label"]) <= {"'=cmd|' /C calc'!A0", "'@SUM(1)", "plain"}
+    np.testing.assert_allclose(read.iloc[:, 1:].sum(axis=1), 1.0, rtol=1e-5)

@@ -195,7 +195,9 @@ WORDS = [
     (f"{RUN}--epoch 3", "Did you mean --epochs?"),
     (f"{RUN}--epochs", "--epochs requires an argument"),
     (f"{RUN}--epochs 3 --epochs 4", "--epochs specified multiple times"),
-    (f"{RUN}--quiet=perhaps", "--quiet"),
+    (f"{RUN}--quiet=perhaps", "quiet must be True or False; received 'perhaps'"),
+    ("run gan_images --conditional=perhaps", "conditional must be True or False"),
+    ("export none served --overwrite=perhaps", "overwrite must be True or False"),
     (f"{RUN}--optimizer adm", "optimizer must be one of"),
     (f"{RUN}--optimizer ADAM", "optimizer must be one of"),
     (f"{RUN}--normalization None", "did you mean 'none'"),
@@ -390,3 +392,63 @@ def test_streams_and_terminals_of_any_kind_end_without_a_traceback(line, variabl
     done = run_line(line, env=variables)
     assert (done.returncode, done.stderr) == (code, "")
     assert all(len(row) <= 400 for row in done.stdout.splitlines())
+
+
+SHORT = "kexp run mlp_images --data digits --hidden 16 --epochs 2 --quiet --run-dir run"
+WHILE_TRAINING = {
+    "files that may not grow": (f"ulimit -f 1; {SHORT}", {}, "File too large"),
+    "a board that is a file": (SHORT, {"KEXP_TENSORBOARD_DIR": __file__}, "TENSORBOARD_DIR must be a folder"),
+    "a full disk behind standard output": (
+        SHORT.replace(" --quiet", "") + " > /dev/full",
+        {},
+        "standard output cannot be written (No space left on device)",
+    ),
+    "SLURM of more tasks than there are": (
+        SHORT,
+        {
+            "SLURM_STEP_NUM_TASKS": "2",
+            "SLURM_STEP_NODELIST": "a",
+            "SLURM_STEP_TASKS_PER_NODE": "2",
+            "SLURM_PROCID": "7",
+        },
+        "SLURM_PROCID must be the number of one of the 2 tasks",
+    ),
+    "SLURM of endless tasks": (
+        SHORT,
+        {
+            "SLURM_STEP_NUM_TASKS": "2",
+            "SLURM_STEP_NODELIST": "a[1-99999999]",
+            "SLURM_STEP_TASKS_PER_NODE": "1(x99999999)",
+            "SLURM_PROCID": "0",
+        },
+        "SLURM must describe its step",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", WHILE_TRAINING)
+def test_a_machine_that_fails_while_training_is_named_in_a_sentence(case, tmp_path):
+    line, variables, words = WHILE_TRAINING[case]
+    done = run_line(f"{line} 2> >(cat >&2)", env=variables, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("kexp: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    if (tmp_path / "run").exists():  # what was begun goes on
+        done = run_line(SHORT, cwd=tmp_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_odd_surroundings_leave_a_run_alone(tmp_path):
+    odd = {
+        "MPLBACKEND": "nosuch",
+        "HOME": "/proc/none",
+        "KERAS_HOME": "/proc/none",
+        "LC_ALL": "C",
+        "COLUMNS": "0",
+    }
+    done = run_line(f"{SHORT} 2>&- <&-", env=odd, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "run" / "result.json").is_file()

@@ -135,9 +135,18 @@ def _check_addresses(addresses: Sequence[str]) -> None:
         )
 
 
+def _check_short_forms(nodes: str, counts: str) -> None:
+    """Refuse short forms of more hosts or tasks than there are ports, before they are written out."""
+    ends = [(int(first), int(last)) for first, last in re.findall(r"([0-9]{1,18})-([0-9]{1,18})", nodes)]
+    repeats = [int(times) for times in re.findall(r"([0-9]{1,18})", counts)]
+    if sum(max(0, last - first) for first, last in ends) > _PORTS or max(repeats, default=0) > _PORTS:
+        raise ValueError(f"more than {_PORTS} tasks")
+
+
 def _from_slurm(environment: Mapping[str, str]) -> Cluster:
     try:
         nodes, counts = environment["SLURM_STEP_NODELIST"], environment["SLURM_STEP_TASKS_PER_NODE"]
+        _check_short_forms(nodes, counts)
         port = _FIRST_PORT + int(environment.get("SLURM_JOB_ID", 0)) % _PORTS
         workers = tuple(
             f"{host}:{port + index}" for host, count in slurm_tasks(nodes, counts) for index in range(count)
