@@ -94,7 +94,10 @@ NUMBERS = [
     (f"{SEVERAL}--tolerance nan", "tolerance must be a number, 0 or more; received nan"),
     (f"{SEVERAL}--tolerance -1e-5", "tolerance must be"),
     (f"{SEVERAL}--tolerance inf", "tolerance must be"),
-    (f"{SEVERAL}--replicas 5000", "replicas must be a whole number, 2 or more; received 5000 (at most 64)"),
+    (
+        f"{SEVERAL}--replicas 5000",
+        "replicas must be a whole number, 2 or more, or None; received 5000 (at most 64)",
+    ),
     (f"{SEVERAL}--replicas 1", "replicas must be"),
     (f"{SEVERAL}--workers 5000", "workers must be at most"),
     (f"{SEVERAL}--train-steps 2.0", "train_steps must be"),
