@@ -318,6 +318,7 @@ def test_what_is_too_large_to_be_meant_is_said_with_the_largest():
         check_value("n", 11, Annotated[int, AtLeast(1, most=10)])
 
 
+@pytest.mark.slow
 def test_a_seed_of_numpy_gives_the_run_that_python_s_gives(tmp_path):
     short = {"epochs": 1, "hidden": (16,), "fast_dev_run": True, "quiet": True}
     runs = [

@@ -242,9 +242,9 @@ def among_traps(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(("line", "words"), CASES, ids=[line[:60] for line, _ in CASES])
-def test_a_wrong_line_is_answered_in_a_sentence_and_writes_nothing(line, words, among_traps, capsys):
-    before = sorted(among_traps.rglob("*"))
+def assert_answer(line, words, place, capsys):
+    """Assert that a line is answered in one sentence that has these words, and leaves a folder as it was."""
+    before = sorted(place.rglob("*"))
     with pytest.raises(SystemExit) as ended:
         main(shlex.split(line))
     printed = capsys.readouterr()
@@ -254,7 +254,12 @@ def test_a_wrong_line_is_answered_in_a_sentence_and_writes_nothing(line, words, 
     assert printed.err[:-1].isprintable()
     assert len(printed.err) < 1000
     assert words in printed.err
-    assert sorted(among_traps.rglob("*")) == before
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("line", "words"), CASES, ids=[line[:60] for line, _ in CASES])
+def test_a_wrong_line_is_answered_in_a_sentence_and_writes_nothing(line, words, among_traps, capsys):
+    assert_answer(line, words, among_traps, capsys)
 
 
 @pytest.mark.parametrize(
@@ -327,46 +332,73 @@ def config(**changes):
     return json.dumps({**TF_CONFIG, **changes})
 
 
-ENVIRONMENTS = {
-    "a full disk behind standard output": ("kexp list > /dev/full", {}, "standard output cannot be written"),
-    "help for a full disk": ("kexp run mlp_images --help > /dev/full", {}, "standard output cannot be"),
-    "a closed standard output": ("kexp list >&-", {}, "standard output is closed"),
-    "a data folder that is a file": (
-        "kexp list",
-        {"KEXP_DATA_DIR": __file__},
-        "KEXP_DATA_DIR must be a folder",
+VARIABLES = {
+    "data that is a file": ("list", {"KEXP_DATA_DIR": __file__}, "KEXP_DATA_DIR must be a folder"),
+    "data of nobody": ("list", {"KEXP_DATA_DIR": "~nosuchuser"}, "KEXP_DATA_DIR must be a path"),
+    "data in a circle": ("list", {"KEXP_DATA_DIR": "circle"}, "KEXP_DATA_DIR must be a path"),
+    "data that is missing": (f"{RUN}--data nosuch", {"KEXP_DATA_DIR": "/no/such"}, "which is not a folder"),
+    "prepared data of nobody": (
+        f"{RUN}--data nosuch",
+        {"TFDS_DATA_DIR": "~nosuchuser"},
+        "TFDS_DATA_DIR must be",
     ),
-    "a data folder of nobody": (
-        "kexp list",
-        {"KEXP_DATA_DIR": "~nosuchuser"},
-        "KEXP_DATA_DIR must be a path",
+    "no home": (f"{RUN}--run-dir ~/x", {"HOME": "circle"}, "run_dir must be a path that can be reached"),
+    "no cluster": (RUN, {"TF_CONFIG": "worker"}, "TF_CONFIG: is not JSON"),
+    "a list for a cluster": (RUN, {"TF_CONFIG": "[]"}, "TF_CONFIG: must hold a JSON object"),
+    "a deep cluster": (RUN, {"TF_CONFIG": DEEP}, "TF_CONFIG: is nested too deep"),
+    "a cluster of numbers": (
+        RUN,
+        {"TF_CONFIG": config(cluster={"worker": [1]})},
+        "TF_CONFIG: cluster must be",
     ),
-    "a data folder that is missing": (
-        "kexp run mlp_images --data nosuch",
-        {"KEXP_DATA_DIR": "/no/such"},
-        "KEXP_DATA_DIR is /no/such, which is not a folder",
+    "a cluster of a text": (RUN, {"TF_CONFIG": config(cluster="a:1")}, "TF_CONFIG: cluster must be"),
+    "a cluster without a task": (RUN, {"TF_CONFIG": config(task=None)}, "TF_CONFIG, task: must hold"),
+    "a task of no number": (RUN, {"TF_CONFIG": config(task={"type": "worker"})}, "lacks the key index"),
+    "a task in parts": (
+        RUN,
+        {"TF_CONFIG": config(task={"type": "worker", "index": "0.5"})},
+        "received worker '0.5'",
     ),
-    "a working directory that is gone": (
-        "mkdir gone; cd gone; rmdir ../gone; kexp run mlp_images --data digits",
-        {},
-        "the working directory does not exist any more",
+    "a task of another": (
+        RUN,
+        {"TF_CONFIG": config(task={"type": "worker", "index": 2})},
+        "received worker 2",
     ),
-    "no home": ("unset HOME; kexp run mlp_images --run-dir '~nosuchuser/x'", {}, "run_dir must be a path"),
-    "little memory": ("ulimit -v 1500000; kexp run mlp_images", {}, "raise the limit (ulimit -v)"),
-    "another backend": ("kexp run mlp_images", {"KERAS_BACKEND": "jax"}, "KERAS_BACKEND must be tensorflow"),
-    "no cluster": ("kexp run mlp_images", {"TF_CONFIG": "worker"}, "TF_CONFIG: is not JSON"),
-    "a deep cluster": ("kexp run mlp_images", {"TF_CONFIG": DEEP}, "TF_CONFIG: is nested too deep"),
-    "a cluster with a port of letters": (
-        "kexp run mlp_images",
-        {"TF_CONFIG": config(cluster={"worker": ["a:x", "b:2"]})},
-        "TF_CONFIG must name each worker as host:port",
-    ),
+    "a port of letters": (RUN, {"TF_CONFIG": config(cluster={"worker": ["a:x", "b:2"]})}, "host:port"),
+    "a port of none": (RUN, {"TF_CONFIG": config(cluster={"worker": ["a:0", "b:2"]})}, "host:port"),
+    "a port of many": (RUN, {"TF_CONFIG": config(cluster={"worker": ["a:70000", "b:2"]})}, "host:port"),
+    "no port": (RUN, {"TF_CONFIG": config(cluster={"worker": ["a", "b:2"]})}, "host:port"),
+    "one for two": (RUN, {"TF_CONFIG": config(cluster={"worker": ["a:1", "a:1"]})}, "a:1 more than once"),
 }
 
 
-@pytest.mark.parametrize("case", ENVIRONMENTS)
+@pytest.mark.parametrize("case", VARIABLES)
+def test_a_wrong_variable_is_named_in_a_sentence(case, among_traps, capsys, monkeypatch):
+    line, variables, words = VARIABLES[case]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert_answer(line, words, among_traps, capsys)
+
+
+def test_a_working_directory_that_is_gone_is_named(tmp_path, monkeypatch, capsys):
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    place.rmdir()
+    assert_answer(f"{RUN}--data digits", "the working directory does not exist any more", tmp_path, capsys)
+
+
+MACHINES = {
+    "a full disk behind standard output": ("kexp list > /dev/full", {}, "standard output cannot be written"),
+    "a closed standard output": ("kexp list >&-", {}, "standard output is closed"),
+    "little memory": ("ulimit -v 1500000; kexp run mlp_images", {}, "raise the limit (ulimit -v)"),
+    "another backend": ("kexp run mlp_images", {"KERAS_BACKEND": "jax"}, "KERAS_BACKEND must be tensorflow"),
+}
+
+
+@pytest.mark.parametrize("case", MACHINES)
 def test_a_machine_that_fails_is_named_in_a_sentence(case, tmp_path):
-    line, variables, words = ENVIRONMENTS[case]
+    line, variables, words = MACHINES[case]
     done = run_line(line, env=variables, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("kexp: ")
@@ -378,17 +410,13 @@ def test_a_machine_that_fails_is_named_in_a_sentence(case, tmp_path):
 @pytest.mark.parametrize(
     ("line", "variables", "code"),
     [
-        ("kexp list 2>&-", {}, 0),
-        ("kexp list <&-", {}, 0),
+        ("kexp list 2>&- <&-", {"COLUMNS": "99999999999"}, 0),
         ("kexp run no_such_recipe 2>&-", {}, 2),
         ("kexp run no_such_recipe 2> /dev/full", {}, 2),
         ("kexp list >&- 2>&-", {}, 2),
-        ("kexp list | true", {}, 0),
-        ("kexp run mlp_images --help | head -1", {}, 0),
-        ("kexp run mlp_images --help", {"COLUMNS": "1"}, 0),
-        ("kexp run mlp_images --help", {"COLUMNS": "0", "PYTHONIOENCODING": "ascii"}, 0),
-        ("kexp list", {"COLUMNS": "x", "TERM": "dumb"}, 0),
-        ("kexp list", {"COLUMNS": "99999999999", "LC_ALL": "C", "PYTHONUTF8": "0", "KEXP_DATA_DIR": ""}, 0),
+        ("kexp list | true", {"COLUMNS": "x", "TERM": "dumb"}, 0),
+        ("kexp run mlp_images --help | head -1", {"COLUMNS": "0", "PYTHONIOENCODING": "ascii"}, 0),
+        ("kexp run mlp_images --help", {"COLUMNS": "1", "LC_ALL": "C", "PYTHONUTF8": "0"}, 0),
     ],
 )
 def test_streams_and_terminals_of_any_kind_end_without_a_traceback(line, variables, code):
