@@ -54,6 +54,11 @@ class Exported:
         """Names of the functions that it serves."""
         return self.manifest.signatures
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The signature key of every column of a table; of "inputs" for everything else."""
+        return self.manifest.keys
+
     @cached_property
     def _runner(self) -> Runner:
         self.manifest.check_files(self.directory)
