@@ -39,7 +39,8 @@ def read_json_file(
 
     Args:
         path: The file.
-        keys: Annotation of what each key holds; one that allows None may be absent. Others may be there too.
+        keys: Annotation of what each key holds; one that allows None may be absent, and is None then. Others
+            may be there too.
         advice: What to do about a damaged file, as "train the run again".
         newest_format: The highest number that its key "format" may have; default: it has none.
 
@@ -83,7 +84,7 @@ def parse_json(
     parsed = _parsed(content, place, advice)
     _require_format(parsed, place, newest_format, advice)
     require_keys(parsed, place, keys, advice=advice)
-    return dict(parsed)
+    return {**dict.fromkeys(keys), **parsed}
 
 
 def parse_value(content: str, place: str, name: str, annotation: Any, *, advice: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_type_hints
@@ -12,7 +13,7 @@ from kexp.core.errors import InputError
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import Dimension, DimensionKind
 from kexp.metrics.direction import Direction
-from kexp.sweep.record_file import ADVICE
+from kexp.sweep.record_file import ADVICE, require_unicode
 from kexp.sweep.state import DrawRequest, Evaluation, ProbeResult, Requested, SweepDescription
 
 T = TypeVar("T")
@@ -123,9 +124,14 @@ def _probe_to_json(probe: Requested | ProbeResult) -> Any:
 def _dimensions(content: Any, place: str) -> list[Dimension]:
     for number, fields in enumerate(content):
         require_keys(fields, f"{place}[{number}]", _DIMENSION, advice=ADVICE)
-    dimensions = [Dimension.from_json(fields) for fields in content]
+    require_unicode(content, place)
+    dimensions = [
+        Dimension.from_json({name: fields[name] for name in _DIMENSION if name in fields})
+        for fields in content
+    ]
     for one in dimensions:
-        if one.kind != "choice" and not (one.low <= one.high and (one.low > 0 or not one.log)):
+        finite = math.isfinite(one.low) and math.isfinite(one.high)
+        if one.kind != "choice" and not (finite and one.low <= one.high and (one.low > 0 or not one.log)):
             raise InputError(f"{place}: {one.name!r} has no range, from {one.low} to {one.high}; {ADVICE}.")
     return dimensions
 

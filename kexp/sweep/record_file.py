@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason, require_regular_file
+from kexp.data.strings import is_unicode
 
 RECORD = "sweep.sqlite"
 ADVICE = "restore it, or sweep again into another dir"
@@ -71,6 +73,25 @@ def file_trouble_explained(path: Path) -> Iterator[None]:
         if not any(words in said.lower() for words in _OF_THE_FILE):
             raise
         raise InputError(f"file {path}: cannot be read as {_WHAT} ({reason(error)}); {ADVICE}.") from None
+
+
+def require_unicode(content: Any, place: str) -> None:
+    """Refuse JSON values with text that no table or page can show.
+
+    Raises:
+        InputError: A name or a value has half of a surrogate pair, or a NUL.
+    """
+    if isinstance(content, str):
+        if not is_unicode(content):
+            shown = content[:60]
+            raise InputError(f"{place}: must be text that UTF-8 can say, received {shown!r}; {ADVICE}.")
+    elif isinstance(content, Mapping):
+        for name, value in content.items():
+            require_unicode(name, place)
+            require_unicode(value, place)
+    elif isinstance(content, list):
+        for value in content:
+            require_unicode(value, place)
 
 
 def open_record(directory: Path, *, create: bool, patience_s: float) -> sqlite3.Connection:

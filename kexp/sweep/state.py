@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,12 +10,10 @@ from enum import Enum
 from typing import Annotated, Any, Literal, TypeAlias
 
 from kexp.core.constraints import AtLeast
-from kexp.core.errors import InputError
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import TrialState
-from kexp.data.strings import is_unicode
 from kexp.metrics.direction import Direction
-from kexp.sweep.record_file import ADVICE
+from kexp.sweep.record_file import ADVICE, require_unicode
 
 Metrics: TypeAlias = dict[str, float]
 _Count: TypeAlias = Annotated[int, AtLeast(0)]
@@ -147,8 +144,7 @@ def _trial(place: str, *values: Any) -> Trial:
     require_keys(fields, place, _TRIAL_KEYS, advice=ADVICE)
     for name, kind in _JSON_COLUMNS.items():
         fields[name] = parse_value(fields[name] or "{}", place, name, kind, advice=ADVICE)
-        if not is_unicode(json.dumps(fields[name], ensure_ascii=False)):
-            raise InputError(f"{place}: {name} must be of text that UTF-8 can say; {ADVICE}.")
+        require_unicode(fields[name], f"{place}: {name}")
     flags = {"reported": bool(fields.pop("told")), "stripped": bool(fields["stripped"])}
     return Trial(**{**fields, **flags, "state": TrialState(fields["state"])})
 

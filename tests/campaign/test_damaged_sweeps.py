@@ -114,6 +114,10 @@ ROWS = {
 MORE = {
     "dimensions are null": fact("dimensions", "3"),
     "a dimension lacks its kind": fact("dimensions", [{"name": "dropout"}]),
+    "a name without UTF-8": fact(
+        "dimensions",
+        '[{"name": "\\u0000", "kind": "choice", "low": 0, "high": 1, "log": false, "choices": []}]',
+    ),
     "choices are text": fact(
         "dimensions",
         [
