@@ -48,7 +48,7 @@ class SweepProgress:
         """Say how a trial ended."""
         ended = sum(one.reported for one in trials)
         if trial.state == TrialState.FAILED:
-            result = (trial.error or "").strip().splitlines()[-1]
+            result = (trial.error or "").strip().rpartition("\n")[2]
         else:
             result = f"{target.name} {_short(trial.score)}"
         best = target.best(trials)

@@ -262,14 +262,16 @@ def _download(name: str, folder: Path) -> Path:
             f"https://www.tensorflow.org/datasets/catalog."
         ) from None
     except ValueError as error:  # an unknown configuration or version
-        raise InputError(f"name={name!r}: {str(error).splitlines()[0]}") from None
+        said, _, _ = str(error).partition("\n")
+        raise InputError(f"name={name!r}: {said}") from None
     _require_network(name, sorted(builder.url_infos))
     try:
         builder.download_and_prepare()
     except (AssertionError, ImportError, OSError) as error:
+        said, _, _ = str(error).strip().partition("\n")
         raise InputError(
             f"name={name!r}: tensorflow-datasets could not prepare it in {folder} "
-            f"({str(error).strip().splitlines()[0]}); put that right and call prepare again."
+            f"({said}); put that right and call prepare again."
         ) from error
     return Path(builder.data_dir)
 

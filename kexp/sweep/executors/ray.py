@@ -216,8 +216,9 @@ class RayExecutor:
         except errors.TaskCancelledError:
             return Stopped()
         except (errors.RayTaskError, errors.RuntimeEnvSetupError) as error:
+            _, _, said = str(error).strip().rpartition("\n")
             return Refused(
-                f"cluster {self._address} cannot run kexp's tasks: {str(error).strip().splitlines()[-1]}; "
+                f"cluster {self._address} cannot run kexp's tasks: {said}; "
                 'install the same Python and "kexp[ray]" on all its machines.'
             )
         except errors.RayError as error:
