@@ -55,4 +55,6 @@ class Position:
             raise InputError(
                 f"{place}: position has a best epoch or a best value without the other; {advice}."
             )
+        if any(not position.history[0].keys() <= metrics.keys() for metrics in position.history):
+            raise InputError(f"{place}: position has metrics that not all of its epochs have; {advice}.")
         return position

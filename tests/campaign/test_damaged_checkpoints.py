@@ -109,6 +109,7 @@ INSIDE = {
     "a step below 0": position(step=-1),
     "another epoch than the history has": position(epoch=7),
     "a history of text": position(history=[{"loss": "low"}] * 2),
+    "a history that lacks a metric": plain(lambda content: content["position"]["history"][1].pop("loss")),
     "a best epoch that is to come": position(best_epoch=9),
     "callbacks that are a list": plain(lambda content: content.update(callbacks=[])),
     "a callback's array that is not there": plain(
