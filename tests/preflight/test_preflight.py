@@ -11,7 +11,7 @@ import kexp
 from kexp import recipes
 from kexp.core.errors import InputError
 from kexp.data import Split
-from tests.recipes.every import every_recipe, tiny
+from tests.recipes.every import MAKE_SAMPLES, every_recipe, tiny
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,12 @@ def found(report):
 @pytest.mark.parametrize("name", every_recipe())
 def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypatch, digits_run):
     monkeypatch.chdir(tmp_path)
-    report = kexp.check(getattr(recipes, name), **tiny(name, digits_run))
+    # Eight filters do not learn a batch by heart.
+    small = {} if name == "cnn_images" else tiny(name, digits_run)
+    report = kexp.check(getattr(recipes, name), **small)
     assert report.ok, str(report)
-    if name not in (
-        "diffusion_images",
-        "gan_images",
-    ):  # with new noise at each step nothing is learnt by heart
-        assert report["one batch"].status == "ok"
+    if name not in MAKE_SAMPLES:  # with new noise at each step nothing is learnt by heart
+        assert report["one batch"].status == "ok", str(report)
     assert report.cost.run_s == report.cost.epoch_s * report.cost.epochs > 0
     assert list(tmp_path.iterdir()) == []
 
