@@ -71,6 +71,8 @@ SeveralDevices = Annotated[int, AtLeast(2, most=64)]
 SeveralWorkers = Annotated[int, AtLeast(2)]
 SampleCount = Annotated[int, AtLeast(1, most=100_000)]
 SampleSeed = Annotated[int, AtLeast(0, most=2**31 - 1)]
+# What a file of kexp's own counts: nobody slips there, and a large number is a large model or folder.
+RecordedCount = Annotated[int, AtLeast(0, most=math.inf)]
 
 
 def check_value(name: str, value: object, annotation: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from kexp.core.constraints import AtLeast
+from kexp.core.constraints import RecordedCount
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
 from kexp.core.foreign_files import reason, require_regular_file
@@ -19,7 +19,6 @@ CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
 METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
 ADVICE = "restore it, or train the run again"
 _CHECKED = (CONFIG, ENVIRONMENT, METRICS, MODEL, SAMPLES, CURVES)  # written before result.json, and not after
-_Count = Annotated[int, AtLeast(0)]
 CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}
@@ -29,8 +28,8 @@ _RESULT_KEYS: Keys = {
     "history": dict[str, list[float]],
     "spec": dict[str, Any],
     "from_logits": bool,
-    "best_epoch": _Count | None,
-    "parameters": _Count,
+    "best_epoch": RecordedCount | None,
+    "parameters": RecordedCount,
     "seconds": float,
     "files": dict[str, str] | None,
 }

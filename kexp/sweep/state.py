@@ -7,37 +7,36 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from kexp.core.constraints import AtLeast
+from kexp.core.constraints import RecordedCount
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import TrialState
 from kexp.metrics.direction import Direction
 from kexp.sweep.record_file import ADVICE, require_unicode
 
 Metrics: TypeAlias = dict[str, float]
-_Count: TypeAlias = Annotated[int, AtLeast(0)]
 # The columns of a trial and of an event in the order of their tables.
 _TRIAL_KEYS: Keys = {
-    "number": _Count,
+    "number": RecordedCount,
     "searched": str,
     "arguments": str,
     "state": Literal["waiting", "running", "completed", "failed", "pruned"],
     "owner": str | None,
-    "token": _Count,
+    "token": RecordedCount,
     "heartbeat": float,
-    "deaths": _Count,
-    "step": _Count,
+    "deaths": RecordedCount,
+    "step": RecordedCount,
     "metrics": str | None,
     "score": float | None,
     "error": str | None,
     "seconds": float,
-    "bytes": _Count,
+    "bytes": RecordedCount,
     "stripped": int,
     "told": int,
 }
 _JSON_COLUMNS: Keys = {"searched": dict[str, Any], "arguments": dict[str, Any], "metrics": Metrics}
-_EVENT_KEYS: Keys = {"kind": Literal["asked", "told"], "trial": _Count | None, "content": str}
+_EVENT_KEYS: Keys = {"kind": Literal["asked", "told"], "trial": RecordedCount | None, "content": str}
 
 
 class EventKind(str, Enum):
@@ -76,7 +75,7 @@ class Event:
         place = f"{place}: event {row['sequence']}"
         require_keys(fields, place, _EVENT_KEYS, advice=ADVICE)
         kind = EventKind(fields["kind"])
-        content = _Count if kind is EventKind.ASKED else float | None
+        content = RecordedCount if kind is EventKind.ASKED else float | None
         return cls(
             kind, fields["trial"], parse_value(fields["content"], place, "content", content, advice=ADVICE)
         )

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_type_hints
 
-from kexp.core.constraints import AtLeast
+from kexp.core.constraints import AtLeast, RecordedCount
 from kexp.core.errors import InputError
 from kexp.core.json_files import require_keys
-
-_Count = Annotated[int, AtLeast(0)]
 
 
 @dataclass
@@ -19,15 +17,15 @@ class Position:
 
     # Samples per forward pass, which may have shrunk since the run began.
     batch_size: Annotated[int, AtLeast(1)]
-    epoch: _Count = 0
-    step: _Count = 0  # in the epoch
+    epoch: RecordedCount = 0
+    step: RecordedCount = 0  # in the epoch
     history: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: _Count | None = None
+    best_epoch: RecordedCount | None = None
     best_value: list[float] | None = None  # compared in order, higher is better
-    waited_epochs: _Count = 0
+    waited_epochs: RecordedCount = 0
     finished: bool = False
-    skipped: list[_Count] = field(default_factory=list)  # steps since the run began that went wrong
-    rollbacks: _Count = 0
+    skipped: list[RecordedCount] = field(default_factory=list)  # steps since the run began that went wrong
+    rollbacks: RecordedCount = 0
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> Position:

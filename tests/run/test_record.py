@@ -1,6 +1,7 @@
 """The record of a run is its folder's content as plain data, and the result is one."""
 
 import json
+import shutil
 
 import pytest
 
@@ -25,6 +26,13 @@ def test_a_result_is_a_record_and_keeps_the_model_that_is_at_hand(digits_run):
     assert isinstance(result, RunRecord)
     assert result.model is model
     assert isinstance(kexp.load(digits_run), Result)
+
+
+def test_a_run_of_a_model_of_three_thousand_million_parameters_is_loaded(digits_run, tmp_path):
+    run_dir = shutil.copytree(digits_run, tmp_path / "run")
+    recorded = json.loads((run_dir / "result.json").read_text())
+    (run_dir / "result.json").write_text(json.dumps({**recorded, "parameters": 3 * 10**9}))
+    assert RunRecord.load(run_dir).parameters == 3 * 10**9
 
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):

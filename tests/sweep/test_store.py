@@ -53,6 +53,12 @@ def test_a_worker_that_wakes_up_late_cannot_write(store):
     assert store.trials()[0].metrics == {"loss": 2.0}
 
 
+def test_a_trial_whose_folder_takes_many_gigabytes_is_read(store):
+    store.create(0, {}, {}, 1)
+    store.end(0, store.claim("worker").token, Completed({"loss": 1.0}), bytes=5 * 10**9)
+    assert store.trials()[0].bytes == 5 * 10**9
+
+
 def test_a_change_and_its_event_come_together_or_not_at_all(store):
     store.create(0, {}, {}, 5)
 

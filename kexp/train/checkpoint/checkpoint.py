@@ -10,11 +10,11 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from kexp.core.constraints import AtLeast
+from kexp.core.constraints import RecordedCount
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of_open
 from kexp.core.foreign_files import guarded
@@ -131,7 +131,7 @@ def _load(files: Storage, stem: str) -> Checkpoint:
 
 def _report_missing(files: Storage) -> None:
     try:
-        newest = files.read_json(_NEWEST, {"step": Annotated[int, AtLeast(0)]}, advice=_ADVICE)["step"]
+        newest = files.read_json(_NEWEST, {"step": RecordedCount}, advice=_ADVICE)["step"]
     except FileNotFoundError:
         return
     except (OSError, InputError) as error:
