@@ -52,9 +52,26 @@ def temporary_name(name: str) -> str:
         '.model.partial-...-....keras'
     """
     stem, suffix = os.path.splitext(name)
-    ending = f".partial-{_HOST}-{os.getpid()}{suffix}"
+    ending = f".partial-{process_mark()}{suffix}"
     room = _LONGEST_NAME_BYTES - 1 - len(os.fsencode(ending))
     return f".{os.fsdecode(os.fsencode(stem)[:room])}{ending}"
+
+
+def process_mark() -> str:
+    """Return the machine and the number of this process, as they stand in the names of what it is writing."""
+    return f"{_HOST}-{os.getpid()}"
+
+
+def has_ended(host: str, pid: str) -> bool:
+    """Return whether a process by its `process_mark` was one of this machine and is gone.
+
+    Example:
+        >>> has_ended(*process_mark().rsplit("-", 1)), has_ended("elsewhere", "1")
+        (False, False)
+    """
+    import psutil
+
+    return host == _HOST and not psutil.pid_exists(int(pid[:18]))
 
 
 def remove_leftovers(folder: Path, *, own: bool = False) -> None:
@@ -84,11 +101,8 @@ def is_leftover(name: str, *, own: bool) -> bool:
     found = _PARTIAL.fullmatch(name) or (_EARLIER.fullmatch(name) if own else None)
     if found is None:
         return False
-    if found.groupdict().get("host", _HOST) != _HOST:
-        return own
-    import psutil
-
-    return not psutil.pid_exists(int(found["pid"][:18]))
+    host = found.groupdict().get("host", _HOST)
+    return own if host != _HOST else has_ended(host, found["pid"])
 
 
 def sync(path: Path) -> None:

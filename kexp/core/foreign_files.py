@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.core.files import sha256_of
 
 _OF_TENSORFLOW = re.compile(r"\{\{.*?\}\} *|Traceback \(most recent call last\).*")
 
@@ -84,6 +85,27 @@ def require_regular_file(path: Path, what: str, advice: str) -> None:
     if not stat.S_ISREG(mode):
         received = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
         raise InputError(f"file {path}: expected {what}, received {received}; {advice}.")
+
+
+def require_checksum(path: Path, checksum: str, writer: str, advice: str) -> None:
+    """Refuse a file that is not, to the byte, the one of which a checksum was recorded.
+
+    Args:
+        path: The file.
+        checksum: SHA-256 of it in hexadecimal, as it was written.
+        writer: What wrote it, as "the run".
+        advice: What to do about it.
+
+    Raises:
+        InputError: It is missing, cannot be read, or is another.
+    """
+    require_regular_file(path, f"a file of {writer}", advice)
+    try:
+        received = sha256_of(path)
+    except OSError as error:
+        raise InputError(f"file {path}: cannot be read ({reason(error)}); {advice}.") from None
+    if received != checksum:
+        raise InputError(f"file {path}: is not what {writer} wrote, its checksum differs; {advice}.")
 
 
 def reason(error: BaseException) -> str:

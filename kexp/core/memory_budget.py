@@ -81,6 +81,16 @@ class Meter:
             require_bytes(self._count, self._what)
 
 
+def address_limit() -> int | None:
+    """Return the bytes of addresses that this process may have (ulimit -v), or None without a limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
 def _gigabytes(count: int) -> str:
     if count > _BEYOND_FLOATS:
         return "far too many GB"
@@ -94,9 +104,5 @@ def _memory_limits() -> list[int]:
     limits = [psutil.virtual_memory().total]
     with suppress(OSError, ValueError):  # no container, or one without a limit, which says "max"
         limits.append(int(_CONTAINER_LIMIT.read_text()))
-    try:
-        import resource
-    except ImportError:  # Windows
-        return limits
-    of_process = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return limits if of_process == resource.RLIM_INFINITY else [*limits, of_process]
+    of_process = address_limit()
+    return limits if of_process is None else [*limits, of_process]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kexp.core.errors import InputError
+from kexp.core.memory_budget import address_limit
 
 _ADDRESSES_BYTES = 2_000_000_000
 
@@ -34,12 +35,8 @@ def require_tensorflow() -> None:
 
 def _require_addresses() -> None:
     """Refuse a limit of memory below which TensorFlow ends by a segmentation fault, without a word."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    allowed = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if allowed != resource.RLIM_INFINITY and allowed < _ADDRESSES_BYTES:
+    allowed = address_limit()
+    if allowed is not None and allowed < _ADDRESSES_BYTES:
         raise InputError(
             f"TensorFlow takes {_ADDRESSES_BYTES / 1e9:g} GB of addresses to start, and a process may have "
             f"{allowed / 1e9:.2g} GB here; raise the limit (ulimit -v)."

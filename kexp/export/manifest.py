@@ -10,7 +10,7 @@ from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
-from kexp.core.foreign_files import require_regular_file
+from kexp.core.foreign_files import require_checksum
 from kexp.core.json_files import read_json_file, require_keys
 from kexp.data.dataset import DatasetSpec
 from kexp.data.strings import is_unicode
@@ -118,9 +118,7 @@ class Manifest:
             path = version_folder / name
             if not path.resolve().is_relative_to(version_folder.resolve()):
                 raise _damaged(version_folder / LOCATION, f"{name!r} is not a file of the export")
-            require_regular_file(path, "a file of the export", _ADVICE)
-            if sha256_of(path) != checksum:
-                raise InputError(f"file {path}: its checksum differs from the one of its export; {_ADVICE}.")
+            require_checksum(path, checksum, "the export", _ADVICE)
 
 
 def _check_version(content: Any, path: Path) -> None:

@@ -7,13 +7,12 @@ import os
 import re
 import secrets
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kexp.core.errors import InputError
-from kexp.core.files import sync
+from kexp.core.files import has_ended, process_mark, sync
 from kexp.export.exporter import exporters
 from kexp.export.manifest import LOCATION
 
@@ -64,7 +63,7 @@ def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
     """
     check_place(directory, overwrite)
     missing = [parent for parent in directory.parents if not parent.exists()]  # the innermost first
-    folder = directory.with_name(f".{directory.name}.partial-{_owner()}-{secrets.token_hex(4)}")
+    folder = directory.with_name(f".{directory.name}.partial-{process_mark()}-{secrets.token_hex(4)}")
     try:
         for path in (*reversed(missing), directory.parent, folder):
             _make(path)
@@ -133,24 +132,16 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _owner() -> str:
-    host = re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())
-    return f"{host}-{os.getpid()}"
-
-
 def _remove_abandoned(directory: Path) -> None:
     """Remove what killed processes of this machine left of an export to this place.
 
     Releases up to 0.1.0 moved an earlier export aside before the new one came; a kill in between left it
     under a hidden name, which has an owner that cannot be told, so it goes only once there is another one.
     """
-    import psutil
-
-    host = _owner().rpartition("-")[0]
-    partial = re.compile(re.escape(f".{directory.name}.partial-{host}-") + r"(\d+)-[0-9a-f]{8}")
+    partial = re.compile(re.escape(f".{directory.name}.partial-") + r"(\w+)-(\d+)-[0-9a-f]{8}")
     replaced = re.compile(re.escape(f".{directory.name}.replaced-") + r"[0-9a-f]{8}")
     for path in directory.parent.iterdir():
         found = partial.fullmatch(path.name)
-        dead = found is not None and not psutil.pid_exists(int(found[1]))
+        dead = found is not None and has_ended(found[1], found[2])
         if dead or (replaced.fullmatch(path.name) and directory.exists() and _is_export(directory)):
             shutil.rmtree(path, ignore_errors=True)

@@ -52,34 +52,41 @@ def check_comparable(setup: TrainingSetup) -> None:
     """
     if not isinstance(setup.objective, Supervised) or backend().replicas() > 1:
         return
-    trouble = loss_trouble(setup)
+    targets, outputs = _tried(setup)
+    trouble = _loss_trouble(setup.objective, targets, outputs)
     if trouble is not None:
         raise InputError(f"loss must fit model and data; {trouble}, so give another loss or model.")
-    split = head(setup.data.train, _TRIED_SAMPLES)
-    outputs = raw_outputs(setup.model, split.inputs, _TRIED_SAMPLES)
-    masked = setup.objective.sample_mask(split.targets) is not None  # token by token, which the engine does
+    masked = setup.objective.sample_mask(targets) is not None  # token by token, which the engine does
     for metric in () if masked else setup.objective.metrics:
         try:
-            metric.update_state(setup.objective.metric_targets(split.targets), outputs)
+            metric.update_state(setup.objective.metric_targets(targets), outputs)
             metric.reset_state()
         except backend().INPUT_ERRORS as error:
-            trouble = f"{metric.name} {_cannot(split.targets, outputs, error)}"
+            trouble = f"{metric.name} {_cannot(targets, outputs, error)}"
             raise InputError(f"metrics must fit model and data; {trouble}, so give others.") from error
 
 
 def loss_trouble(setup: TrainingSetup) -> str | None:
     """Return why the loss of targets and outputs cannot be computed, or None where it can."""
     assert isinstance(setup.objective, Supervised)
+    return _loss_trouble(setup.objective, *_tried(setup))
+
+
+def _tried(setup: TrainingSetup) -> tuple[np.ndarray, np.ndarray]:
+    """Return the targets of a few samples, and what the model gives for them."""
     split = head(setup.data.train, _TRIED_SAMPLES)
-    outputs = raw_outputs(setup.model, split.inputs, _TRIED_SAMPLES)
+    return split.targets, raw_outputs(setup.model, split.inputs, _TRIED_SAMPLES)
+
+
+def _loss_trouble(objective: Supervised, targets: np.ndarray, outputs: np.ndarray) -> str | None:
     try:
-        losses = setup.objective.loss(
-            keras.ops.convert_to_tensor(split.targets), keras.ops.convert_to_tensor(outputs, "float32")
+        losses = objective.loss(
+            keras.ops.convert_to_tensor(targets), keras.ops.convert_to_tensor(outputs, "float32")
         )
         shape = np.shape(losses)
     except backend().INPUT_ERRORS as error:
-        return f"the loss {_cannot(split.targets, outputs, error)}"
-    if not shape or shape[0] != len(split.targets):
+        return f"the loss {_cannot(targets, outputs, error)}"
+    if not shape or shape[0] != len(targets):
         return f"the loss must have a number for each sample; it gives {tuple(shape)}"
     return None
 

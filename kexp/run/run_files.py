@@ -10,7 +10,7 @@ from typing import Any
 from kexp.core.constraints import RecordedCount
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
-from kexp.core.foreign_files import reason, require_regular_file
+from kexp.core.foreign_files import reason, require_checksum
 from kexp.core.json_files import Keys, read_json_file
 from kexp.core.user_paths import user_path
 
@@ -99,17 +99,8 @@ def require_unchanged(path: Path, files: Mapping[str, str]) -> None:
     Raises:
         InputError: It is missing, or another.
     """
-    if path.name not in files:
-        return
-    require_regular_file(path, "a file of the run", ADVICE)
-    try:
-        checksum = sha256_of(path)
-    except OSError as error:
-        raise InputError(f"file {path}: cannot be read ({reason(error)}); {ADVICE}.") from None
-    if checksum != files[path.name]:
-        raise InputError(
-            f"file {path}: is not what the run wrote, its checksum is another than in {RESULT}; {ADVICE}."
-        )
+    if path.name in files:
+        require_checksum(path, files[path.name], "the run", ADVICE)
 
 
 def run_folder(name: str, value: str | os.PathLike[str], what: str = "the folder of a finished run") -> Path:
