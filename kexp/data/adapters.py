@@ -19,7 +19,7 @@ from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.image_folder import image_header, upright_image
 from kexp.data.sources.table_files import read_csv, read_parquet
-from kexp.data.strings import as_text, is_unicode, read_lines
+from kexp.data.strings import as_categories, as_text, read_lines
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -259,8 +259,9 @@ def _by_name(raw: Any) -> dict[str, Any]:
 
 
 def _column(column: Column, values: Any) -> np.ndarray:
-    series = _series(f"inputs in column {shown(column.name)}", values)
-    return _numbers(column.name, series) if column.kind == "number" else _categories(column.name, series)
+    place = f"inputs in column {shown(column.name)}"
+    series = _series(place, values)
+    return _numbers(column.name, series) if column.kind == "number" else as_categories(place, series)
 
 
 def _series(place: str, values: Any) -> Any:
@@ -297,15 +298,3 @@ def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
             "empty."
         )
     return numbers
-
-
-def _categories(name: str, series: Any) -> np.ndarray:  # (samples,) str objects
-    gaps = series.isna()
-    values = ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)]
-    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
-    if strange is not None:
-        raise InputError(
-            f"inputs must have text that UTF-8 can say, without NUL characters, in column {shown(name)}, "
-            f"received {shown(values[strange])} in row {strange + 1} of {len(series)}; remove it."
-        )
-    return np.array(values, dtype=object)

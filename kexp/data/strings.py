@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.compressed_files import open_within_budget, sample_of
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import guarded
 from kexp.core.memory_budget import require_bytes
 
@@ -85,6 +85,35 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+def as_categories(place: str, series: Any) -> np.ndarray:
+    """Return a column of categories as text, "" for what is missing.
+
+    Args:
+        place: What it is, for messages.
+        series: (samples,) a pandas Series of whatever has a str.
+
+    Returns:
+        (samples,) str objects.
+
+    Raises:
+        InputError: UTF-8 or NumPy cannot keep one.
+
+    Example:
+        >>> import pandas as pd
+        >>> as_categories("inputs in column 'town'", pd.Series(["Bonn", None])).tolist()
+        ['Bonn', '']
+    """
+    gaps = series.isna().to_numpy()
+    values = ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)]
+    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
+    if strange is not None:
+        raise InputError(
+            f"{place} must have text that UTF-8 can say, without NUL characters; received "
+            f"{shown(values[strange])} in row {strange + 1} of {len(values)}, so remove it."
+        )
+    return np.array(values, dtype=object)
 
 
 def read_text(path: Path) -> str:

@@ -94,7 +94,7 @@ class Exported:
                 damaged.
         """
         task_named(self.spec.task).check_predicts()
-        samples = by_key(adapt_inputs(inputs, self.spec), self.manifest.keys)
+        samples = by_key(adapt_inputs(inputs, self.spec), self.keys)
         count = len(next(iter(samples.values())))
         batches = [
             self._run(DEFAULT, {key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})

@@ -14,7 +14,7 @@ from kexp.data.dataset import Column, Source, column_name
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 from kexp.data.sources.table_files import read_csv, read_parquet, require_columns
-from kexp.data.strings import as_text, is_unicode
+from kexp.data.strings import as_categories, as_text
 from kexp.data.targets import target_kinds
 
 if TYPE_CHECKING:
@@ -208,16 +208,8 @@ def _convert(name: str, column: str, series: pd.Series) -> tuple[Kind, np.ndarra
 
 
 def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
-    missing = series.isna().to_numpy()
-    values = np.array(["" if gap else str(value) for value, gap in zip(series, missing, strict=True)], object)
-    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
-    if strange is not None:
-        raise InputError(
-            f"data {name!r}: expected text that UTF-8 can say, without NUL characters, in column "
-            f"{shown(column)}, received {shown(values[strange])} in row {strange + 1} of {len(values)}; "
-            "remove it."
-        )
-    present = values[~missing]
+    values = as_categories(f"data {name!r}: column {shown(column)}", series)
+    present = values[series.notna().to_numpy()]
     dates = sum(ISO_DATE.match(value) is not None for value in present)
     if dates and dates >= MOSTLY * len(present):
         raise _refusal(name, column, f"dates such as {shown(present[0])}", dated=True)
