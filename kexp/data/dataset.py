@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from kexp.core.constraints import Between
 from kexp.core.errors import InputError, located, shown
 from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes
+from kexp.core.structures import Structure, is_nested, leaves
+from kexp.data.array_specs import ArraySpec, Head, Size
 from kexp.data.strings import is_unicode
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 A = TypeVar("A")
-MOST_SIZE = 10_000_000  # of an axis, or outputs: more is a damaged number, which would fill the memory
 
 
 def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
@@ -34,7 +34,7 @@ def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
     return inputs
 
 
-Kind = Literal["image", "series", "text", "table", "array"]
+Kind = Literal["image", "series", "text", "table", "array", "arrays"]
 
 
 def require_text(what: str, name: object) -> None:
@@ -84,13 +84,20 @@ class Column:
 
 _SPEC_KEYS = {
     "kind": Kind,
-    "input_shape": list[Annotated[int, Between(0, MOST_SIZE)]],
+    "input_shape": list[Size],
     "dtype": str,
     "task": str,
-    "outputs": Annotated[int, Between(0, MOST_SIZE)],
+    "outputs": Size,
     "class_names": list[str],
     "columns": list[dict[str, Any]],
     "target": str,
+}
+# Of models with several inputs or outputs alone, so that other data are described as they always were.
+_NEST_KEYS = {
+    "inputs": list[dict[str, Any]] | None,
+    "input_structure": Any,
+    "heads": list[dict[str, Any]] | None,
+    "output_structure": Any,
 }
 _COLUMN_KEYS = {"name": str, "kind": Literal["number", "category", "text"]}
 
@@ -100,7 +107,7 @@ class DatasetSpec:
     """What goes into a model for this data, and what comes out.
 
     Attributes:
-        kind: "image", "series", "text" or "table"; "array" for anything else.
+        kind: "image", "series", "text" or "table"; "array" for anything else; "arrays" for several inputs.
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
             (steps, channels), () for text, (columns,) or whatever the array has.
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
@@ -110,6 +117,10 @@ class DatasetSpec:
         class_names: Names in the order of the class indices; empty for regression and texts.
         columns: The columns of a table, in order, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
+        inputs: Of several inputs each, in order; else empty.
+        input_structure: The nest in which the model takes them, with their names; None: as they are.
+        heads: Of several outputs each, in order; else empty.
+        output_structure: The nest in which the model gives them, with their names; None: as they are.
     """
 
     kind: Kind
@@ -120,6 +131,10 @@ class DatasetSpec:
     class_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
     target: str = "target"
+    inputs: tuple[ArraySpec, ...] = ()
+    input_structure: Structure = None
+    heads: tuple[Head, ...] = ()
+    output_structure: Structure = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -129,11 +144,17 @@ class DatasetSpec:
             >>> DatasetSpec.from_json(spec.to_json()) == spec
             True
         """
-        return asdict(self)
+        content = asdict(self)
+        for name in _NEST_KEYS:
+            if not content[name]:
+                del content[name]
+        return content
 
     def __post_init__(self) -> None:
         named = {"class_names": self.class_names, "target": [self.target]}
-        for what, names in {**named, "columns": [column.name for column in self.columns]}.items():
+        for what, parts in (("columns", self.columns), ("inputs", self.inputs), ("heads", self.heads)):
+            named[what] = [part.name for part in parts]
+        for what, names in named.items():
             for name in names:
                 require_text(what, name)
         if self.class_names and len(self.class_names) != self.outputs:
@@ -156,7 +177,7 @@ class DatasetSpec:
         Raises:
             InputError: A field is missing, or holds what no data has.
         """
-        require_keys(content, place, _SPEC_KEYS, advice=advice)
+        require_keys(content, place, {**_SPEC_KEYS, **_NEST_KEYS}, advice=advice)
         for number, column in enumerate(content["columns"]):
             require_keys(column, f"{place}.columns[{number}]", _COLUMN_KEYS, advice=advice)
         if not _is_type(content["dtype"]):
@@ -164,6 +185,16 @@ class DatasetSpec:
                 f"{place}: dtype must be a type of numbers, received {content['dtype'][:60]!r}; {advice}."
             )
         require_bytes(math.prod(content["input_shape"]), f"{place}: a sample of input_shape")
+        inputs = [
+            ArraySpec.from_json(one, f"{place}.inputs[{number}]", advice)
+            for number, one in enumerate(content.get("inputs") or ())
+        ]
+        heads = [
+            Head.from_json(one, f"{place}.heads[{number}]", advice)
+            for number, one in enumerate(content.get("heads") or ())
+        ]
+        for name, parts in (("input_structure", inputs), ("output_structure", heads)):
+            _require_structure(content.get(name), [part.name for part in parts], f"{place}.{name}", advice)
         with located(place):
             return cls(
                 **{
@@ -171,8 +202,20 @@ class DatasetSpec:
                     "input_shape": tuple(content["input_shape"]),
                     "class_names": tuple(content["class_names"]),
                     "columns": tuple(Column(one["name"], one["kind"]) for one in content["columns"]),
+                    "inputs": tuple(inputs),
+                    "input_structure": content.get("input_structure"),
+                    "heads": tuple(heads),
+                    "output_structure": content.get("output_structure"),
                 }
             )
+
+
+def _require_structure(structure: Any, names: list[str], place: str, advice: str) -> None:
+    """Refuse a structure that has other names in it than there are arrays."""
+    if structure is None and not names:
+        return
+    if not is_nested(structure) or sorted(map(str, leaves(structure))) != sorted(names):
+        raise InputError(f"{place}: must have the names {', '.join(names)} in it; {advice}.")
 
 
 def class_names(spec: DatasetSpec) -> tuple[str, ...]:
@@ -185,6 +228,16 @@ def class_names(spec: DatasetSpec) -> tuple[str, ...]:
     return spec.class_names or tuple(str(index) for index in range(spec.outputs))
 
 
+def sample_count(arrays: Any) -> int:
+    """Return the length of an array, or of the first one in a mapping.
+
+    Example:
+        >>> sample_count(np.zeros((3, 2))), sample_count({"a": np.zeros(4)})
+        (3, 4)
+    """
+    return len(next(iter(arrays.values())) if isinstance(arrays, Mapping) else arrays)
+
+
 @dataclass(frozen=True)
 class Split:
     """One part of a data set, its arrays read-only.
@@ -194,14 +247,17 @@ class Split:
             (samples,) str objects for text; or for a table a mapping from column name to a vector of
             (samples,): float32 for numbers, str objects for categories.
         targets: (samples,) int32 class indices; (samples, outputs) float32; (samples, height, width) int32
-            class indices of pixels; or (samples,) str objects.
+            class indices of pixels; or (samples,) str objects. Of a model with several outputs a mapping
+            from their names; (samples, 0) where a model has no targets.
+        sample_weight: (samples,) weights of the loss, or a mapping from outputs to them; None: all alike.
     """
 
     inputs: Inputs
-    targets: np.ndarray
+    targets: Any
+    sample_weight: Any = None
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return sample_count(self.targets)
 
 
 @dataclass(frozen=True)

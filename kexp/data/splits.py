@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ Parts = dict[str, tuple[Inputs, np.ndarray]]
 TEST_SEED = 0  # fixed: whatever seed a run takes, no search ever looks at a test sample
 
 
-def fingerprint(parts: Mapping[str, tuple[Inputs, np.ndarray]], *described: object) -> str:
+def fingerprint(parts: Mapping[str, tuple[Inputs, Any]], *described: object) -> str:
     """SHA-256 of the content of a data set, the same in every process and however it will be split.
 
     Args:
@@ -43,16 +44,17 @@ def fingerprint(parts: Mapping[str, tuple[Inputs, np.ndarray]], *described: obje
     return digest.hexdigest()
 
 
-def _arrays(pair: tuple[Inputs, np.ndarray]) -> list[np.ndarray]:
-    inputs, targets = pair
-    return [*(inputs.values() if isinstance(inputs, Mapping) else [inputs]), targets]
+def _arrays(pair: tuple[Inputs, Any]) -> list[np.ndarray]:
+    return [
+        array for arrays in pair for array in (arrays.values() if isinstance(arrays, Mapping) else [arrays])
+    ]
 
 
 def _update(digest: hashlib._Hash, array: np.ndarray) -> None:
     if array.dtype.kind != "O":
         digest.update(np.ascontiguousarray(array).data)
         return
-    for text in array:  # its length first, so that "ab" + "c" is not "a" + "bc"
+    for text in array.ravel():  # its length first, so that "ab" + "c" is not "a" + "bc"
         encoded = text.encode()
         digest.update(len(encoded).to_bytes(8, "little") + encoded)
 
@@ -171,3 +173,19 @@ def read_only(inputs: Inputs, targets: np.ndarray) -> Split:
     for array in _arrays((inputs, targets)):
         array.setflags(write=False)
     return Split(MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs, targets)
+
+
+def taken(split: Split, rows: slice | np.ndarray) -> Split:
+    """Return some samples of a part.
+
+    Args:
+        split: The part.
+        rows: Which of them.
+    """
+
+    def of(arrays: Any) -> Any:
+        if arrays is None or isinstance(arrays, np.ndarray):
+            return None if arrays is None else arrays[rows]
+        return {name: array[rows] for name, array in arrays.items()}
+
+    return Split(of(split.inputs), of(split.targets), of(split.sample_weight))

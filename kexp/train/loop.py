@@ -14,13 +14,14 @@ import numpy as np
 
 from kexp.core.options import TrainOptions
 from kexp.core.signals import STOPPING, Stopped, StopRequest
-from kexp.data.order import batches, epoch_order
+from kexp.data.order import batches
 from kexp.engine.base import Engine, OutOfMemory, StepFailure
 from kexp.train.checkpoint.callback_state import read_states, restore_states
 from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
 from kexp.train.checkpoint.checkpoint_checks import BEST, best_weights, check_checkpoint
 from kexp.train.checkpoint.interval import CheckpointInterval
 from kexp.train.divergence import diverged
+from kexp.train.epoch_plan import EpochPlan
 from kexp.train.objectives import Objective
 from kexp.train.position import Position
 from kexp.train.progress import EpochLines
@@ -37,7 +38,7 @@ class Loop:
     Args:
         engine: Takes the steps.
         objective: Names the metric that the best epoch is chosen by.
-        samples: Training samples of an epoch.
+        plan: What the epochs are.
         options: Complete training options, batch_size a number or "auto".
         batch_size: Samples per forward pass to begin with.
         checkpoints: Folder for the state of the run, or a path with a scheme.
@@ -50,7 +51,7 @@ class Loop:
         self,
         engine: Engine,
         objective: Objective,
-        samples: int,
+        plan: EpochPlan,
         options: TrainOptions,
         batch_size: int,
         checkpoints: Path | str,
@@ -61,11 +62,11 @@ class Loop:
         self.engine = engine
         self.objective = objective
         self.options = options
-        self.position = Position(batch_size)
+        self.position = Position(batch_size, epoch=plan.first, first=plan.first or None)
         self.best_weights: list[np.ndarray] | None = None
-        self._samples = samples
-        self._samples_per_step = batch_size * options["accumulate"]
-        self._steps_per_epoch = -(-samples // self._samples_per_step)
+        self._plan = plan
+        self._samples_per_step = plan.samples_per_step
+        self._steps_per_epoch = plan.steps_per_epoch
         self._checkpoints = checkpoints
         self._on_epoch = on_epoch
         self._on_restore = on_restore
@@ -161,7 +162,7 @@ class Loop:
 
     def _validate(self, metrics: dict[str, float]) -> None:
         """Add the metrics of the validation split, with the weights that callbacks put in for that."""
-        if not self.engine.validates:
+        if not self.engine.validates or not self._plan.validates_after(self.position.epoch):
             return
         self._callbacks.on_test_begin()
         validated = self._broadcast(self.engine.validate(self.position.batch_size))
@@ -175,7 +176,7 @@ class Loop:
 
     def _train_epoch(self) -> None:
         seed, epoch = self.options["seed"], self.position.epoch
-        order = epoch_order(self._samples, seed, epoch)
+        order = self._plan.order(seed, epoch)
         order = self.engine.batch_source.order(order, self._samples_per_step, seed, epoch)
         full, tail = batches(order, self._samples_per_step)
         self._run_rows(full)
@@ -288,7 +289,7 @@ class Loop:
         if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
             value = [-np.inf, -np.inf]
         if position.best_value is None or value > position.best_value:
-            position.best_epoch, position.best_value = position.epoch + 1, value
+            position.best_epoch, position.best_value = len(position.history) + 1, value
             position.waited_epochs = 0
             self.best_weights = [np.copy(weight) for weight in self.engine.model.get_weights()]
         else:

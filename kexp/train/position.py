@@ -26,6 +26,7 @@ class Position:
     finished: bool = False
     skipped: list[RecordedCount] = field(default_factory=list)  # steps since the run began that went wrong
     rollbacks: RecordedCount = 0
+    first: RecordedCount | None = None  # the epoch that the run began with, if not 0
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> Position:
@@ -44,15 +45,17 @@ class Position:
         values: dict[str, Any] = {name: content.get(name) for name in kinds}
         position = cls(**values)
         chosen = position.best_epoch is not None
-        if len(position.history) != position.epoch or (position.best_epoch or 0) > position.epoch:
+        epochs = position.epoch - (position.first or 0)
+        if len(position.history) != epochs or (position.best_epoch or 0) > epochs:
             raise InputError(
                 f"{place}: position has metrics of {len(position.history)} epochs, and is to be after "
-                f"{position.epoch}; {advice}."
+                f"{epochs}; {advice}."
             )
         if chosen != (position.best_value is not None):
             raise InputError(
                 f"{place}: position has a best epoch or a best value without the other; {advice}."
             )
-        if any(not position.history[0].keys() <= metrics.keys() for metrics in position.history):
+        always = {name for metrics in position.history[:1] for name in metrics if not name.startswith("val_")}
+        if any(not always <= metrics.keys() for metrics in position.history):
             raise InputError(f"{place}: position has metrics that not all of its epochs have; {advice}.")
         return position

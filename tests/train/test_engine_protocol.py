@@ -9,6 +9,7 @@ import pytest
 
 from kexp.core.options import complete
 from kexp.engine.base import OutOfMemory, Player, StepFailure
+from kexp.train.epoch_plan import EpochPlan
 from kexp.train.loop import Loop
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ class LeastLoss:
 def loop_of(engine, folder, **options):
     given = complete({"epochs": 3, "quiet": True, **options})
     folder.mkdir(exist_ok=True)
-    return Loop(engine, LeastLoss(), 8, given, 4, folder)
+    return Loop(engine, LeastLoss(), EpochPlan(8, 4), given, 4, folder)
 
 
 def test_the_loop_trains_an_engine_of_another_kind_and_keeps_its_best_weights(tmp_path):

@@ -50,7 +50,7 @@ def from_dataset(dataset: Any) -> Source:
     Raises:
         InputError: When it is infinite, empty, or its elements are not pairs of dense tensors.
     """
-    if _is_endless(dataset):
+    if is_endless(dataset):
         raise InputError(
             "data: the tf.data.Dataset is infinite and is read into memory; pass it without repeat()."
         )
@@ -73,12 +73,12 @@ def from_dataset(dataset: Any) -> Source:
     return Source("tf.data", {"train": (decode(_PLACE, joined[0]), decode(_PLACE, joined[1]))})
 
 
-def _is_endless(dataset: Any) -> bool:
+def is_endless(dataset: Any) -> bool:
     """Return whether a dataset is infinite, or made of an infinite one that nothing in between ends."""
     cardinality = int(dataset.cardinality())
     if cardinality == INFINITE or type(dataset).__name__.strip("_") in _MAY_END:
         return cardinality == INFINITE
-    return cardinality == UNKNOWN and any(map(_is_endless, datasets_before(dataset)))
+    return cardinality == UNKNOWN and any(map(is_endless, datasets_before(dataset)))
 
 
 def _elements(dataset: Any) -> Iterator[tuple[Any, Any]]:
