@@ -30,6 +30,63 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return list(model._flatten_layers())
 
 
+def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
+    """Return the layers and operations inside a layer in order, how its graph calls them, and its outputs.
+
+    Keras tells it only as part of a config, which a layer that cannot be serialised has none of.
+
+    Returns:
+        Pairs of a layer or operation and its calls, each the arguments and keyword arguments in a tuple, and
+        the structure of the outputs. A tensor stands there as a text: of which operation, which call of that
+        and which output it is. Where there is no graph there are no calls, and None for the outputs.
+
+    Example:
+        >>> import keras
+        >>> inputs = keras.Input((2,))
+        >>> parts, outputs = parts_of(keras.Model(inputs, keras.layers.Add()([inputs, 2 * inputs])))
+        >>> for part, calls in parts:
+        ...     print(type(part).__name__, calls)
+        InputLayer [((), {})]
+        Multiply [((2, 'tensor 0.0.0'), {})]
+        Add [((['tensor 0.0.0', 'tensor 1.0.0'],), {})]
+        >>> outputs
+        'tensor 2.0.0'
+    """
+    from keras import tree
+    from keras.src.ops.function import Function
+
+    inner = layer._flatten_layers(include_self=False, recursive=False) if hasattr(layer, "_layers") else []
+    if not isinstance(layer, Function):
+        return [(one, []) for one in inner], None
+    calls = {
+        id(one): [node for number, node in enumerate(one._inbound_nodes) if _is_in(layer, one, number)]
+        for one in layer.operations
+    }
+    places = list(calls)
+
+    def origin(value: Any) -> Any:
+        if not hasattr(value, "_keras_history"):
+            return value
+        operation, number, output = value._keras_history
+        if id(operation) not in places:
+            return "tensor from outside"
+        call = calls[id(operation)].index(operation._inbound_nodes[number])
+        return f"tensor {places.index(id(operation))}.{call}.{output}"
+
+    graph = [
+        (one, [tree.map_structure(origin, (node.arguments.args, node.arguments.kwargs)) for node in nodes])
+        for one, nodes in zip(layer.operations, calls.values(), strict=True)
+    ]
+    others: list[tuple[Any, list[Any]]] = [(one, []) for one in inner if id(one) not in places]
+    return [*graph, *others], tree.map_structure(origin, layer._outputs_struct)
+
+
+def _is_in(model: Any, operation: Any, number: int) -> bool:
+    from keras.src.ops.function import make_node_key
+
+    return make_node_key(operation, number) in model._nodes
+
+
 def untracked(model: keras.Model, name: str) -> dict[Any, Any]:
     """Return a dict that a model holds and that Keras does not track as a part of it.
 

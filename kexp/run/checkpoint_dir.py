@@ -9,8 +9,16 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.storage import is_remote, storage
 from kexp.core.user_paths import output_folder
-from kexp.run.folder import RunFolder, changes
-from kexp.run.run_files import CONFIG_KEYS, DATA_KEYS, FORMAT, require_data
+from kexp.run.folder import RunDescription, RunFolder, changes, require_same_models
+from kexp.run.run_files import (
+    ARCHITECTURE,
+    ARCHITECTURE_KEYS,
+    CONFIG_KEYS,
+    DATA_KEYS,
+    FORMAT,
+    require_data,
+    require_layers,
+)
 
 _WHOSE = "run.json"
 _ADVICE = "give another checkpoint_dir"
@@ -45,16 +53,17 @@ class CheckpointDir:
         folder._check_holds_nothing_else()
         return folder
 
-    def check_same_run(self, run: RunFolder, environment: dict[str, Any]) -> None:
+    def check_same_run(self, run: RunFolder, description: RunDescription) -> None:
         """Refuse to go on from the checkpoints of another run, or without those that this one has.
 
         Args:
             run: The run folder.
-            environment: What is recorded in it as env.json.
+            description: What is recorded in it beside its config.
 
         Raises:
             InputError: The run in the folder keeps its checkpoints elsewhere, or those here are of a run
-                with another config, but for the epochs, of which there may be more now, or on other data.
+                with another config, but for the epochs, of which there may be more now, on other data, or of
+                other models.
         """
         run.check_same_place(self.asked)
         recorded = self._recorded()
@@ -66,32 +75,43 @@ class CheckpointDir:
                 f"checkpoint_dir {self.path} holds checkpoints of a run with other arguments: "
                 f"{'; '.join(differences)}. Repeat its arguments or give another checkpoint_dir."
             )
-        if recorded["data"] != environment["data"]:
+        data = description.environment["data"]
+        if recorded["data"] != data:
             raise InputError(
-                f"checkpoint_dir {self.path} holds checkpoints of a run on other data than "
-                f"{environment['data']['name']} has now; give another checkpoint_dir."
+                f"checkpoint_dir {self.path} holds checkpoints of a run on other data than {data['name']} "
+                "has now; give another checkpoint_dir."
             )
+        models = self._read(ARCHITECTURE)
+        if models is not None:
+            place = f"checkpoint_dir {self.path} holds checkpoints of a run"
+            require_same_models(place, models, description.architecture, "checkpoint_dir")
 
-    def create(self, run: RunFolder, environment: dict[str, Any]) -> None:
+    def create(self, run: RunFolder, description: RunDescription) -> None:
         """Make the folder and record whose state it holds; the run folder makes its own.
 
         Raises:
             InputError: It cannot be written to.
         """
-        whose = {**run.config, "data": environment["data"]}
-        if self.asked is None or self._recorded() == whose:
+        if self.asked is None:
             return
+        whose, files = {**run.config, "data": description.environment["data"]}, storage(self.path)
         try:
-            storage(self.path).create()
-            storage(self.path).write_json(_WHOSE, whose)
+            if self._recorded() != whose:
+                files.create()
+                files.write_json(_WHOSE, whose)
+            if not files.names(ARCHITECTURE):
+                files.write_json(ARCHITECTURE, {"format": FORMAT, **description.architecture})
         except (ConnectionError, FileNotFoundError) as error:
             raise self._out_of_reach("written to", error) from error
 
     def _recorded(self) -> dict[str, Any] | None:
-        if self.asked is None or not storage(self.path).names(_WHOSE):
+        return self._read(_WHOSE)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        if self.asked is None or not storage(self.path).names(name):
             return None
         try:
-            return _recorded(self.path)
+            return _whose(self.path) if name == _WHOSE else _architecture(self.path)
         except OSError as error:
             raise self._out_of_reach("read", error) from error
 
@@ -114,8 +134,15 @@ class CheckpointDir:
         )
 
 
-def _recorded(folder: Path | str) -> dict[str, Any]:
+def _whose(folder: Path | str) -> dict[str, Any]:
     files = storage(folder)
     content = files.read_json(_WHOSE, {**CONFIG_KEYS, **DATA_KEYS}, advice=_ADVICE, newest_format=FORMAT)
     require_data(content, f"file {files.path(_WHOSE)}", _ADVICE)
+    return content
+
+
+def _architecture(folder: Path | str) -> dict[str, Any]:
+    files = storage(folder)
+    content = files.read_json(ARCHITECTURE, ARCHITECTURE_KEYS, advice=_ADVICE, newest_format=FORMAT)
+    require_layers(content, f"file {files.path(ARCHITECTURE)}", _ADVICE)
     return content

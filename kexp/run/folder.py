@@ -10,19 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kexp.core.errors import InputError
 from kexp.core.files import is_leftover, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
+from kexp.run.architecture_change import model_change
 from kexp.run.run_files import (
+    ARCHITECTURE,
     CONFIG,
     ENVIRONMENT,
     FORMAT,
     RESULT,
     names_in,
+    read_architecture,
     read_config,
     read_environment,
 )
@@ -35,6 +38,18 @@ except ImportError:  # Windows
 
 _CHECKPOINTS = "checkpoints"
 _LOCK = "lock"
+
+
+class RunDescription(NamedTuple):
+    """What a run is run with, beside its arguments.
+
+    Attributes:
+        environment: For env.json; see `kexp.run.environment`.
+        architecture: For architecture.json; see `kexp.run.architecture`.
+    """
+
+    environment: dict[str, Any]
+    architecture: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,18 +87,22 @@ class RunFolder:
             )
         return folder
 
-    def check_same_data(self, environment: dict[str, Any]) -> None:
-        """Refuse to go on with a run on data that has changed since.
+    def check_same(self, run: RunDescription) -> None:
+        """Refuse to go on with a run on data, or with models, that have changed since.
 
         Raises:
-            InputError: The fingerprint differs from the one in env.json.
+            InputError: The fingerprint differs from the one in env.json, or a model from architecture.json.
         """
+        data = run.environment["data"]
         known = self._holds_run() or self._has(ENVIRONMENT)
-        if known and read_environment(self.path)["data"] != environment["data"]:
+        if known and read_environment(self.path)["data"] != data:
             raise InputError(
-                f"run_dir {self.path} holds an unfinished run on other data than "
-                f"{environment['data']['name']} has now; give another run_dir."
+                f"run_dir {self.path} holds an unfinished run on other data than {data['name']} has now; "
+                "give another run_dir."
             )
+        recorded = read_architecture(self.path) if self._holds_run() else None
+        if recorded is not None:
+            require_same_models(f"run_dir {self.path} holds a run", recorded, run.architecture, "run_dir")
 
     def check_same_place(self, checkpoint_dir: str | None) -> None:
         """Refuse to go on with a run without the checkpoints that it has elsewhere.
@@ -99,11 +118,11 @@ class RunFolder:
                 f"{checkpoint_dir!r}, so repeat that one or give another run_dir."
             )
 
-    def create(self, environment: dict[str, Any]) -> None:
-        """Make the folder and write config.json and env.json, unless an unfinished run is in it."""
-        (self.path / _CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    def create(self, run: RunDescription) -> None:
+        """Write what a run begins with, or that it goes on for more epochs; the folder is `locked`."""
         if not self._holds_run():
-            write_json(self.path / ENVIRONMENT, {"format": FORMAT, **environment})
+            write_json(self.path / ENVIRONMENT, {"format": FORMAT, **run.environment})
+            write_json(self.path / ARCHITECTURE, {"format": FORMAT, **run.architecture})
             write_json(self.path / CONFIG, self.config)
         elif self._has_more_epochs():
             # In this order: with the new config and the old result, the run would pass for finished.
@@ -112,11 +131,12 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in the folder; the system lets go when this one is killed.
+        """Make the folder and keep other processes from training in it, until this one ends or is killed.
 
         Raises:
             InputError: Another process trains in it now.
         """
+        (self.path / _CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         if fcntl is None:
             yield
             return
@@ -150,7 +170,7 @@ class RunFolder:
             return {name for name in names if not is_leftover(name, own=True)}
 
         own, checkpoints = left(self.path), self.path / _CHECKPOINTS
-        return own <= {ENVIRONMENT, _CHECKPOINTS} and (
+        return own <= {ENVIRONMENT, ARCHITECTURE, _CHECKPOINTS} and (
             not checkpoints.is_dir() or left(checkpoints) <= {_LOCK}
         )
 
@@ -169,16 +189,37 @@ class RunFolder:
 class NonChiefRunFolder(RunFolder):
     """The run folder for a worker that is not the chief, who alone looks at it and writes."""
 
-    def check_same_data(self, environment: dict[str, Any]) -> None:
+    def check_same(self, run: RunDescription) -> None:
         """Leave it to the chief."""
 
-    def create(self, environment: dict[str, Any]) -> None:
-        """Make nothing."""
+    def create(self, run: RunDescription) -> None:
+        """Write nothing."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Lock nothing."""
         yield
+
+
+def require_same_models(
+    place: str, recorded: dict[str, Any], architecture: dict[str, Any], argument: str
+) -> None:
+    """Refuse models that are others than those that an architecture was recorded of.
+
+    Args:
+        place: What holds what of them, for the message, as "run_dir runs/a holds a run".
+        recorded: Their architecture then.
+        architecture: Their architecture now.
+        argument: The argument that the place was given by.
+
+    Raises:
+        InputError: They are.
+    """
+    change = model_change(recorded, architecture)
+    if change is not None:
+        raise InputError(
+            f"{place} of another {change[0]}: {change[1]}; give another {argument}, or the code of then."
+        )
 
 
 def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:

@@ -11,18 +11,31 @@ from kexp.core.constraints import RecordedCount
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
 from kexp.core.foreign_files import reason, require_checksum
-from kexp.core.json_files import Keys, read_json_file
+from kexp.core.json_files import Keys, read_json_file, require_keys
 from kexp.core.user_paths import user_path
 
-FORMAT = 1  # of the three JSON files
+FORMAT = 1  # of the JSON files
 CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
+ARCHITECTURE = "architecture.json"
 METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
 ADVICE = "restore it, or train the run again"
-_CHECKED = (CONFIG, ENVIRONMENT, METRICS, MODEL, SAMPLES, CURVES)  # written before result.json, and not after
+# Written before result.json, and not after.
+_CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, MODEL, SAMPLES, CURVES)
 CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}
 _ENVIRONMENT_KEYS: Keys = {**DATA_KEYS, "checkpoint_dir": str | None}
+ARCHITECTURE_KEYS: Keys = {"keras": str, "models": dict[str, list[dict[str, Any]]]}
+_LAYER: Keys = {
+    "class": str,
+    "name": str | None,
+    "depth": RecordedCount,
+    "calls": Any,
+    "outputs": Any,
+    "config": dict[str, Any],
+    "code": dict[str, str],
+    "weights": list[list[RecordedCount]],
+}
 _RESULT_KEYS: Keys = {
     "metrics": dict[str, float],
     "history": dict[str, list[float]],
@@ -54,6 +67,31 @@ def read_environment(run_dir: Path) -> dict[str, Any]:
     content = read_json_file(path, _ENVIRONMENT_KEYS, advice=ADVICE, newest_format=FORMAT)
     require_data(content, f"file {path}", ADVICE)
     return content
+
+
+def read_architecture(run_dir: Path) -> dict[str, Any] | None:
+    """Return the content of architecture.json; see `kexp.run.architecture`. Runs of kexp 0.1.0 have none.
+
+    Raises:
+        InputError: It is damaged, or of a newer kexp.
+    """
+    path = run_dir / ARCHITECTURE
+    if not os.path.lexists(path):
+        return None
+    content = read_json_file(path, ARCHITECTURE_KEYS, advice=ADVICE, newest_format=FORMAT)
+    require_layers(content, f"file {path}", ADVICE)
+    return content
+
+
+def require_layers(content: Mapping[str, Any], place: str, advice: str) -> None:
+    """Refuse a recorded architecture with a layer that lacks what each must have.
+
+    Raises:
+        InputError: There is one.
+    """
+    for name, layers in content["models"].items():
+        for number, layer in enumerate(layers):
+            require_keys(layer, f"{place}: {name}[{number}]", _LAYER, advice=advice)
 
 
 def require_data(content: Mapping[str, Any], place: str, advice: str) -> None:

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
 from kexp.engine.base import Engine, Workers
 from kexp.engine.engine_choice import backend
+from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, run_context
 from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder_explained
@@ -22,7 +25,7 @@ from kexp.run.events import RunEvents
 from kexp.run.example_inputs import save_samples
 from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics
 from kexp.run.fit_plan import FitPlan
-from kexp.run.folder import NonChiefRunFolder, RunFolder
+from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
 from kexp.run.inference import raw_model
 from kexp.run.learning_curves import draw_curves
 from kexp.run.plan_checks import check_comparable, check_plan
@@ -63,43 +66,62 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
         context.capture.take(setup)
     if plan.loss is not None or plan.metrics is not None:  # the task's own fit
         check_comparable(setup)
-    return _train(setup, run.folder, checkpoints, trackers, started_s)
+    description = _description(setup, plan.target_preprocessing, checkpoints)
+    return _train(setup, description, run.folder, checkpoints, trackers, started_s)
+
+
+def _description(
+    setup: TrainingSetup, target_preprocessing: keras.Model | None, checkpoints: CheckpointDir
+) -> RunDescription:
+    environment = describe_environment(setup.raw, setup.options["seed"])
+    architecture = describe_models(
+        {
+            "model": setup.model,
+            "preprocessing": setup.preprocessing,
+            "target_preprocessing": target_preprocessing,
+            "inference_model": setup.inference_model,
+        }
+    )
+    return RunDescription({**environment, "checkpoint_dir": checkpoints.asked}, architecture)
 
 
 def _train(
-    setup: TrainingSetup, folder: RunFolder, checkpoints: CheckpointDir, trackers: Trackers, started_s: float
+    setup: TrainingSetup,
+    description: RunDescription,
+    folder: RunFolder,
+    checkpoints: CheckpointDir,
+    trackers: Trackers,
+    started_s: float,
 ) -> RunRecord:
     workers = backend().workers()
     kind = RunFolder if workers.is_chief else NonChiefRunFolder
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
     with workers.guard(), disk_trouble_explained(folder.path):
-        engine = _engine(setup, folder, checkpoints, workers)
+        folder.check_same(description)
+        if workers.is_chief:
+            checkpoints.check_same_run(folder, description)
+        engine = _engine(setup, folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure():
             loop = _loop(setup, engine, folder, checkpoints, events)
+            loop.find_checkpoint()
+            if workers.is_chief:
+                checkpoints.create(folder, description)
+            folder.create(description)
             loop.run()
             record = _record(setup, loop, folder.path, started_s, workers)
         events.finished(record.metrics)
     return record
 
 
-def _engine(setup: TrainingSetup, folder: RunFolder, checkpoints: CheckpointDir, workers: Workers) -> Engine:
-    """Return the engine of a run, and make its folders, once all that is there fits it."""
-    environment = {
-        **describe_environment(setup.raw, setup.options["seed"]),
-        "checkpoint_dir": checkpoints.asked,
-    }
-    folder.check_same_data(environment)
-    if workers.is_chief:
-        checkpoints.check_same_run(folder, environment)
+def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine:
+    """Return the engine of a run, once there is room for it on the disk."""
     engine = setup.engine()
     if workers.is_chief:
         check_space(engine, folder.path, quiet=setup.options["quiet"])
         if not setup.options["quiet"]:
             _print_batch(setup.batch)
-        checkpoints.create(folder, environment)
-    folder.create(environment)
     return engine
 
 

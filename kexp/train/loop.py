@@ -70,6 +70,8 @@ class Loop:
         self._checkpoints = checkpoints
         self._on_epoch = on_epoch
         self._on_restore = on_restore
+        self._found: Checkpoint | None = None
+        self._looked = False
         self._stop = StopRequest()
         self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
         self._workers = engine.workers
@@ -87,6 +89,14 @@ class Loop:
         # A callback that looks at every batch is called at every batch, as plain Keras would.
         self._steps_per_call = 1 if any(_watches_batches(callback) for callback in callbacks) else 10
 
+    def find_checkpoint(self) -> None:
+        """Read the checkpoint that the run will go on from, before anything is written.
+
+        Raises:
+            InputError: It is not of this model and optimizer.
+        """
+        self._found, self._looked = self._latest(), True
+
     def run(self) -> None:
         """Train to the end and leave the chosen weights in the model: the best by validation, or the last.
 
@@ -97,7 +107,9 @@ class Loop:
             TrainingDiverged: A step went wrong; the last checkpoint is from before it.
         """
         self.engine.model.stop_training = False
-        checkpoint = self._latest()
+        if not self._looked:
+            self.find_checkpoint()
+        checkpoint, self._found = self._found, None  # whose arrays would stay in memory
         self._callbacks.on_train_begin()
         try:
             with self._stop:

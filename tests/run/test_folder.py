@@ -21,6 +21,7 @@ def test_a_finished_run_has_every_file(digits_run):
     files = {
         "config.json",
         "env.json",
+        "architecture.json",
         "metrics.jsonl",
         "model.keras",
         "result.json",
