@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,21 +137,33 @@ class RunFolder:
         Raises:
             InputError: Another process trains in it now.
         """
+        with self._made():
+            if fcntl is None:
+                yield
+                return
+            with open(self.path / _CHECKPOINTS / _LOCK, "w", opener=_open_no_link) as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(
+                        f"run_dir {self.path} is being trained in by another process; wait for it, or give "
+                        "another run_dir."
+                    ) from None
+                for folder in (self.path, self.path / _CHECKPOINTS):
+                    remove_leftovers(folder, own=True)
+                yield
+
+    @contextmanager
+    def _made(self) -> Iterator[None]:
+        """Make the folder; what is not taken for a run in the end is taken away again."""
+        is_new = not self.path.exists()
         (self.path / _CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
+        try:
             yield
-            return
-        with open(self.path / _CHECKPOINTS / _LOCK, "w", opener=_open_no_link) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"run_dir {self.path} is being trained in by another process; wait for it, or give "
-                    "another run_dir."
-                ) from None
-            for folder in (self.path, self.path / _CHECKPOINTS):
-                remove_leftovers(folder, own=True)
-            yield
+        except InputError:
+            if is_new and not self._holds_run() and self._is_begun():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
