@@ -75,7 +75,9 @@ def recipe(
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Result:
             arguments = bind(call, *args, **kwargs)
-            return run_recipe(function, RecipeCall(function.__name__, arguments, default_batch_size), load)
+            changed = frozenset(name for name, value in own_defaults.items() if arguments[name] != value)
+            made_call = RecipeCall(function.__name__, arguments, default_batch_size, changed)
+            return run_recipe(function, made_call, load)
 
         made = cast(Recipe[P], call)
         made.__doc__ = help_text(function, signature)

@@ -11,6 +11,13 @@ OptimizerName = Literal[
     "adamw",
     "lion",
     "muon",
+    "adadelta",
+    "adafactor",
+    "adagrad",
+    "adamax",
+    "ftrl",
+    "lamb",
+    "nadam",
 ]
 ScheduleName = Literal[
     "constant",

@@ -29,8 +29,8 @@ def structure_of(nest: Any, names: Sequence[str] = (), *, stem: str = "input") -
 
     Args:
         nest: Lists, tuples and mappings of leaves; None is no leaf.
-        names: Names of the leaves, in order, where they are known and as many. Default: the keys of mappings
-            that lead to a leaf, joined by "_", or the stem with a number.
+        names: Names of the leaves of a list, in order, where they are known and as many. Default, and of
+            mappings: the keys that lead to a leaf, joined by "_", or the stem with a number.
         stem: What the names of leaves without a key begin with; default "input".
 
     Raises:
@@ -44,7 +44,7 @@ def structure_of(nest: Any, names: Sequence[str] = (), *, stem: str = "input") -
     """
     made = _named(nest, "", stem)
     found = leaves(made)
-    if len(names) == len(found) and len(set(names)) == len(names):
+    if isinstance(nest, list | tuple) and len(names) == len(found) and len(set(names)) == len(names):
         made = mapped(dict(zip(found, names, strict=True)).get, made)
     twice = sorted(name for name in set(leaves(made)) if leaves(made).count(name) > 1)
     if twice:

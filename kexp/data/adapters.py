@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError, located, shown
 from kexp.core.foreign_files import require_regular_file
 from kexp.core.numpy_files import read_npy
+from kexp.core.structures import flat
 from kexp.core.user_paths import user_path
-from kexp.data.dataset import Column, DatasetSpec, Inputs, column_name
+from kexp.data.array_specs import ArraySpec
+from kexp.data.dataset import Column, DatasetSpec, Inputs, Kind, column_name, single_array
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
@@ -58,11 +61,40 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         return _columns(raw, spec)
     if spec.kind == "text":
         return _texts(raw, spec)
+    if spec.kind == "arrays":
+        return _several(raw, spec)
     require_unmasked("inputs", raw)
     if spec.kind == "series" and listed(raw):
         raw = padded_to("inputs:", raw, *spec.input_shape)
     array = _numeric(raw)
     return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
+
+
+def _several(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
+    """Return several inputs by name: given in the nest that the model takes, or by their names."""
+    names = [one.name for one in spec.inputs]
+    by_name = raw if isinstance(raw, Mapping) and set(raw) == set(names) else None
+    if by_name is None:
+        with located("inputs"):
+            by_name = flat(spec.input_structure, raw)
+    own = {
+        one.name: replace(spec, kind=_kind(one), input_shape=one.shape, dtype=one.dtype)
+        for one in spec.inputs
+    }
+    adapted: dict[str, np.ndarray] = {}
+    for name in names:
+        with located(f"input {name!r}"):
+            adapted[name] = single_array(adapt_inputs(by_name[name], own[name]))
+    lengths = {name: len(array) for name, array in adapted.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(
+            f"inputs must have as many samples each; received {', '.join(f'{n} of {k!r}' for k, n in lengths.items())}."
+        )
+    return adapted
+
+
+def _kind(one: ArraySpec) -> Kind:
+    return "text" if one.dtype == "string" and not one.shape else "array"
 
 
 def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
@@ -184,7 +216,7 @@ def _described(raw: Any) -> str:
 def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     """Add the batch axis and the axis of a single channel where they were left out."""
     shape = array.shape
-    if shape[1:] == sample and len(array):
+    if len(array.shape) and _agree(shape[1:], sample) and len(array):
         return array
     if shape == sample:
         return array[None]
@@ -200,9 +232,17 @@ def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     )
 
 
+def _agree(shape: tuple[int, ...], sample: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(sample) and all(
+        own in (None, size) for size, own in zip(shape, sample, strict=True)
+    )
+
+
 def _with_dtype(array: np.ndarray, spec: DatasetSpec) -> np.ndarray:
     if spec.dtype == "uint8":
         return _as_uint8(array)
+    if np.dtype(spec.dtype).kind in "biu":
+        return _as_whole(array, spec.dtype)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
         floats = array.astype(spec.dtype)
     ends_in_nan = spec.kind == "series"
@@ -214,6 +254,16 @@ def _with_dtype(array: np.ndarray, spec: DatasetSpec) -> np.ndarray:
             f"it{allowed}."
         )
     return floats
+
+
+def _as_whole(array: np.ndarray, dtype: str) -> np.ndarray:
+    whole = array.astype(dtype)
+    if not (whole == array).all():
+        raise InputError(
+            f"inputs must be whole numbers ({dtype}), as those of training; received "
+            f"{shown(array[whole != array][0])}, so convert them."
+        )
+    return whole
 
 
 def _as_uint8(array: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,15 +26,14 @@ class BatchFeed(ABC):
     Attributes:
         noun: What it is, for messages.
         steps: Batches of an epoch.
-        epoch_steps: Batches that it has by itself in an epoch; None: it does not say, or has no end.
     """
 
     noun: ClassVar[str]
     steps: int
 
     @abstractmethod
-    def first(self) -> Any:
-        """Return the first batch as it comes, without moving on."""
+    def peek(self) -> list[Any]:
+        """Return the first batch as it comes, and another if there is one, without moving on."""
 
     @abstractmethod
     def batches(self, epoch: int, step: int) -> Iterator[Any]:
@@ -52,11 +51,13 @@ class FedSplit(Split):
 
     Attributes:
         feed: Gives all of it.
+        another: Another batch, which shows the axes in which batches differ.
         input_structure: The nest in which inputs come, with their names.
         target_structure: That of the targets; None where there are none.
     """
 
     feed: Any = None
+    another: Batch | None = None
     input_structure: Structure = None
     target_structure: Structure = None
 
@@ -88,12 +89,19 @@ class FedSplit(Split):
 
 def fed_split(feed: BatchFeed, input_names: Any = (), output_names: Any = ()) -> FedSplit:
     """Return the part that a feed gives, with its first batch in memory."""
-    x, y, _ = unpacked(feed.first())
+    peeked = feed.peek()
+    x, y, _ = unpacked(peeked[0])
     inputs = structure_of(x, tuple(input_names))
     targets = None if y is None else structure_of(y, tuple(output_names), stem="target")
-    empty = FedSplit(None, None, feed=feed, input_structure=inputs, target_structure=targets)  # type: ignore[arg-type]
-    arrays = empty.named(feed.first())
-    return FedSplit(*arrays, feed=feed, input_structure=inputs, target_structure=targets)
+    empty = FedSplit(np.zeros(0), None, feed=feed, input_structure=inputs, target_structure=targets)
+    first, *others = [empty.named(batch) for batch in peeked]
+    return replace(
+        empty,
+        inputs=first[0],
+        targets=first[1],
+        sample_weight=first[2],
+        another=others[0] if others else None,
+    )
 
 
 def unpacked(batch: Any) -> tuple[Any, Any, Any]:
@@ -140,8 +148,8 @@ class PyDatasetFeed(BatchFeed):
         self._shuffle, self._seed = shuffle and count is not None, seed
         self._epochs_ended = 0
 
-    def first(self) -> Any:
-        return self._dataset[0]
+    def peek(self) -> list[Any]:
+        return [self._dataset[0], self._dataset[(self._count or 2) - 1]]
 
     def batches(self, epoch: int, step: int) -> Iterator[Any]:
         while self._epochs_ended < epoch:  # of a run that goes on in a new process
@@ -175,8 +183,8 @@ class LoaderFeed(BatchFeed):
         self._loader, self._seed = loader, seed
         self.steps = int(steps or len(loader))
 
-    def first(self) -> Any:
-        return self._as_tuple(next(self._from(0)))
+    def peek(self) -> list[Any]:
+        return [self._as_tuple(batch) for batch in itertools.islice(self._from(0), 2)]
 
     def batches(self, epoch: int, step: int) -> Iterator[Any]:
         rounds = itertools.chain.from_iterable(self._from(epoch) for _ in itertools.count())
@@ -213,10 +221,10 @@ class GeneratorFeed(BatchFeed):
         self._generator, self.steps = iter(generator), steps
         self._taken, self._kept = 0, []  # type: int, list[Any]
 
-    def first(self) -> Any:
+    def peek(self) -> list[Any]:
         if not self._kept:
             self._kept.append(self._next())
-        return self._kept[0]
+        return self._kept[:1]
 
     def batches(self, epoch: int, step: int) -> Iterator[Any]:
         wanted = epoch * self.steps + step
@@ -232,7 +240,7 @@ class GeneratorFeed(BatchFeed):
 
     def _one(self) -> Any:
         self._taken += 1
-        return self._kept.pop() if self._kept else self._next()
+        return self._kept.pop(0) if self._kept else self._next()
 
     def _next(self) -> Any:
         try:
@@ -266,9 +274,9 @@ class TfDataFeed(BatchFeed):
             raise InputError("x must have batches; received an empty tf.data.Dataset.")
         self.steps = steps
 
-    def first(self) -> Any:
-        found = next(iter(self.dataset.take(1)), None)
-        if found is None:
+    def peek(self) -> list[Any]:
+        found = list(self.dataset.take(2))
+        if not found:
             raise InputError("x must have batches; received an empty tf.data.Dataset.")
         return found
 

@@ -60,9 +60,14 @@ class StepContext(Protocol):
 
     The numbers follow from the run's seed and from where the pass stands alone, so that a run which goes on
     from a checkpoint draws what it would have drawn.
+
+    Attributes:
+        training: Whether weights are going to be changed.
+        sample_weight: (batch,) weights of the samples, or by output; None: all alike.
     """
 
     training: bool
+    sample_weight: Any
 
     def normal(self, shape: Sequence[Any]) -> Any:
         """Return float32 of a shape, of which the first axis is that of the samples, standard normal."""
@@ -104,8 +109,8 @@ class BatchSource(Protocol):
         """Return what has to be saved to go on from here."""
         ...
 
-    def restore_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to where `read_state` was called."""
+    def restore_state(self, state: dict[str, np.ndarray]) -> bool:
+        """Go back to where `read_state` was called, and return whether it reads from something else now."""
         ...
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
@@ -203,6 +208,10 @@ class Engine(Protocol):
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what would outlive the run; no step can be taken after it."""
         ...
 
     def state_bytes(self) -> int:

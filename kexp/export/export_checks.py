@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.structures import packed
 from kexp.data.dataset import DatasetSpec, Inputs, class_names
 from kexp.export.serving_signatures import call
 from kexp.tasks import task_named
@@ -70,7 +71,7 @@ def _check_sampler(model: keras.Model, spec: DatasetSpec) -> None:
 
 def _outputs(model: keras.Model, samples: Inputs, spec: DatasetSpec) -> Any:
     try:
-        return call(model, _first_samples(samples, 2))
+        return call(model, packed(spec.input_structure, _first_samples(samples, 2)))
     except Exception as error:  # whatever a layer raises, the cause is the model
         reason = next(iter(str(error).strip().splitlines()), "no reason given")
         raise InputError(
@@ -88,6 +89,8 @@ def _first_samples(samples: Inputs, count: int) -> Any:
 
 
 def _described(spec: DatasetSpec) -> str:
+    if spec.kind == "arrays":
+        return ", ".join(f"{one.name!r} {one.dtype} {one.shape}" for one in spec.inputs)
     if spec.kind == "table":
         return "a dict with the columns " + ", ".join(column.name for column in spec.columns)
     return f"{spec.dtype} of shape ({', '.join(map(str, ('samples', *spec.input_shape)))})"

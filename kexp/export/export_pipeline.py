@@ -142,6 +142,8 @@ def _input_keys(spec: DatasetSpec) -> dict[str, str]:
         return {}
     if spec.kind == "table":
         return signature_keys(column.name for column in spec.columns)
+    if spec.kind == "arrays":
+        return signature_keys(one.name for one in spec.inputs)
     return {ARRAY_KEY: ARRAY_KEY}
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from kexp.core.keras_private import call_model
+from kexp.core.structures import packed
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.input_names import ARRAY_KEY, DEFAULT, by_key
 from kexp.export.parity import TOLERANCE, Arrays, ParityCase
@@ -96,6 +98,9 @@ def _raw(tensors: Sequence[Any], spec: DatasetSpec) -> Any:
     """Return the tensors of a signature as the model takes them."""
     if spec.kind == "table":
         return dict(zip((column.name for column in spec.columns), tensors, strict=True))
+    if spec.kind == "arrays":
+        by_name = dict(zip((one.name for one in spec.inputs), tensors, strict=True))
+        return packed(spec.input_structure, by_name)
     return tensors[0]
 
 
@@ -119,7 +124,7 @@ def _outputs(
 def call(model: keras.Model, inputs: Any) -> Any:
     """Return the outputs of a model outside training."""
     # Without training=False, random augmentation stays switched on in what is traced.
-    return model(inputs, training=False)
+    return call_model(model, inputs, training=False)
 
 
 def _serving_function(
@@ -137,6 +142,8 @@ def _serving_function(
 def _input_signature(spec: DatasetSpec, keys: Mapping[str, str]) -> list[Any]:
     import tensorflow as tf
 
+    if spec.kind == "arrays":
+        return [tf.TensorSpec((None, *one.shape), one.dtype, name=keys[one.name]) for one in spec.inputs]
     if spec.kind != "table":
         return [tf.TensorSpec((None, *spec.input_shape), spec.dtype, name=ARRAY_KEY)]
     types = {"number": tf.float32, "category": tf.string}

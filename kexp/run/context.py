@@ -31,6 +31,7 @@ class RecipeCall:
     recipe: str
     arguments: dict[str, Any]
     default_batch_size: int = 64  # what batch_size="auto" begins with
+    changed: frozenset[str] = frozenset()  # training options that are not what the recipe has by default
 
     def config(self) -> dict[str, Any]:
         """Return what decides the result, as written to config.json."""

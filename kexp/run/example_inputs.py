@@ -19,9 +19,8 @@ COUNT = 64
 def save_samples(path: Path, data: Dataset) -> None:
     """Write the first samples of the test part, or of the training part when there is none, to `path`."""
     inputs = (data.test or data.train).inputs
-    columns = (
-        [inputs] if isinstance(inputs, np.ndarray) else [inputs[name.name] for name in data.spec.columns]
-    )
+    names = data.spec.inputs or data.spec.columns
+    columns = [inputs] if isinstance(inputs, np.ndarray) else [inputs[name.name] for name in names]
     first = {
         # Strings are stored with their length: objects would have to be unpickled.
         f"column_{number}": column[:COUNT].astype(str) if column.dtype == object else column[:COUNT]
@@ -38,12 +37,18 @@ def load_samples(path: Path, spec: DatasetSpec) -> Inputs:
         InputError: The file is missing or damaged, or holds other samples than the data has.
     """
     arrays = read_npz(path, ADVICE)
-    names = [f"column_{number}" for number in range(len(spec.columns) if spec.kind == "table" else 1)]
+    several = len(spec.columns) if spec.kind == "table" else len(spec.inputs) or 1
+    names = [f"column_{number}" for number in range(several)]
     if arrays.keys() != set(names) or not _fit([arrays[name] for name in names], spec):
         raise InputError(f"file {path}: holds other samples than the run's data has; {ADVICE}.")
     columns = [arrays[name] for name in names]
     if spec.kind == "text":
         return columns[0].astype(object)
+    if spec.kind == "arrays":
+        return {
+            one.name: values.astype(object) if one.dtype == "string" else values
+            for one, values in zip(spec.inputs, columns, strict=True)
+        }
     if spec.kind != "table":
         return columns[0]
     return {
@@ -57,6 +62,9 @@ def _fit(columns: list[np.ndarray], spec: DatasetSpec) -> bool:
     if any(array.ndim == 0 or not len(array) for array in columns):
         return False
     received = [(array.shape[1:], array.dtype.kind) for array in columns]
+    if spec.kind == "arrays":
+        kinds = ["U" if one.dtype == "string" else np.dtype(one.dtype).kind for one in spec.inputs]
+        return [kind for _, kind in received] == kinds and len({len(array) for array in columns}) == 1
     if spec.kind != "table":
         return received == [(spec.input_shape, "U" if spec.kind == "text" else np.dtype(spec.dtype).kind)]
     wanted = [((), "f" if column.kind == "number" else "U") for column in spec.columns]

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import overrides
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.data.dataset import require_text
@@ -39,10 +40,10 @@ def check_stream(
 
 def check_model(model: keras.Model, options: TrainOptions) -> None:
     """Refuse a model that this run's step could not train."""
-    if type(model).train_step is not keras.Model.train_step:
+    if overrides(model, "train_step") and not model.compiled:
         raise InputError(
-            f"model {model.name} overrides train_step, which kexp's own step would not call; "
-            "give a model without it, and its loss as the argument loss."
+            f"model {model.name} must be compiled, since it has a train_step of its own, which takes the whole "
+            "step; call model.compile first."
         )
     wanted = options["precision"]
     if (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.structures import Structure
 from kexp.data import Dataset, Split
 from kexp.train.objectives import Objective
 
@@ -20,11 +21,63 @@ Baselines = Mapping[str, Callable[[Any], np.ndarray]]
 
 
 @dataclass(frozen=True)
+class GivenData:
+    """What `kexp.fit` is given in place of a data set, by the names of its arguments.
+
+    Attributes:
+        validation: The training option of that name, where the caller gave it; else 0.
+        by_task: Whether `kexp.data.load` says what the targets are, rather than a loss.
+    """
+
+    x: Any
+    y: Any = None
+    sample_weight: Any = None
+    validation_data: Any = None
+    validation_split: float = 0.0
+    validation: float = 0.0
+    by_task: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the data are called in records."""
+        if isinstance(self.x, str):
+            return self.x
+        return "arrays" if self.y is not None else type(self.x).__name__
+
+
+@dataclass(frozen=True)
+class EpochOptions:
+    """What the epochs of a fit are, by the names of Keras's arguments.
+
+    Attributes:
+        steps: Steps of an epoch; None: as many as take all data.
+        shuffle: Whether each epoch has an order of its own.
+        first: The first epoch, from 0.
+        validation_freq: After every so many epochs, or after those of these numbers, there is a validation.
+        validation_steps: Batches to validate on, of data that come in batches; None: all.
+    """
+
+    steps: int | None = None
+    shuffle: bool = True
+    first: int = 0
+    validation_freq: int | Sequence[int] = 1
+    validation_steps: int | None = None
+
+
+@dataclass(frozen=True)
 class FitPlan:
-    """What is trained, on what and how it is measured; the attributes are the arguments of `kexp.fit`."""
+    """What is trained, on what and how it is measured; the attributes are the arguments of `kexp.fit`.
+
+    Attributes:
+        given: What there is in place of a data set.
+        class_weight: By class, or by output and class; the training option takes other forms.
+        epochs: What the epochs are.
+        inputs: The nest in which the model takes its inputs, with their names.
+        targets: That of its targets; None where there are none.
+    """
 
     model: keras.Model
-    data: Dataset
+    data: Dataset | None
     objective: Objective | None = None
     preprocessing: keras.Model | None = None
     target_preprocessing: keras.Model | None = None
@@ -36,6 +89,21 @@ class FitPlan:
     augmentation: Sequence[keras.layers.Layer] = ()
     sample_weight: np.ndarray | None = None
     baselines: Baselines = field(default_factory=dict)
+    given: GivenData | None = None
+    class_weight: Mapping[Any, Any] | None = None
+    optimizer: keras.optimizers.Optimizer | None = None
+    learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
+    epochs: EpochOptions = field(default_factory=EpochOptions)
+    inputs: Structure = "input"
+    targets: Structure = "target"
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data, which may not be there yet."""
+        if self.given is not None:
+            return self.given.name
+        assert self.data is not None
+        return self.data.name
 
     @property
     def model_name(self) -> str:

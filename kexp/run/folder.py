@@ -39,6 +39,7 @@ except ImportError:  # Windows
 
 _CHECKPOINTS = "checkpoints"
 _LOCK = "lock"
+_RECORDED_SINCE = ("loss", "metrics")  # which runs of earlier versions may have had, without a record of them
 
 
 class RunDescription(NamedTuple):
@@ -239,9 +240,10 @@ def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Return in words how a config differs from a recorded one, but for more epochs now."""
     # A run from before there was an option was made with what is now its default.
     before, now = {**DEFAULTS, **recorded["arguments"]}, {**DEFAULTS, **config["arguments"]}
+    unknown = {name for name in _RECORDED_SINCE if name not in recorded["arguments"]}
     found = [
         f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
-        for name in sorted({*before, *now} - {*OUTPUT_ONLY})
+        for name in sorted({*before, *now} - {*OUTPUT_ONLY} - unknown)
         if before.get(name) != now.get(name) and not (name == "epochs" and _has_more_epochs(recorded, config))
     ]
     if recorded["recipe"] != config["recipe"]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.keras_private import call_model
+from kexp.core.structures import Structure, packed
 from kexp.data.dataset import Inputs
 from kexp.tasks.predictions import as_str
 
@@ -22,8 +24,14 @@ def raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Mo
     return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)
 
 
-def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
+def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: Structure = None) -> Any:
     """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
+
+    Args:
+        model: The model.
+        inputs: An array, or arrays by name.
+        batch_size: Samples per call.
+        structure: The nest in which the model takes several inputs; None: as they are.
 
     Returns:
         An array, or a mapping of arrays if the model gives one; strings as str objects.
@@ -36,7 +44,8 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int) -> Any:
             batch = ops.convert_to_tensor(inputs[rows])
         else:
             batch = {name: ops.convert_to_tensor(column[rows]) for name, column in inputs.items()}
-        return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), model(batch, training=False))
+        outputs = call_model(model, packed(structure, batch), training=False)
+        return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), outputs)
 
     samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
     parts = [outputs(first) for first in range(0, samples, batch_size)]

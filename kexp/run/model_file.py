@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.core.foreign_files import guarded, reading
+from kexp.core.foreign_files import guarded, reading, reason
 from kexp.core.json_files import parse_json
+from kexp.core.keras_private import saved_uncompiled
 from kexp.core.zip_archives import open_zip, read_zip_member
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
@@ -17,6 +19,24 @@ if TYPE_CHECKING:
 
 _WHAT = "a saved Keras model"
 _CONFIG = "config.json"
+
+
+def save_model(path: Path, model: keras.Model) -> None:
+    """Write a trained model as a .keras file, without what it was compiled with: that needs its own classes.
+
+    A model that Keras cannot describe, such as one of a class without `get_config`, has no such file.
+    """
+    from kexp.core.files import replacing
+
+    try:
+        with saved_uncompiled(model), replacing(path) as temporary:
+            model.save(temporary)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        warnings.warn(
+            f"Model {model.name} cannot be written as a .keras file ({reason(error)}), so that the run can be "
+            "exported but not loaded again; give its classes a get_config.",
+            stacklevel=2,
+        )
 
 
 def load_model(path: Path, advice: str, *, checked: bool = False) -> keras.Model:
@@ -37,7 +57,7 @@ def load_model(path: Path, advice: str, *, checked: bool = False) -> keras.Model
     if not checked:
         _require_whole(path, advice)
     with reading(path, _WHAT, advice):
-        model = keras.models.load_model(path, safe_mode=True)
+        model = keras.models.load_model(path, safe_mode=True, compile=False)
     if not isinstance(model, keras.Model):
         raise InputError(
             f"file {path}: expected {_WHAT}, received a {type(model).__name__} of Keras; {advice}."
@@ -78,6 +98,11 @@ def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: st
         if odd:
             raise InputError(
                 f"file {path}: takes other columns than those of the data: {odd[0]!r}; {advice}."
+            )
+    elif spec.kind == "arrays":
+        if len(model.inputs) != len(spec.inputs):
+            raise InputError(
+                f"file {path}: takes {len(model.inputs)} inputs, and the data has {len(spec.inputs)}; {advice}."
             )
     elif len(model.inputs) != 1 or not _agree(model.inputs[0].shape[1:], spec.input_shape):
         shapes = " and ".join(str(tensor.shape[1:]) for tensor in model.inputs)

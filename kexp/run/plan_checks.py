@@ -27,13 +27,17 @@ def check_plan(plan: FitPlan) -> None:
         InputError: One is; the sentence names it.
     """
     _require("model", plan.model, keras.Model, _MODEL)
-    _require("data", plan.data, Dataset, "a data set, which kexp.data.load makes of names, files and arrays")
+    if plan.given is None:
+        _require(
+            "data", plan.data, Dataset, "a data set, which kexp.data.load makes of names, files and arrays"
+        )
     for name in ("preprocessing", "target_preprocessing", "inference_model"):
         value = getattr(plan, name)
         if value is not None:
             _require(name, value, keras.Model, "a Keras model, or None")
-    _require_loss(plan.loss)
-    metrics = () if plan.metrics is None else plan.metrics
+    if plan.given is None:
+        _require_loss(plan.loss)
+    metrics = () if plan.metrics is None or plan.given is not None else plan.metrics
     for name, values, kind, example in (
         ("metrics", metrics, keras.metrics.Metric, "metrics such as keras.metrics.AUC()"),
         ("callbacks", plan.callbacks, keras.callbacks.Callback, "callbacks such as TerminateOnNaN()"),

@@ -173,7 +173,8 @@ class RunRecord:
                 file is damaged.
         """
         task_named(self.spec.task).check_predicts()
-        outputs = raw_outputs(self.model, adapt_inputs(inputs, self.spec), batch_size)
+        adapted = adapt_inputs(inputs, self.spec)
+        outputs = raw_outputs(self.model, adapted, batch_size, self.spec.input_structure)
         require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 

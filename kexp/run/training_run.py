@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ from kexp.engine.base import Engine, Workers
 from kexp.engine.engine_choice import backend
 from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
+from kexp.run.compiled_model import (
+    compiled_for_run,
+    recorded_arguments,
+    refuse_contradictions,
+    restore_weights,
+    summary,
+)
 from kexp.run.context import OpenRun, RecipeCall, run_context
 from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder_explained
 from kexp.run.environment import describe_environment
@@ -26,8 +34,10 @@ from kexp.run.example_inputs import save_samples
 from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics
 from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
+from kexp.run.given_data import with_data
 from kexp.run.inference import raw_model
 from kexp.run.learning_curves import draw_curves
+from kexp.run.model_file import save_model
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
@@ -52,19 +62,54 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     check_plan(plan)
     context = run_context()
     run = context.run
+    given = train.keys() if run is None else run.call.changed
+    if plan.model.compiled and plan.objective is None:
+        refuse_contradictions(plan, given)
+    plan = _by_task(plan, train if run is None else run.options)
     if run is None or train != run.options:
         options = complete(dict(train))
-        arguments = {**options, "data": plan.data.name, "model": plan.model_name}
+        arguments = {**options, "data": plan.data_name, "model": plan.model_name, **recorded_arguments(plan)}
         run = OpenRun.of(RecipeCall("fit", arguments) if run is None else run.call, options)
-    if run.folder.finished():
+    if run.folder.finished() and plan.given is None:
         return RunRecord.load(run.folder.path)
+    plan = with_data(plan, run.options)
+    assert plan.data is not None
+    if run.folder.finished():
+        return _finished(plan, run.folder)
     checkpoints = CheckpointDir.choose(run.options["checkpoint_dir"], run.folder.path)
     started_s = time.perf_counter()
     plan = replace(plan, data=context.visible(plan.data))
+    with compiled_for_run(plan):
+        return _prepared(plan, run, checkpoints, trackers, started_s)
+
+
+def _by_task(plan: FitPlan, options: Mapping[str, Any]) -> FitPlan:
+    """Return a plan that says whether its data are understood by their targets or by a loss."""
+    if plan.given is None:
+        return plan
+    by_task = plan.objective is not None or not (plan.model.compiled or plan.loss is not None)
+    given = replace(plan.given, by_task=by_task, validation=options.get("validation", 0.0))
+    return replace(plan, given=given)
+
+
+def _finished(plan: FitPlan, folder: RunFolder) -> RunRecord:
+    """Return the record of a finished run on data in memory, and give its weights to the model."""
+    assert plan.data is not None
+    folder.check_same_data({"data": {"name": plan.data.name, "fingerprint": plan.data.fingerprint}})
+    record = RunRecord.load(folder.path)
+    if plan.preprocessing is None and plan.inference_model is None and (folder.path / MODEL).is_file():
+        restore_weights(plan.model, record.model)
+    return record
+
+
+def _prepared(
+    plan: FitPlan, run: OpenRun, checkpoints: CheckpointDir, trackers: Trackers, started_s: float
+) -> RunRecord:
+    context = run_context()
     setup = prepare(plan, run.options, run.call.default_batch_size)
     if context.capture is not None:
         context.capture.take(setup)
-    if plan.loss is not None or plan.metrics is not None:  # the task's own fit
+    if not setup.objective.takes_weights and (plan.loss is not None or plan.metrics is not None):
         check_comparable(setup)
     description = _description(setup, plan.target_preprocessing, checkpoints)
     return _train(setup, description, run.folder, checkpoints, trackers, started_s)
@@ -103,7 +148,7 @@ def _train(
         engine = _engine(setup, folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
-        with lost, folder.locked(), events.failure():
+        with lost, folder.locked(), events.failure(), closing(engine):
             loop = _loop(setup, engine, folder, checkpoints, events)
             loop.find_checkpoint()
             if workers.is_chief:
@@ -122,6 +167,8 @@ def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine
         check_space(engine, folder.path, quiet=setup.options["quiet"])
         if not setup.options["quiet"]:
             _print_batch(setup.batch)
+            if setup.objective.takes_weights:
+                print(summary(setup.model))
     return engine
 
 
@@ -134,7 +181,7 @@ def _loop(
     return Loop(
         engine,
         setup.objective,
-        setup.epoch_samples,
+        setup.epoch_plan,
         setup.options,
         setup.batch_size,
         checkpoints.path,
@@ -146,15 +193,15 @@ def _loop(
 
 def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, workers: Workers) -> RunRecord:
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
-    setup.model.optimizer = None
+    if setup.optimizer is None:
+        setup.model.optimizer = None
     metrics = evaluate_run(setup, loop.position)  # which all workers measure together
     trained = setup.inference_model or raw_model(setup.model, setup.preprocessing)
     recorded: dict[str, Any] = {}
     if workers.is_chief:
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
-        with replacing(run_dir / MODEL) as temporary:
-            trained.save(temporary)
+        save_model(run_dir / MODEL, trained)
         save_samples(run_dir / SAMPLES, setup.raw)
         recorded = _write_result(setup, loop, metrics, run_dir, started_s)
     content = workers.broadcast(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
@@ -168,7 +215,9 @@ def _write_result(
     setup: TrainingSetup, loop: Loop, metrics: dict[str, float], run_dir: Path, started_s: float
 ) -> dict[str, Any]:
     history = loop.position.history
-    drawn = {name: [epoch[name] for epoch in history] for name in history[0]}
+    # Not every epoch may have been validated.
+    names = dict.fromkeys(name for epoch in history for name in epoch)
+    drawn = {name: [epoch.get(name, math.nan) for epoch in history] for name in names}
     with replacing(run_dir / CURVES) as temporary:
         draw_curves(drawn).savefig(temporary, dpi=110)
     record = RunRecord(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -13,7 +13,11 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split, Stream
+from kexp.data.batch_feed import FedSplit
+from kexp.data.dataset import sample_count
+from kexp.data.splits import taken
 from kexp.engine.base import Engine
+from kexp.core.keras_private import overrides
 from kexp.engine.engine_choice import backend
 from kexp.metrics.direction import stated_directions
 from kexp.run.fit_checks import (
@@ -28,10 +32,13 @@ from kexp.run.fit_checks import (
     checked_weights,
     require_weights,
 )
-from kexp.run.fit_plan import Baselines, FinalMetric, FitPlan
+from kexp.run.class_weights import by_class, weighted
+from kexp.run.compiled_objective import Nests, compiled_objective
+from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.tasks import task_named
+from kexp.train.epoch_plan import EpochPlan
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
@@ -57,6 +64,9 @@ class TrainingSetup:
         inference_model: What is recorded in place of preprocessing and model, or None.
         final_metrics: Metrics of what it gives, by name.
         baselines: What is measured beside the model, by name.
+        optimizer: The caller's own, or that of a compiled model; None: what the options say.
+        learning_rate: A schedule of the caller's in place of the options'; None: theirs.
+        epochs: What the epochs are.
     """
 
     model: keras.Model
@@ -72,6 +82,23 @@ class TrainingSetup:
     inference_model: keras.Model | None
     final_metrics: Mapping[str, FinalMetric]
     baselines: Baselines
+    optimizer: keras.optimizers.Optimizer | None = None
+    learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
+    epochs: EpochOptions = field(default_factory=EpochOptions)
+
+    @property
+    def epoch_plan(self) -> EpochPlan:
+        """What the epochs of the run are."""
+        fed = isinstance(self.data.train, FedSplit)
+        per_step = 1 if fed else self.batch_size * self.options["accumulate"]
+        return EpochPlan(
+            self.epoch_samples,
+            per_step,
+            steps=None if fed else self.epochs.steps,
+            shuffle=self.epochs.shuffle and not fed,
+            first=self.epochs.first,
+            validation_freq=self.epochs.validation_freq,
+        )
 
     @property
     def epoch_samples(self) -> int:
@@ -94,7 +121,7 @@ class TrainingSetup:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch, the last of which may have fewer samples."""
-        return -(-self.epoch_samples // (self.batch_size * self.options["accumulate"]))
+        return self.epoch_plan.steps_per_epoch
 
     def engine(self) -> Engine:
         """Return the engine that takes the steps; the model gets its optimizer."""
@@ -111,10 +138,15 @@ class TrainingSetup:
             self.batch_size,
             augmentation=self.augmentation,
             sample_weight=self.sample_weight,
-            class_weights=_class_weights(self.options, self.data),
+            class_weights=None if self.objective.takes_weights else _class_weights(self.options, self.data),
+            first_epoch=self.epochs.first,
         )
 
     def _optimizer(self, player: Player, *, last: bool) -> keras.optimizers.Optimizer:
+        if self.optimizer is not None:
+            if not self.optimizer.built and not overrides(self.model, "train_step"):
+                self.optimizer.build(player.network.trainable_variables)
+            return self.optimizer
         options = {
             **self.options,
             "learning_rate": self.options["learning_rate"] * player.learning_rate,
@@ -122,7 +154,7 @@ class TrainingSetup:
             "ema": self.options["ema"] if last else None,
         }
         steps = self.options["epochs"] * self.steps_per_epoch // player.update_every
-        return optimizer_for(options, player.network, max(1, steps))  # type: ignore[arg-type]
+        return optimizer_for(options, player.network, max(1, steps), self.learning_rate)  # type: ignore[arg-type]
 
 
 def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> TrainingSetup:
@@ -136,7 +168,9 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     Raises:
         InputError: Model, data and options do not fit each other.
     """
-    model, data, preprocessing = plan.model, plan.data, plan.preprocessing
+    model, preprocessing = plan.model, plan.preprocessing
+    assert plan.data is not None
+    data = plan.data
     options = _scaled(options)
     batch_size = _batch_size(options, data, default_batch_size)
     if isinstance(data.train, Stream):
@@ -148,6 +182,8 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     check_metric_names(plan.metrics or (), (*plan.final_metrics, *plan.baselines))
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
+    if model.compiled and plan.objective is None:
+        data = _weighted(data, plan, options)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
     if plan.target_preprocessing is not None:
@@ -155,7 +191,10 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     else:
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
     objective, inference_model = plan.objective, plan.inference_model
-    if objective is None:
+    if objective is None and model.compiled:
+        nests = Nests(plan.inputs, plan.targets)
+        objective, ready, data = compiled_objective(model, nests, data, ready, options)
+    elif objective is None:
         objective, ready = _supervised(model, ready, options, plan.loss, plan.metrics)
     else:
         check_objective(objective, model, ready, options, plan.loss, plan.metrics)
@@ -176,7 +215,21 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         inference_model=inference_model,
         final_metrics=plan.final_metrics,
         baselines=plan.baselines,
+        optimizer=plan.optimizer or (model.optimizer if model.compiled else None),
+        learning_rate=plan.learning_rate,
+        epochs=plan.epochs,
     )
+
+
+def _weighted(data: Dataset, plan: FitPlan, options: TrainOptions) -> Dataset:
+    """Return data with the weights of a compiled model's loss in its training part."""
+    asked: Any = plan.class_weight
+    train = data.train
+    if plan.sample_weight is not None:
+        train = replace(train, sample_weight=checked_weights(plan.sample_weight, options, data))
+    if asked is None and options["class_weight"] is not None:
+        asked = by_class(options["class_weight"], train)
+    return replace(data, train=train if asked is None else weighted(train, asked))
 
 
 def _scaled(options: TrainOptions) -> TrainOptions:
@@ -207,6 +260,13 @@ def _supervised(
 
 def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
     asked = options["batch_size"]
+    if isinstance(data.train, FedSplit):
+        if asked == "auto" or options["accumulate"] > 1:
+            raise InputError(
+                "batch_size='auto' and accumulate are for data in memory; batches that come as they are make a "
+                "step each."
+            )
+        return sample_count(data.train.targets)
     if asked == "auto":
         return min(default, len(data.train))
     if asked > len(data.train):
@@ -282,10 +342,7 @@ def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[D
 
 def head(split: Split, samples: int) -> Split:
     """Return the first samples of a part."""
-    inputs = split.inputs
-    if isinstance(inputs, np.ndarray):
-        return Split(inputs[:samples], split.targets[:samples])
-    return Split({name: column[:samples] for name, column in inputs.items()}, split.targets[:samples])
+    return taken(split, slice(0, samples))
 
 
 def first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
+from kexp.tasks.several import head_spec, of_head
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ class Predictions:
         reconstructions: (n, ...) float32, the inputs as they come out of their codes; reconstruction.
         codes: (n, ...) float32; reconstruction.
         anomaly_scores: (n,) float32, how far inputs and reconstructions are apart; reconstruction.
+        outputs: Of a model with several outputs the predictions of each, by name.
     """
 
     labels: np.ndarray | None = None
@@ -54,6 +56,7 @@ class Predictions:
     reconstructions: np.ndarray | None = None
     codes: np.ndarray | None = None
     anomaly_scores: np.ndarray | None = None
+    outputs: Mapping[str, Predictions] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))
@@ -65,12 +68,27 @@ class Predictions:
             >>> Predictions(values=np.zeros((2, 1)), texts=np.array(["a", "b"])).named().keys()
             dict_keys(['values', 'text'])
         """
-        arrays = {_NAMES[field.name]: getattr(self, field.name) for field in fields(self)}
+        arrays = {key: getattr(self, name) for name, key in _NAMES.items()}
+        for output, predictions in (self.outputs or {}).items():
+            arrays.update({f"{output}_{key}": array for key, array in predictions.named().items()})
         return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
-    def from_named(cls, arrays: Mapping[str, np.ndarray]) -> Predictions:
-        """Return the predictions that an export gives, its strings as str objects."""
+    def from_named(cls, arrays: Mapping[str, np.ndarray], spec: DatasetSpec | None = None) -> Predictions:
+        """Return the predictions that an export gives, its strings as str objects.
+
+        Args:
+            arrays: By name.
+            spec: What the model was made for, which names its outputs if there are several.
+        """
+        if spec is not None and spec.heads:
+            by_output = {head.name: of_head(head.name, arrays) for head in spec.heads}
+            return cls(
+                outputs={
+                    head.name: cls.from_named(by_output[head.name], head_spec(spec, head))
+                    for head in spec.heads
+                }
+            )
         return cls(**{name: arrays[key] for name, key in _NAMES.items() if key in arrays})
 
     @classmethod
@@ -94,7 +112,7 @@ class Predictions:
             (['cat', 'cat'], [[0.5, 0.5], [1.0, 0.0]])
         """
         named = task_named(spec.task).named_predictions(outputs, spec, from_probabilities=from_probabilities)
-        return cls.from_named(named)
+        return cls.from_named(named, spec)
 
     def to_frame(self, spec: DatasetSpec) -> pd.DataFrame:
         """Return one row per sample: label and a probability per class, or a column per target.

@@ -26,7 +26,12 @@ _MUON_IS_OLD = "rms_rate" not in inspect.signature(keras.optimizers.Muon).parame
 __all__ = ["LossScaling", "OneCycleAdam", "OneCycleSGD", "optimizer_for"]
 
 
-def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> keras.optimizers.Optimizer:
+def optimizer_for(
+    options: TrainOptions,
+    model: keras.Model,
+    steps: int,
+    learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None,
+) -> keras.optimizers.Optimizer:
     """Return the optimizer that the options describe, ready for `model`; clipping is the engine's.
 
     Under the schedule one_cycle, momentum, nesterov, adam and adamw also cycle their momentum (the
@@ -38,11 +43,12 @@ def optimizer_for(options: TrainOptions, model: keras.Model, steps: int) -> kera
         model: The model to train, built. Vectors (biases, the scales and offsets of normalisation) and
             embeddings are left out of the weight decay, which is for the weights of layers.
         steps: Optimizer steps of the whole run, for the schedule.
+        learning_rate: A schedule in place of that of the options; default None: theirs.
 
     Returns:
         A Keras optimizer whose slots are built; for a model that computes in float16, inside a `LossScaling`.
     """
-    optimizer = _built(options, model, _learning_rate(options, steps))
+    optimizer = _built(options, model, learning_rate or _learning_rate(options, steps))
     spared = [
         variable
         for variable in model.trainable_variables
@@ -299,4 +305,11 @@ OPTIMIZERS = {
     "adamw": OptimizerRow(keras.optimizers.AdamW, "beta_1", OneCycleAdam, weight_decay=0.004),
     "lion": OptimizerRow(keras.optimizers.Lion, "beta_1"),
     "muon": OptimizerRow(_muon, weight_decay=0.004, takes_model=True),
+    "adadelta": OptimizerRow(keras.optimizers.Adadelta),
+    "adafactor": OptimizerRow(keras.optimizers.Adafactor),
+    "adagrad": OptimizerRow(keras.optimizers.Adagrad),
+    "adamax": OptimizerRow(keras.optimizers.Adamax, "beta_1"),
+    "ftrl": OptimizerRow(keras.optimizers.Ftrl),
+    "lamb": OptimizerRow(keras.optimizers.Lamb, "beta_1"),
+    "nadam": OptimizerRow(keras.optimizers.Nadam, "beta_1"),
 }

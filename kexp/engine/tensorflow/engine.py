@@ -16,15 +16,19 @@ from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
 from kexp.engine.base import StepFailure
+from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradients import clipped, whole
-from kexp.engine.tensorflow.input_pipeline import TensorSource
+from kexp.engine.tensorflow.feed_source import FeedBatchSource
+from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
+from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.normalization import batch_normalizations
 from kexp.train.objectives import Losses, Objective
+from kexp.train.objectives.compiled import Compiled
 
 # Of the running mean that a spike is measured against: it looks back over about fifty steps.
 _MEAN_MOMENTUM = 0.98
@@ -79,9 +83,16 @@ class TensorFlowEngine:
             for optimizer in optimizers:
                 take_gradients_as_they_are(optimizer)
         self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
-        self._metrics = MetricAccumulator(
-            objective, model, batch_source.first(), summed=self._replicas.distributed
-        )
+        self._own_steps: OwnSteps | None = None
+        self._metrics: MetricAccumulator | CompiledMetrics
+        if isinstance(objective, Compiled):
+            self._metrics = CompiledMetrics(objective, shared=self._replicas.distributed)
+            if objective.has_own_train_step:
+                self._own_steps = own_steps(objective, model.train_step, batch_source)
+        else:
+            self._metrics = MetricAccumulator(
+                objective, model, batch_source.first(), summed=self._replicas.distributed
+            )
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
         self._validation = None if validation is None else Evaluator(model, objective, validation)
@@ -98,18 +109,37 @@ class TensorFlowEngine:
         """
         # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
         # run takes.
-        sizes = (rows.shape[1], batch_size) if self._replicas.static else (None, None)
+        if isinstance(self.batch_source, FeedBatchSource):
+            self.batch_source.begin()
+        if self.objective.runs_eagerly:
+            return self._run_eagerly(rows, batch_size)
+        static = self._replicas.static or self.objective.uses_xla
+        sizes = (rows.shape[1], batch_size) if static else (None, None)
         with memory_checked():
             taken, loss, norm, wrong = self._compiled(*sizes)(tf.constant(rows), tf.constant(batch_size))
         return StepFailure(int(taken) - 1, float(loss), float(norm)) if bool(wrong) else None
 
+    def _run_eagerly(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
+        for number, row in enumerate(rows):
+            before = tf.identity(self._progress[2])
+            loss, norm = self.step(tf.constant(row), batch_size)
+            self._progress[2].assign(self._running_mean(before, loss))
+            if bool(self._is_bad_step(before, loss, norm)):
+                return StepFailure(number, float(loss), float(norm))
+        return None
+
     def read_metrics(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
-        return self._metrics.read()
+        return self._metrics.read() if self._own_steps is None else self._own_steps.read()
 
     def reset_metrics(self) -> None:
         """Start the running means anew."""
         self._metrics.reset()
+
+    @property
+    def feeds(self) -> bool:
+        """Whether batches come as they are, rather than by the positions of samples."""
+        return isinstance(self.batch_source, FeedBatchSource)
 
     @property
     def validates(self) -> bool:
@@ -134,7 +164,14 @@ class TensorFlowEngine:
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
-        self.batch_source.restore_state(state)
+        if self.batch_source.restore_state(state):
+            self._functions.clear()  # they hold the iterator that was left
+
+    def close(self) -> None:
+        """Let go of what a feed makes ahead."""
+        if isinstance(self.batch_source, FeedBatchSource):
+            self.batch_source.close()
+            self._functions.clear()
 
     def state_bytes(self) -> int:
         """Return the size of what `read_state` returns."""
@@ -150,6 +187,10 @@ class TensorFlowEngine:
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
             groups[f"optimizer of {player.name}"] = optimizer.variables
             groups[f"schedule of {player.name}"] = getattr(learning_rate_of(optimizer), "variables", [])
+        if self._own_steps is not None:
+            known = [variable for variables in groups.values() for variable in variables]
+            groups["results"] = self._own_steps.variables
+            groups["touched"] = self._own_steps.touched(known)
         return {
             f"{group}/{number}": variable
             for group, variables in groups.items()
@@ -162,11 +203,15 @@ class TensorFlowEngine:
             return self._functions[width, batch_size]
         signature = [tf.TensorSpec([None, width], tf.int32), tf.TensorSpec([], tf.int32)]
 
+        take = self.step
+        if self.objective.uses_xla and not self.feeds:
+            take = tf.function(self.step, jit_compile=True, autograph=False)
+
         # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
         @tf.function(input_signature=signature, autograph=False)
         def run(rows: tf.Tensor, size: tf.Tensor) -> Any:
             def take_step(number: Any, mean: Any, *_: Any) -> Any:
-                loss, norm = self.step(rows[number], batch_size or size)
+                loss, norm = take(rows[number], batch_size or size)
                 running = self._running_mean(mean, loss)
                 return number + 1, running, loss, norm, self._is_bad_step(mean, loss, norm)
 
@@ -210,6 +255,11 @@ class TensorFlowEngine:
         Returns:
             The sum of the players' losses and the norm of all gradients.
         """
+        if self._own_steps is not None:
+            assert isinstance(self.objective, Compiled)
+            result = self._own_steps.take(self.objective.batch(*self.batch_source(row)))
+            self._progress[0].assign_add(1)
+            return result, tf.zeros(())
         turns = [self._turn(number, row, batch_size) for number in range(len(self.players))]
         self._progress[0].assign_add(1)
         if len(turns) == 1:
@@ -219,9 +269,9 @@ class TensorFlowEngine:
 
     def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def play() -> tuple[tf.Tensor, tf.Tensor]:
-            samples = row.shape[0] or tf.shape(row)[0]
+            samples = None if self.feeds else row.shape[0] or tf.shape(row)[0]
             if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
-                gradients, loss = self._gradients(number, row, samples, 0)
+                gradients, loss, samples = self._gradients(number, row, samples, 0)
             else:
                 gradients, loss = self._accumulated(number, row, samples, batch_size)
             if number == len(self.players) - 1:
@@ -238,7 +288,7 @@ class TensorFlowEngine:
         """Return gradient and loss of a row, taken in batches of `batch_size`."""
 
         def add(first: Any, loss: Any, *sums: Any) -> Any:
-            gradients, part = self._gradients(number, row[first : first + batch_size], samples, first)
+            gradients, part, _ = self._gradients(number, row[first : first + batch_size], samples, first)
             return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
 
         zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
@@ -256,18 +306,26 @@ class TensorFlowEngine:
         return self.players[number].network.trainable_weights
 
     def _gradients(
-        self, number: int, rows: tf.Tensor, samples: tf.Tensor, first: Any
-    ) -> tuple[list[Any], tf.Tensor]:
-        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss."""
+        self, number: int, rows: tf.Tensor, samples: Any, first: Any
+    ) -> tuple[list[Any], tf.Tensor, Any]:
+        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss.
+
+        Args:
+            number: Of the player.
+            rows: (batch,) positions.
+            samples: Of the whole step; None: of this batch, which is as large as it comes.
+            first: Place of the batch in the step.
+        """
         batch = self.batch_source(rows)
+        samples = count_of(batch[0]) if samples is None else samples
         if not self._replicas.distributed:
             gradients, loss, losses, targets = self._forward(number, batch, samples, first)
             self._metrics.update(losses, targets)
-            return gradients, loss
+            return gradients, loss, samples
         loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
         weights = len(self._trained(number))
         self._metrics.add(others[weights:])
-        return others[:weights], loss
+        return others[:weights], loss, samples
 
     def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss, the gradients and the metrics."""
@@ -286,12 +344,16 @@ class TensorFlowEngine:
         if self._class_weights is not None:
             soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
             weights = tf.linalg.matvec(soft, self._class_weights)
+        own_weights = weights if self.objective.takes_weights else None
+        if self.objective.takes_weights:
+            weights = None
         if shard is not None:
             weights = shard.weight if weights is None else weights * shard.weight
         player, trained = self.players[number], self._trained(number)
-        count = tf.cast(tf.shape(targets)[0], tf.float32) if shard is None else shard.count
+        count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
         # The last number tells nothing apart, but the metrics that are published were drawn with it.
-        step = SeededStepContext(True, self.options["seed"], self._progress[0], first, number, 0, shard=shard)
+        place = (self.options["seed"], self._progress[0], first, number, 0)
+        step = SeededStepContext(True, *place, shard=shard, sample_weight=own_weights)
         with tf.GradientTape() as tape:
             losses = self.objective.losses(player.name, self.model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights
@@ -321,3 +383,9 @@ class TensorFlowEngine:
         else:
             self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
+
+
+def own_steps(objective: Compiled, step: Callable[[Any], Any], batch_source: TensorSource) -> OwnSteps:
+    """Return what calls a step of a model's own, tried on the first sample."""
+    inputs, targets = batch_source.first()
+    return OwnSteps(objective.model, step, objective.batch(inputs, targets, batch_source.first_weight()))

@@ -13,12 +13,21 @@ from kexp.core.graph_names import stable_graph_names
 from kexp.data import Split
 from kexp.data.order import batches
 from kexp.engine.base import MetricProvider, StepContext
-from kexp.engine.tensorflow.input_pipeline import first_of, on_device
+from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
+from kexp.engine.tensorflow.input_pipeline import (
+    count_of,
+    first_of,
+    gathered,
+    on_device,
+    weights_on_device,
+)
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
+from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas, use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives.base import Losses, Objective
+from kexp.train.objectives.compiled import Compiled
 
 # The random numbers of a measurement are the same for all runs and epochs.
 _SEED = 0
@@ -57,11 +66,23 @@ class LossEvaluator:
         self._objective = objective
         self._replicas = Replicas()
         summed = self._replicas.distributed
-        self._metrics = MetricAccumulator(
-            objective, model, first_of(split) if summed else None, summed=summed
-        )
+        self._own_steps: OwnSteps | None = None
+        self._metrics: MetricAccumulator | CompiledMetrics
+        if isinstance(objective, Compiled):
+            self._metrics = CompiledMetrics(objective, shared=summed)
+            if objective.has_own_test_step:
+                batch = objective.batch(
+                    *first_of(split), gathered(weights_on_device(split.sample_weight), [0])
+                )
+                self._own_steps = OwnSteps(model, model.test_step, batch)
+        else:
+            self._metrics = MetricAccumulator(
+                objective, model, first_of(split) if summed else None, summed=summed
+            )
+        self._weights = weights_on_device(split.sample_weight) if objective.takes_weights else None
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
-        buckets = None if self._replicas.static else Buckets.of(model, split, objective.task)
+        as_they_are = self._replicas.static or objective.takes_weights
+        buckets = None if as_they_are else Buckets.of(model, split, objective.task)
         self._cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
         self._order = by_length.astype(np.int32)
@@ -75,7 +96,7 @@ class LossEvaluator:
         for rows in (full, tail[None]):
             if rows.size:
                 self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
-        metrics = self._metrics.read()
+        metrics = self._metrics.read() if self._own_steps is None else self._own_steps.read()
         self._metrics.reset()
         return metrics
 
@@ -91,7 +112,7 @@ class LossEvaluator:
                 inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), self._arrays)
                 if self._cut is not None:
                     inputs, targets = self._cut(inputs, targets, taken)
-                self._step(inputs, targets, taken[0])
+                self._step(inputs, targets, gathered(self._weights, taken), taken[0])
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
@@ -101,23 +122,29 @@ class LossEvaluator:
             self._functions[width] = run.get_concrete_function()
         return self._functions[width]
 
-    def _step(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> None:
-        samples = tf.shape(targets)[0]
+    def _step(self, inputs: Any, targets: Any, weights: Any, place: tf.Tensor) -> None:
+        samples = count_of(inputs)
+        if self._own_steps is not None:
+            assert isinstance(self._objective, Compiled)
+            self._own_steps.take(self._objective.batch(inputs, targets, weights))
+            return
         if not self._replicas.distributed:
-            losses = self._losses(inputs, targets, SeededStepContext(False, _SEED, place))
+            step = SeededStepContext(False, _SEED, place, sample_weight=weights)
+            losses = self._losses(inputs, targets, step)
             loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
             self._metrics.update(losses, targets)
         else:
-            loss, *changes = self._replicas.total(self._shared, inputs, targets, place)
+            loss, *changes = self._replicas.total(self._shared, inputs, targets, weights, place)
             self._metrics.add(changes)
         self._metrics.update_loss(loss, samples)
 
-    def _shared(self, inputs: Any, targets: tf.Tensor, place: tf.Tensor) -> list[tf.Tensor]:
+    def _shared(self, inputs: Any, targets: Any, weights: Any, place: tf.Tensor) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss of a batch and to the metrics."""
-        samples = tf.cast(tf.shape(targets)[0], tf.float32)
-        (inputs, targets), shard = self._replicas.shard((inputs, targets))
+        samples = tf.cast(count_of(inputs), tf.float32)
+        (inputs, targets, weights), shard = self._replicas.shard((inputs, targets, weights))
         with use_shard(shard):
-            losses = self._losses(inputs, targets, SeededStepContext(False, _SEED, place, shard=shard))
+            step = SeededStepContext(False, _SEED, place, shard=shard, sample_weight=weights)
+            losses = self._losses(inputs, targets, step)
         total = tf.reduce_sum(losses.total) * shard.weight
         loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
         return [loss, *self._metrics.changes(losses, targets, shard.weight)]

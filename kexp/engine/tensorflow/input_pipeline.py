@@ -29,6 +29,10 @@ class TensorSource(BatchSource, Protocol):
         """Return inputs and targets of one sample, without moving on."""
         ...
 
+    def first_weight(self) -> Any:
+        """Return the weight of that sample; None: all are alike."""
+        ...
+
 
 class ArrayBatchSource:
     """Gathers samples by index from arrays that stay on the device, so that it has no state at all.
@@ -46,7 +50,8 @@ class ArrayBatchSource:
         self._arrays = on_device(split)
         self._buckets = buckets
         self._cut = None if buckets is None else buckets.cutter()
-        self._weights = None if sample_weight is None else tf.constant(sample_weight, tf.float32)
+        weights = split.sample_weight if sample_weight is None else sample_weight
+        self._weights = weights_on_device(weights)
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
         """Return the order of an epoch, where lengths differ with samples of like length side by side."""
@@ -56,11 +61,15 @@ class ArrayBatchSource:
         inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=rows), self._arrays)
         if self._cut is not None:
             inputs, targets = self._cut(inputs, targets, rows)
-        return inputs, targets, None if self._weights is None else tf.gather(self._weights, rows)
+        return inputs, targets, gathered(self._weights, rows)
 
     def first(self) -> tuple[Any, tf.Tensor]:
         """Return inputs and targets of the first samples."""
         return first_of(self._split)
+
+    def first_weight(self) -> Any:
+        """Return the weight of the first sample, if there are any."""
+        return gathered(self._weights, tf.constant([0]))
 
     def skip(self, samples: int) -> None:
         """Pass over samples that were seen before a restart."""
@@ -70,14 +79,15 @@ class ArrayBatchSource:
         """Return what a checkpoint holds of the source: of arrays, nothing."""
         return {}
 
-    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+    def restore_state(self, state: dict[str, np.ndarray]) -> bool:
         """Take in what `read_state` returned."""
+        return False
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
         """Return those of the (batch,) positions whose inputs or targets hold NaN or infinity."""
         inputs = self._split.inputs
-        columns = [inputs] if isinstance(inputs, np.ndarray) else list(inputs.values())
-        numbers = [array[rows] for array in (*columns, self._split.targets) if array.dtype.kind == "f"]
+        arrays = tf.nest.flatten((plain(inputs), plain(self._split.targets)))
+        numbers = [array[rows] for array in arrays if array.dtype.kind == "f"]
         bad = np.zeros(len(rows), bool)
         for array in numbers:
             bad |= ~complete(array)
@@ -122,6 +132,9 @@ class StreamBatchSource:
         """Return inputs and targets of the first samples."""
         return first_of(self._stream)
 
+    def first_weight(self) -> None:
+        """Return None: a stream has no weights."""
+
     def skip(self, samples: int) -> None:
         """Read and drop samples that were seen before a restart."""
         for _ in range(samples // self._batch_size):
@@ -134,7 +147,7 @@ class StreamBatchSource:
             files = list(Path(folder).iterdir())
             return {f"{STREAM_STATE}{file.name}": np.fromfile(file, np.uint8) for file in files}
 
-    def restore_state(self, state: dict[str, np.ndarray]) -> None:
+    def restore_state(self, state: dict[str, np.ndarray]) -> bool:
         """Go on from where `read_state` found the stream."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in state.items():
@@ -142,6 +155,7 @@ class StreamBatchSource:
                     content.tofile(Path(folder) / Path(name).name)
             with guarded("the checkpoint", "the place of a tf.data.Dataset", "remove it to begin anew"):
                 self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
+        return False
 
     def not_finite(self, rows: np.ndarray) -> list[int]:
         return []  # they are gone
@@ -149,9 +163,27 @@ class StreamBatchSource:
 
 def on_device(split: Split) -> tuple[Any, tf.Tensor]:
     """Return inputs and targets as tensors."""
-    return tf.nest.map_structure(tf.constant, (plain(split.inputs), split.targets))
+    return tf.nest.map_structure(tf.constant, (plain(split.inputs), plain(split.targets)))
 
 
 def first_of(split: Split) -> tuple[Any, tf.Tensor]:
     """Return inputs and targets of the first sample, (1, ...) each."""
-    return tf.nest.map_structure(lambda array: tf.constant(array[:1]), (plain(split.inputs), split.targets))
+    arrays = (plain(split.inputs), plain(split.targets))
+    return tf.nest.map_structure(lambda array: tf.constant(array[:1]), arrays)
+
+
+def weights_on_device(weights: Any) -> Any:
+    """Return weights of samples as tensors, by output where they are; None stays."""
+    if weights is None:
+        return None
+    return tf.nest.map_structure(lambda array: tf.constant(array, tf.float32), plain(weights))
+
+
+def gathered(weights: Any, rows: tf.Tensor) -> Any:
+    """Return the weights of the (batch,) positions `rows`; None stays."""
+    return None if weights is None else tf.nest.map_structure(partial(tf.gather, indices=rows), weights)
+
+
+def count_of(arrays: Any) -> tf.Tensor:
+    """Return how many samples tensors have, which may be a nest of them."""
+    return tf.shape(tf.nest.flatten(arrays)[0])[0]

@@ -22,6 +22,7 @@ class SeededStepContext:
         training: Whether weights are going to be changed.
         *place: Whole numbers that tell the pass from all others: first the seed.
         shard: Which samples of the batch the pass is of; None (default): all of them.
+        sample_weight: Weights of the samples; None (default): all alike.
 
     Example:
         >>> one, same, other = (SeededStepContext(True, 0, place) for place in (5, 5, 6))
@@ -32,8 +33,11 @@ class SeededStepContext:
         False
     """
 
-    def __init__(self, training: bool, *place: Any, shard: Shard | None = None) -> None:
+    def __init__(
+        self, training: bool, *place: Any, shard: Shard | None = None, sample_weight: Any = None
+    ) -> None:
         self.training = training
+        self.sample_weight = sample_weight
         self._shard = shard
         seed = tf.constant([0, 0], tf.int32)
         for number in place:

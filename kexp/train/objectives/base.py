@@ -42,6 +42,9 @@ class Objective(ABC):
         bounded: Whether a loss that grows a thousandfold is a sign of trouble; not so where players compete.
         held_out: The player whose losses are measured on data that it is not trained on; None: of nobody.
         terms: Names of all terms of `Losses`.
+        takes_weights: Whether it takes the weights of samples itself, rather than have its losses weighed.
+        runs_eagerly: Whether its steps are taken operation by operation, as somebody asked for who debugs.
+        uses_xla: Whether XLA is to compile its steps.
     """
 
     task: str
@@ -52,6 +55,9 @@ class Objective(ABC):
     detects_loss_spikes: bool = True
     eval_player: str | None = "model"
     components: tuple[str, ...] = ()
+    takes_weights: bool = False
+    runs_eagerly: bool = False
+    uses_xla: bool = False
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:
         """Return who plays, in the order of their turns; callbacks see the optimizer of the last."""

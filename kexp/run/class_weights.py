@@ -1,0 +1,99 @@
+"""Weights of the classes in the loss of a compiled model, as weights of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.data.batch_feed import FedSplit
+from kexp.data.dataset import Split
+
+
+def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> dict[int, float]:
+    """Return the weights of the training option `class_weight` by class.
+
+    Raises:
+        InputError: There are several outputs, or not as many weights as classes.
+    """
+    if isinstance(split.targets, Mapping):
+        raise InputError(
+            "class_weight must be weights by output and class where a model has several outputs; received "
+            f"{asked!r}, so give such as {{{next(iter(split.targets))!r}: {{0: 1.0, 1: 2.0}}}}."
+        )
+    labels = _labels(split.targets)
+    classes = int(labels.max()) + 1
+    if asked == "balanced":
+        counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+        return dict(enumerate((len(labels) / (counts * classes)).tolist()))
+    if len(asked) < classes:
+        raise InputError(
+            f"class_weight must have a weight for each of the {classes} classes; received {len(asked)}."
+        )
+    return dict(enumerate(asked))
+
+
+def _labels(targets: np.ndarray) -> np.ndarray:
+    """Return class indices of targets that are such, or one-hot."""
+    if targets.ndim == 2 and targets.shape[1] > 1:
+        return targets.argmax(axis=1)
+    if targets.size != len(targets) or (targets != np.round(targets)).any() or targets.min() < 0:
+        raise InputError(
+            f"class_weight is for targets that are class indices; received shape {targets.shape} of "
+            f"{targets.dtype}."
+        )
+    return targets.reshape(len(targets)).astype(np.int64)
+
+
+def weighted(split: Split, class_weight: Mapping[Any, Any], place: str = "class_weight") -> Split:
+    """Return a part whose samples have the weights of their classes.
+
+    Args:
+        split: Targets are class indices or one-hot, or such by output.
+        class_weight: Weight by class, or by output and class.
+        place: For messages.
+
+    Raises:
+        InputError: There are sample weights already, or no such classes.
+    """
+    if split.sample_weight is not None:
+        raise InputError("sample_weight and class_weight exclude each other; give one of them.")
+    if isinstance(split, FedSplit):
+        raise InputError(f"{place} is for data in memory; give the weights with the batches.")
+    nested = [name for name, value in class_weight.items() if isinstance(value, Mapping)]
+    if not isinstance(split.targets, Mapping):
+        if nested:
+            raise InputError(
+                f"{place} must be a weight by class; received {nested[0]!r}, and there is one output."
+            )
+        return replace(split, sample_weight=_of_classes(split.targets, class_weight, place))
+    if len(nested) != len(class_weight) or not set(class_weight) <= set(split.targets):
+        raise InputError(
+            f"{place} must be weights by output, of {', '.join(split.targets)}, and class; received "
+            f"{', '.join(map(repr, class_weight))}."
+        )
+    weights = {
+        name: _of_classes(targets, class_weight[name], f"{place} of {name!r}")
+        if name in class_weight
+        else np.ones(len(targets), np.float32)
+        for name, targets in split.targets.items()
+    }
+    return replace(split, sample_weight=weights)
+
+
+def _of_classes(targets: np.ndarray, weights: Mapping[Any, Any], place: str) -> np.ndarray:
+    """Return (samples,) weights by class; a class that is not named has weight 1, as in Keras."""
+    labels = _labels(targets)
+    try:
+        numbers = {int(label): float(weight) for label, weight in weights.items()}
+    except (TypeError, ValueError):
+        raise InputError(f"{place} must be numbers by class index; received {dict(weights)!r}.") from None
+    if any(not np.isfinite(weight) or weight < 0 for weight in numbers.values()):
+        raise InputError(f"{place} must be finite numbers of 0 or more; received {dict(weights)!r}.")
+    found = np.array([numbers.get(int(label), 1.0) for label in labels], np.float32)
+    if not found.any():
+        raise InputError(f"{place} must have a number above 0, or nothing counts; received 0 everywhere.")
+    return found

@@ -1,0 +1,169 @@
+"""The objective of a compiled model, and the description of its data by what its losses say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
+from kexp.core.keras_private import build_compiled, overrides
+from kexp.core.options import DEFAULTS, TrainOptions
+from kexp.core.structures import Structure, is_nested, packed
+from kexp.data import Dataset
+from kexp.data.dataset import Split
+from kexp.data.splits import taken
+from kexp.engine.engine_choice import backend
+from kexp.run.compiled_model import answers_of, refuse_for_own_step
+from kexp.run.inference import raw_outputs
+from kexp.train.objectives.compiled import Compiled
+
+_TRIED = 8  # samples
+
+
+class Nests(NamedTuple):
+    """The nests in which a model takes its inputs and its targets, with their names; None: it has none."""
+
+    inputs: Structure
+    targets: Structure
+
+
+def compiled_objective(
+    model: keras.Model, nests: Nests, raw: Dataset, ready: Dataset, options: TrainOptions
+) -> tuple[Compiled, Dataset, Dataset]:
+    """Return the objective of a compiled model, and its data with what the outputs stand for.
+
+    Args:
+        model: Compiled.
+        nests: Of inputs and targets.
+        raw: The data as they are given.
+        ready: The data as the model takes them.
+        options: Complete training options.
+
+    Returns:
+        The objective, `ready` and the data as they are given, both with the same outputs.
+
+    Raises:
+        InputError: The model cannot take the data, or its losses and metrics cannot compare them.
+    """
+    refuse_for_own_step(model, options, DEFAULTS, backend().replicas())
+    outputs = _outputs(model, nests, ready)
+    if not overrides(model, "train_step"):  # which makes what it needs when it is traced, as with Keras
+        with _explained(model, ready):
+            build_compiled(model, _tensors(nests, taken(ready.train, slice(0, _TRIED))))
+    known = raw.spec.task
+    spec = {"task": "outputs", "outputs": 0}
+    from_logits = False
+    if outputs is not None:
+        answers = answers_of(model, outputs, ready.train.targets, nests.targets)
+        if answers.several:
+            spec = {"task": "several", "heads": answers.heads, "output_structure": answers.structure}
+        else:
+            (head,) = answers.heads
+            from_logits = head.from_logits
+            if known not in (head.task, "outputs"):
+                head = replace(head, task="outputs")
+            spec = {"task": head.task, "outputs": head.outputs}
+    raw = replace(raw, spec=replace(raw.spec, **spec))
+    ready = replace(ready, spec=replace(ready.spec, **spec))
+    objective = Compiled(model, nests.inputs, nests.targets, task=str(spec["task"]), from_logits=from_logits)
+    _require_shareable(objective, options)
+    _try(objective, ready)
+    return objective, ready, raw
+
+
+def _outputs(model: keras.Model, nests: Nests, ready: Dataset) -> Any:
+    """Return what the model gives for a few samples, which also builds it; None where it has no `call`."""
+    inputs = taken(ready.train, slice(0, _TRIED)).inputs
+    structure = nests.inputs if is_nested(nests.inputs) else None
+    try:
+        return raw_outputs(model, inputs, _TRIED, structure)
+    except NotImplementedError:
+        if overrides(model, "train_step"):
+            return None
+        raise InputError(
+            f"model {model.name} must have a call, or a train_step of its own; it has neither."
+        ) from None
+    except backend().INPUT_ERRORS as error:
+        if overrides(model, "train_step"):
+            return None  # its step may feed it something else
+        raise InputError(
+            f"model {model.name} cannot take the inputs of {ready.name}: {reason(error)}."
+        ) from error
+
+
+def _tensors(nests: Nests, split: Split) -> tuple[Any, ...]:
+    def tensors(structure: Any, arrays: Any) -> Any:
+        if isinstance(arrays, Mapping):
+            arrays = {name: keras.ops.convert_to_tensor(array) for name, array in arrays.items()}
+        else:
+            arrays = keras.ops.convert_to_tensor(arrays)
+        return packed(structure, arrays) if is_nested(structure) else arrays
+
+    x = tensors(nests.inputs, split.inputs)
+    if nests.targets is None:
+        return (x,)
+    y = tensors(nests.targets, split.targets)
+    if split.sample_weight is None:
+        return (x, y)
+    structure = nests.targets if isinstance(split.sample_weight, Mapping) else "weight"
+    return (x, y, tensors(structure, split.sample_weight))
+
+
+def _try(objective: Compiled, ready: Dataset) -> None:
+    """Compute loss and metrics of a few samples once, so that what does not fit is said before training."""
+    if objective.has_own_train_step or backend().replicas() > 1:
+        return
+    model, split = objective.model, taken(ready.train, slice(0, _TRIED))
+    tensors = keras.tree.map_structure(
+        lambda array: None if array is None else keras.ops.convert_to_tensor(array),
+        (_plain(split.inputs), _plain(split.targets), _plain(split.sample_weight)),
+    )
+    with _explained(model, ready):
+        passed = objective.losses("model", model, *tensors[:2], _Tried(tensors[2])).outputs
+        assert passed is not None
+        model.compute_metrics(passed.x, passed.y, passed.outputs, sample_weight=passed.sample_weight)
+        model.reset_metrics()
+
+
+def _plain(arrays: Any) -> Any:
+    return dict(arrays) if isinstance(arrays, Mapping) else arrays
+
+
+class _Tried:
+    """The context of one look at a model, which draws nothing."""
+
+    training = False
+
+    def __init__(self, sample_weight: Any) -> None:
+        self.sample_weight = sample_weight
+
+
+@contextmanager
+def _explained(model: keras.Model, data: Dataset) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except (*backend().INPUT_ERRORS, KeyError, RuntimeError, IndexError, AttributeError) as error:
+        raise InputError(
+            f"model {model.name} was compiled with a loss or metrics that do not fit {data.name}: "
+            f"{reason(error)}; compile it with others."
+        ) from error
+
+
+def _require_shareable(objective: Compiled, options: TrainOptions) -> None:
+    """Refuse to split a batch whose loss is no mean over samples."""
+    sums = objective.sums_up()
+    splits = options["accumulate"] > 1 or options["batch_size"] == "auto" or backend().replicas() > 1
+    if sums and splits:
+        raise InputError(
+            f"accumulate, batch_size='auto' and several replicas need losses that are a mean over the batch; "
+            f"{sums[0]} of model {objective.model.name} is none, so compile it with reduction "
+            "'sum_over_batch_size'."
+        )

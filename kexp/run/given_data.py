@@ -1,0 +1,175 @@
+"""Data that `kexp.fit` is given in place of a data set: a name, arrays, or batches of the caller's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kexp.core.errors import InputError, shown
+from kexp.core.options import TrainOptions
+from kexp.core.structures import Structure, is_nested, packed
+from kexp.data import Dataset, Split, load
+from kexp.data.array_specs import ArraySpec
+from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split, feed_of
+from kexp.data.dataset import DatasetSpec, Kind
+from kexp.data.given_arrays import GivenArrays, given_arrays
+from kexp.data.splits import fingerprint
+from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
+
+_Resolved = tuple[Dataset, Structure, Structure]  # with the nests of inputs and targets
+_IMAGE_CHANNELS = (1, 3, 4)
+
+
+def with_data(plan: FitPlan, options: TrainOptions) -> FitPlan:
+    """Return a plan with a data set, which is made of what was given in its place.
+
+    Args:
+        plan: What is trained, and on what.
+        options: Complete training options.
+
+    Raises:
+        InputError: The data cannot be used as they are.
+    """
+    given = plan.given
+    if given is None:
+        return plan
+    if given.y is None and isinstance(given.x, str | Path):
+        return replace(plan, data=load(given.x, validation=options["validation"], seed=options["seed"]))
+    if given.by_task:
+        return replace(plan, data=_of_task(given, options))
+    data, inputs, targets = _of_keras(plan.model, given, plan.epochs, options)
+    return replace(plan, data=data, inputs=inputs, targets=targets)
+
+
+def _of_task(given: GivenData, options: TrainOptions) -> Dataset:
+    """Return data in memory as `kexp.data.load` understands them, all of them to train and validate on."""
+    share = given.validation_split or given.validation
+    if given.y is None:
+        return load(given.x, test=0.0, validation=share, seed=options["seed"])
+    parts: dict[str, Any] = {"x_train": given.x, "y_train": given.y}
+    if given.validation_data is not None:
+        parts["x_validation"], parts["y_validation"] = given.validation_data[:2]
+    elif given.validation_split:
+        found = given_arrays(given.x, given.y, validation_split=given.validation_split)
+        assert found.validation is not None
+        for name, part in (("train", found.train), ("validation", found.validation)):
+            parts[f"x_{name}"], parts[f"y_{name}"] = part.inputs, part.targets
+    return load(
+        parts, test=0.0, validation=0.0 if "x_validation" in parts else given.validation, seed=options["seed"]
+    )
+
+
+def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, options: TrainOptions) -> _Resolved:
+    names = _names(model, "input_names"), _names(model, "output_names")
+    feed = feed_of(given.x, epochs.steps, shuffle=epochs.shuffle, seed=options["seed"])
+    if feed is not None:
+        return _of_feed(feed, given, epochs, names)
+    data = given.validation_data
+    if data is not None and not isinstance(data, tuple | list):
+        data = _read(data, epochs.validation_steps)
+    arrays = given_arrays(
+        given.x,
+        given.y,
+        given.sample_weight,
+        validation_data=data,
+        validation_split=given.validation_split or given.validation,
+        input_names=names[0],
+        output_names=names[1],
+    )
+    return _dataset(arrays, "arrays", None)
+
+
+def _of_feed(
+    feed: BatchFeed, given: GivenData, epochs: EpochOptions, names: tuple[Sequence[str], Sequence[str]]
+) -> _Resolved:
+    for name in ("y", "sample_weight"):
+        if getattr(given, name) is not None:
+            raise InputError(f"{name} must be left out for a {feed.noun}, which gives it with its batches.")
+    if given.validation_split:
+        raise InputError(f"validation_split is for arrays; give validation_data beside a {feed.noun}.")
+    train = fed_split(feed, *names)
+    validation = given.validation_data
+    if validation is not None and not isinstance(validation, tuple | list):
+        validation = _read(validation, epochs.validation_steps)
+    part = None
+    if validation is not None:
+        part = given_arrays(*(*validation, None, None)[:3], input_names=names[0], output_names=names[1]).train
+    arrays = GivenArrays(train, part, train.input_structure, train.target_structure)
+    return _dataset(arrays, feed.noun, described(feed, train))
+
+
+def _names(model: keras.Model, attribute: str) -> Sequence[str]:
+    try:
+        return tuple(getattr(model, attribute, None) or ())
+    except AttributeError:  # of a model without inputs of its own
+        return ()
+
+
+def _read(source: Any, steps: int | None) -> tuple[Any, ...]:
+    """Return data to validate on, which come in batches, as arrays."""
+    feed = feed_of(source, steps, shuffle=False, seed=0)
+    if feed is None:
+        raise InputError(
+            "validation_data must be (x, y), (x, y, sample_weight), a tf.data.Dataset, a PyDataset or a "
+            f"generator with validation_steps; received {shown(source)}."
+        )
+    split = fed_split(feed)
+    batches = [split.named(batch) for batch in itertools.islice(feed.batches(0, 0), feed.steps)]
+    parts = [_joined([batch[place] for batch in batches]) for place in range(3)]
+    x = packed(split.input_structure, parts[0])
+    y = None if split.target_structure is None else packed(split.target_structure, parts[1])
+    weights = parts[2]
+    if isinstance(weights, dict):
+        weights = packed(split.target_structure, weights)
+    return (x, y, weights)
+
+
+def _joined(parts: list[Any]) -> Any:
+    if parts[0] is None:
+        return None
+    if isinstance(parts[0], Mapping):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts)
+
+
+def _dataset(arrays: GivenArrays, name: str, like: str | None) -> _Resolved:
+    spec = _spec(arrays)
+    parts = {"train": (arrays.train.inputs, arrays.train.targets)}
+    if arrays.validation is not None:
+        parts["test"] = (arrays.validation.inputs, arrays.validation.targets)
+    content = fingerprint({} if like else parts, spec.to_json(), arrays.targets, like)
+    data = Dataset(name, arrays.train, arrays.validation, None, spec, content)
+    return data, arrays.inputs, arrays.targets
+
+
+def _spec(arrays: GivenArrays) -> DatasetSpec:
+    inputs = arrays.train.inputs
+    if is_nested(arrays.inputs):
+        several = tuple(ArraySpec(name, *_shape(arrays.train, name)) for name in inputs)
+        return DatasetSpec("arrays", (), "mixed", "outputs", 0, inputs=several, input_structure=arrays.inputs)
+    shape, dtype = _shape(arrays.train, None)
+    return DatasetSpec(_kind(shape, dtype), shape, dtype, "outputs", 0)
+
+
+def _shape(train: Split, name: str | None) -> tuple[Any, str]:
+    """Return the shape of one sample, without axes in which batches differ, and the type."""
+    array = train.inputs if name is None else train.inputs[name]
+    assert isinstance(array, np.ndarray)
+    shape: list[int | None] = list(array.shape[1:])
+    if isinstance(train, FedSplit) and train.another is not None:
+        other = train.another[0] if name is None else train.another[0][name]
+        shape = [size if size == own else None for size, own in zip(shape, other.shape[1:], strict=True)]
+    return tuple(shape), "string" if array.dtype == object else array.dtype.name
+
+
+def _kind(shape: tuple[Any, ...], dtype: str) -> Kind:
+    if dtype == "string" and not shape:
+        return "text"
+    is_image = dtype == "uint8" and len(shape) == 3 and shape[-1] in _IMAGE_CHANNELS
+    return "image" if is_image else "array"

@@ -1,0 +1,143 @@
+"""Several outputs: each with a task of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.structures import flat
+from kexp.data.array_specs import Head
+from kexp.data.dataset import DatasetSpec
+from kexp.tasks.base import Arrays, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def head_spec(spec: DatasetSpec, head: Head) -> DatasetSpec:
+    """Return the description of the data as that of one output alone.
+
+    Example:
+        >>> spec = DatasetSpec("array", (3,), "float32", "several", 0, heads=(Head("price", "regression", 1),))
+        >>> head_spec(spec, spec.heads[0]).target
+        'price'
+    """
+    return replace(
+        spec,
+        task=head.task,
+        outputs=head.outputs,
+        class_names=head.class_names,
+        target=head.name,
+        heads=(),
+        output_structure=None,
+    )
+
+
+def of_head(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the predictions of one output, by their own names.
+
+    Example:
+        >>> of_head("kind", {"kind_label": 1, "size_values": 2})
+        {'label': 1}
+    """
+    start = f"{name}_"
+    return {key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)}
+
+
+class Several(Task):
+    """Predicts what each output stands for, under its name: "kind_label", "kind_probabilities", "size_values"."""
+
+    name: ClassVar[str] = "several"
+    can_trim_padding: ClassVar[bool] = False
+    can_memorize: ClassVar[bool] = False
+
+    def check_evaluable(self) -> None:
+        raise InputError(
+            "evaluate compares predictions with targets by the loss of one task, and this model has several "
+            "outputs; use result.model.evaluate after compiling it."
+        )
+
+    def check_training_outputs(
+        self, model: str, spec: DatasetSpec, targets: np.ndarray, received: tuple[int, ...]
+    ) -> None:
+        """Accept any shape: each output was looked at by itself."""
+
+    def named_predictions(
+        self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
+    ) -> dict[str, np.ndarray]:
+        by_name = flat(spec.output_structure, outputs)
+        return {
+            f"{head.name}_{key}": array
+            for head, task, own in _heads(spec)
+            for key, array in task.named_predictions(
+                by_name[head.name], own, from_probabilities=not head.from_logits
+            ).items()
+        }
+
+    def frame(self, predictions: Arrays, spec: DatasetSpec) -> pd.DataFrame:
+        """Return the tables of all outputs side by side; columns that two have alike get the output's name."""
+        import pandas as pd
+
+        frames = {
+            head.name: task.frame(of_head(head.name, predictions), own) for head, task, own in _heads(spec)
+        }
+        named = [
+            frame if set(frame.columns) == {name} else frame.add_prefix(f"{name} ")
+            for name, frame in frames.items()
+        ]
+        return pd.concat(named, axis=1)
+
+    def example_columns(
+        self, targets: Any, predictions: Arrays, spec: DatasetSpec
+    ) -> dict[str, Sequence[object]]:
+        return {
+            f"{head.name}: {title}": column
+            for head, task, own in _heads(spec)
+            if head.name in targets
+            for title, column in task.example_columns(
+                targets[head.name], of_head(head.name, predictions), own
+            ).items()
+        }
+
+    def served_outputs(
+        self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
+    ) -> dict[str, Any]:
+        by_name = flat(spec.output_structure, outputs)
+        return {
+            f"{head.name}_{key}": tensor
+            for head, task, own in _heads(spec)
+            for key, tensor in task.served_outputs(
+                by_name[head.name], own, from_probabilities=not head.from_logits
+            ).items()
+        }
+
+    def check_model_outputs(self, outputs: Any, spec: DatasetSpec) -> None:
+        by_name = flat(spec.output_structure, outputs)
+        for head, task, own in _heads(spec):
+            task.check_model_outputs(by_name[head.name], own)
+
+    def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:
+        for head, task, own in _heads(spec):
+            task.check_predictions(of_head(head.name, predictions), samples, own)
+
+    def tied(self, predictions: Arrays, tolerance: float) -> np.ndarray | np.bool_:
+        """Return where any output is tied, (n,) bool."""
+        from kexp.tasks import task_named
+
+        found: Any = np.False_
+        for name in {
+            key.removesuffix("_probabilities") for key in predictions if key.endswith("_probabilities")
+        }:
+            tied = task_named("classification").tied(of_head(name, predictions), tolerance)
+            found = found | tied
+        return found
+
+
+def _heads(spec: DatasetSpec) -> list[tuple[Head, Task, DatasetSpec]]:
+    from kexp.tasks import task_named
+
+    return [(head, task_named(head.task), head_spec(spec, head)) for head in spec.heads]
