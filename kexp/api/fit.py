@@ -47,8 +47,8 @@ def fit(
 ) -> Result:
     """Train a model, record the run in its folder and return the result; in the place of `model.fit`.
 
-    A compiled model trains as it was compiled: by its optimizer, losses, metrics and steps of its own. Another
-    one trains by the training options. The weights of the epoch with the best validation metric are kept;
+    A compiled model trains as it was compiled, by its optimizer, losses, metrics and steps of its own;
+    another one by the training options. The weights of the epoch with the best validation metric are kept;
     without validation data, the last. A test split is looked at once, with those weights.
 
     Args:

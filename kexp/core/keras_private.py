@@ -259,8 +259,8 @@ class TouchedVariable:
 
         self._handle = handle
         data = getattr(handle, "_handle_data", None)
-        known = data is not None and data.is_set and len(data.shape_and_type) == 1
-        self.dtype = tf.as_dtype(data.shape_and_type[0].dtype) if known else None
+        is_variable = data is not None and data.is_set and len(data.shape_and_type) == 1
+        self.dtype = tf.as_dtype(data.shape_and_type[0].dtype) if data and is_variable else None
 
     def numpy(self) -> Any:
         """Return its value."""

@@ -87,9 +87,8 @@ def _several(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
             adapted[name] = single_array(adapt_inputs(by_name[name], own[name]))
     lengths = {name: len(array) for name, array in adapted.items()}
     if len(set(lengths.values())) > 1:
-        raise InputError(
-            f"inputs must have as many samples each; received {', '.join(f'{n} of {k!r}' for k, n in lengths.items())}."
-        )
+        received = ", ".join(f"{count} of {name!r}" for name, count in lengths.items())
+        raise InputError(f"inputs must have as many samples each; received {received}.")
     return adapted
 
 
@@ -232,7 +231,7 @@ def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     )
 
 
-def _agree(shape: tuple[int, ...], sample: tuple[int | None, ...]) -> bool:
+def _agree(shape: tuple[int, ...], sample: tuple[Any, ...]) -> bool:
     return len(shape) == len(sample) and all(
         own in (None, size) for size, own in zip(shape, sample, strict=True)
     )

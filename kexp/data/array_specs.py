@@ -16,10 +16,16 @@ Size = Annotated[int, Between(0, MOST_SIZE)]
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One of several inputs: its name, the shape of one sample and its type ("string" for texts)."""
+    """One of several inputs.
+
+    Attributes:
+        name: Of the input.
+        shape: Of one sample; None for an axis in which the batches of a caller differ.
+        dtype: Name of the type; "string" for texts.
+    """
 
     name: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int, ...]
     dtype: str
 
     @classmethod

@@ -247,8 +247,8 @@ class GeneratorFeed(BatchFeed):
             return next(self._generator)
         except StopIteration:
             raise InputError(
-                f"x must give batches for all epochs; the generator ended after {self._taken}, so let it go on "
-                "without end, or give fewer epochs or steps_per_epoch."
+                f"x must give batches for all epochs; the generator ended after {self._taken}, so let it go "
+                "on without end, or give fewer epochs or steps_per_epoch."
             ) from None
 
 

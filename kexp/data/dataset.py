@@ -84,7 +84,7 @@ class Column:
 
 _SPEC_KEYS = {
     "kind": Kind,
-    "input_shape": list[Size],
+    "input_shape": list[Size | None],
     "dtype": str,
     "task": str,
     "outputs": Size,
@@ -109,7 +109,8 @@ class DatasetSpec:
     Attributes:
         kind: "image", "series", "text" or "table"; "array" for anything else; "arrays" for several inputs.
         input_shape: Shape of one sample, without the batch axis: (height, width, channels),
-            (steps, channels), () for text, (columns,) or whatever the array has.
+            (steps, channels), () for text, (columns,) or whatever the array has. Where the batches of a
+            caller differ along an axis, it has None there.
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
         task: Name of the task, of which `kexp.tasks` has a file: of data what its targets are for; of a run
             what its model is for, the other fields being the data's.
@@ -184,7 +185,8 @@ class DatasetSpec:
             raise InputError(
                 f"{place}: dtype must be a type of numbers, received {content['dtype'][:60]!r}; {advice}."
             )
-        require_bytes(math.prod(content["input_shape"]), f"{place}: a sample of input_shape")
+        known = [size for size in content["input_shape"] if size is not None]
+        require_bytes(math.prod(known), f"{place}: a sample of input_shape")
         inputs = [
             ArraySpec.from_json(one, f"{place}.inputs[{number}]", advice)
             for number, one in enumerate(content.get("inputs") or ())

@@ -1,4 +1,4 @@
-"""Arrays in memory as Keras's `fit` takes them: nests of arrays, tables and tensors, as NumPy arrays by name."""
+"""Arrays in memory as Keras's `fit` takes them, tables, tensors and nests of them: NumPy arrays by name."""
 
 from __future__ import annotations
 
@@ -180,14 +180,14 @@ def _require_numbers(place: str, frame: Any) -> None:
     if others:
         raise InputError(
             f"{place} must be a table of numbers for a model of one array; column {shown(others[0])} is "
-            "something else, so encode it, or give the table to a recipe such as mlp_tabular, or as a mapping "
+            "something else, so encode it, or give the table to a recipe such as mlp_tabular, or a mapping "
             "of columns to a model with an input for each."
         )
 
 
 def _last_part(train: Split, share: float) -> tuple[Split, Split]:
     samples = len(train)
-    first = int(math.floor(samples * (1.0 - share)))
+    first = math.floor(samples * (1.0 - share))
     if not 0 < share < 1 or first in (0, samples):
         raise InputError(
             f"validation_split must leave samples to train and to validate on, of {samples}; received "

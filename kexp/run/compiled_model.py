@@ -87,8 +87,8 @@ def refuse_for_own_step(
         changed.append("batch_size='auto'")
     if changed:
         raise InputError(
-            f"{changed[0]} must be left out for model {model.name}, which has a train_step of its own that takes "
-            "the whole step; do it there."
+            f"{changed[0]} must be left out for model {model.name}, which has a train_step of its own that "
+            "takes the whole step; do it there."
         )
     if replicas > 1:
         raise InputError(
@@ -142,7 +142,7 @@ def restore_weights(model: keras.Model, trained: keras.Model) -> None:
 def summary(model: keras.Model) -> str:
     """Return in a line what a model trains with, for people."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    parts = [f"optimizer {type(optimizer).__name__}"]
+    parts = [] if overrides(model, "train_step") else [f"optimizer {type(optimizer).__name__}"]
     losses = [entry.name if entry.path else _loss_name(entry.loss) for entry in losses_by_path(model)]
     parts += [f"loss {', '.join(losses)}"] if losses else []
     methods = ("train_step", "test_step", "compute_loss", "compute_metrics")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
@@ -16,7 +16,7 @@ from kexp.core.keras_private import build_compiled, overrides
 from kexp.core.options import DEFAULTS, TrainOptions
 from kexp.core.structures import Structure, is_nested, packed
 from kexp.data import Dataset
-from kexp.data.dataset import Split
+from kexp.data.dataset import DatasetSpec, Split
 from kexp.data.splits import taken
 from kexp.engine.engine_choice import backend
 from kexp.run.compiled_model import answers_of, refuse_for_own_step
@@ -56,22 +56,23 @@ def compiled_objective(
     if not overrides(model, "train_step"):  # which makes what it needs when it is traced, as with Keras
         with _explained(model, ready):
             build_compiled(model, _tensors(nests, taken(ready.train, slice(0, _TRIED))))
-    known = raw.spec.task
-    spec = {"task": "outputs", "outputs": 0}
-    from_logits = False
-    if outputs is not None:
-        answers = answers_of(model, outputs, ready.train.targets, nests.targets)
+    answers = None if outputs is None else answers_of(model, outputs, ready.train.targets, nests.targets)
+
+    def described(spec: DatasetSpec) -> DatasetSpec:
+        if answers is None:
+            return replace(spec, task="outputs", outputs=0)
         if answers.several:
-            spec = {"task": "several", "heads": answers.heads, "output_structure": answers.structure}
-        else:
-            (head,) = answers.heads
-            from_logits = head.from_logits
-            if known not in (head.task, "outputs"):
-                head = replace(head, task="outputs")
-            spec = {"task": head.task, "outputs": head.outputs}
-    raw = replace(raw, spec=replace(raw.spec, **spec))
-    ready = replace(ready, spec=replace(ready.spec, **spec))
-    objective = Compiled(model, nests.inputs, nests.targets, task=str(spec["task"]), from_logits=from_logits)
+            return replace(
+                spec, task="several", outputs=0, heads=answers.heads, output_structure=answers.structure
+            )
+        (head,) = answers.heads
+        if spec.task not in (head.task, "outputs"):  # data of another task than the loss is for
+            return replace(spec, task="outputs", outputs=0)
+        return replace(spec, task=head.task, outputs=head.outputs)
+
+    raw, ready = replace(raw, spec=described(raw.spec)), replace(ready, spec=described(ready.spec))
+    is_logits = answers is not None and not answers.several and answers.heads[0].from_logits
+    objective = Compiled(model, nests.inputs, nests.targets, task=raw.spec.task, from_logits=is_logits)
     _require_shareable(objective, options)
     _try(objective, ready)
     return objective, ready, raw
@@ -125,7 +126,9 @@ def _try(objective: Compiled, ready: Dataset) -> None:
         (_plain(split.inputs), _plain(split.targets), _plain(split.sample_weight)),
     )
     with _explained(model, ready):
-        passed = objective.losses("model", model, *tensors[:2], _Tried(tensors[2])).outputs
+        inputs, targets, weights = tensors
+        look: Any = SimpleNamespace(training=False, sample_weight=weights)  # draws nothing
+        passed = objective.losses("model", model, inputs, targets, look).outputs
         assert passed is not None
         model.compute_metrics(passed.x, passed.y, passed.outputs, sample_weight=passed.sample_weight)
         model.reset_metrics()
@@ -135,22 +138,13 @@ def _plain(arrays: Any) -> Any:
     return dict(arrays) if isinstance(arrays, Mapping) else arrays
 
 
-class _Tried:
-    """The context of one look at a model, which draws nothing."""
-
-    training = False
-
-    def __init__(self, sample_weight: Any) -> None:
-        self.sample_weight = sample_weight
-
-
 @contextmanager
 def _explained(model: keras.Model, data: Dataset) -> Iterator[None]:
     try:
         yield
     except InputError:
         raise
-    except (*backend().INPUT_ERRORS, KeyError, RuntimeError, IndexError, AttributeError) as error:
+    except Exception as error:  # whatever a loss, a metric or a layer of the caller's raises
         raise InputError(
             f"model {model.name} was compiled with a loss or metrics that do not fit {data.name}: "
             f"{reason(error)}; compile it with others."

@@ -51,8 +51,8 @@ def split_options(train: Mapping[str, Any]) -> tuple[dict[str, Any], Objects]:
         for other in contradicting:
             if other in train:
                 raise InputError(
-                    f"{other} must be left out beside the {type(value).__name__} that is given as {name}, which "
-                    "says it itself."
+                    f"{other} must be left out beside the {type(value).__name__} that is given as {name}, "
+                    "which says it itself."
                 )
     return {name: value for name, value in train.items() if name not in objects}, objects
 

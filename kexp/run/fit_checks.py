@@ -42,8 +42,8 @@ def check_model(model: keras.Model, options: TrainOptions) -> None:
     """Refuse a model that this run's step could not train."""
     if overrides(model, "train_step") and not model.compiled:
         raise InputError(
-            f"model {model.name} must be compiled, since it has a train_step of its own, which takes the whole "
-            "step; call model.compile first."
+            f"model {model.name} must be compiled, since it has a train_step of its own, which takes the "
+            "whole step; call model.compile first."
         )
     wanted = options["precision"]
     if (

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,16 +95,26 @@ class RunFolder:
         Raises:
             InputError: The fingerprint differs from the one in env.json, or a model from architecture.json.
         """
-        data = run.environment["data"]
-        known = self._holds_run() or self._has(ENVIRONMENT)
-        if known and read_environment(self.path)["data"] != data:
-            raise InputError(
-                f"run_dir {self.path} holds an unfinished run on other data than {data['name']} has now; "
-                "give another run_dir."
-            )
+        self.check_same_data(run.environment["data"])
         recorded = read_architecture(self.path) if self._holds_run() else None
         if recorded is not None:
             require_same_models(f"run_dir {self.path} holds a run", recorded, run.architecture, "run_dir")
+
+    def check_same_data(self, data: Mapping[str, str]) -> None:
+        """Refuse to go on with a run on data that have changed since.
+
+        Args:
+            data: Name and fingerprint.
+
+        Raises:
+            InputError: The fingerprint differs from the one in env.json.
+        """
+        known = self._holds_run() or self._has(ENVIRONMENT)
+        if known and read_environment(self.path)["data"] != data:
+            raise InputError(
+                f"run_dir {self.path} holds a run on other data than {data['name']} has now; give another "
+                "run_dir."
+            )
 
     def check_same_place(self, checkpoint_dir: str | None) -> None:
         """Refuse to go on with a run without the checkpoints that it has elsewhere.

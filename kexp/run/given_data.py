@@ -157,7 +157,7 @@ def _spec(arrays: GivenArrays) -> DatasetSpec:
     return DatasetSpec(_kind(shape, dtype), shape, dtype, "outputs", 0)
 
 
-def _shape(train: Split, name: str | None) -> tuple[Any, str]:
+def _shape(train: Split, name: str | None) -> tuple[tuple[Any, ...], str]:
     """Return the shape of one sample, without axes in which batches differ, and the type."""
     array = train.inputs if name is None else train.inputs[name]
     assert isinstance(array, np.ndarray)

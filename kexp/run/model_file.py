@@ -33,8 +33,8 @@ def save_model(path: Path, model: keras.Model) -> None:
             model.save(temporary)
     except (NotImplementedError, TypeError, ValueError) as error:
         warnings.warn(
-            f"Model {model.name} cannot be written as a .keras file ({reason(error)}), so that the run can be "
-            "exported but not loaded again; give its classes a get_config.",
+            f"Model {model.name} cannot be written as a .keras file ({reason(error)}), so that the run can "
+            "be exported but not loaded again; give its classes a get_config.",
             stacklevel=2,
         )
 
@@ -102,7 +102,8 @@ def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: st
     elif spec.kind == "arrays":
         if len(model.inputs) != len(spec.inputs):
             raise InputError(
-                f"file {path}: takes {len(model.inputs)} inputs, and the data has {len(spec.inputs)}; {advice}."
+                f"file {path}: takes {len(model.inputs)} inputs, and the data has {len(spec.inputs)}; "
+                f"{advice}."
             )
     elif len(model.inputs) != 1 or not _agree(model.inputs[0].shape[1:], spec.input_shape):
         shapes = " and ".join(str(tensor.shape[1:]) for tensor in model.inputs)

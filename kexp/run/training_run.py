@@ -95,7 +95,7 @@ def _by_task(plan: FitPlan, options: Mapping[str, Any]) -> FitPlan:
 def _finished(plan: FitPlan, folder: RunFolder) -> RunRecord:
     """Return the record of a finished run on data in memory, and give its weights to the model."""
     assert plan.data is not None
-    folder.check_same_data({"data": {"name": plan.data.name, "fingerprint": plan.data.fingerprint}})
+    folder.check_same_data({"name": plan.data.name, "fingerprint": plan.data.fingerprint})
     record = RunRecord.load(folder.path)
     if plan.preprocessing is None and plan.inference_model is None and (folder.path / MODEL).is_file():
         restore_weights(plan.model, record.model)

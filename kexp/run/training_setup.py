@@ -11,15 +11,17 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.keras_private import overrides
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import sample_count
 from kexp.data.splits import taken
 from kexp.engine.base import Engine
-from kexp.core.keras_private import overrides
 from kexp.engine.engine_choice import backend
 from kexp.metrics.direction import stated_directions
+from kexp.run.class_weights import by_class, weighted
+from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_checks import (
     check_inference_model,
     check_metric_names,
@@ -32,14 +34,12 @@ from kexp.run.fit_checks import (
     checked_weights,
     require_weights,
 )
-from kexp.run.class_weights import by_class, weighted
-from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.tasks import task_named
-from kexp.train.epoch_plan import EpochPlan
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
+from kexp.train.epoch_plan import EpochPlan
 from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
 
@@ -263,8 +263,8 @@ def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
     if isinstance(data.train, FedSplit):
         if asked == "auto" or options["accumulate"] > 1:
             raise InputError(
-                "batch_size='auto' and accumulate are for data in memory; batches that come as they are make a "
-                "step each."
+                "batch_size='auto' and accumulate are for data in memory; batches that come as they are "
+                "make a step each."
             )
         return sample_count(data.train.targets)
     if asked == "auto":

@@ -27,8 +27,8 @@ class Outputs(Task):
 
     def check_evaluable(self) -> None:
         raise InputError(
-            "evaluate compares predictions with targets by the loss of a task, and this model was compiled with "
-            "one of its own; use result.model.evaluate after compiling it."
+            "evaluate compares predictions with targets by the loss of a task, and this model was compiled "
+            "with one of its own; use result.model.evaluate after compiling it."
         )
 
     def check_training_outputs(
@@ -73,13 +73,14 @@ class Outputs(Task):
     def check_model_outputs(self, outputs: Any, spec: DatasetSpec) -> None:
         if not hasattr(outputs, "shape"):
             raise InputError(
-                f"model must give one tensor for each sample, received a {type(outputs).__name__}; give it one."
+                f"model must give one tensor for each sample, received a {type(outputs).__name__}; give it "
+                "one."
             )
 
     def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:
         values = predictions.get("values")
         if values is None or len(values) != samples:
             raise InputError(
-                f"expected must hold values for each of the {samples} samples, received fewer or more; pass what "
-                "the model predicts for exactly these samples."
+                f"expected must hold values for each of the {samples} samples, received fewer or more; "
+                "pass what the model predicts for exactly these samples."
             )

@@ -89,7 +89,8 @@ class Predictions:
                     for head in spec.heads
                 }
             )
-        return cls(**{name: arrays[key] for name, key in _NAMES.items() if key in arrays})
+        found: Any = {name: arrays[key] for name, key in _NAMES.items() if key in arrays}
+        return cls(**found)
 
     @classmethod
     def from_outputs(cls, outputs: Any, spec: DatasetSpec, from_probabilities: bool = False) -> Predictions:

@@ -22,7 +22,8 @@ def head_spec(spec: DatasetSpec, head: Head) -> DatasetSpec:
     """Return the description of the data as that of one output alone.
 
     Example:
-        >>> spec = DatasetSpec("array", (3,), "float32", "several", 0, heads=(Head("price", "regression", 1),))
+        >>> price = Head("price", "regression", 1)
+        >>> spec = DatasetSpec("array", (3,), "float32", "several", 0, heads=(price,))
         >>> head_spec(spec, spec.heads[0]).target
         'price'
     """
@@ -49,7 +50,7 @@ def of_head(name: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Several(Task):
-    """Predicts what each output stands for, under its name: "kind_label", "kind_probabilities", "size_values"."""
+    """Predicts what each output stands for, under its name: "kind_label", "size_values"."""
 
     name: ClassVar[str] = "several"
     can_trim_padding: ClassVar[bool] = False
@@ -79,7 +80,7 @@ class Several(Task):
         }
 
     def frame(self, predictions: Arrays, spec: DatasetSpec) -> pd.DataFrame:
-        """Return the tables of all outputs side by side; columns that two have alike get the output's name."""
+        """Return the tables of all outputs side by side, their columns named after the output."""
         import pandas as pd
 
         frames = {

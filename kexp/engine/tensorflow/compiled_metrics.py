@@ -60,7 +60,7 @@ class CompiledMetrics:
 
     def read(self) -> dict[str, float]:
         """Return loss and metrics since the last reset."""
-        results = {name: value for name, value in self._model.get_metrics_result().items()}
+        results = dict(self._model.get_metrics_result())
         if self._shared:
             results["loss"] = self._sums[0] / tf.maximum(self._sums[1], 1.0)
         return plain_results(results)

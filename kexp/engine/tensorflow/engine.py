@@ -18,8 +18,8 @@ from kexp.data import Split
 from kexp.engine.base import StepFailure
 from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.evaluator import Evaluator
-from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.feed_source import FeedBatchSource
+from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.own_steps import OwnSteps

@@ -49,7 +49,7 @@ class OwnSteps:
         return touched_variables(self._traced, known)
 
     def take(self, batch: Any) -> tf.Tensor:
-        """Take a step, inside a compiled function, and return a number that is not finite if one of them is."""
+        """Take a step, inside a compiled function, and return its loss, or the sum of what it gives."""
         results = {name: tf.cast(result, tf.float32) for name, result in _named(self._step(batch)).items()}
         for name, variable in self._results.items():
             variable.assign(tf.reshape(results[name], variable.shape))
