@@ -16,6 +16,9 @@ import pytest
 from tests.forked_python import ForkedPython
 
 ROOT = Path(__file__).resolve().parent
+# Every interpreter that a test starts would compile TensorFlow's sources anew: 12 s each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Programs are compiled to be compared, and run a few times: what makes them fast takes longer than it saves.
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"

@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = ROOT / ".venv"
 _OLDEST, _NEWEST = (3, 10), (3, 13)
+# Every interpreter that the checks start, hundreds, would compile TensorFlow's sources anew: 12 s each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def prepared(extra: str) -> Path:
