@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from kexp.core.types import ArrayLike, Nest
+
 if TYPE_CHECKING:
     import keras
 
@@ -64,7 +66,7 @@ def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
     }
     places = list(calls)
 
-    def origin(value: Any) -> Any:
+    def origin(value: ArrayLike) -> Any:
         if not hasattr(value, "_keras_history"):
             return value
         operation, number, output = value._keras_history
@@ -171,13 +173,13 @@ def overrides(model: keras.Model, method: str) -> bool:
     return getattr(type(model), method) is not getattr(keras.Model, method) or method in vars(model)
 
 
-def call_model(model: keras.Model, x: Any, *, training: bool) -> Any:
+def call_model(model: keras.Model, x: Nest, *, training: bool) -> Any:
     """Return the outputs of a model, whose `call` may not know of training, as Keras's own step does."""
     return model(x, training=training) if model._call_has_training_arg else model(x)
 
 
 def compute_loss(
-    model: keras.Model, x: Any, y: Any, outputs: Any, sample_weight: Any, *, training: bool
+    model: keras.Model, x: Nest, y: Nest, outputs: Nest, sample_weight: Nest, *, training: bool
 ) -> Any:
     """Return the loss of a compiled model, whose `compute_loss` may be of before Keras 3.3."""
     return model._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training)
@@ -268,7 +270,7 @@ class TouchedVariable:
 
         return tf.raw_ops.ReadVariableOp(resource=self._handle, dtype=self.dtype).numpy()
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: ArrayLike) -> None:
         """Set its value."""
         import tensorflow as tf
 
@@ -326,10 +328,10 @@ def scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
 def drawing_by(
     draw: Callable[..., Any], dropout: Callable[..., Any], moments: Callable[..., Any]
 ) -> Iterator[None]:
-    """Have Keras's layers draw random numbers and normalise batches by other functions.
+    """Have Keras's layers draw random numbers and normalise batches by other functions, and losses be whole.
 
     Keras's replicas all draw the same, and add up their moments in a way that loses what is small beside its
-    mean; it can be told neither.
+    mean; its losses are divided by the number of replicas, as its own step needs it. It has no option for it.
 
     Args:
         draw: Takes Keras's function and its arguments, of which the first is the shape.
@@ -337,8 +339,11 @@ def drawing_by(
         moments: Takes a tensor, axes and whether they are kept, and gives mean and variance over replicas.
     """
     from keras.src.backend.tensorflow import nn, random
+    from keras.src.losses import loss
 
     with ExitStack() as stack:
+        for name in ("scale_loss_for_distribution", "unscale_loss_for_distribution"):
+            stack.enter_context(_replaced(loss, name, lambda value: value))
         for name in _DRAWS:
             stack.enter_context(_replaced(random, name, partial(draw, getattr(random, name))))
         stack.enter_context(_replaced(random, "dropout", partial(dropout, random.dropout)))
@@ -380,7 +385,7 @@ def slurm_tasks(nodes: str, tasks_per_node: str) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def _replaced(owner: Any, name: str, value: ArrayLike) -> Iterator[None]:
     original = getattr(owner, name)
     setattr(owner, name, value)
     try:

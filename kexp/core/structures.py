@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kexp.core.errors import InputError
+from kexp.core.types import Nest
 
 Structure = Any  # a name, None, or lists and dicts of these
 
@@ -24,7 +25,7 @@ def is_nested(value: object) -> bool:
     return isinstance(value, list | tuple | Mapping)
 
 
-def structure_of(nest: Any, names: Sequence[str] = (), *, stem: str = "input") -> Structure:
+def structure_of(nest: Nest, names: Sequence[str] = (), *, stem: str = "input") -> Structure:
     """Return a nest with a name in the place of each leaf, and None where there is nothing.
 
     Args:
@@ -52,7 +53,7 @@ def structure_of(nest: Any, names: Sequence[str] = (), *, stem: str = "input") -
     return made
 
 
-def _named(nest: Any, name: str, stem: str) -> Structure:
+def _named(nest: Nest, name: str, stem: str) -> Structure:
     if nest is None:
         return None
     if isinstance(nest, Mapping):
@@ -64,7 +65,7 @@ def _named(nest: Any, name: str, stem: str) -> Structure:
     return name or stem
 
 
-def leaves(nest: Any) -> list[Any]:
+def leaves(nest: Nest) -> list[Any]:
     """Return what is in a nest, in order, without None.
 
     Example:
@@ -78,7 +79,7 @@ def leaves(nest: Any) -> list[Any]:
     return [leaf for part in (nest.values() if isinstance(nest, Mapping) else nest) for leaf in leaves(part)]
 
 
-def mapped(function: Callable[[Any], Any], nest: Any) -> Any:
+def mapped(function: Callable[[Any], Any], nest: Nest) -> Any:
     """Return a nest with what a function gives in the place of each leaf; tuples become lists.
 
     Example:
@@ -110,7 +111,7 @@ def packed(structure: Structure, flat: Any) -> Any:
     return mapped(lambda name: flat[name], structure)
 
 
-def flat(structure: Structure, nest: Any) -> Any:
+def flat(structure: Structure, nest: Nest) -> Any:
     """Return the arrays of a nest by the names of its structure, or the one array of a single name.
 
     Raises:
@@ -127,7 +128,7 @@ def flat(structure: Structure, nest: Any) -> Any:
     return found
 
 
-def _collect(structure: Structure, nest: Any, found: dict[str, Any]) -> None:
+def _collect(structure: Structure, nest: Nest, found: dict[str, Any]) -> None:
     if structure is None:
         if nest is not None:
             raise InputError("data must have the same structure in every part; received more in one of them.")

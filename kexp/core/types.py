@@ -19,3 +19,9 @@ TensorLike: TypeAlias = "keras.KerasTensor | tf.Tensor | np.ndarray | Sequence[A
 
 Shape: TypeAlias = tuple[Any, ...]
 """Sizes of the axes of a tensor; None for those that a batch decides."""
+
+Nest: TypeAlias = Any
+"""Lists, tuples and mappings of arrays or tensors, of any depth, or one of them: Keras's x and y."""
+
+ArrayLike: TypeAlias = Any
+"""Whatever NumPy makes an array of: arrays, tables, tensors and lists of numbers."""

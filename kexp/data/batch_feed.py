@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.core.structures import Structure, flat, leaves, mapped, structure_of
+from kexp.core.types import ArrayLike, Nest
 from kexp.data.dataset import Split, sample_count
 from kexp.data.given_arrays import as_array
 from kexp.data.order import epoch_order
@@ -64,7 +66,7 @@ class FedSplit(Split):
     def __len__(self) -> int:
         return int(self.feed.steps)
 
-    def named(self, batch: Any) -> Batch:
+    def named(self, batch: Nest) -> Batch:
         """Return a batch by the names of its arrays.
 
         Raises:
@@ -104,7 +106,7 @@ def fed_split(feed: BatchFeed, input_names: Any = (), output_names: Any = ()) ->
     )
 
 
-def unpacked(batch: Any) -> tuple[Any, Any, Any]:
+def unpacked(batch: Nest) -> tuple[Any, Any, Any]:
     """Return inputs, targets and weights of a batch; what it lacks is None.
 
     Raises:
@@ -123,7 +125,7 @@ def unpacked(batch: Any) -> tuple[Any, Any, Any]:
     return (*batch, None, None)[:3]
 
 
-def _array(values: Any) -> np.ndarray:
+def _array(values: ArrayLike) -> np.ndarray:
     return as_array("x: a batch", values)
 
 
@@ -192,13 +194,12 @@ class LoaderFeed(BatchFeed):
             yield self._as_tuple(batch)
 
     def _from(self, epoch: int) -> Iterator[Any]:
-        import torch
-
-        torch.manual_seed(int(np.random.default_rng([self._seed, epoch]).integers(2**31)))
+        # Who has a DataLoader has imported it.
+        sys.modules["torch"].manual_seed(int(np.random.default_rng([self._seed, epoch]).integers(2**31)))
         return iter(self._loader)
 
     @staticmethod
-    def _as_tuple(batch: Any) -> Any:
+    def _as_tuple(batch: Nest) -> Any:
         return tuple(batch) if isinstance(batch, list) else batch
 
 
@@ -285,7 +286,7 @@ class TfDataFeed(BatchFeed):
         return iter(self.dataset.repeat().skip(epoch * self.steps + step).take(self.steps - step))
 
 
-def feed_of(x: Any, steps: int | None, *, shuffle: bool, seed: int) -> BatchFeed | None:
+def feed_of(x: Nest, steps: int | None, *, shuffle: bool, seed: int) -> BatchFeed | None:
     """Return the feed of what is given in place of arrays, or None for arrays.
 
     Args:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.core.structures import Structure, flat, is_nested, leaves, mapped, structure_of
+from kexp.core.types import ArrayLike, Nest
 from kexp.data.dataset import Split, sample_count
 from kexp.data.plain_arrays import plain_array
 from kexp.data.splits import taken
@@ -34,11 +35,11 @@ class GivenArrays:
 
 
 def given_arrays(
-    x: Any,
-    y: Any,
-    sample_weight: Any = None,
+    x: Nest,
+    y: Nest,
+    sample_weight: Nest = None,
     *,
-    validation_data: Any = None,
+    validation_data: Nest = None,
     validation_split: float = 0.0,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
@@ -103,13 +104,13 @@ def _split(place: str, parts: tuple[Any, Any, Any], inputs: Structure, targets: 
     return split
 
 
-def _named(arrays: Any) -> dict[str, np.ndarray]:
+def _named(arrays: Nest) -> dict[str, np.ndarray]:
     if arrays is None:
         return {}
     return arrays if isinstance(arrays, dict) else {"": arrays}
 
 
-def _weights(place: str, weights: Any, targets: Structure) -> Any:
+def _weights(place: str, weights: Nest, targets: Structure) -> Any:
     if weights is None:
         return None
     arrays = mapped(lambda one: one.astype(np.float32), _arrays(place, weights))
@@ -120,7 +121,7 @@ def _weights(place: str, weights: Any, targets: Structure) -> Any:
     return dict.fromkeys(leaves(targets), arrays)  # of every output alike, as Keras takes it
 
 
-def _arrays(place: str, nest: Any) -> Any:
+def _arrays(place: str, nest: Nest) -> Any:
     """Return a nest with a NumPy array in the place of each array, list of numbers, table or tensor."""
     if nest is None:
         return None
@@ -140,7 +141,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, bool | int | float | str | np.generic)
 
 
-def as_array(place: str, values: Any) -> np.ndarray:
+def as_array(place: str, values: ArrayLike) -> np.ndarray:
     """Return values as an array that a model takes: floats as float32, texts as str objects, else as it is.
 
     Args:

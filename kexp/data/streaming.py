@@ -61,7 +61,7 @@ def stream(dataset: Any, data: Dataset, *, epoch_samples: int) -> Dataset:
         raise InputError(f"epoch_samples must be a whole number, 1 or more; received {shown(epoch_samples)}.")
     _require_alike(dataset.element_spec, data)
     like = f"{data.fingerprint} {dataset.element_spec} {epoch_samples}"
-    train = Stream(data.train.inputs, data.train.targets, dataset, epoch_samples)
+    train = Stream(data.train.inputs, data.train.targets, dataset=dataset, epoch_samples=epoch_samples)
     return replace(data, train=train, fingerprint=hashlib.sha256(like.encode()).hexdigest())
 
 

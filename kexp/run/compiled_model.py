@@ -14,6 +14,7 @@ from kexp.core.errors import InputError
 from kexp.core.keras_private import compiled_with, losses_by_path, overrides, takes_logits
 from kexp.core.options import TrainOptions
 from kexp.core.structures import Structure, flat, is_nested, leaves, packed, structure_of
+from kexp.core.types import Nest
 from kexp.data.array_specs import Head
 from kexp.run.fit_plan import EpochOptions, FitPlan
 from kexp.run.recorded_objects import recorded
@@ -171,7 +172,7 @@ class Answers:
         return is_nested(self.structure)
 
 
-def answers_of(model: keras.Model, outputs: Any, targets: Any, target_structure: Structure) -> Answers:
+def answers_of(model: keras.Model, outputs: Nest, targets: Nest, target_structure: Structure) -> Answers:
     """Return what the outputs of a compiled model stand for, by its losses.
 
     Args:
@@ -193,12 +194,12 @@ def answers_of(model: keras.Model, outputs: Any, targets: Any, target_structure:
     return Answers(structure, tuple(heads))
 
 
-def _flat_by_name(structure: Structure, nest: Any) -> dict[str, Any]:
+def _flat_by_name(structure: Structure, nest: Nest) -> dict[str, Any]:
     found: dict[str, Any] = flat(structure, nest)
     return found
 
 
-def _matched(structure: Structure, given: Any) -> dict[str, Any]:
+def _matched(structure: Structure, given: Nest) -> dict[str, Any]:
     """Return targets by the names of the outputs that they are for, as far as that can be told."""
     if isinstance(given, Mapping):
         return {str(name): value for name, value in given.items()}
@@ -223,7 +224,7 @@ def _loss_name(loss: Any) -> str:
     return getattr(function, "__name__", type(loss).__name__)
 
 
-def _head(name: str, loss: Any, outputs: Any, targets: Any) -> Head:
+def _head(name: str, loss: Any, outputs: Nest, targets: Nest) -> Head:
     """Return what one output stands for, by its loss and its shape."""
     kind, outputs = _loss_name(loss), np.asarray(outputs)
     logits = bool(takes_logits(loss)) if loss is not None else False
@@ -240,6 +241,6 @@ def _head(name: str, loss: Any, outputs: Any, targets: Any) -> Head:
     return Head(name, "outputs", width, from_logits=False)
 
 
-def _is_binary(targets: Any) -> bool:
+def _is_binary(targets: Nest) -> bool:
     array = np.asarray(targets) if targets is not None else np.array([2])
     return array.dtype.kind in "biuf" and bool(np.isin(array, (0, 1)).all())

@@ -15,12 +15,14 @@ from kexp.core.foreign_files import reason
 from kexp.core.keras_private import build_compiled, overrides
 from kexp.core.options import DEFAULTS, TrainOptions
 from kexp.core.structures import Structure, is_nested, packed
+from kexp.core.types import Nest
 from kexp.data import Dataset
 from kexp.data.dataset import DatasetSpec, Split
 from kexp.data.splits import taken
 from kexp.engine.engine_choice import backend
 from kexp.run.compiled_model import answers_of, refuse_for_own_step
 from kexp.run.inference import raw_outputs
+from kexp.tasks import task_named
 from kexp.train.objectives.compiled import Compiled
 
 _TRIED = 8  # samples
@@ -66,7 +68,9 @@ def compiled_objective(
                 spec, task="several", outputs=0, heads=answers.heads, output_structure=answers.structure
             )
         (head,) = answers.heads
-        if spec.task not in (head.task, "outputs"):  # data of another task than the loss is for
+        known = task_named(spec.task)
+        if known is not task_named(head.task) and not known.takes_any_outputs:
+            # Data of another task than the loss is for.
             return replace(spec, task="outputs", outputs=0)
         return replace(spec, task=head.task, outputs=head.outputs)
 
@@ -99,7 +103,7 @@ def _outputs(model: keras.Model, nests: Nests, ready: Dataset) -> Any:
 
 
 def _tensors(nests: Nests, split: Split) -> tuple[Any, ...]:
-    def tensors(structure: Any, arrays: Any) -> Any:
+    def tensors(structure: Any, arrays: Nest) -> Any:
         if isinstance(arrays, Mapping):
             arrays = {name: keras.ops.convert_to_tensor(array) for name, array in arrays.items()}
         else:
@@ -134,7 +138,7 @@ def _try(objective: Compiled, ready: Dataset) -> None:
         model.reset_metrics()
 
 
-def _plain(arrays: Any) -> Any:
+def _plain(arrays: Nest) -> Any:
     return dict(arrays) if isinstance(arrays, Mapping) else arrays
 
 

@@ -10,7 +10,7 @@ import keras
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError, shown
 from kexp.data import Dataset
-from kexp.run.fit_plan import EpochOptions, GivenData
+from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
 
 
 class Objects(TypedDict, total=False):
@@ -24,6 +24,40 @@ class Objects(TypedDict, total=False):
 # What an optimizer, or a schedule, says itself.
 _OF_OPTIMIZER = ("learning_rate", "momentum", "weight_decay", "schedule", "warmup", "ema")
 _OF_SCHEDULE = ("schedule", "warmup")
+
+
+def planned(arguments: Mapping[str, Any]) -> tuple[FitPlan, dict[str, Any]]:
+    """Return the plan of a call of `kexp.fit`, and its training options.
+
+    Args:
+        arguments: All of the call, by name; the options under "train".
+
+    Raises:
+        InputError: One is of another type or range than it must be, or contradicts another.
+    """
+    options, objects = split_options(arguments["train"])
+    epochs = EpochOptions(
+        arguments["steps_per_epoch"],
+        arguments["shuffle"],
+        arguments["initial_epoch"],
+        arguments["validation_freq"],
+        arguments["validation_steps"],
+    )
+    x = arguments["x"] if arguments["data"] is None else arguments["data"]
+    own = {name: arguments[name] for name in ("y", "sample_weight", "validation_data", "validation_split")}
+    given = GivenData(x, **own)
+    check_given(given, epochs, twice=arguments["x"] is not None and arguments["data"] is not None)
+    empty: dict[str, Any] = {"final_metrics": {}, "callbacks": (), "augmentation": (), "baselines": {}}
+    named = ("model", "objective", "preprocessing", "target_preprocessing", "inference_model")
+    plan = FitPlan(
+        data=x if isinstance(x, Dataset) else None,
+        given=None if isinstance(x, Dataset) else given,
+        epochs=epochs,
+        **{name: arguments[name] for name in (*named, "loss", "metrics", "sample_weight")},
+        **{name: value if arguments[name] is None else arguments[name] for name, value in empty.items()},
+        **objects,
+    )
+    return plan, options
 
 
 def split_options(train: Mapping[str, Any]) -> tuple[dict[str, Any], Objects]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.structures import Structure
+from kexp.core.types import Nest
 from kexp.data import Dataset, Split
 from kexp.train.objectives import Objective
 
@@ -29,10 +30,10 @@ class GivenData:
         by_task: Whether `kexp.data.load` says what the targets are, rather than a loss.
     """
 
-    x: Any
-    y: Any = None
-    sample_weight: Any = None
-    validation_data: Any = None
+    x: Nest
+    y: Nest = None
+    sample_weight: Nest = None
+    validation_data: Nest = None
     validation_split: float = 0.0
     validation: float = 0.0
     by_task: bool = False

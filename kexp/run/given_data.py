@@ -14,6 +14,7 @@ import numpy as np
 from kexp.core.errors import InputError, shown
 from kexp.core.options import TrainOptions
 from kexp.core.structures import Structure, is_nested, packed
+from kexp.core.types import Nest
 from kexp.data import Dataset, Split, load
 from kexp.data.array_specs import ArraySpec
 from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split, feed_of
@@ -111,7 +112,7 @@ def _names(model: keras.Model, attribute: str) -> Sequence[str]:
         return ()
 
 
-def _read(source: Any, steps: int | None) -> tuple[Any, ...]:
+def _read(source: Nest, steps: int | None) -> tuple[Any, ...]:
     """Return data to validate on, which come in batches, as arrays."""
     feed = feed_of(source, steps, shuffle=False, seed=0)
     if feed is None:

@@ -40,6 +40,7 @@ class Task:
         can_augment: Inputs may be changed at random while their targets stay.
         can_trim_padding: Batches may be cut where all of their samples end in padding.
         can_memorize: A batch can be learnt by heart, which preflight tries.
+        takes_any_outputs: Predictions are what the model gives, of any shape.
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".
         monitor: The metric that the best epoch is chosen by, unless the caller gives loss or metrics.
@@ -56,6 +57,7 @@ class Task:
     can_augment: ClassVar[bool] = True
     can_trim_padding: ClassVar[bool] = True
     can_memorize: ClassVar[bool] = True
+    takes_any_outputs: ClassVar[bool] = False
     counted: ClassVar[str] = "samples"
     output_noun: ClassVar[str] = "classes"
     monitor: ClassVar[str] = "val_loss"

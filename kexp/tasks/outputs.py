@@ -23,6 +23,7 @@ class Outputs(Task):
     name: ClassVar[str] = "outputs"
     can_trim_padding: ClassVar[bool] = False
     can_memorize: ClassVar[bool] = False
+    takes_any_outputs: ClassVar[bool] = True
     output_noun: ClassVar[str] = "numbers"
 
     def check_evaluable(self) -> None:

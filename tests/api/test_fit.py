@@ -131,7 +131,7 @@ class OwnStep(keras.Sequential):
         (
             lambda: OwnStep([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]),
             {},
-            "overrides train_step",
+            "own_step must be compiled, since it has a train_step of its own",
         ),
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),

@@ -132,7 +132,17 @@ def read_parquet(path: Path) -> pd.DataFrame:
     if repeated > max_bytes():
         _require_texts(path, announced)
     with reading(path, _PARQUET, _AGAIN):
+        texts = _texts(announced)
+        if texts:
+            # What is no UTF-8 would come to light only where somebody looks at it.
+            pyarrow.parquet.read_table(path, columns=texts).validate(full=True)
         return pd.read_parquet(path, page_checksum_verification=True)  # where there are checksums
+
+
+def _texts(announced: pyarrow.parquet.FileMetaData) -> list[str]:
+    """Return the names of the columns of texts."""
+    columns = [announced.schema.column(number) for number in range(announced.num_columns)]
+    return [one.path for one in columns if one.physical_type == "BYTE_ARRAY" and "." not in one.path]
 
 
 def _require_texts(path: Path, announced: pyarrow.parquet.FileMetaData) -> None:
@@ -140,8 +150,7 @@ def _require_texts(path: Path, announced: pyarrow.parquet.FileMetaData) -> None:
     import pyarrow.compute
     import pyarrow.parquet
 
-    columns = [announced.schema.column(number) for number in range(announced.num_columns)]
-    texts = [one.path for one in columns if one.physical_type == "BYTE_ARRAY" and "." not in one.path]
+    texts = _texts(announced)
     meter = Meter(f"file {path}")
     with reading(path, _PARQUET, _AGAIN), pyarrow.parquet.ParquetFile(path, read_dictionary=texts) as file:
         for batch in file.iter_batches(columns=texts) if texts else ():

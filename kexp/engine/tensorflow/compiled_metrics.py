@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.keras_private import loss_tracker
+from kexp.core.types import Nest
 from kexp.train.objectives.base import Losses
 from kexp.train.objectives.compiled import Compiled
 
@@ -44,13 +45,13 @@ class CompiledMetrics:
         self._sums[0].assign_add(loss * count)
         self._sums[1].assign_add(count)
 
-    def update(self, losses: Losses, targets: Any) -> None:
+    def update(self, losses: Losses, targets: Nest) -> None:
         """Take account of the outputs of a batch."""
         passed = losses.outputs
         assert passed is not None
         self._model.compute_metrics(passed.x, passed.y, passed.outputs, sample_weight=passed.sample_weight)
 
-    def changes(self, losses: Losses, targets: Any, weight: Any) -> list[tf.Tensor]:
+    def changes(self, losses: Losses, targets: Nest, weight: Any) -> list[tf.Tensor]:
         """Update this replica's copies, so that nothing is left to be added up."""
         self.update(losses, targets)
         return []

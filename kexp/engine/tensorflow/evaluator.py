@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.types import Nest
 from kexp.data import Split
 from kexp.data.order import batches
 from kexp.engine.base import MetricProvider, StepContext
@@ -122,7 +123,7 @@ class LossEvaluator:
             self._functions[width] = run.get_concrete_function()
         return self._functions[width]
 
-    def _step(self, inputs: Any, targets: Any, weights: Any, place: tf.Tensor) -> None:
+    def _step(self, inputs: Nest, targets: Nest, weights: Nest, place: tf.Tensor) -> None:
         samples = count_of(inputs)
         if self._own_steps is not None:
             assert isinstance(self._objective, Compiled)
@@ -138,7 +139,7 @@ class LossEvaluator:
             self._metrics.add(changes)
         self._metrics.update_loss(loss, samples)
 
-    def _shared(self, inputs: Any, targets: Any, weights: Any, place: tf.Tensor) -> list[tf.Tensor]:
+    def _shared(self, inputs: Nest, targets: Nest, weights: Nest, place: tf.Tensor) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss of a batch and to the metrics."""
         samples = tf.cast(count_of(inputs), tf.float32)
         (inputs, targets, weights), shard = self._replicas.shard((inputs, targets, weights))
@@ -149,6 +150,6 @@ class LossEvaluator:
         loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
         return [loss, *self._metrics.changes(losses, targets, shard.weight)]
 
-    def _losses(self, inputs: Any, targets: tf.Tensor, step: StepContext) -> Losses:
+    def _losses(self, inputs: Nest, targets: tf.Tensor, step: StepContext) -> Losses:
         assert self._objective.eval_player is not None
         return self._objective.losses(self._objective.eval_player, self._model, inputs, targets, step)

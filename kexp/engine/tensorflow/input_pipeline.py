@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import guarded
+from kexp.core.types import Nest
 from kexp.data import Split, Stream
 from kexp.data.series import complete
 from kexp.engine.base import STREAM_STATE, BatchSource
@@ -172,18 +173,18 @@ def first_of(split: Split) -> tuple[Any, tf.Tensor]:
     return tf.nest.map_structure(lambda array: tf.constant(array[:1]), arrays)
 
 
-def weights_on_device(weights: Any) -> Any:
+def weights_on_device(weights: Nest) -> Any:
     """Return weights of samples as tensors, by output where they are; None stays."""
     if weights is None:
         return None
     return tf.nest.map_structure(lambda array: tf.constant(array, tf.float32), plain(weights))
 
 
-def gathered(weights: Any, rows: tf.Tensor) -> Any:
+def gathered(weights: Nest, rows: tf.Tensor) -> Any:
     """Return the weights of the (batch,) positions `rows`; None stays."""
     return None if weights is None else tf.nest.map_structure(partial(tf.gather, indices=rows), weights)
 
 
-def count_of(arrays: Any) -> tf.Tensor:
+def count_of(arrays: Nest) -> tf.Tensor:
     """Return how many samples tensors have, which may be a nest of them."""
     return tf.shape(tf.nest.flatten(arrays)[0])[0]

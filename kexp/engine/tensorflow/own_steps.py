@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kexp.core.errors import InputError
 from kexp.core.keras_private import TouchedVariable, touched_variables
+from kexp.core.types import Nest
 from kexp.engine.tensorflow.compiled_metrics import plain_results
 
 
@@ -21,7 +22,7 @@ class OwnSteps:
         batch: A batch of tensors, as the method takes it; the first axis of the shapes stays open.
     """
 
-    def __init__(self, model: Any, step: Callable[[Any], Any], batch: Any) -> None:
+    def __init__(self, model: Any, step: Callable[[Any], Any], batch: Nest) -> None:
         self._model = model
         self._step = step
         described = tf.nest.map_structure(_open, batch)
@@ -48,7 +49,7 @@ class OwnSteps:
         """Return the variables that a step reads or writes, but for those that are known."""
         return touched_variables(self._traced, known)
 
-    def take(self, batch: Any) -> tf.Tensor:
+    def take(self, batch: Nest) -> tf.Tensor:
         """Take a step, inside a compiled function, and return its loss, or the sum of what it gives."""
         results = {name: tf.cast(result, tf.float32) for name, result in _named(self._step(batch)).items()}
         for name, variable in self._results.items():

@@ -15,7 +15,7 @@ from kexp.core.keras_private import (
     overrides,
 )
 from kexp.core.structures import Structure, leaves, packed
-from kexp.core.types import Tensor
+from kexp.core.types import Nest, Tensor
 from kexp.data import Dataset
 from kexp.engine.base import StepContext
 from kexp.train.objectives.base import Losses, Objective
@@ -32,10 +32,10 @@ class ForwardPass:
         sample_weight: Weights of the samples; None: all alike.
     """
 
-    x: Any
-    y: Any
-    outputs: Any
-    sample_weight: Any
+    x: Nest
+    y: Nest
+    outputs: Nest
+    sample_weight: Nest
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Compiled(Objective):
     def check(self, model: keras.Model, data: Dataset) -> None:
         """Accept it: `kexp.fit` has asked the model and knows what it gives."""
 
-    def batch(self, inputs: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
+    def batch(self, inputs: Nest, targets: Nest, weights: Nest) -> tuple[Any, ...]:
         """Return a batch as a `train_step` takes it: (x,), (x, y) or (x, y, sample_weight)."""
         x = packed(self.inputs, inputs)
         if self.targets is None:
@@ -109,7 +109,7 @@ class Compiled(Objective):
         # Not the losses of single samples, which only the model's own reduction would know.
         return Losses(ops.zeros((samples,)), penalty=loss, outputs=ForwardPass(x, y, outputs, weights))
 
-    def _weights(self, weights: Any) -> Any:
+    def _weights(self, weights: Nest) -> Any:
         return packed(self.targets, weights) if isinstance(weights, dict) else weights
 
     def sums_up(self) -> list[str]:
