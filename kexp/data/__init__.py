@@ -3,6 +3,7 @@
 from kexp.data.catalog import check_source, names
 from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, class_names
 from kexp.data.load import load
+from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
@@ -13,6 +14,7 @@ from kexp.data.transforms.windows import windows
 
 __all__ = [
     "Column",
+    "DataLike",
     "Dataset",
     "DatasetSpec",
     "Split",

@@ -60,7 +60,8 @@ def load(
             y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
             elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
             Where x is one-dimensional and of strings, it is text; None and NaN are the empty string. Where x
-            is of images and y of (samples, height, width) whole numbers as large, y is their masks.
+            is of images and y of (samples, height, width) whole numbers as large, y is their masks. A
+            `Dataset` is returned as it is: it is split already, whatever validation, test and seed say.
         target: Column to predict; tables need it, nothing else takes it.
         text: Column of a table that is the text to learn from, the others being left out; default: all
             columns but the target are inputs, strings being categories.
@@ -95,13 +96,12 @@ def load(
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
     _require_columns(target, text)
-    read = _with_plain_targets(_read(source, ReadOptions(target, text, task, image_size)))
+    options = ReadOptions(target, text, task, image_size)
+    if isinstance(source, Dataset):
+        return _as_given(source, options, kinds)
+    read = _with_plain_targets(_read(source, options))
     kind, inputs = _inputs(read, image_size)
-    if kind not in kinds:
-        raise InputError(
-            f"data {read.name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
-            "give other data or take a recipe for this kind."
-        )
+    _require_kind(read.name, kind, kinds)
     targets, encoded, class_names = _encoded(read, kind, inputs, task or read.task)
     spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names)
     parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
@@ -111,6 +111,34 @@ def load(
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
     drawn = make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
     return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
+
+
+def _require_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> None:
+    if kind not in kinds:
+        raise InputError(
+            f"data {name!r} is of kind {kind!r}, expected {' or '.join(map(repr, kinds))}; "
+            "give other data or take a recipe for this kind."
+        )
+
+
+def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dataset:
+    """Return a data set that is made already, unless other data are asked for."""
+    _require_kind(data.name, data.spec.kind, kinds)
+    spec = data.spec
+    made: dict[str, object] = {"task": spec.task}
+    if spec.columns:
+        made["target"] = spec.target
+    if spec.kind == "text" and spec.columns:
+        made["text"] = spec.columns[0].name
+    if spec.kind == "image":
+        made["image_size"] = spec.input_shape[:2]
+    for argument, value in vars(options).items():
+        if value is not None and value != made.get(argument):
+            raise InputError(
+                f"{argument}={shown(value)}: data {data.name!r} is a Dataset, which is made already; leave "
+                f"{argument} out, or give what it was made of."
+            )
+    return data
 
 
 def _with_plain_targets(read: Source) -> Source:
@@ -224,8 +252,8 @@ def _read(source: Any, options: ReadOptions) -> Source:
                 )
     if reader is None:
         raise InputError(
-            f"data: expected a name, a path, (x, y), a mapping, a DataFrame or a tf.data.Dataset, received "
-            f"{type(source).__name__}; pass (x, y) if it is an array."
+            f"data: expected a name, a path, (x, y), a mapping, a DataFrame, a tf.data.Dataset or a Dataset, "
+            f"received {type(source).__name__}; pass (x, y) if it is an array."
         )
     return reader.read(place, options) if place else reader.take(source, options)
 
