@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.constraints import Count, check_value
-from kexp.core.errors import InputError, shown
-from kexp.data import Dataset
+from kexp.core.errors import InputError
+from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
 from kexp.export import export_model
-from kexp.report import write_run_page
+from kexp.report import recorded_data, write_run_page
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
 from kexp.tasks import task_named
 
 if TYPE_CHECKING:
+    import keras
     from matplotlib.figure import Figure
 
 
@@ -103,13 +104,14 @@ class Result(RunRecord):
             overwrite=overwrite,
         )
 
-    def report(self, path: str | os.PathLike[str] | None = None, *, data: Dataset | None = None) -> Path:
+    def report(self, path: str | os.PathLike[str] | None = None, *, data: DataLike | None = None) -> Path:
         """Write a page with the figures, the curves and what the model answers on validation data, or makes.
 
         Args:
             path: An HTML file in a folder that exists; default: report.html in the run folder.
-            data: What it was trained on; default: what a recipe of kexp's makes of the recorded arguments,
-                while its data are at hand. Without data the page has no samples.
+            data: What it was trained on: the `Dataset`, or what the recipe was given, where that is one of
+                kexp's or installed; default: what it was given by name, while that is at hand. Without data,
+                as of a run on data in memory, the page has no samples.
 
         Returns:
             The path of the page, which is one file without scripts.
@@ -118,7 +120,7 @@ class Result(RunRecord):
             InputError: The path cannot be written, or the data are not those of the run.
         """
         if data is not None and not isinstance(data, Dataset):
-            raise InputError(f"data must be a data set of kexp.data.load, or None; received {shown(data)}.")
+            data = recorded_data(self, data)
         return write_run_page(self, path, data)
 
 
@@ -144,6 +146,8 @@ def resume(
     run_dir: str | os.PathLike[str],
     recipe: Callable[..., Result] | None = None,
     *,
+    data: DataLike | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint_dir: str | None = None,
     quiet: bool = False,
 ) -> Result:
@@ -151,18 +155,21 @@ def resume(
 
     Args:
         run_dir: Folder of a run; a finished one is returned as it is.
-        recipe: The recipe, if it is not one of kexp's own. Default: looked up by its recorded name.
+        recipe: The recipe, if it is neither one of kexp's own nor an installed one, of which the recorded
+            name is enough: what a folder names is not imported.
+        data: What was trained on, if that was in memory, of which the folder has no more than a fingerprint.
+        callbacks: Those that the recipe was called with.
         checkpoint_dir: Where the state of the run is, if that is outside of the folder: nothing is written
             where the folder alone says. Default None: in the folder.
         quiet: Print nothing, default False.
 
     Raises:
-        InputError: There is no run in the folder, or a damaged one, its recipe is not one of kexp's, or its
-            state is elsewhere and that was not given.
+        InputError: There is no run in the folder, or a damaged one, or its recipe is not one of kexp's, its
+            data were in memory, or its state is elsewhere, and that was not given.
 
     Example:
         >>> sorted(resume(run_dir, quiet=True).metrics)[:2]
         ['accuracy', 'loss']
     """
-    again, arguments = recorded_call(run_dir, recipe, checkpoint_dir)
-    return again(**arguments, quiet=quiet)
+    again, arguments = recorded_call(run_dir, recipe, checkpoint_dir, data)
+    return again(**arguments, quiet=quiet, callbacks=callbacks)

@@ -73,10 +73,6 @@ CASES = {
         ["4.png", "(5, 8)", "image_size"],
     ),
     "corrupt PNG": (pictures(lambda path: path.write_bytes(path.read_bytes()[:50])), ["4.png"]),
-    "batch larger than data": (
-        lambda folder: ["mlp_images", "--batch-size", "2000"],
-        ["batch_size must be at most the 1295 training samples of digits; received 2000"],
-    ),
     "zero epochs": (
         lambda folder: ["mlp_images", "--epochs", "0"],
         ["epochs must be a whole number, 1 or more"],

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 ROOT = Path(__file__).resolve().parent.parent
 WRITTEN = "tools/stubs.py writes this file."
+# What an argument takes from Python, beside what its annotation makes of it on the command line.
+SPECIAL = {"data": "DataLike", "callbacks": "Sequence[keras.callbacks.Callback]"}
 
 
 def main() -> None:
@@ -82,7 +84,10 @@ def recipes() -> str:
     return "\n".join(
         [
             f'"""The recipes; {WRITTEN}"""',
+            "from collections.abc import Sequence",
             "from typing import Literal",
+            "import keras",
+            "from kexp.data import DataLike",
             "from kexp import Result, TrainOptions, Unpack, recipe",
             "__all__: list[str]",
             *found,
@@ -94,12 +99,9 @@ def signature(recipe: Any) -> str:
     """Return a recipe as a stub: its own arguments, and the training options as one."""
     from kexp.core.options import OPTIONS
 
-    own = [
-        parameter.replace(annotation=inspect.Parameter.empty)
-        for name, parameter in inspect.signature(recipe).parameters.items()
-        if name not in OPTIONS
-    ]
-    texts = {name: text(one.annotation) for name, one in inspect.signature(recipe).parameters.items()}
+    parameters = inspect.signature(recipe).parameters
+    own = [parameter for name, parameter in parameters.items() if name not in OPTIONS]
+    texts = {one.name: SPECIAL.get(one.name) or text(one.annotation) for one in own}
     lines = [f"{one.name}: {texts[one.name]} = {one.default!r}," for one in own]
     first_keyword = next((at for at, one in enumerate(own) if one.kind is one.KEYWORD_ONLY), len(own))
     if first_keyword < len(own):

@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, cast, get_type_hints
 
-from kexp.core.call_signatures import flat_signature, help_text
+from kexp.core.call_signatures import CALLBACKS, help_text, recipe_signature
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete
 from kexp.result import Result, load
 from kexp.run.context import RecipeCall
-from kexp.run.recipe_call import bind, run_recipe
+from kexp.run.recipe_call import bind, checked_callbacks, run_recipe
 from kexp.run.reference import Reference
 
 P = ParamSpec("P")
@@ -42,7 +42,9 @@ def recipe(
 
     A recipe takes scalars, strings, `Literal`s and tuples, and ends in `**train: Unpack[TrainOptions]`,
     which it hands to `kexp.fit`. Its calls are bound and validated before TensorFlow is imported, and
-    the seed is set before its body runs.
+    the seed is set before its body runs. From Python its argument `data`, if it is a string, may also be a
+    path or data in memory (annotated `kexp.data.DataLike`, to type checkers too), of which the run folder
+    records form and fingerprint; and every recipe takes `callbacks`, Keras callbacks for its `kexp.fit`.
 
     Args:
         references: Published metrics that it is to meet; `kexp reproduce` runs them.
@@ -70,13 +72,14 @@ def recipe(
         raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
 
     def decorate(function: Callable[P, Result]) -> Recipe[P]:
-        signature = flat_signature(function, get_type_hints(function, include_extras=True), own_defaults)
+        signature = recipe_signature(function, get_type_hints(function, include_extras=True), own_defaults)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Result:
             arguments = bind(call, *args, **kwargs)
             changed = frozenset(name for name, value in own_defaults.items() if arguments[name] != value)
-            made_call = RecipeCall(function.__name__, arguments, default_batch_size, changed)
+            callbacks = checked_callbacks(kwargs.get(CALLBACKS))
+            made_call = RecipeCall(function.__name__, arguments, default_batch_size, changed, callbacks)
             return run_recipe(function, made_call, load)
 
         made = cast(Recipe[P], call)

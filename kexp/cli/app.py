@@ -12,20 +12,18 @@ import cyclopts
 from kexp import __version__
 from kexp.cli.command_options import command_of
 from kexp.cli.recipe_commands import (
-    READING,
+    add_installed,
     add_training,
     argument_texts,
     check,
     find_learning_rate,
-    first_line,
     of_recipes,
-    recipes_of,
     sample,
-    sentence,
     train,
     verify_distributed,
     verify_resume,
 )
+from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
 from kexp.cli.streams import close_streams, open_streams, output_lost, print_exactly, say
 from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
@@ -131,10 +129,15 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
 def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
     text = "Search a recipe's arguments; each option also takes a range (1e-4..1e-2) or choices (adam,sgd)."
     app = cyclopts.App(name="sweep", help=text)
-    for name, recipe in recipes_of(("sweep",), arguments).items():
-        from kexp.cli.sweep_command import command
+    if arguments[:1] != ["sweep"]:
+        return app
+    from kexp.cli.sweep_command import command
+    from kexp.sweep.sweep_options import OPTIONS
 
+    found = recipes_of(("sweep",), arguments, OPTIONS)
+    for name, recipe in found.items():
         app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
+    add_installed(app, ("sweep",), arguments, found)
     return app
 
 
@@ -144,12 +147,12 @@ def list_() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from kexp import recipes
     from kexp.data import names
+    from kexp.run.recipe_names import recipe_lines
 
     console = Console(highlight=False)
     for title, rows in (
-        ("recipe", [(name, first_line(getattr(recipes, name))) for name in recipes.__all__]),
+        ("recipe", list(recipe_lines().items())),
         ("data", sorted(names().items())),
     ):
         table = Table(title, "", box=None, pad_edge=False, header_style="bold")
@@ -157,6 +160,7 @@ def list_() -> None:
             table.add_row(*map(Text, row))
         console.print(table)
         console.print()
+    console.print("Your own recipes are too: kexp run FILE.py:FUNCTION, or MODULE:FUNCTION")
     console.print("Any path to a CSV, Parquet, .npz, IDX or image folder is data too: --data PATH")
 
 
@@ -226,18 +230,16 @@ def reproduce(
     """Run what recipes refer to in papers and pages, and exit with 1 when a published figure is not met.
 
     Args:
-        recipe: Its name; by default all recipes.
+        recipe: Its name, also MODULE:FUNCTION or FILE.py:FUNCTION; by default all of kexp's own.
         seeds: How many seeds, from 0, 1 or more.
         dir: Where the run folders go; the same line again goes on with them.
         table: Markdown file to write the figures to.
     """
     from kexp import recipes
-    from kexp.core.errors import nearest
     from kexp.verify.reproduce import check_table, reproduce, write_table
 
-    if recipe is not None and recipe not in recipes.__all__:
-        raise InputError(f"there is no recipe {recipe}{nearest(recipe, recipes.__all__)}.")
-    chosen = [getattr(recipes, name) for name in ([recipe] if recipe else recipes.__all__)]
+    own = [getattr(recipes, name) for name in recipes.__all__]
+    chosen = own if recipe is None else [imported_recipe(recipe)]
     if table is not None:
         check_table(table)
     start_tensorflow()

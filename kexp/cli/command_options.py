@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter, Token
 
+from kexp.core.call_signatures import CALLBACKS
 from kexp.core.command_values import parse_words
 from kexp.core.constraints import check_value
 
@@ -35,12 +36,16 @@ def option(name: str, annotation: Any, text: str | None = None) -> Any:
 
 
 def options_of(function: Callable[..., Any], texts: dict[str, str] | None = None) -> list[inspect.Parameter]:
-    """Return the parameters of a function as options, all but words that it takes as they are."""
+    """Return the parameters of a function as options, all but words that it takes as they are.
+
+    A recipe's callbacks are none: they are given from Python alone.
+    """
     return [
         parameter
         if parameter.kind is parameter.VAR_POSITIONAL
         else parameter.replace(annotation=option(name, parameter.annotation, (texts or {}).get(name)))
         for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+        if name != CALLBACKS
     ]
 
 

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import cyclopts
 
-from kexp.cli.recipe_commands import READING, add_training, sentence
+from kexp.cli.recipe_commands import add_training
+from kexp.cli.recipe_lookup import READING, sentence
 from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError, WorkerLost
 from kexp.core.processes import check_processes, module_paths, nvidia_gpus, usable_cores

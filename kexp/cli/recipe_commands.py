@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cyclopts
 from cyclopts import Parameter
 
 from kexp.cli.command_options import command_of, options_of
+from kexp.cli.recipe_lookup import imported_recipe, installed_lines, recipes_of
 from kexp.core.constraints import (
     Count,
     Difference,
@@ -21,7 +22,7 @@ from kexp.core.constraints import (
     SeveralDevices,
     SeveralWorkers,
 )
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import start_tensorflow
 from kexp.core.user_paths import output_file, user_path
 
@@ -30,25 +31,25 @@ if TYPE_CHECKING:
     from kexp.result import Result
 
 
-# How every command line of kexp's reads its options.
-READING = Parameter(negative_bool="no-", negative_iterable=(), consume_multiple=True)
-
-
 def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Sequence[str]) -> None:
     """Add the commands `run` and `resume`, which both hand a recipe and its arguments to `action`."""
 
-    def resume(run_dir: str, *, checkpoint_dir: str | None = None, quiet: bool = False) -> Any:
+    def resume(
+        run_dir: str, *, recipe: str | None = None, checkpoint_dir: str | None = None, quiet: bool = False
+    ) -> Any:
         """Go on with an unfinished run from its last checkpoint.
 
         Args:
             run_dir: Folder of the run.
+            recipe: FILE.py:FUNCTION or MODULE:FUNCTION of a recipe of your own, which no folder is asked for.
             checkpoint_dir: Where the state of the run is, if that is outside of its folder.
             quiet: Print nothing.
         """
         from kexp.run.recorded_call import recorded_call
 
-        recipe, recorded = recorded_call(run_dir, checkpoint_dir=checkpoint_dir)
-        return action(recipe, {**recorded, "quiet": quiet})
+        given = None if recipe is None else imported_recipe(recipe)
+        again, recorded = recorded_call(run_dir, given, checkpoint_dir)
+        return action(again, {**recorded, "quiet": quiet})
 
     text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
     app.command(of_recipes(("run",), text, action, arguments))
@@ -60,31 +61,32 @@ def of_recipes(
 ) -> cyclopts.App:
     """Return a command with a command for every recipe, which are only looked for where they are needed."""
     app = cyclopts.App(name=path[-1], help=text)
-    for name, recipe in recipes_of(path, arguments).items():
+    options = [
+        one.name for one in inspect.signature(action).parameters.values() if one.kind is one.KEYWORD_ONLY
+    ]
+    found = recipes_of(path, arguments, options)
+    for name, recipe in found.items():
         app.command(with_help(recipe, action), name=name)
+    add_installed(app, path, arguments, found)
     return app
 
 
-def recipes_of(path: tuple[str, ...], arguments: Sequence[str]) -> dict[str, Callable[..., Any]]:
-    """Return the recipe that a command line of this beginning names, or all if it names none."""
-    if tuple(arguments[: len(path)]) != path:
-        return {}
-    from kexp import recipes
+def add_installed(app: cyclopts.App, path: tuple[str, ...], arguments: Sequence[str], found: Sized) -> None:
+    """Add a line for each installed recipe to the help of a command that takes recipes.
 
-    given = [word for word in arguments[len(path) : len(path) + 1] if word in recipes.__all__]
-    return {name: getattr(recipes, name) for name in given or recipes.__all__}
+    Args:
+        app: The command.
+        path: The words of the command.
+        arguments: The whole command line.
+        found: The recipes that it has already.
+    """
 
+    def listed() -> None:
+        """Stand for a recipe, which is imported when it is named."""
 
-def sentence(error: cyclopts.CycloptsError) -> str:
-    """Return what is wrong with a command line, as a sentence."""
-    if isinstance(error.__cause__, InputError):  # of a value
-        return str(error.__cause__)
-    argument = error.argument
-    if isinstance(error, cyclopts.CoercionError) and error.target_type is bool and argument and error.token:
-        # Of a flag with a value after =, which Cyclopts reads itself.
-        return f"{argument.field_info.name} must be True or False; received {shown(error.token.value)}."
-    words = " ".join(str(error).split())
-    return words if words.endswith((".", "?")) else f"{words}."
+    if len(found) > 1:
+        for name, line in installed_lines(path, arguments).items():
+            app.command(listed, name=name, help=line)
 
 
 def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callable[..., Any]:
@@ -288,12 +290,13 @@ def first_line(function: Callable[..., Any]) -> str:
 
 def argument_texts(recipe: Callable[..., Any]) -> dict[str, str]:
     """Return what the help says of each argument: its docstring, and its range."""
-    from kexp.core.call_signatures import argument_docs
+    from kexp.core.call_signatures import argument_docs, command_parameters
     from kexp.core.constraints import fits, ranges_of
     from kexp.core.options import OPTIONS, OUTPUT_ONLY
 
     texts = {name: option.doc for name, option in OPTIONS.items()} | argument_docs(recipe)
-    for name, parameter in inspect.signature(recipe).parameters.items():
+    for parameter in command_parameters(recipe):
+        name = parameter.name
         notes = [" and ".join(str(limit) for limit in ranges_of(parameter.annotation))]
         if (
             name not in OUTPUT_ONLY

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from kexp.cli.command_options import option
+from kexp.core.call_signatures import command_parameters
 from kexp.sweep.space.overrides import read_override
 from kexp.sweep.sweep import search, sweep
 from kexp.sweep.sweep_options import OPTION_TYPES, OPTIONS
@@ -31,9 +32,7 @@ def command(
         given = inspect.signature(run).bind(*args, **kwargs)
         given.apply_defaults()
         options = {name: given.arguments.pop(name) for name in OPTIONS}
-        types = {
-            name: parameter.annotation for name, parameter in inspect.signature(recipe).parameters.items()
-        }
+        types = {parameter.name: parameter.annotation for parameter in command_parameters(recipe)}
         space = {
             name: value if value is True else read_override(name, value, types[name])
             for name, value in given.arguments.items()
@@ -44,9 +43,9 @@ def command(
     own = inspect.signature(sweep, eval_str=True).parameters
     help_texts = _texts(sweep)
     parameters = [
-        _as_text(parameter, texts.get(name, ""))
-        for name, parameter in inspect.signature(recipe).parameters.items()
-        if name not in _GIVEN_BY_THE_SWEEP
+        _as_text(parameter, texts.get(parameter.name, ""))
+        for parameter in command_parameters(recipe)
+        if parameter.name not in _GIVEN_BY_THE_SWEEP
     ]
     parameters += [
         own[name].replace(

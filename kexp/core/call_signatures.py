@@ -10,11 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from kexp.core.constraints import describe
+from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, OPTIONS, TrainOptions, option_types
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _WIDTH = 92
+# What every recipe takes from Python alone: objects are on no command line, in no search space and no record.
+CALLBACKS = "callbacks"
+_CALLBACKS = inspect.Parameter(
+    CALLBACKS, inspect.Parameter.KEYWORD_ONLY, default=(), annotation="a list of Keras callbacks, from Python"
+)
+_CALLBACKS_MEANING = "Told of the training, beside those that the recipe itself hands to kexp.fit."
 
 
 class FlatSignature(inspect.Signature):
@@ -72,6 +79,37 @@ def flat_signature(
     return FlatSignature([*own, *options], return_annotation=types.get("return", signature.return_annotation))
 
 
+def recipe_signature(
+    function: Callable[..., Any], types: Mapping[str, Any], defaults: TrainOptions
+) -> FlatSignature:
+    """Return the flat signature of a recipe, which also takes callbacks.
+
+    Args:
+        function: As of `flat_signature`, as the others are.
+        types: Type of its own arguments.
+        defaults: Value of every training option.
+
+    Raises:
+        InputError: It has an argument `callbacks` of its own.
+    """
+    signature = flat_signature(function, types, defaults)
+    if CALLBACKS in signature.parameters:
+        raise InputError(
+            f"recipe {function.__name__} must have no argument {CALLBACKS} of its own; every recipe takes "
+            "them, and kexp.fit in it gets them, so leave it out."
+        )
+    parameters = list(signature.parameters.values())
+    own = len(parameters) - len(OPTIONS)
+    return FlatSignature(
+        [*parameters[:own], _CALLBACKS, *parameters[own:]], return_annotation=signature.return_annotation
+    )
+
+
+def command_parameters(recipe: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a recipe that a command line and a search space have."""
+    return [one for name, one in inspect.signature(recipe).parameters.items() if name != CALLBACKS]
+
+
 def shows_options(function: Callable[P, R]) -> Callable[P, R]:
     """Give a function that ends in `**train: Unpack[TrainOptions]` a flat signature and a help text of all.
 
@@ -111,7 +149,7 @@ def help_text(function: Callable[..., Any], signature: inspect.Signature) -> str
     doc = inspect.cleandoc(function.__doc__ or "")
     before, _, after = doc.partition("Args:\n")
     _, _, after = after.partition("\n\n")
-    meanings = argument_docs(function)
+    meanings = {CALLBACKS: _CALLBACKS_MEANING, **argument_docs(function)}
     own = [
         _entry(name, parameter.annotation, parameter.default, meanings.get(name, ""))
         for name, parameter in signature.parameters.items()
@@ -138,4 +176,13 @@ def _entry(name: str, kind: Any, default: object, meaning: str) -> str:
     return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="        ")
 
 
-__all__ = ["FlatSignature", "argument_docs", "flat_signature", "help_text", "shows_options"]
+__all__ = [
+    "CALLBACKS",
+    "FlatSignature",
+    "argument_docs",
+    "command_parameters",
+    "flat_signature",
+    "help_text",
+    "recipe_signature",
+    "shows_options",
+]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 
 from kexp.core.errors import InputError
 from kexp.core.memory_budget import address_limit
@@ -41,6 +44,43 @@ def _require_addresses() -> None:
             f"TensorFlow takes {_ADDRESSES_BYTES / 1e9:g} GB of addresses to start, and a process may have "
             f"{allowed / 1e9:.2g} GB here; raise the limit (ulimit -v)."
         )
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Keep the notices of TensorFlow's import off the terminal, should something in the block import it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    finder = _QuietFinder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _QuietFinder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path) if fullname == "tensorflow" else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _QuietLoader(spec.loader)
+        return spec
+
+
+class _QuietLoader(Loader):
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader  # which knows where the package's files are
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        with _silent_errors():
+            self._loader.exec_module(module)
 
 
 def start_tensorflow(begin: Callable[[], object] | None = None) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,9 @@ from kexp.data.frame_columns import (
 )
 from kexp.data.memory_forms import form_of
 from kexp.data.sources.tf_data import from_dataset, is_dataset
-from kexp.data.splits import read_only
-from kexp.data.streaming import Stream
 
 _SPLITS = ("train", "validation", "test")
+_PARTS = ("inputs", "targets", "sample_weight")
 _PLAIN_KINDS = "biufcmMUS"
 
 
@@ -177,18 +177,19 @@ class _Encoder:
     def _dataset(self, data: Dataset, place: str) -> Node:
         splits = {
             name: {
-                "inputs": self.node(getattr(data, name).inputs, f"{place}.{name}.inputs"),
-                "targets": self.node(getattr(data, name).targets, f"{place}.{name}.targets"),
+                part: self.node(getattr(split, part), f"{place}.{name}.{part}")
+                for part in _PARTS
+                if getattr(split, part) is not None
             }
             for name in _SPLITS
-            if getattr(data, name) is not None
+            if (split := getattr(data, name)) is not None
         }
         return {
             "name": data.name,
             "fingerprint": data.fingerprint,
             "spec": data.spec.to_json(),
             "splits": splits,
-            "streamed": isinstance(data.train, Stream),
+            "streamed": type(data.train) is not Split,
         }
 
     def _listed(self, value: Sequence[Any], place: str) -> Node:
@@ -273,11 +274,19 @@ def _listed_of(node: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any
     return tuple(made) if "tuple" in (node.get("kind"), *node) else made
 
 
+def _frozen(value: Any) -> Any:
+    """Return arrays of a data set, which can no longer be written to."""
+    if isinstance(value, dict):
+        return MappingProxyType({name: _frozen(array) for name, array in value.items()})
+    value.setflags(write=False)
+    return value
+
+
 def _dataset_of(node: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Dataset:
-    splits: dict[str, Split] = {}
-    for name, parts in node["splits"].items():
-        inputs, targets = (_decoded(parts[part], arrays) for part in ("inputs", "targets"))
-        splits[name] = read_only(inputs, targets)
+    splits = {
+        name: Split(**{part: _frozen(_decoded(content, arrays)) for part, content in parts.items()})
+        for name, parts in node["splits"].items()
+    }
     return Dataset(
         node["name"],
         splits["train"],

@@ -1,14 +1,18 @@
 """The recipes; tools/stubs.py writes this file."""
 
+from collections.abc import Sequence
 from typing import Literal
 
+import keras
+
 from kexp import Result, TrainOptions, Unpack, recipe
+from kexp.data import DataLike
 
 __all__: list[str]
 
 @recipe()
 def autoencoder_anomaly(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     target: str | None = None,
     normal: str | None = None,
@@ -18,6 +22,7 @@ def autoencoder_anomaly(
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
     noise: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Find anomalies with an autoencoder that was trained on one class.
@@ -37,7 +42,7 @@ def autoencoder_anomaly(
 
 @recipe()
 def autoencoder_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     network: Literal["dense", "convolutional"] = "dense",
@@ -49,6 +54,7 @@ def autoencoder_images(
     noise: float = 0.0,
     noise_kind: Literal["gaussian", "masking"] = "gaussian",
     sparsity: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Learn codes of images with an autoencoder.
@@ -70,7 +76,7 @@ def autoencoder_images(
 
 @recipe()
 def cnn_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
@@ -87,6 +93,7 @@ def cnn_images(
     erasing: float = 0.0,
     mixup: float = 0.0,
     cutmix: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify images with a plain convnet or a residual network.
@@ -113,7 +120,7 @@ def cnn_images(
 
 @recipe()
 def cnn_series(
-    data: str = "japanese_vowels",
+    data: DataLike = "japanese_vowels",
     *,
     size: Literal["fcn", "resnet"] = "fcn",
     filters: tuple[int, ...] = (128, 256, 128),
@@ -121,6 +128,7 @@ def cnn_series(
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "batch",
     dropout: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify series with a fully convolutional or a residual network.
@@ -138,7 +146,7 @@ def cnn_series(
 
 @recipe()
 def diffusion_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     conditional: bool | None = None,
@@ -153,6 +161,7 @@ def diffusion_images(
     guidance: float = 1.0,
     classifier: str | None = None,
     quality_samples: int = 250,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a diffusion model on images.
@@ -177,7 +186,7 @@ def diffusion_images(
 
 @recipe()
 def gan_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     conditional: bool | None = None,
@@ -191,6 +200,7 @@ def gan_images(
     discriminator_rate: float = 1.0,
     classifier: str | None = None,
     quality_samples: int = 1000,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a generative adversarial network on images.
@@ -214,7 +224,7 @@ def gan_images(
 
 @recipe()
 def lstm_forecast(
-    data: str = "sunspots",
+    data: DataLike = "sunspots",
     *,
     column: str | None = None,
     history: int = 22,
@@ -224,6 +234,7 @@ def lstm_forecast(
     cell: Literal["lstm", "gru", "simple"] = "gru",
     units: tuple[int, ...] = (48,),
     dropout: float = 0.1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Forecast a series with a stack of recurrent layers.
@@ -243,13 +254,14 @@ def lstm_forecast(
 
 @recipe()
 def lstm_series(
-    data: str = "japanese_vowels",
+    data: DataLike = "japanese_vowels",
     *,
     cell: Literal["lstm", "gru", "simple"] = "lstm",
     units: tuple[int, ...] = (64,),
     bidirectional: bool = True,
     head: Literal["last", "average", "max"] = "average",
     dropout: float = 0.2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify series with a stack of recurrent layers.
@@ -266,7 +278,7 @@ def lstm_series(
 
 @recipe()
 def lstm_text(
-    data: str = "first_names",
+    data: DataLike = "first_names",
     *,
     text: str | None = None,
     target: str | None = None,
@@ -278,6 +290,7 @@ def lstm_text(
     bidirectional: bool = True,
     head: Literal["last", "average", "max"] = "last",
     dropout: float = 0.2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify texts with a stack of recurrent layers.
@@ -299,13 +312,14 @@ def lstm_text(
 
 @recipe()
 def mlp_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     hidden: tuple[int, ...] = (256, 128),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
     dropout: float = 0.2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify images with a multi-layer perceptron.
@@ -322,7 +336,7 @@ def mlp_images(
 
 @recipe()
 def mlp_tabular(
-    data: str = "breast_cancer",
+    data: DataLike = "breast_cancer",
     *,
     target: str | None = None,
     task: Literal["classification", "regression"] | None = None,
@@ -330,6 +344,7 @@ def mlp_tabular(
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
     dropout: float = 0.2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify the rows of a table or predict a number for each.
@@ -347,7 +362,7 @@ def mlp_tabular(
 
 @recipe()
 def seq2seq(
-    data: str = "pronunciations",
+    data: DataLike = "pronunciations",
     *,
     text: str | None = None,
     target: str | None = None,
@@ -361,6 +376,7 @@ def seq2seq(
     bidirectional: bool = True,
     dropout: float = 0.0,
     beam: int = 3,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Answer texts with texts, token by token.
@@ -384,7 +400,7 @@ def seq2seq(
 
 @recipe()
 def transformer_lm(
-    data: str = "moby_dick",
+    data: DataLike = "moby_dick",
     *,
     split: Literal["character", "subword"] = "character",
     vocabulary: int = 1000,
@@ -400,6 +416,7 @@ def transformer_lm(
     temperature: float = 0.8,
     top_k: int | None = None,
     top_p: float | None = 0.95,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a Transformer to foretell the next token of a long text, and let it go on with a prompt.
@@ -425,7 +442,7 @@ def transformer_lm(
 
 @recipe()
 def transformer_series(
-    data: str = "japanese_vowels",
+    data: DataLike = "japanese_vowels",
     *,
     width: Literal[32, 64, 128] = 64,
     depth: int = 2,
@@ -433,6 +450,7 @@ def transformer_series(
     expansion: int = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: float = 0.2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify series with a Transformer encoder.
@@ -450,7 +468,7 @@ def transformer_series(
 
 @recipe()
 def transformer_text(
-    data: str = "first_names",
+    data: DataLike = "first_names",
     *,
     text: str | None = None,
     target: str | None = None,
@@ -462,6 +480,7 @@ def transformer_text(
     expansion: int = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: float = 0.1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify texts with a Transformer encoder.
@@ -483,7 +502,7 @@ def transformer_text(
 
 @recipe()
 def unet_segmentation(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     canvas: tuple[int, int] | None = None,
     samples: tuple[int, int, int] = (6000, 300, 500),
@@ -493,6 +512,7 @@ def unet_segmentation(
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "batch",
     dropout: float = 0.1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Segment images with a U-Net.
@@ -512,7 +532,7 @@ def unet_segmentation(
 
 @recipe()
 def vae_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     code: int = 16,
@@ -520,6 +540,7 @@ def vae_images(
     beta: float = 1.0,
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Learn a distribution of images with a variational autoencoder.
@@ -537,7 +558,7 @@ def vae_images(
 
 @recipe()
 def vit_images(
-    data: str = "digits",
+    data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
     tokens: Literal["patches", "convolutions"] = "convolutions",
@@ -550,6 +571,7 @@ def vit_images(
     dropout: float = 0.0,
     stochastic_depth: float = 0.0,
     shift: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Classify images with a vision Transformer.

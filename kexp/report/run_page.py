@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexp.core.errors import InputError
-from kexp.data import Dataset
+from kexp.data import DataLike, Dataset
 from kexp.report.html import document, writable, write
 from kexp.report.reported import ReportedRun
 from kexp.report.sections import render_sections
@@ -64,11 +64,18 @@ def write_run_page(
         'report.html'
     """
     target = writable(record.run_dir / "report.html" if path is None else path)
-    return write(run_page(record, data or recorded_data(record)), target)
+    return write(run_page(record, data or _data_at_hand(record)), target)
 
 
-def recorded_data(record: RunRecord) -> Dataset | None:
-    """Return the raw data that a run's recipe makes of the recorded arguments, or None if it cannot.
+def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
+    """Return the raw data that a run's recipe makes of the recorded arguments.
+
+    Args:
+        record: A finished run.
+        data: What the recipe was given as data, if the record does not hold it; default None.
+
+    Raises:
+        InputError: The recipe is the user's own, or the data are not given, gone, or have changed.
 
     Example:
         >>> import kexp
@@ -78,14 +85,17 @@ def recorded_data(record: RunRecord) -> Dataset | None:
     from kexp.run.context import capture_training
     from kexp.run.recorded_call import recorded_call
 
+    recipe, arguments = recorded_call(record.run_dir, data=data)
+    found: Dataset = capture_training(lambda training: training.raw, recipe, **{**arguments, "quiet": True})
+    _require_same_data(record, found)
+    return found
+
+
+def _data_at_hand(record: RunRecord) -> Dataset | None:
     try:
-        recipe, arguments = recorded_call(record.run_dir)
-        arguments = {**arguments, "quiet": True}
-        data = capture_training(lambda training: training.raw, recipe, **arguments)
-        _require_same_data(record, data)
-    except InputError:  # a recipe of the user's own, data that are gone or have changed
+        return recorded_data(record)
+    except InputError:  # a recipe of the user's own, data that are in memory, gone, or have changed
         return None
-    return data
 
 
 def _require_same_data(record: RunRecord, data: Dataset | None) -> None:

@@ -11,32 +11,55 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError, shown
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import OUTPUT_ONLY, TrainOptions
+from kexp.data.memory_content import Content
+from kexp.data.memory_forms import form_of
 from kexp.run.folder import RunFolder
+from kexp.run.recipe_names import require_not_imported
 from kexp.run.run_files import FORMAT
 
 if TYPE_CHECKING:
+    import keras
+
     from kexp.data import Dataset
     from kexp.run.training_setup import TrainingSetup
 
 
 @dataclass(frozen=True)
 class RecipeCall:
-    """One call of a recipe: what `fit` records and another call can repeat."""
+    """One call of a recipe: what `fit` records and another call can repeat.
+
+    Attributes:
+        recipe: Its name.
+        arguments: All of them by name, checked.
+        default_batch_size: What batch_size="auto" begins with.
+        changed: Training options that are not what the recipe has by default.
+        callbacks: Keras callbacks of the caller's, which no record can hold.
+    """
 
     recipe: str
     arguments: dict[str, Any]
-    default_batch_size: int = 64  # what batch_size="auto" begins with
-    changed: frozenset[str] = frozenset()  # training options that are not what the recipe has by default
+    default_batch_size: int = 64
+    changed: frozenset[str] = frozenset()
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
     def config(self) -> dict[str, Any]:
         """Return what decides the result, as written to config.json."""
         deciding = {name: value for name, value in self.arguments.items() if name not in OUTPUT_ONLY}
+        if self._data is not None:
+            deciding["data"] = self._data
         return {"format": FORMAT, "recipe": self.recipe, "arguments": deciding}
+
+    @cached_property
+    def _data(self) -> dict[str, str] | None:
+        """What is recorded of data in memory: not what they hold."""
+        data = self.arguments.get("data")
+        return None if form_of(data) is None else Content.of(data).described
 
 
 @dataclass(frozen=True)
@@ -58,8 +81,10 @@ class OpenRun:
         """Return the run of a call in the folder that is asked for, or a new one.
 
         Raises:
-            InputError: The folder cannot be used, or holds something else.
+            InputError: The folder cannot be used or holds something else, or a module with the call in it
+                is being imported for another one.
         """
+        require_not_imported()
         folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
         return cls(call, {**options, "run_dir": str(folder.path)}, folder)
 

@@ -18,6 +18,7 @@ from kexp.core.files import is_leftover, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
+from kexp.data.memory_forms import in_words
 from kexp.run.architecture_change import model_change
 from kexp.run.run_files import (
     ARCHITECTURE,
@@ -252,7 +253,7 @@ def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     before, now = {**DEFAULTS, **recorded["arguments"]}, {**DEFAULTS, **config["arguments"]}
     unknown = {name for name in _RECORDED_SINCE if name not in recorded["arguments"]}
     found = [
-        f"{name} was {before.get(name)!r} and is now {now.get(name)!r}"
+        f"{name} was {in_words(before.get(name))} and is now {in_words(now.get(name))}"
         for name in sorted({*before, *now} - {*OUTPUT_ONLY} - unknown)
         if before.get(name) != now.get(name) and not (name == "epochs" and _has_more_epochs(recorded, config))
     ]

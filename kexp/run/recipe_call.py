@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kexp.core.constraints import check_value
+from kexp.core.call_signatures import CALLBACKS
+from kexp.core.constraints import check_value, fits
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import TrainOptions, complete, option_types
 from kexp.core.storage import is_remote
 from kexp.core.tensorflow_start import require_tensorflow
+from kexp.core.user_paths import user_path
 from kexp.data import check_source
+from kexp.data.catalog import locate
+from kexp.data.memory_forms import form_of
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, recipe_run
 from kexp.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    import keras
 
 R = TypeVar("R")
 
@@ -38,7 +47,7 @@ def require_recipe(recipe: object) -> None:
 
 
 def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Return all arguments of a recipe call, checked, with the defaults filled in.
+    """Return all arguments of a recipe call but its callbacks, checked, with the defaults filled in.
 
     Raises:
         InputError: An argument is unknown, missing, of the wrong type or out of its range, or the
@@ -54,14 +63,73 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
     except TypeError as error:
         raise InputError(f"{function.__name__}: {error}.") from None
     bound.apply_defaults()
-    parameters = signature.parameters
+    checked_callbacks(bound.arguments.pop(CALLBACKS, None))
     checked = {
-        name: check_value(name, value, parameters[name].annotation) for name, value in bound.arguments.items()
+        name: argument_value(name, value, signature.parameters[name].annotation)
+        for name, value in bound.arguments.items()
     }
     complete({name: checked[name] for name in option_types()})
     if "data" in checked:
         check_source(checked["data"])
     return checked
+
+
+def argument_value(name: str, value: Any, annotation: Any) -> Any:
+    """Return an argument as its annotation asks for; where data may be a name, also a path, or in memory.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if name != "data" or isinstance(value, str) or not fits("", annotation):
+        return check_value(name, value, annotation)
+    if isinstance(value, os.PathLike):
+        path = user_path("data", value)
+        # What stands for a name as a text is written so that it is a path as a text, too.
+        return str(path) if locate(str(path)) == locate(path) else os.path.join(os.curdir, path)
+    if form_of(value) is None and not fits(value, annotation):
+        raise InputError(
+            "data must be a name, a path, or data in memory: a Dataset, (x, y), arrays by name, a DataFrame "
+            f"or a tf.data.Dataset; received {shown(value)}."
+        )
+    return value
+
+
+def checked_callbacks(given: object) -> tuple[keras.callbacks.Callback, ...]:
+    """Return the callbacks that a recipe was called with, once they are known to be some.
+
+    Raises:
+        InputError: They are no list of Keras callbacks.
+
+    Example:
+        >>> checked_callbacks(["csv"])
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: callbacks must be a list of Keras callbacks such as TerminateOnNaN(); received 'csv'
+        in it.
+    """
+    wanted = "callbacks must be a list of Keras callbacks such as TerminateOnNaN(); received"
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise InputError(f"{wanted} {shown(given)}.")
+    library = sys.modules.get("keras")  # who has a callback has imported it
+    for callback in given:
+        if library is None or not isinstance(callback, library.callbacks.Callback):
+            raise InputError(f"{wanted} {shown(callback)} in it.")
+    return tuple(given)
+
+
+def refuse_callbacks(arguments: Mapping[str, Any]) -> None:
+    """Refuse callbacks where a recipe is called in other processes, or is to be searched.
+
+    Raises:
+        InputError: There are some.
+    """
+    if CALLBACKS in arguments:
+        raise InputError(
+            "callbacks must be left out here, since they are objects, which other processes cannot be given; "
+            "make them in the recipe, and hand them to its kexp.fit."
+        )
 
 
 def check_folders(name: str, arguments: Mapping[str, Any]) -> None:

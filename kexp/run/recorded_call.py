@@ -11,7 +11,9 @@ from kexp.core.errors import InputError, located
 from kexp.core.options import OUTPUT_ONLY
 from kexp.core.storage import is_remote
 from kexp.core.user_paths import user_path
+from kexp.data.memory_forms import DataLike, in_words, is_described
 from kexp.run.recipe_call import bind, require_recipe
+from kexp.run.recipe_names import own_recipe
 from kexp.run.run_files import CONFIG, RESULT, names_in, read_config, read_environment
 
 
@@ -19,20 +21,23 @@ def recorded_call(
     run_dir: str | os.PathLike[str],
     recipe: Callable[..., Any] | None = None,
     checkpoint_dir: str | None = None,
+    data: DataLike | None = None,
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the recipe of a run and the arguments that go on with it.
 
-    The folder may be from anybody: its recipe is one of kexp's, its arguments are checked as those of a call,
-    and nothing is written outside of it unless `checkpoint_dir` says so.
+    The folder may be from anybody: its recipe is one of kexp's or an installed one, its arguments are checked
+    as those of a call, and nothing is written outside of it unless `checkpoint_dir` says so.
 
     Args:
         run_dir: The run folder.
-        recipe: What its recipe is, if it is not one of kexp's.
+        recipe: What its recipe is, if it is a file's or a module's.
         checkpoint_dir: Where its state is, if that is outside of the folder; needed unless it is finished.
+        data: What it was trained on, if that was in memory.
 
     Raises:
-        InputError: There is no run in the folder, its recipe is not one of kexp's, its arguments are not
-            those of the recipe, or it keeps its state elsewhere and that was not given.
+        InputError: There is no run in the folder, its recipe is neither kexp's nor installed, its arguments
+            are not those of the recipe, it was trained on data in memory, or it keeps its state elsewhere,
+            and that was not given.
     """
     path = user_path("run_dir", run_dir)
     names = names_in("run_dir", path, "the folder of a run")
@@ -45,21 +50,27 @@ def recorded_call(
     if RESULT not in names:
         _require_inside(path, recorded, checkpoint_dir)
     arguments = {name: value for name, value in config["arguments"].items() if name not in OUTPUT_ONLY}
+    if data is not None:
+        arguments["data"] = data
+    elif is_described(arguments.get("data")):
+        raise InputError(
+            f"run_dir {path} is a run on data that its folder does not hold, {in_words(arguments['data'])}; "
+            "give them again, as the argument data of kexp.resume."
+        )
     with located(f"file {path / CONFIG}"):
         bind(recipe, **arguments)
     return recipe, {**arguments, "checkpoint_dir": checkpoint_dir or recorded, "run_dir": str(path)}
 
 
 def _own_recipe(name: str, path: Path) -> Callable[..., Any]:
-    from kexp import recipes
-
-    if name not in recipes.__all__:
+    found = own_recipe(name)
+    if found is None:
         shown = name if name.isidentifier() else repr(name[:60])
         raise InputError(
-            f"run_dir {path} is a run of {shown}, which is not one of kexp's recipes; "
-            "call that again with this run_dir, or give it as the argument recipe."
+            f"run_dir {path} is a run of {shown}, which is not one of kexp's recipes, and no folder says "
+            "what is imported; give the recipe: kexp.resume(run_dir, recipe), or kexp resume RUN --recipe "
+            "FILE.py:FUNCTION."
         )
-    found: Callable[..., Any] = getattr(recipes, name)
     return found
 
 

@@ -15,6 +15,7 @@ import keras
 
 from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
+from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import Engine, Workers
 from kexp.engine.engine_choice import backend
 from kexp.run.architecture import describe_models
@@ -66,6 +67,8 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     if plan.model.compiled and plan.objective is None:
         refuse_contradictions(plan, given)
     plan = _by_task(plan, train if run is None else run.options)
+    if context.call is not None:
+        plan = replace(plan, callbacks=(*context.call.callbacks, *plan.callbacks))
     if run is None or train != run.options:
         options = complete(dict(train))
         arguments = {**options, "data": plan.data_name, "model": plan.model_name, **recorded_arguments(plan)}
@@ -166,7 +169,7 @@ def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine
     if workers.is_chief:
         check_space(engine, folder.path, quiet=setup.options["quiet"])
         if not setup.options["quiet"]:
-            _print_batch(setup.batch)
+            _print_batch(setup)
             if setup.objective.takes_weights:
                 print(summary(setup.model))
     return engine
@@ -236,8 +239,11 @@ def _write_result(
     return record.to_json()
 
 
-def _print_batch(batch: dict[str, int]) -> None:
+def _print_batch(setup: TrainingSetup) -> None:
+    batch, asked = setup.batch, setup.options["batch_size"]
     replicas = batch["replicas"]
+    if asked != "auto" and asked > setup.batch_size and not isinstance(setup.data.train, FedSplit):
+        print(f"a batch is all {setup.batch_size} training samples, which are fewer than {asked}")
     if replicas > 1:
         print(
             f"batches of {batch['global_batch']} samples, {batch['per_replica_batch']} on each of {replicas} "

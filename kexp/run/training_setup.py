@@ -267,14 +267,7 @@ def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
                 "make a step each."
             )
         return sample_count(data.train.targets)
-    if asked == "auto":
-        return min(default, len(data.train))
-    if asked > len(data.train):
-        raise InputError(
-            f"batch_size must be at most the {len(data.train)} training samples of {data.name}; "
-            f"received {asked}."
-        )
-    return int(asked)
+    return min(default if asked == "auto" else int(asked), len(data.train))
 
 
 def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:

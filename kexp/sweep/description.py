@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
+from kexp.data.memory_forms import in_words, is_described
+from kexp.run.carried_source import PortableRecipe
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, PROBE
 from kexp.sweep.record_file import RECORD
 from kexp.sweep.space.space import Space
@@ -21,19 +23,19 @@ _GROUPS = ("space", "arguments", "searched", "fixed")
 
 
 def describe(
-    recipe: Callable[..., Any], space: Space, fixed: Mapping[str, Any], options: SweepOptions, algorithm: str
+    recipe: PortableRecipe, space: Space, fixed: Mapping[str, Any], options: SweepOptions, algorithm: str
 ) -> SweepDescription:
     """Return the description of a call, in JSON types.
 
     Args:
-        recipe: A recipe.
+        recipe: As workers find it.
         space: What is searched.
         fixed: What every trial gets.
         options: Of the call.
         algorithm: Name of what proposes trials.
     """
     return SweepDescription(
-        recipe=f"{recipe.__module__}:{recipe.__name__}",
+        recipe=recipe.name,
         space=_in_json(space.to_json()),
         arguments=_in_json(dict(fixed)),
         algorithm=algorithm,
@@ -43,6 +45,7 @@ def describe(
         synchronous=options.synchronous,
         # As many in each worker as in a process of its own: a trial is what the recipe's call gives.
         threads=len(usable_cores()),
+        source=recipe.digest,
     )
 
 
@@ -67,7 +70,8 @@ def record(directory: Path, description: SweepDescription, space: Space) -> None
     if before is None:
         store.write(DESCRIPTION.written(description), PROBE.written(Requested.REQUESTED))
     else:
-        changes = list(_changes(asdict(replace(before, threads=0)), asdict(replace(description, threads=0))))
+        was, now = (asdict(replace(one, threads=0)) for one in (before, description))
+        changes = list(dict.fromkeys(_changes(was, now)))
         if changes:
             raise InputError(
                 f"dir {directory} holds a sweep of something else: {'; '.join(changes)}. Repeat its line or "
@@ -80,11 +84,15 @@ def record(directory: Path, description: SweepDescription, space: Space) -> None
 
 def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
     """Yield what differs between two descriptions, in words."""
-    if isinstance(before, dict) and isinstance(now, dict):
+    in_memory = is_described(before) or is_described(now)
+    if isinstance(before, dict) and isinstance(now, dict) and not in_memory:
         for key in sorted({*before, *now}):
             yield from _changes(before.get(key), now.get(key), key if key not in _GROUPS else "")
     elif before != now:
-        was, become = ("not there" if value is None else str(value) for value in (before, now))
+        was, become = (
+            "not there" if value is None else in_words(value) if is_described(value) else str(value)
+            for value in (before, now)
+        )
         yield f"{name} was {was} and is now {become}"
 
 

@@ -17,12 +17,16 @@ from kexp.core.foreign_files import reason
 from kexp.core.user_paths import output_folder
 from kexp.sweep.state import SweepDescription
 
+RETRAINING = "retraining"  # of runs that train the best trials again
+
 
 def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
     """Return where a sweep lies: where it was asked to, or under sweeps/, named after what is searched."""
     if asked is not None:
         return output_folder("dir", asked)
-    content = {name: value for name, value in asdict(description).items() if name != "threads"}
+    # The source counts where it is carried, which not every recipe's is.
+    left = ("threads", "source") if description.source is None else ("threads",)
+    content = {name: value for name, value in asdict(description).items() if name not in left}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     return Path("sweeps") / f"{description.recipe_name}-{digest}"
 
@@ -55,6 +59,21 @@ def _make(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"dir {path} cannot be made: {error.strerror}; give another path.") from None
+
+
+def main_folder(directory: Path) -> Path:
+    """Return the folder of a sweep, also from that of runs which train its trials again, below it.
+
+    Example:
+        >>> str(main_folder(Path("sweeps/a/retraining/3f2a"))), str(main_folder(Path("sweeps/a")))
+        ('sweeps/a', 'sweeps/a')
+    """
+    return directory.parent.parent if directory.parent.name == RETRAINING else directory
+
+
+def data_folder(directory: Path) -> Path:
+    """Return where data in memory are kept for the workers of a sweep."""
+    return main_folder(directory) / "data"
 
 
 def trial_folder(directory: Path, number: int) -> Path:

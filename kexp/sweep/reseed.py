@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.core.foreign_files import reason
+from kexp.run.carried_source import PortableRecipe
+from kexp.run.recipe_names import find_recipe
+from kexp.run.recipe_source import is_file_name
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.executors.executor_choice import ExecutorChoice
-from kexp.sweep.folders import locked, prune_artifacts, trial_folder
+from kexp.sweep.folders import RETRAINING, locked, prune_artifacts, trial_folder
 from kexp.sweep.metadata import COMPARISON, DESCRIPTION, EVALUATION, PROBE, TARGET, Comparison
 from kexp.sweep.record_file import RECORD
 from kexp.sweep.search.fixed_list import FixedList
@@ -24,7 +26,6 @@ from kexp.sweep.state import Trial
 from kexp.sweep.store import Store
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
-from kexp.sweep.trial_runner import recipe_named
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ReseedPlan:
             raise InputError(f"dir {sweep_dir} holds no completed trial to retrain.")
         used = {description.seed, *(trial.arguments.get("seed", description.seed) for trial in trials)}
         what = json.dumps([description.recipe, [trial.arguments for trial in candidates]])
-        folder = sweep_dir / "retraining" / hashlib.sha256(what.encode()).hexdigest()[:8]
+        folder = sweep_dir / RETRAINING / hashlib.sha256(what.encode()).hexdigest()[:8]
         return cls(folder, description.recipe_name, target, candidates, fresh_seeds(seeds, used))
 
     def record(self, main: Store) -> Store:
@@ -118,6 +119,7 @@ def reseed(
     budget: str | None = None,
     lease_s: float = 30.0,
     quiet: bool = False,
+    recipe: Callable[..., Any] | None = None,
 ) -> SeedComparison | None:
     """Train the best trials of a sweep over fresh seeds, and measure the winner on test data.
 
@@ -129,6 +131,7 @@ def reseed(
         budget: As `kexp.sweep`'s.
         lease_s: As `kexp.sweep`'s.
         quiet: Print nothing.
+        recipe: The recipe, where its name alone is not to be trusted.
 
     Returns:
         The comparison; None when the budget ran out before it was complete. The same call again goes on.
@@ -137,7 +140,7 @@ def reseed(
         InputError: There are fewer than two seeds, or no completed trial.
     """
     plan = ReseedPlan.of(sweep_dir, seeds, top)
-    _require_recipe(sweep_dir)
+    _require_recipe(sweep_dir, recipe)
     runs = len(plan.settings())
     main, progress = Store(sweep_dir), SweepProgress(runs, executor.workers, runs, quiet=quiet)
     progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
@@ -158,16 +161,32 @@ def reseed(
     return found
 
 
-def _require_recipe(sweep_dir: Path) -> None:
+def _require_recipe(sweep_dir: Path, recipe: Callable[..., Any] | None) -> None:
+    """Refuse a sweep whose recipe cannot be found here, or is a file that nobody but its record names."""
     with closing(Store(sweep_dir)) as store:
-        recipe = store.require(DESCRIPTION).recipe
-    try:
-        recipe_named(recipe)
-    except (ImportError, AttributeError, ValueError) as error:
+        description = store.require(DESCRIPTION)
+    name, place = description.recipe, f"file {sweep_dir / RECORD}"
+    if recipe is not None:
+        portable = PortableRecipe.of(recipe)
+        if (portable.name, portable.digest) != (name, description.source):
+            raise InputError(
+                f"recipe must be that of the sweep in {sweep_dir}, {name[:60]}; received {portable.name}, or "
+                "its source has changed since."
+            )
+        portable.write(sweep_dir)
+    elif is_file_name(name.rpartition(":")[0]):
         raise InputError(
-            f"file {sweep_dir / RECORD}: recipe must be one that can be imported here, received "
-            f"{recipe[:60]!r} ({reason(error)}); run where its module is."
-        ) from None
+            f"{place}: names a file, {name[:60]!r}, and no folder says what is run; give the recipe, "
+            "retrain(recipe=…)."
+        )
+    else:
+        try:
+            find_recipe(name)
+        except InputError as error:
+            raise InputError(
+                f"{place}: recipe must be one that can be imported here, received {name[:60]!r} "
+                f"({str(error).rstrip('.')}); run where its module is."
+            ) from None
 
 
 def _run(

@@ -153,7 +153,7 @@ class SweepDescription:
     """What must be the same in every call of a sweep, and with how many threads its workers run.
 
     Attributes:
-        recipe: "module:function".
+        recipe: Its name, "module:function"; or the path of a file, which may lie in the sweep folder.
         space: The searched dimensions and fixed arguments in words.
         arguments: What every trial gets.
         algorithm: What proposes trials.
@@ -162,6 +162,7 @@ class SweepDescription:
         prune: "median" or None.
         synchronous: Whether trials are proposed in rounds.
         threads: Of TensorFlow in each worker.
+        source: Digest of the recipe's source, where that is carried to the workers.
     """
 
     recipe: str
@@ -173,10 +174,11 @@ class SweepDescription:
     prune: str | None
     synchronous: bool
     threads: int
+    source: str | None = None
 
     @property
     def recipe_name(self) -> str:
-        return self.recipe.partition(":")[2]
+        return self.recipe.rpartition(":")[2]
 
 
 class Requested(Enum):

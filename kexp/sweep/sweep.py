@@ -11,11 +11,15 @@ from typing import Any, Literal
 
 from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import require_tensorflow
-from kexp.run.recipe_call import require_recipe
+from kexp.data.memory_content import Content
+from kexp.data.memory_files import keep
+from kexp.data.memory_forms import form_of
+from kexp.run.carried_source import PortableRecipe
+from kexp.run.recipe_names import require_not_imported
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, record, recorded_description
-from kexp.sweep.folders import folder_path, locked, sweep_folder
+from kexp.sweep.folders import data_folder, folder_path, locked, sweep_folder
 from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
 from kexp.sweep.reseed import reseed
 from kexp.sweep.search.algorithm import Algorithm
@@ -61,7 +65,9 @@ def sweep(
     and `hyperband` depend on what has ended when they are proposed, unless `synchronous`.
 
     Args:
-        recipe: A recipe in a module that can be imported, kexp's or your own.
+        recipe: A recipe, kexp's or your own. One that other processes cannot import, of a script, a notebook
+            or within a function, goes into the sweep folder with what it refers to; of a script that calls
+            this under `if __name__ == "__main__":` the script does.
         trials: How many settings to try in all, 1 or more, at most 100,000; default 20. More than before
             extends a sweep.
         workers: Processes to run them, 1 or more and few for each core, each with its share of the cores or
@@ -91,13 +97,14 @@ def sweep(
         lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
             86400; default 30.
         quiet: Print nothing; default False.
-        **arguments: Arguments of the recipe, the same in every trial.
+        **arguments: Arguments of the recipe, the same in every trial; data in memory go into the folder once.
 
     Returns:
         The sweep, as its folder records it.
 
     Raises:
-        InputError: An argument or the space does not fit, or the folder holds another sweep.
+        InputError: An argument or the space does not fit, the folder holds another sweep, or the recipe or
+            its data cannot be carried to other processes.
 
     Example:
         >>> from kexp.recipes import mlp_images
@@ -127,18 +134,22 @@ def search(
         oracle: As `sweep`'s.
         on_start: Called when the workers have been started, before TensorFlow is imported in this process.
     """
-    _check_recipe(recipe)
+    portable = PortableRecipe.of(recipe)
+    require_not_imported()
     checked = SweepOptions.checked(options)
-    searched = space_of(recipe, space)
+    searched, content = _without_content(space_of(recipe, space))
     fixed = _fixed(recipe, searched, checked)
     require_tensorflow()
     algorithm = checked.algorithm if oracle is None else type(oracle).__name__
-    description = describe(recipe, searched, fixed, checked, algorithm)
+    description = describe(portable, searched, fixed, checked, algorithm)
     own = _oracles_target(oracle, description, checked)
     description = description if own is None else replace(description, objective=own.name)
     target = TargetMetric(description.objective, None if own is None else own.mode)
     with sweep_folder(folder_path(checked.dir, description)) as directory, locked(directory):
         record(directory, description, searched)
+        portable.write(directory)
+        if content is not None:
+            keep(content, data_folder(directory))
         store = Store(directory)
         progress = SweepProgress(checked.trials, checked.workers, checked.keep, quiet=checked.quiet)
         spending = Budget(checked.budget, directory, store)
@@ -160,8 +171,17 @@ def search(
                 budget=checked.budget,
                 lease_s=checked.lease_s,
                 quiet=checked.quiet,
+                recipe=recipe,
             )
-    return load_sweep(directory)
+    return replace(load_sweep(directory), recipe=recipe)
+
+
+def _without_content(space: Space) -> tuple[Space, Content | None]:
+    """Return the space with no more than a fingerprint of data in memory, and their content."""
+    if form_of(space.fixed.get("data")) is None:
+        return space, None
+    content = Content.of(space.fixed["data"])
+    return replace(space, fixed={**space.fixed, "data": content.described}), content
 
 
 def _oracles_target(oracle: Any, description: SweepDescription, options: SweepOptions) -> Target | None:
@@ -241,15 +261,6 @@ def _fixed(recipe: Callable[..., Any], space: Space, options: SweepOptions) -> d
     # By time, so that a trial that is taken over goes on within its epoch and short ones write nothing.
     own = {"seed": options.seed, "checkpoint_every": "1 minutes", **space.fixed}
     return {name: value for name, value in own.items() if name not in searched}
-
-
-def _check_recipe(recipe: Callable[..., Any]) -> None:
-    require_recipe(recipe)
-    if recipe.__module__ == "__main__":
-        raise InputError(
-            f"recipe {recipe.__name__} must be in a module that another process can import; "
-            "move it from the script into a file of its own."
-        )
 
 
 def _say_the_end(progress: SweepProgress, store: Store, target: TargetMetric, spending: Budget) -> None:

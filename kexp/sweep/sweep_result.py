@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,12 +40,14 @@ class Sweep:
         trials: All trials in order.
         objective: The metric that decides between them, or None when no trial has come so far.
         mode: Whether the best is the "max" or the "min" of it.
+        recipe: What was swept, where it is at hand: of a sweep from its folder it is None.
     """
 
     dir: Path
     trials: tuple[Trial, ...]
     objective: str | None
     mode: Direction
+    recipe: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def best(self) -> Result:
@@ -92,6 +94,7 @@ class Sweep:
         workers: int = 1,
         cluster: str | None = None,
         resources: dict[str, float] | None = None,
+        recipe: Callable[..., Any] | None = None,
         quiet: bool = False,
     ) -> SeedComparison:
         """Train the best trials again over fresh seeds; the same call again goes on where it was.
@@ -105,6 +108,8 @@ class Sweep:
             workers: Processes to run them, 1 or more; default 1.
             cluster: As `kexp.sweep`'s.
             resources: As `kexp.sweep`'s.
+            recipe: The recipe, of a sweep from its folder whose recipe is in a file, a script or a notebook:
+                what a folder names is not run. Default: that of the sweep, or looked up by its name.
             quiet: Print nothing; default False.
 
         Returns:
@@ -121,7 +126,8 @@ class Sweep:
         )
         executor = ExecutorChoice(workers, check_value("cluster", cluster, str | None), resources)
         executor.check()
-        found = reseed(self.dir, seeds, top, executor=executor, quiet=quiet)
+        chosen = self.recipe if recipe is None else recipe
+        found = reseed(self.dir, seeds, top, executor=executor, quiet=quiet, recipe=chosen)
         assert found is not None  # there is no budget to run out
         return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import importlib
 import tempfile
 import time
 import traceback
@@ -15,7 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kexp.core.errors import InputError
 from kexp.data.cache import Cache, kept_data
+from kexp.data.memory_content import Content
+from kexp.data.memory_files import read_kept
+from kexp.data.memory_forms import in_words, is_described
 from kexp.metrics.direction import Direction, better, stated_directions
+from kexp.run.recipe_names import find_recipe
+from kexp.sweep.folders import data_folder, main_folder
 from kexp.sweep.state import (
     Completed,
     Failed,
@@ -39,10 +43,13 @@ class TrialRunner:
 
     Args:
         recipe: A recipe.
+        data: Folder in which data in memory are kept, if the recipe is given such.
     """
 
-    def __init__(self, recipe: Callable[..., Any]) -> None:
+    def __init__(self, recipe: Callable[..., Any], data: Path | None = None) -> None:
         self._recipe = recipe
+        self._data_folder = data
+        self._content: Content | None = None
         # A folder of images takes as long to read as a small net takes to train.
         self._data: Cache = OrderedDict()
 
@@ -58,7 +65,8 @@ class TrialRunner:
 
         try:
             with hidden_test_split(), kept_data(self._data):
-                found = capture_training(_probe_result, self._recipe, **arguments, quiet=True)
+                given = self._with_data(arguments)
+                found = capture_training(_probe_result, self._recipe, **given, quiet=True)
                 if objective is not None and objective not in found.metrics:
                     found.metrics.update(self._dry_metrics(arguments, objective))
             return found
@@ -98,8 +106,22 @@ class TrialRunner:
 
     def _call(self, arguments: dict[str, Any], folder: Path) -> Metrics:
         with kept_data(self._data):
-            result = _when_free(lambda: self._recipe(**arguments, run_dir=str(folder), quiet=True))
+            given = self._with_data(arguments)
+            result = _when_free(lambda: self._recipe(**given, run_dir=str(folder), quiet=True))
         return {name: float(value) for name, value in result.metrics.items()}
+
+    def _with_data(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return arguments with data in memory anew, whatever an earlier trial did to its own."""
+        if not is_described(arguments.get("data")) or self._data_folder is None:
+            return arguments
+        if self._content is None:
+            self._content = read_kept(self._data_folder)
+        if self._content.described != arguments["data"]:
+            raise InputError(
+                f"folder {self._data_folder}: must hold the data of the trial, "
+                f"{in_words(arguments['data'])}; received {in_words(self._content.described)}."
+            )
+        return {**arguments, "data": self._content.value()}
 
     def _dry_metrics(self, arguments: dict[str, Any], objective: str) -> dict[str, Direction]:
         """Return the metrics that a run on three batches gives; if it cannot be run so, the one asked for."""
@@ -113,46 +135,23 @@ class TrialRunner:
 
 
 @functools.cache  # Ray gives a process one task after another
-def runner_for(recipe: str, threads: int) -> TrialRunner:
+def runner_for(recipe: str, threads: int, directory: Path) -> TrialRunner:
     """Return the runner of a recipe, after TensorFlow was imported and made ready.
 
     Args:
-        recipe: "module:function".
+        recipe: Its name.
         threads: Of TensorFlow, the same whatever cores there are to run on: sums are split by it.
+        directory: The sweep folder, which the recipe may lie in.
 
     Raises:
-        ImportError: There is no such module here.
-        AttributeError: It has no such function.
+        InputError: There is no such recipe here.
     """
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
-    return TrialRunner(recipe_named(recipe))
-
-
-def recipe_named(recipe: str) -> Callable[..., Any]:
-    """Return the recipe that a record names, which may be from anybody.
-
-    Args:
-        recipe: "module:function".
-
-    Raises:
-        ImportError: There is no such module here.
-        AttributeError: It has no such function, or that is no recipe.
-
-    Example:
-        >>> recipe_named("os:getcwd")
-        Traceback (most recent call last):
-        ...
-        AttributeError: os:getcwd is not a function made by @kexp.recipe
-    """
-    module, _, function = recipe.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    if not getattr(found, "is_recipe", False):
-        raise AttributeError(f"{recipe} is not a function made by @kexp.recipe")
-    return found
+    return TrialRunner(find_recipe(recipe, main_folder(directory)), data_folder(directory))
 
 
 def disk_is_full(error: BaseException | None) -> bool:

@@ -15,9 +15,10 @@ from kexp.core.errors import InputError
 from kexp.core.files import write_json
 from kexp.core.processes import check_processes
 from kexp.result import Result
-from kexp.run.recipe_call import bind, require_recipe
+from kexp.run.recipe_call import bind, refuse_callbacks, require_recipe
+from kexp.verify.recipe_process import portable_call
 from kexp.verify.steps import ALONE, WORKERS
-from kexp.verify.worker_processes import Processes, importable
+from kexp.verify.worker_processes import Processes
 
 # Adam divides by the size of a gradient, which where it is nothing but rounding makes a whole step of it.
 _DEFAULTS = {"optimizer": "momentum", "learning_rate": 0.01}
@@ -89,7 +90,7 @@ def distributed(
     mix those that a replica has, and would make a difference.
 
     Args:
-        recipe: A recipe in a module that can be imported, kexp's or your own.
+        recipe: A recipe, kexp's or your own.
         replicas: Logical devices, default 2, 2 or more, at most 64; None for no such comparison.
         workers: Processes, default 2, 2 or more; None for no such comparison.
         train_steps: Steps to compare, default 20, 1 or more.
@@ -98,7 +99,7 @@ def distributed(
             they say something else, since Adam makes whole steps of gradients that are nothing but rounding.
 
     Raises:
-        InputError: An argument does not fit, or the recipe cannot be imported by another process.
+        InputError: An argument does not fit, or recipe or data cannot be carried to another process.
         RuntimeError: A process failed, or a step went wrong in it.
 
     Example:
@@ -148,7 +149,7 @@ def compare(
         raise InputError("replicas or workers must be given to compare with; received None for both.")
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
         folder = Path(name)
-        described = [_described(case, train_steps) for case in cases]
+        described = [_described(case, train_steps, folder / str(at)) for at, case in enumerate(cases)]
         write_json(folder / "cases.json", {"cases": described})
         names = {str(count): f"{count} logical devices" for count in counts}
         for mode in (ALONE, *names):
@@ -171,12 +172,14 @@ def _command(folder: Path, mode: str) -> list[str]:
     return ["-m", "kexp.verify.steps", str(folder), mode]
 
 
-def _described(case: Case, train_steps: int) -> dict[str, Any]:
-    module, name = importable(case.recipe)
+def _described(case: Case, train_steps: int, folder: Path) -> dict[str, Any]:
+    """Return a case for other processes, which find in its folder what has to be carried."""
+    refuse_callbacks(case.arguments)
     asked = {**_DEFAULTS, **case.arguments}
     checked = bind(case.recipe, **asked)
-    arguments = {name: checked[name] for name in asked}
-    return {"module": module, "recipe": name, "arguments": arguments, "steps": train_steps}
+    folder.mkdir()
+    name, arguments = portable_call(case.recipe, {name: checked[name] for name in asked}, folder)
+    return {"recipe": name, "arguments": arguments, "folder": str(folder), "steps": train_steps}
 
 
 def _compared(folder: Path, number: int, mode: str, name: str) -> Compared:

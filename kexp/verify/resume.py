@@ -16,20 +16,12 @@ from kexp.core.constraints import Count, Seed, check_value
 from kexp.core.errors import InputError
 from kexp.core.processes import check_processes
 from kexp.result import Result
-from kexp.run.recipe_call import bind, require_recipe
+from kexp.run.recipe_call import bind, refuse_callbacks, require_recipe
 from kexp.run.run_files import read_result
 from kexp.train.checkpoint.checkpoint import load_latest, newest_step
-from kexp.verify.worker_processes import Processes, importable
+from kexp.verify.recipe_process import HISTORY, portable_call
+from kexp.verify.worker_processes import Processes
 
-_CALL = """
-import importlib, json, sys
-module, name, arguments = sys.argv[1:]
-getattr(importlib.import_module(module), name)(**json.loads(arguments))
-"""
-_HISTORY = """
-from kexp.verify.history import train_a_gan
-train_a_gan()
-"""
 Victim = Literal["all", "chief", "other"]
 _TIMES = ("seconds", "files")  # what may differ in result.json; model.keras holds the time it was saved
 
@@ -90,7 +82,7 @@ def resume(
     running means, best weights, the history of every metric and the final ones.
 
     Args:
-        recipe: A recipe in a module that can be imported, kexp's or your own.
+        recipe: A recipe, kexp's or your own.
         kills: SIGKILLs, default 20, 1 or more.
         kill_seed: Governs the moments, default 0.
         workers: Processes that train together, default 1, 1 or more.
@@ -102,7 +94,7 @@ def resume(
             something else.
 
     Raises:
-        InputError: An argument does not fit, or the recipe cannot be imported by another process.
+        InputError: An argument does not fit, or recipe or data cannot be carried to another process.
         RuntimeError: A run failed by itself, or a worker did not end when another was killed.
     """
     require_recipe(recipe)
@@ -111,7 +103,7 @@ def resume(
     workers = check_processes("workers", workers)
     victim = check_value("victim", victim, Victim)
     history = check_value("history", history, bool)
-    importable(recipe)
+    refuse_callbacks(arguments)
     bound = bind(recipe, **{"checkpoint_every": "1 steps", **arguments, "quiet": True})
     if bound["checkpoint_dir"] is not None:
         raise InputError(
@@ -127,25 +119,26 @@ def resume(
     with tempfile.TemporaryDirectory(prefix="kexp-verify-") as name:
         folder = Path(name)
         alone, killed = folder / "alone", folder / "killed"
-        Processes(_command(recipe, bound, alone), folder, workers).finish()
+        call = portable_call(recipe, bound, folder)
+        Processes(_command(call, folder, alone), folder, workers).finish()
         steps = newest_step(alone / "checkpoints")
         moments = np.random.default_rng(kill_seed)
         targets = sorted(moments.choice(np.arange(1, steps), size=min(kills, steps - 1), replace=False))
-        killed_call = _command(recipe, bound, killed, before=_HISTORY if history else "")
+        killed_call = [*_command(call, folder, killed), *([HISTORY] if history else [])]
         done = [
             _kill_at(
                 Processes(killed_call, folder, workers), killed, int(step), moments.uniform(0, 0.02), victims
             )
             for step in targets
         ]
-        Processes(_command(recipe, bound, killed), folder, workers).finish()
+        Processes(_command(call, folder, killed), folder, workers).finish()
         return ResumeReport(tuple(kill for kill in done if kill), first_difference(alone, killed))
 
 
-def _command(
-    recipe: Callable[..., Result], arguments: dict[str, Any], run_dir: Path, before: str = ""
-) -> list[str]:
-    return ["-c", before + _CALL, *importable(recipe), json.dumps({**arguments, "run_dir": str(run_dir)})]
+def _command(call: tuple[str, dict[str, Any]], folder: Path, run_dir: Path) -> list[str]:
+    name, arguments = call
+    given = json.dumps({**arguments, "run_dir": str(run_dir)})
+    return ["-m", "kexp.verify.recipe_process", name, given, str(folder)]
 
 
 def _kill_at(

@@ -6,7 +6,6 @@ of each step and the state after the last one as FOLDER/MODE-NUMBER.npz.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.json_files import read_json_file
+from kexp.verify.recipe_process import called
 
 if TYPE_CHECKING:
     from kexp.run.training_setup import TrainingSetup
@@ -36,8 +36,8 @@ def main(folder: Path, mode: str) -> None:
     strategy = {ALONE: "cpu", WORKERS: "multiworker"}.get(mode, "mirrored")
     cases = read_json_file(folder / "cases.json", {"cases": list[dict[str, Any]]}, advice="start anew")
     for number, case in enumerate(cases["cases"]):
-        recipe = getattr(importlib.import_module(case["module"]), case["recipe"])
-        arguments = {**case["arguments"], "strategy": strategy, "quiet": True}
+        recipe, given = called(case["recipe"], case["arguments"], Path(case["folder"]))
+        arguments = {**given, "strategy": strategy, "quiet": True}
         take = partial(_take_steps, steps=case["steps"], path=folder / f"{mode}-{number}.npz")
         capture_training(take, recipe, **arguments)
         tf.keras.backend.clear_session()

@@ -12,7 +12,6 @@ from pathlib import Path
 from kexp.core.errors import InputError
 from kexp.core.processes import module_paths
 from kexp.engine.tensorflow.cluster_spec import local_clusters
-from kexp.run.recipe_call import require_recipe
 
 _PATIENCE_S = 60.0
 _REFUSED = "kexp.InputError: "  # the end of a traceback
@@ -79,19 +78,3 @@ class Processes:
                 process.kill()
             raise RuntimeError(f"a worker did not end within {_PATIENCE_S:.0f} s of another's end") from None
         return time.monotonic() - killed_s
-
-
-def importable(recipe: object) -> tuple[str, str]:
-    """Return module and name of a recipe, by which another process finds it.
-
-    Raises:
-        InputError: It is none, or part of a script.
-    """
-    require_recipe(recipe)
-    module, name = recipe.__module__, getattr(recipe, "__name__", "")
-    if module == "__main__":
-        raise InputError(
-            f"recipe {name} must be in a module that another process can import; "
-            "move it from the script into a file of its own."
-        )
-    return module, name

@@ -115,6 +115,25 @@ def test_fast_dev_run_takes_the_whole_path_on_three_batches(digits, tmp_path):
     assert result.metrics["test_accuracy"] * 24 == pytest.approx(round(result.metrics["test_accuracy"] * 24))
 
 
+def test_a_batch_larger_than_the_data_is_the_data_and_said_so(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    few = kexp.data.load((rng.random((46, 4)), np.arange(46) % 2), validation=0, test=0)
+
+    def weights(name, **options):
+        keras.utils.set_random_seed(0)
+        model = kexp.models.mlp((4,), 2, hidden=(4,))
+        kexp.fit(model, few, epochs=1, run_dir=str(tmp_path / name), **options)
+        return model.get_weights(), capsys.readouterr().out
+
+    larger, said = weights("larger")
+    assert "a batch is all 46 training samples, which are fewer than 64\n" in said
+    same, said = weights("same", batch_size=46)
+    assert "a batch is" not in said
+    for one, other in zip(larger, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert weights("quiet", batch_size=10**9, quiet=True)[1] == ""
+
+
 class OwnStep(keras.Sequential):
     def train_step(self, data):
         return {}
@@ -132,11 +151,6 @@ class OwnStep(keras.Sequential):
             lambda: OwnStep([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]),
             {},
             "own_step must be compiled, since it has a train_step of its own",
-        ),
-        (
-            lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),
-            {"batch_size": 5000},
-            "batch_size must be at most the 1295 training samples of digits; received 5000",
         ),
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),

@@ -40,7 +40,7 @@ def test_a_recipe_has_defaults_of_its_own():
         ({"hidden": ()}, "hidden must be a tuple"),
         ({"optimizer": "adm"}, "received 'adm' (did you mean 'adam'"),
         ({"data": "digit"}, "there is no such data set or path (did you mean 'digits'?)"),
-        ({"data": 3}, "data must be a string; received 3"),
+        ({"data": 3}, "data must be a name, a path, or data in memory"),
         ({"checkpoint_every": "often"}, "checkpoint_every must read like"),
         ({"seed": -1}, "seed must be a whole number, from 0"),
     ],

@@ -182,7 +182,7 @@ CALLS = {
     "export below a file": (lambda run: run.export(run.run_dir / "config.json" / "x"), "config.json"),
     "report": (lambda run: run.report("no/such/page.html"), "path must be a file in a folder that exists"),
     "report over a folder": (lambda run: run.report("."), "path must be a file in a folder that exists"),
-    "report of a name": (lambda run: run.report(data="digits"), "data must be a data set"),
+    "report of a name": (lambda run: run.report(data=3), "data must be a name, a path, or data in memory"),
     "evaluate": (lambda run: run.evaluate("digits", batch_size=0), "batch_size must be a whole number"),
     "evaluate in parts": (lambda run: run.evaluate("digits", batch_size=2.5), "batch_size must be"),
     "evaluate nothing": (lambda run: run.evaluate(None), "data: expected a name"),

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from kexp.sweep.folders import trial_folder
+from kexp.sweep.folders import data_folder, trial_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, DRAW, DRAWN, EVALUATION, PROBE, WINNERS
 from kexp.sweep.search.fixed_list import draw
 from kexp.sweep.state import Evaluation, Requested
@@ -15,7 +15,7 @@ class InProcessExecutor:
 
     def __init__(self, recipe, directory):
         self._directory = directory
-        self._runner = TrialRunner(recipe)
+        self._runner = TrialRunner(recipe, data_folder(directory))
         self._store = Store(directory)
         self._description = self._store.require(DESCRIPTION)
 

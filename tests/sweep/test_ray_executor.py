@@ -197,7 +197,7 @@ def test_a_task_says_how_its_trial_ended(happens, outcome, tmp_path, monkeypatch
         return SimpleNamespace(metrics={"val_accuracy": 0.5})
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads: TrialRunner(recipe))
+    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads, directory: TrialRunner(recipe))
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "ray").touch()
     assert isinstance(run(task_in(tmp_path)).outcome, outcome)

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kexp.core.errors import InputError
 from kexp.core.processes import die_with
 from kexp.sweep.executors.base import FULL_DISK, LOST_LEASE
 from kexp.sweep.folders import folder_bytes, trial_folder
@@ -27,6 +28,7 @@ from kexp.sweep.state import (
     Evaluation,
     Failed,
     FullDisk,
+    ProbeResult,
     Pruned,
     Requested,
     Stopped,
@@ -93,7 +95,12 @@ class LocalWorker:
         self._heartbeat = heartbeat
         self._store = Store(directory)
         self._description = self._store.require(DESCRIPTION)
-        self._runner = runner_for(self._description.recipe, threads)
+        try:
+            self._runner = runner_for(self._description.recipe, threads, directory)
+        except InputError as error:
+            if self._store.read(PROBE) is Requested.REQUESTED:  # the sweep's caller is to be told
+                self._store.write(PROBE.written(ProbeResult(mistake=str(error))))
+            raise
 
     def work(self) -> None:
         """Run trials and answer requests until this process is ended."""

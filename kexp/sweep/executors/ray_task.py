@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from kexp.core.errors import InputError
 from kexp.core.signals import Stopped as StoppedBySignal
 from kexp.core.signals import StopRequest
 from kexp.sweep.folders import folder_bytes, trial_folder
@@ -77,7 +78,7 @@ class TaskSpec:
 
     Attributes:
         request: What to do.
-        recipe: "module:function".
+        recipe: Its name.
         directory: The sweep folder.
         marker: A file in it that no other folder has.
         cwd: The folder that relative paths start from.
@@ -110,10 +111,10 @@ def run(task: TaskSpec) -> Answer:
         runner = _ready(task)
     except KeyboardInterrupt:  # `kexp.core.signals.Stopped` is one
         return Stopped()
-    except (ImportError, AttributeError) as error:
+    except InputError as error:
         return Refused(
             f"recipe {task.recipe} must be in a module that all machines of the cluster can import; "
-            f"{platform.node()} cannot ({error}), so put it on a shared file system."
+            f"{platform.node()} cannot ({str(error).rstrip('.')}), so put it on a shared file system."
         )
     match task.request:
         case Probe(arguments, objective):
@@ -127,7 +128,7 @@ def run(task: TaskSpec) -> Answer:
 def _ready(task: TaskSpec) -> TrialRunner:
     """Import TensorFlow and the recipe, to the end: an import that was broken off cannot be repeated."""
     with StopRequest() as stop:
-        runner = runner_for(task.recipe, task.threads)
+        runner = runner_for(task.recipe, task.threads, task.directory)
     if stop.signal_number:
         raise StoppedBySignal(stop.signal_number, 0)
     return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
@@ -11,6 +12,8 @@ from kexp.core.constraints import Between, check_value, ranges_of
 from kexp.core.errors import InputError
 from kexp.core.options import option_types
 from kexp.core.search import Dimension, DimensionKind
+from kexp.data.memory_forms import form_of
+from kexp.run.recipe_call import argument_value
 from kexp.sweep.space.overrides import When, parse
 
 Condition: TypeAlias = tuple[str, tuple[Any, ...]] | None
@@ -26,6 +29,8 @@ def overridden_dimensions(parameter: inspect.Parameter, given: Any) -> tuple[lis
                 f"space: {name} must say what it is searched over, as the last of When's arguments."
             )
         condition, given = (given.argument, given.values), given.space
+    if name == "data" and _is_not_a_name(given):
+        return [], argument_value(name, given, annotation)
     given = parse(name, given, annotation)
     if isinstance(given, Between):
         low, high = (check_value(f"{name} in space", end, float) for end in (given.low, given.high))
@@ -43,6 +48,18 @@ def overridden_dimensions(parameter: inspect.Parameter, given: Any) -> tuple[lis
         if condition
         else ([], value)
     )
+
+
+def _is_not_a_name(data: Any) -> bool:
+    """Return whether data are a path or in memory, and one: a list is of choices, which are names."""
+    if not isinstance(data, list):
+        return isinstance(data, os.PathLike) or form_of(data) is not None
+    if any(form_of(choice) is not None for choice in data):
+        raise InputError(
+            "space: data in memory must be the same for all trials; received a list, which is of choices, so "
+            "give a tuple (x, y), a DataFrame or a Dataset."
+        )
+    return False
 
 
 def own_dimensions(parameter: inspect.Parameter) -> list[Dimension]:

@@ -10,7 +10,7 @@ from typing import Any
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.search import Dimension
-from kexp.run.recipe_call import bind
+from kexp.run.recipe_call import bind, refuse_callbacks
 from kexp.sweep.space.signature import overridden_dimensions, own_dimensions
 
 
@@ -106,6 +106,7 @@ def space_of(recipe: Callable[..., Any], overrides: Mapping[str, Any] | None = N
         {'hidden': (64,)}
     """
     overrides = overrides or {}
+    refuse_callbacks(overrides)
     parameters = dict(inspect.signature(recipe).parameters)
     for name in overrides:
         if name in ("run_dir", "quiet"):
