@@ -17,7 +17,7 @@ from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
 from kexp.export.exporter import exporters_of
-from kexp.export.input_names import ARRAY_KEY, signature_keys
+from kexp.export.input_names import named_inputs, signature_keys
 from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
 from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
@@ -140,11 +140,7 @@ def _signatures(
 def _input_keys(spec: DatasetSpec) -> dict[str, str]:
     if not task_named(spec.task).predicts_inputs:
         return {}
-    if spec.kind == "table":
-        return signature_keys(column.name for column in spec.columns)
-    if spec.kind == "arrays":
-        return signature_keys(one.name for one in spec.inputs)
-    return {ARRAY_KEY: ARRAY_KEY}
+    return signature_keys(named_inputs(spec))
 
 
 @contextmanager

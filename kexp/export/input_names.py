@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kexp.data.dataset import Inputs
+from kexp.data.dataset import DatasetSpec, Inputs
 
 # What TensorFlow can neither take as the name of a signature's argument nor as that of a graph node
 # has to be changed: tried with TensorFlow 2.21, where also "self" and two names that differ in case
@@ -40,6 +40,18 @@ def signature_keys(columns: Iterable[str]) -> dict[str, str]:
         keys[column] = _unused(column if _is_valid(column) else _sanitised(column), taken)
         taken.add(keys[column].lower())
     return {column: keys[column] for column in columns}
+
+
+def named_inputs(spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the names of what a model takes: columns, several arrays, or the one name of a single array.
+
+    Example:
+        >>> named_inputs(DatasetSpec("array", (3,), "float32", "regression", 1))
+        ('inputs',)
+    """
+    if spec.kind in ("table", "arrays"):
+        return tuple(one.name for one in spec.inputs or spec.columns)
+    return (ARRAY_KEY,)
 
 
 def by_key(inputs: Inputs, keys: dict[str, str]) -> dict[str, np.ndarray]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, located
 from kexp.core.files import sha256_of
 from kexp.core.foreign_files import require_checksum
 from kexp.core.json_files import read_json_file, require_keys
 from kexp.data.dataset import DatasetSpec
 from kexp.data.strings import is_unicode
+from kexp.export.input_names import named_inputs
+from kexp.tasks import task_named
 
 FORMAT = "kexp export"
 VERSION = 1
@@ -100,8 +102,13 @@ class Manifest:
         content = read_json_file(path, {}, advice=_ADVICE)
         _check_version(content, path)
         require_keys(content, f"file {path}", _KEYS, advice=_ADVICE)
+        spec = DatasetSpec.from_json(content["spec"], f"file {path}: spec", advice=_ADVICE)
+        with located(f"file {path}: spec"):
+            predicts = task_named(spec.task).predicts_inputs
+        if predicts and (not content["keys"] or set(content["keys"]) != set(named_inputs(spec))):
+            raise _damaged(path, "its keys are not those of the inputs of the data")
         return cls(
-            DatasetSpec.from_json(content["spec"], f"file {path}: spec", advice=_ADVICE),
+            spec,
             content["keys"],
             content["provenance"],
             tuple(content.get("signatures") or ()),

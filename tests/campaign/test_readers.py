@@ -328,6 +328,7 @@ def test_a_compressed_text_that_cannot_be_used_is_named(tmp_path, damage, read):
 
 PARQUET_DAMAGES = {
     "a footer of zeros": changed(lambda content: content[:-200] + bytes(192) + content[-8:]),
+    "text that is no UTF-8": changed(lambda content: content.replace(b"aa", b"\xa2\xa2")),
     "a footer that is too long": changed(lambda content: content[:-8] + b"\xff\xff\xff\x7fPAR1"),
     "the metadata of pandas null": changed(
         lambda content: content.replace(b'"index_columns": [', b'"index_columns":  3')
@@ -343,7 +344,8 @@ PARQUET_DAMAGES = {
 @pytest.mark.parametrize("damage", **cases(FILE_DAMAGES | PARQUET_DAMAGES))
 def test_a_parquet_file_that_cannot_be_used_is_named(tmp_path, damage):
     path = tmp_path / "tiny.parquet"
-    pd.DataFrame({"n": np.arange(N) / 7, "c": ["a", "b"] * (N // 2), "y": Y}).to_parquet(path)
+    texts = ["aa", "b"] * (N // 2)
+    pd.DataFrame({"n": np.arange(N) / 7, "c": texts, "y": Y}).to_parquet(path)
     damage(path)
     with refused("tiny"):
         load(path, target="y")
