@@ -124,7 +124,12 @@ def _try(objective: Compiled, ready: Dataset) -> None:
     """Compute loss and metrics of a few samples once, so that what does not fit is said before training."""
     if objective.has_own_train_step or backend().replicas() > 1:
         return
-    model, split = objective.model, taken(ready.train, slice(0, _TRIED))
+    for split in filter(None, (ready.train, ready.validation)):
+        _look_at(objective, taken(split, slice(0, _TRIED)), ready)
+
+
+def _look_at(objective: Compiled, split: Split, ready: Dataset) -> None:
+    model = objective.model
     tensors = keras.tree.map_structure(
         lambda array: None if array is None else keras.ops.convert_to_tensor(array),
         (_plain(split.inputs), _plain(split.targets), _plain(split.sample_weight)),

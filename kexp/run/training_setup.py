@@ -201,6 +201,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         inference_model = inference_model or objective.inference_model(model, preprocessing)
         data = replace(data, spec=replace(data.spec, task=objective.task))
     _tell_directions(plan.callbacks, objective)
+    optimizer = plan.optimizer or (model.optimizer if model.compiled else None)
     return TrainingSetup(
         model=model,
         preprocessing=preprocessing,
@@ -209,13 +210,13 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         objective=objective,
         options=options,
         batch_size=batch_size,
-        callbacks=(*plan.callbacks, *_callbacks_for(options, ready, objective)),
+        callbacks=(*plan.callbacks, *_callbacks_for(options, ready, objective, optimizer)),
         augmentation=backend().augmentation(plan.augmentation, ready),
         sample_weight=sample_weight,
         inference_model=inference_model,
         final_metrics=plan.final_metrics,
         baselines=plan.baselines,
-        optimizer=plan.optimizer or (model.optimizer if model.compiled else None),
+        optimizer=optimizer,
         learning_rate=plan.learning_rate,
         epochs=plan.epochs,
     )
@@ -291,15 +292,23 @@ def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:
     return weights
 
 
+def averages(optimizer: keras.optimizers.Optimizer | None) -> bool:
+    """Return whether an optimizer of the caller's computes a moving average of the weights."""
+    return bool(getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False))
+
+
 def _callbacks_for(
-    options: TrainOptions, data: Dataset, objective: Objective
+    options: TrainOptions,
+    data: Dataset,
+    objective: Objective,
+    optimizer: keras.optimizers.Optimizer | None,
 ) -> list[keras.callbacks.Callback]:
     callbacks: list[keras.callbacks.Callback] = []
     makes_samples = task_named(objective.task).makes_samples
     if options["schedule"] == "plateau":
         # The loss of a model that makes samples says little or nothing of them.
         callbacks.append(Plateau(objective.monitor, mode="min") if makes_samples else Plateau())
-    if options["ema"] is not None:
+    if options["ema"] is not None or averages(optimizer):
         callbacks.append(ExponentialAverage())
     if options["swa"] is not None:
         start = round(options["swa"] * options["epochs"])

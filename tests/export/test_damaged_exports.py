@@ -62,7 +62,6 @@ DESCRIPTIONS = {
     "signatures of numbers": lambda path: changed(path, signatures=[1]),
     "files a list": lambda path: changed(path, files=["saved_model.pb"]),
     "files of numbers": lambda path: changed(path, files={"saved_model.pb": 1}),
-    "no keys": lambda path: changed(path, keys={}),
     "keys of another input": lambda path: changed(path, keys={"pixels": "pixels"}),
     "a table without columns": lambda path: with_spec(path, kind="table", dtype="mixed", columns=[]),
     "10**12 outputs": lambda path: with_spec(path, outputs=10**12, class_names=[]),

@@ -1,10 +1,8 @@
-"""The TensorFlow engine: the only place where a gradient is taken."""
+"""The TensorFlow engine: runs steps, validates, and holds all state that they read or write."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -19,15 +17,14 @@ from kexp.engine.base import StepFailure
 from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.feed_source import FeedBatchSource
-from kexp.engine.tensorflow.gradients import clipped, whole
-from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
+from kexp.engine.tensorflow.gradient_steps import GradientSteps
+from kexp.engine.tensorflow.input_pipeline import TensorSource
 from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.own_steps import OwnSteps
-from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
-from kexp.engine.tensorflow.step_context import SeededStepContext
+from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.normalization import batch_normalizations
-from kexp.train.objectives import Losses, Objective
+from kexp.train.objectives import Objective
 from kexp.train.objectives.compiled import Compiled
 
 # Of the running mean that a spike is measured against: it looks back over about fifty steps.
@@ -40,9 +37,8 @@ class TensorFlowEngine:
     """Runs steps of a Keras model on data that stays on the device.
 
     Many steps make a call, and what the order of training decides is the index matrix alone, so that any
-    step can be reached at once and the host does nothing in between. The gradient of a step is the mean
-    over all its samples: summed over batches (accumulation) and replicas first, clipped and applied after,
-    so that any number of either computes the same.
+    step can be reached at once and the host does nothing in between. A step is one of gradients, or one that
+    the model has itself.
 
     Args:
         model: A built model, made in the scope of the current tf.distribute strategy.
@@ -75,7 +71,6 @@ class TensorFlowEngine:
         self.options = options
         self.workers = TensorFlowWorkers()
         self._augmentation = augmentation
-        self._class_weights = class_weights
         self._replicas = Replicas()
         if self._replicas.distributed:
             for layer in batch_normalizations(model):
@@ -95,6 +90,18 @@ class TensorFlowEngine:
             )
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
+        self._gradient_steps = GradientSteps(
+            model,
+            objective,
+            self.optimizers,
+            batch_source,
+            self._metrics,
+            options,
+            self._replicas,
+            self._progress[0],
+            augmentation=augmentation,
+            class_weights=class_weights,
+        )
         self._validation = None if validation is None else Evaluator(model, objective, validation)
 
     def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
@@ -246,143 +253,21 @@ class TensorFlowEngine:
         return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
 
     def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        """Have each player take its turn, inside a compiled function.
+        """Take one step, inside a compiled function.
 
         Args:
             row: (samples,) positions in the training data.
             batch_size: Samples per forward pass, a number where shapes must be known.
 
         Returns:
-            The sum of the players' losses and the norm of all gradients.
+            The loss, summed over players, and the norm of all gradients.
         """
-        if self._own_steps is not None:
-            assert isinstance(self.objective, Compiled)
-            result = self._own_steps.take(self.objective.batch(*self.batch_source(row)))
-            self._progress[0].assign_add(1)
-            return result, tf.zeros(())
-        turns = [self._turn(number, row, batch_size) for number in range(len(self.players))]
+        if self._own_steps is None:
+            return self._gradient_steps.take(row, batch_size)
+        assert isinstance(self.objective, Compiled)
+        loss = self._own_steps.take(self.objective.batch(*self.batch_source(row)))
         self._progress[0].assign_add(1)
-        if len(turns) == 1:
-            return turns[0]
-        losses, norms = zip(*turns, strict=True)
-        return tf.add_n(losses), tf.linalg.global_norm(norms)
-
-    def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def play() -> tuple[tf.Tensor, tf.Tensor]:
-            samples = None if self.feeds else row.shape[0] or tf.shape(row)[0]
-            if self.options["accumulate"] == 1 and self.options["batch_size"] != "auto":
-                gradients, loss, samples = self._gradients(number, row, samples, 0)
-            else:
-                gradients, loss = self._accumulated(number, row, samples, batch_size)
-            if number == len(self.players) - 1:
-                self._metrics.update_loss(loss, samples)
-            return loss, self._apply(number, gradients)
-
-        update_every = self.players[number].update_every
-        if update_every == 1:
-            return play()
-        due = tf.equal((self._progress[0] + 1) % update_every, 0)
-        return tf.cond(due, play, lambda: (tf.zeros(()), tf.zeros(())))
-
-    def _accumulated(self, number: int, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
-        """Return gradient and loss of a row, taken in batches of `batch_size`."""
-
-        def add(first: Any, loss: Any, *sums: Any) -> Any:
-            gradients, part, _ = self._gradients(number, row[first : first + batch_size], samples, first)
-            return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
-
-        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
-        if isinstance(samples, int):
-            state = (0, tf.zeros(()), *zeros)
-            while state[0] < samples:
-                state = add(*state)
-        else:
-            state = tf.while_loop(
-                lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
-            )
-        return list(state[2:]), state[1]
-
-    def _trained(self, number: int) -> list[Any]:
-        return self.players[number].network.trainable_weights
-
-    def _gradients(
-        self, number: int, rows: tf.Tensor, samples: Any, first: Any
-    ) -> tuple[list[Any], tf.Tensor, Any]:
-        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss.
-
-        Args:
-            number: Of the player.
-            rows: (batch,) positions.
-            samples: Of the whole step; None: of this batch, which is as large as it comes.
-            first: Place of the batch in the step.
-        """
-        batch = self.batch_source(rows)
-        samples = count_of(batch[0]) if samples is None else samples
-        if not self._replicas.distributed:
-            gradients, loss, losses, targets = self._forward(number, batch, samples, first)
-            self._metrics.update(losses, targets)
-            return gradients, loss, samples
-        loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
-        weights = len(self._trained(number))
-        self._metrics.add(others[weights:])
-        return others[:weights], loss, samples
-
-    def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
-        """Return what this replica's samples add to the loss, the gradients and the metrics."""
-        own, shard = self._replicas.shard(batch)
-        with use_shard(shard):
-            gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
-        return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]
-
-    def _forward(
-        self, number: int, batch: Any, samples: tf.Tensor, first: Any, shard: Shard | None = None
-    ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
-        """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
-        inputs, targets, weights = batch
-        if self._augmentation is not None:
-            inputs, targets = self._augmentation(inputs, targets)
-        if self._class_weights is not None:
-            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
-            weights = tf.linalg.matvec(soft, self._class_weights)
-        own_weights = weights if self.objective.takes_weights else None
-        if self.objective.takes_weights:
-            weights = None
-        if shard is not None:
-            weights = shard.weight if weights is None else weights * shard.weight
-        player, trained = self.players[number], self._trained(number)
-        count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
-        # The last number tells nothing apart, but the metrics that are published were drawn with it.
-        place = (self.options["seed"], self._progress[0], first, number, 0)
-        step = SeededStepContext(True, *place, shard=shard, sample_weight=own_weights)
-        with tf.GradientTape() as tape:
-            losses = self.objective.losses(player.name, self.model, inputs, targets, step)
-            total = losses.total if weights is None else losses.total * weights
-            loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
-            loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
-            scaled = self.optimizers[number].scale_loss(loss)
-        gradients = self._connected(tape.gradient(scaled, trained), trained)
-        return gradients, loss, losses, self.objective.metric_targets(targets)
-
-    def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
-        unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
-        if unreached:
-            warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
-        accumulates = self.options["accumulate"] > 1 or self.options["batch_size"] == "auto"
-        dense = self._replicas.distributed or accumulates
-        return [
-            whole(g, weight) if dense or g is None else g
-            for g, weight in zip(gradients, weights, strict=True)
-        ]
-
-    def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
-        """Clip and apply the gradient of a whole step, and return its norm."""
-        optimizer, weights = self.optimizers[number], self._trained(number)
-        gradients, norm = clipped(gradients, optimizer, self.options)
-        if not self._replicas.distributed:
-            optimizer.apply(gradients, weights)
-        else:
-            self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
-        return norm
+        return loss, tf.zeros(())
 
 
 def own_steps(objective: Compiled, step: Callable[[Any], Any], batch_source: TensorSource) -> OwnSteps:

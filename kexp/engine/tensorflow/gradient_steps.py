@@ -1,0 +1,203 @@
+"""Steps by gradients: what a batch costs each player, and what its optimizer makes of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kexp.core.options import TrainOptions
+from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
+from kexp.engine.tensorflow.feed_source import FeedBatchSource
+from kexp.engine.tensorflow.gradients import clipped, whole
+from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
+from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
+from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
+from kexp.engine.tensorflow.step_context import SeededStepContext
+from kexp.train.objectives import Losses, Objective
+
+
+class GradientSteps:
+    """Has each player take its turn, inside a compiled function.
+
+    The gradient of a step is the mean over all its samples: summed over batches (accumulation) and replicas
+    first, clipped and applied after, so that any number of either computes the same.
+
+    Args:
+        model: What is trained.
+        objective: What a step minimises.
+        optimizers: That of each player of the objective.
+        batch_source: Gives the samples of a step.
+        metrics: Take account of each batch.
+        options: Complete training options.
+        replicas: The devices that share a batch.
+        taken: Variable with the number of steps taken.
+        augmentation: Changes the inputs and targets of a training batch.
+        class_weights: (classes,) float32 weights of the training loss.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        optimizers: Sequence[keras.optimizers.Optimizer],
+        batch_source: TensorSource,
+        metrics: MetricAccumulator | CompiledMetrics,
+        options: TrainOptions,
+        replicas: Replicas,
+        taken: tf.Variable,
+        *,
+        augmentation: Any | None = None,
+        class_weights: np.ndarray | None = None,
+    ) -> None:
+        self._model = model
+        self._objective = objective
+        self._players = objective.players(model)
+        self._optimizers = tuple(optimizers)
+        self._batch_source = batch_source
+        self._metrics = metrics
+        self._options = options
+        self._replicas = replicas
+        self._taken = taken
+        self._augmentation = augmentation
+        self._class_weights = class_weights
+        self._feeds = isinstance(batch_source, FeedBatchSource)
+
+    def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take a step.
+
+        Args:
+            row: (samples,) positions in the training data.
+            batch_size: Samples per forward pass, a number where shapes must be known.
+
+        Returns:
+            The sum of the players' losses and the norm of all gradients.
+        """
+        turns = [self._turn(number, row, batch_size) for number in range(len(self._players))]
+        self._taken.assign_add(1)
+        if len(turns) == 1:
+            return turns[0]
+        losses, norms = zip(*turns, strict=True)
+        return tf.add_n(losses), tf.linalg.global_norm(norms)
+
+    def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def play() -> tuple[tf.Tensor, tf.Tensor]:
+            samples = None if self._feeds else row.shape[0] or tf.shape(row)[0]
+            if self._options["accumulate"] == 1 and self._options["batch_size"] != "auto":
+                gradients, loss, samples = self._gradients(number, row, samples, 0)
+            else:
+                gradients, loss = self._accumulated(number, row, samples, batch_size)
+            if number == len(self._players) - 1:
+                self._metrics.update_loss(loss, samples)
+            return loss, self._apply(number, gradients)
+
+        update_every = self._players[number].update_every
+        if update_every == 1:
+            return play()
+        due = tf.equal((self._taken + 1) % update_every, 0)
+        return tf.cond(due, play, lambda: (tf.zeros(()), tf.zeros(())))
+
+    def _accumulated(self, number: int, row: Any, samples: Any, batch_size: Any) -> tuple[list[Any], Any]:
+        """Return gradient and loss of a row, taken in batches of `batch_size`."""
+
+        def add(first: Any, loss: Any, *sums: Any) -> Any:
+            gradients, part, _ = self._gradients(number, row[first : first + batch_size], samples, first)
+            return (first + batch_size, loss + part, *(a + b for a, b in zip(sums, gradients, strict=True)))
+
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._trained(number)]
+        if isinstance(samples, int):
+            state = (0, tf.zeros(()), *zeros)
+            while state[0] < samples:
+                state = add(*state)
+        else:
+            state = tf.while_loop(
+                lambda first, *_: first < samples, add, (0, 0.0, *zeros), parallel_iterations=1
+            )
+        return list(state[2:]), state[1]
+
+    def _trained(self, number: int) -> list[Any]:
+        return self._players[number].network.trainable_weights
+
+    def _gradients(
+        self, number: int, rows: tf.Tensor, samples: Any, first: Any
+    ) -> tuple[list[Any], tf.Tensor, Any]:
+        """Return what `rows`, from the place `first` of a step, add to its gradient and its loss.
+
+        Args:
+            number: Of the player.
+            rows: (batch,) positions.
+            samples: Of the whole step; None: of this batch, which is as large as it comes.
+            first: Place of the batch in the step.
+        """
+        batch = self._batch_source(rows)
+        samples = count_of(batch[0]) if samples is None else samples
+        if not self._replicas.distributed:
+            gradients, loss, losses, targets = self._forward(number, batch, samples, first)
+            self._metrics.update(losses, targets)
+            return gradients, loss, samples
+        loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
+        weights = len(self._trained(number))
+        self._metrics.add(others[weights:])
+        return others[:weights], loss, samples
+
+    def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
+        """Return what this replica's samples add to the loss, the gradients and the metrics."""
+        own, shard = self._replicas.shard(batch)
+        with use_shard(shard):
+            gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
+        return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]
+
+    def _forward(
+        self, number: int, batch: Any, samples: tf.Tensor, first: Any, shard: Shard | None = None
+    ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
+        """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
+        inputs, targets, weights = batch
+        if self._augmentation is not None:
+            inputs, targets = self._augmentation(inputs, targets)
+        if self._class_weights is not None:
+            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
+            weights = tf.linalg.matvec(soft, self._class_weights)
+        own_weights = weights if self._objective.takes_weights else None
+        if self._objective.takes_weights:
+            weights = None
+        if shard is not None:
+            weights = shard.weight if weights is None else weights * shard.weight
+        player, trained = self._players[number], self._trained(number)
+        count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
+        # The last number tells nothing apart, but the metrics that are published were drawn with it.
+        place = (self._options["seed"], self._taken, first, number, 0)
+        step = SeededStepContext(True, *place, shard=shard, sample_weight=own_weights)
+        with tf.GradientTape() as tape:
+            losses = self._objective.losses(player.name, self._model, inputs, targets, step)
+            total = losses.total if weights is None else losses.total * weights
+            loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
+            loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
+            scaled = self._optimizers[number].scale_loss(loss)
+        gradients = self._connected(tape.gradient(scaled, trained), trained)
+        return gradients, loss, losses, self._objective.metric_targets(targets)
+
+    def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
+        unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
+        if unreached:
+            warnings.warn(f"No gradient reaches {', '.join(unreached)}: not trained.", stacklevel=2)
+        accumulates = self._options["accumulate"] > 1 or self._options["batch_size"] == "auto"
+        dense = self._replicas.distributed or accumulates
+        return [
+            whole(g, weight) if dense or g is None else g
+            for g, weight in zip(gradients, weights, strict=True)
+        ]
+
+    def _apply(self, number: int, gradients: list[Any]) -> tf.Tensor:
+        """Clip and apply the gradient of a whole step, and return its norm."""
+        optimizer, weights = self._optimizers[number], self._trained(number)
+        gradients, norm = clipped(gradients, optimizer, self._options)
+        if not self._replicas.distributed:
+            optimizer.apply(gradients, weights)
+        else:
+            self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
+        return norm
