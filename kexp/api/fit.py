@@ -59,7 +59,7 @@ def fit(
         y: The targets of arrays, likewise; default None.
         data: Another name of `x`.
         sample_weight: (samples,) weights of the training loss, or such by output; default None: all alike.
-        validation_data: (x, y), (x, y, sample_weight), or batches, which are read into memory; default None.
+        validation_data: (x, y), (x, y, sample_weight), or batches to read into memory; default None.
         validation_split: Share at the end of `x` and `y` to validate on, from 0 (default) to below 1.
         steps_per_epoch: Steps of an epoch, 1 or more; default None: as many as take all data.
         validation_steps: How many batches of `validation_data` to take; default None: all.
@@ -81,8 +81,7 @@ def fit(
         callbacks: Keras callbacks; what is plain data in Keras's own, and what `get_state` of others gives,
             is part of a checkpoint.
         augmentation: Keras layers that change training batches, as `kexp.models.image_augmentation` gives.
-        baselines: By name, functions from raw inputs to (samples, outputs), as `kexp.metrics.naive_forecast`
-            gives, measured like the model: `test_naive_mean_absolute_error`.
+        baselines: By name, functions from raw inputs to (samples, outputs), measured like the model.
         **train: Training options. `optimizer` may be a Keras optimizer too, `learning_rate` a Keras schedule,
             and `class_weight` a mapping by class, or by output and class.
 

@@ -122,6 +122,10 @@ def flat(structure: Structure, nest: Nest) -> Any:
         ({'left': 1, 'right': 2}, 7)
     """
     if not is_nested(structure):
+        if is_nested(nest):
+            raise InputError(
+                f"data must be one array in every part, as in training; received a {type(nest).__name__}."
+            )
         return nest
     found: dict[str, Any] = {}
     _collect(structure, nest, found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError, located, shown
 from kexp.core.structures import Structure, flat, is_nested, leaves, mapped, structure_of
 from kexp.core.types import ArrayLike, Nest
 from kexp.data.dataset import Split, sample_count
@@ -85,12 +85,18 @@ def given_arrays(
 
 def _split(place: str, parts: tuple[Any, Any, Any], inputs: Structure, targets: Structure) -> Split:
     x, y, weights = parts
-    by_name = flat(inputs, _arrays(f"{place}x", x))
+    given = _arrays(f"{place}x", x)
+    with located(f"{place}x"):
+        by_name = flat(inputs, given)
     samples = sample_count(by_name)
     if targets is None:
         y_by_name: Any = np.zeros((samples, 0), np.float32)
+    elif y is None:
+        raise InputError(f"{place}y must be given, as for training; received None.")
     else:
-        y_by_name = flat(targets, _arrays(f"{place}y", y))
+        given = _arrays(f"{place}y", y)
+        with located(f"{place}y"):
+            y_by_name = flat(targets, given)
     split = Split(by_name, y_by_name, _weights(f"{place}sample_weight", weights, targets))
     for what, arrays in (("x", by_name), ("y", y_by_name), ("sample_weight", split.sample_weight)):
         for name, array in _named(arrays).items():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 STREAM_STATE = "feed/"  # before the names of what a batch source saves, which are bytes of any number
+ITERATOR_STATE = f"{STREAM_STATE}file/"  # of an iterator, which is only there while it is read from
 
 
 class OutOfMemory(MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,19 @@ def _by_keras(value: Any) -> dict[str, Any] | None:
         json.dumps(described)
     except Exception:  # whatever `get_config` of somebody's class raises
         return None
-    return described if isinstance(described, dict) else None
+    return _without_numbers(described) if isinstance(described, dict) else None
+
+
+def _without_numbers(described: Any) -> Any:
+    """Return a description without the numbers that Keras gives to the names of what it makes."""
+    if isinstance(described, list):
+        return [_without_numbers(part) for part in described]
+    if not isinstance(described, dict):
+        return described
+    plain = {key: _without_numbers(part) for key, part in described.items()}
+    if isinstance(plain.get("name"), str):
+        plain["name"] = re.sub(r"_\d+$", "", plain["name"])
+    return plain
 
 
 def _named(value: Any) -> dict[str, Any]:

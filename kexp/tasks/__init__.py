@@ -41,7 +41,7 @@ def task_named(name: str) -> Task:
         Traceback (most recent call last):
         ...
         kexp.InputError: task='segmentatoin': there is no such task (did you mean 'segmentation'?); give
-        one of classification, generation, reconstruction, regression, segmentation, text.
+        one of classification, generation, outputs, ...
     """
     found = tasks().get(name)
     if found is None:

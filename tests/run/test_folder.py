@@ -140,7 +140,7 @@ def test_other_data_under_the_same_name_is_not_trained_on_in_an_unfinished_run(t
     recipes.mlp_tabular(**arguments)
     (tmp_path / "run" / "result.json").unlink()
     table.write_text(table.read_text().replace("59,b", "59,a"))
-    with pytest.raises(InputError, match=r"holds an unfinished run on other data than .*table"):
+    with pytest.raises(InputError, match=r"holds a run on other data than .*table"):
         recipes.mlp_tabular(**arguments)
 
 

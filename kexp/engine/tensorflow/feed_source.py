@@ -14,7 +14,7 @@ import tensorflow as tf
 from kexp.core.foreign_files import guarded
 from kexp.core.structures import flat, leaves
 from kexp.data.batch_feed import FedSplit, TfDataFeed, unpacked
-from kexp.engine.base import STREAM_STATE
+from kexp.engine.base import ITERATOR_STATE, STREAM_STATE
 from kexp.engine.tensorflow.input_pipeline import first_of, gathered, weights_on_device
 
 _CONSUMED = f"{STREAM_STATE}consumed"
@@ -83,7 +83,7 @@ class FeedBatchSource:
     def restore_state(self, state: dict[str, np.ndarray]) -> bool:
         """Go on from where `read_state` found the feed, and return whether its iterator is another one."""
         consumed = int(state[_CONSUMED][0])
-        files = {name: content for name, content in state.items() if name.startswith(f"{STREAM_STATE}file/")}
+        files = {name: content for name, content in state.items() if name.startswith(ITERATOR_STATE)}
         if files:
             self._open(0)
             self._restore(files)
@@ -129,7 +129,7 @@ class FeedBatchSource:
         with tempfile.TemporaryDirectory() as folder:
             self._checkpoint.write(str(Path(folder) / "feed"))
             files = list(Path(folder).iterdir())
-            return {f"{STREAM_STATE}file/{file.name}": np.fromfile(file, np.uint8) for file in files}
+            return {f"{ITERATOR_STATE}{file.name}": np.fromfile(file, np.uint8) for file in files}
 
     def _restore(self, files: dict[str, np.ndarray]) -> None:
         with tempfile.TemporaryDirectory() as folder:
