@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kexp.core.keras_private import call_model
 from kexp.core.structures import packed
+from kexp.core.trainer_private import call_model
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.input_names import ARRAY_KEY, DEFAULT, by_key
 from kexp.export.parity import TOLERANCE, Arrays, ParityCase

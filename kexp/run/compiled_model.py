@@ -11,9 +11,10 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import compiled_with, losses_by_path, overrides, takes_logits
+from kexp.core.keras_private import takes_logits
 from kexp.core.options import TrainOptions
 from kexp.core.structures import Structure, flat, is_nested, leaves, packed, structure_of
+from kexp.core.trainer_private import compiled_with, losses_by_path, overrides
 from kexp.core.types import Nest
 from kexp.data.array_specs import Head
 from kexp.run.fit_plan import EpochOptions, FitPlan

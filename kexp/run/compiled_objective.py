@@ -12,9 +12,9 @@ import keras
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
-from kexp.core.keras_private import build_compiled, overrides
 from kexp.core.options import DEFAULTS, TrainOptions
 from kexp.core.structures import Structure, is_nested, packed
+from kexp.core.trainer_private import build_compiled, overrides
 from kexp.core.types import Nest
 from kexp.data import Dataset
 from kexp.data.dataset import DatasetSpec, Split

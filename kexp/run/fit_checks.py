@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import overrides
 from kexp.core.options import TrainOptions
+from kexp.core.trainer_private import overrides
 from kexp.data import Dataset, Stream
 from kexp.data.dataset import require_text
 from kexp.data.plain_arrays import plain_array

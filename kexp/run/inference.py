@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.core.keras_private import call_model
 from kexp.core.structures import Structure, packed
+from kexp.core.trainer_private import call_model
 from kexp.data.dataset import Inputs
 from kexp.tasks.predictions import as_str
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import guarded, reading, reason
 from kexp.core.json_files import parse_json
-from kexp.core.keras_private import saved_uncompiled
+from kexp.core.trainer_private import saved_uncompiled
 from kexp.core.zip_archives import open_zip, read_zip_member
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named

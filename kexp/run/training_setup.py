@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import overrides
 from kexp.core.options import TrainOptions
+from kexp.core.trainer_private import overrides
 from kexp.data import Dataset, Split, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import sample_count

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kexp.core.keras_private import loss_tracker
+from kexp.core.trainer_private import loss_tracker
 from kexp.core.types import Nest
 from kexp.train.objectives.base import Losses
 from kexp.train.objectives.compiled import Compiled

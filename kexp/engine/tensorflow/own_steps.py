@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import TouchedVariable, touched_variables
+from kexp.core.trainer_private import TouchedVariable, touched_variables
 from kexp.core.types import Nest
 from kexp.engine.tensorflow.compiled_metrics import plain_results
 

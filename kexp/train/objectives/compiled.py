@@ -8,13 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kexp.core.keras_private import (
-    call_model,
-    compiled_losses,
-    compute_loss,
-    overrides,
-)
 from kexp.core.structures import Structure, leaves, packed
+from kexp.core.trainer_private import call_model, compiled_losses, compute_loss, overrides
 from kexp.core.types import Nest, Tensor
 from kexp.data import Dataset
 from kexp.engine.base import StepContext
