@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class FeedBatchSource:
         self._iterator: Any = None
         self._checkpoint: Any = None
         self._can_save: bool | None = None
+        self._ended = False
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
         """Return the order as it is: a feed has one of its own."""
@@ -55,8 +57,13 @@ class FeedBatchSource:
             self._open(0)
 
     def close(self) -> None:
-        """Read no more; what is made ahead in a thread would outlive the run."""
-        self._iterator = self._checkpoint = None
+        """Read no more, and take what was made ahead, which TensorFlow would want after Python has gone."""
+        self._ended = True
+        if isinstance(self._split.feed, TfDataFeed) or self._iterator is None:
+            return
+        with contextlib.suppress(tf.errors.OpError):  # of batches that nobody wanted
+            for _ in self._iterator:
+                pass
 
     def first(self) -> tuple[Any, Any]:
         """Return inputs and targets of the first sample."""
@@ -114,6 +121,8 @@ class FeedBatchSource:
         epoch, step = divmod(consumed, feed.steps)
         for number in itertools.count(self._first_epoch + epoch):
             for batch in feed.batches(number, step):
+                if self._ended:
+                    return
                 inputs, targets, weights = self._split.named(batch)
                 yield (inputs, targets) if self._split.sample_weight is None else (inputs, targets, weights)
             step = 0
