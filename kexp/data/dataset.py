@@ -92,12 +92,15 @@ _SPEC_KEYS = {
     "columns": list[dict[str, Any]],
     "target": str,
 }
-# Of models with several inputs or outputs alone, so that other data are described as they always were.
-_NEST_KEYS = {
+# Of some data alone, and left out where they say nothing, so that others are described as they always were.
+_OPTIONAL_KEYS = {
     "inputs": list[dict[str, Any]] | None,
     "input_structure": Any,
     "heads": list[dict[str, Any]] | None,
     "output_structure": Any,
+    "target_names": list[str] | None,
+    "separator": str | None,
+    "thresholds": list[Annotated[float, Between(0, 1)]] | None,
 }
 _COLUMN_KEYS = {"name": str, "kind": Literal["number", "category", "text"]}
 
@@ -114,14 +117,17 @@ class DatasetSpec:
         dtype: Name of the input type, "uint8", "float32" or "string"; "mixed" for a table.
         task: Name of the task, of which `kexp.tasks` has a file: of data what its targets are for; of a run
             what its model is for, the other fields being the data's.
-        outputs: Number of classes, or number of regression targets; 0 where the targets are texts.
-        class_names: Names in the order of the class indices; empty for regression and texts.
+        outputs: Number of classes or labels, or number of regression targets; 0 where the targets are texts.
+        class_names: Names in the order of the class indices or of the labels; empty for regression and texts.
         columns: The columns of a table, in order, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
         inputs: Of several inputs each, in order; else empty.
         input_structure: The nest in which the model takes them, with their names; None: as they are.
         heads: Of several outputs each, in order; else empty.
         output_structure: The nest in which the model gives them, with their names; None: as they are.
+        target_names: Names of several regression targets, in order; else empty.
+        separator: What stands between the labels of a sample where they are one text; else empty.
+        thresholds: Of a finished run, the probability above which each label is given; empty: 0.5 for all.
     """
 
     kind: Kind
@@ -136,6 +142,9 @@ class DatasetSpec:
     input_structure: Structure = None
     heads: tuple[Head, ...] = ()
     output_structure: Structure = None
+    target_names: tuple[str, ...] = ()
+    separator: str = ""
+    thresholds: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -146,13 +155,14 @@ class DatasetSpec:
             True
         """
         content = asdict(self)
-        for name in _NEST_KEYS:
+        for name in _OPTIONAL_KEYS:
             if not content[name]:
                 del content[name]
         return content
 
     def __post_init__(self) -> None:
-        named = {"class_names": self.class_names, "target": [self.target]}
+        named = {"class_names": self.class_names, "target": [self.target, *self.target_names]}
+        named["separator"] = [self.separator]
         for what, parts in (("columns", self.columns), ("inputs", self.inputs), ("heads", self.heads)):
             named[what] = [part.name for part in parts]
         for what, names in named.items():
@@ -163,6 +173,12 @@ class DatasetSpec:
                 f"class_names must be as many as there are outputs, {self.outputs}; received "
                 f"{len(self.class_names)}, so name each class once."
             )
+        for what, values in (("target_names", self.target_names), ("thresholds", self.thresholds)):
+            if values and len(values) != self.outputs:
+                raise InputError(
+                    f"{what} must be as many as there are outputs, {self.outputs}; received {len(values)}, "
+                    "so give one for each."
+                )
 
     @classmethod
     def from_json(
@@ -178,7 +194,7 @@ class DatasetSpec:
         Raises:
             InputError: A field is missing, or holds what no data has.
         """
-        require_keys(content, place, {**_SPEC_KEYS, **_NEST_KEYS}, advice=advice)
+        require_keys(content, place, {**_SPEC_KEYS, **_OPTIONAL_KEYS}, advice=advice)
         for number, column in enumerate(content["columns"]):
             require_keys(column, f"{place}.columns[{number}]", _COLUMN_KEYS, advice=advice)
         if not _is_type(content["dtype"]):
@@ -208,6 +224,9 @@ class DatasetSpec:
                     "input_structure": content.get("input_structure"),
                     "heads": tuple(heads),
                     "output_structure": content.get("output_structure"),
+                    "target_names": tuple(content.get("target_names") or ()),
+                    "separator": content.get("separator") or "",
+                    "thresholds": tuple(content.get("thresholds") or ()),
                 }
             )
 
@@ -248,9 +267,9 @@ class Split:
         inputs: (samples, ...) uint8 or float32, where series may end in steps of NaN, their padding;
             (samples,) str objects for text; or for a table a mapping from column name to a vector of
             (samples,): float32 for numbers, str objects for categories.
-        targets: (samples,) int32 class indices; (samples, outputs) float32; (samples, height, width) int32
-            class indices of pixels; or (samples,) str objects. Of a model with several outputs a mapping
-            from their names; (samples, 0) where a model has no targets.
+        targets: (samples,) int32 class indices; (samples, outputs) float32, of labels 1 where a sample has
+            one; (samples, height, width) int32 class indices of pixels; or (samples,) str objects. Of a model
+            with several outputs a mapping from their names; (samples, 0) where a model has no targets.
         sample_weight: (samples,) weights of the loss, or a mapping from outputs to them; None: all alike.
     """
 
@@ -312,6 +331,7 @@ class Source:
         columns: The columns of a table, or the one that text came from; else empty.
         target: Name of the target column of a table, else "target".
         task: What the targets are, when the source knows it.
+        target_names: Names of the target columns of a table, where there are several.
     """
 
     name: str
@@ -320,3 +340,4 @@ class Source:
     columns: tuple[Column, ...] = ()
     target: str = "target"
     task: str | None = None
+    target_names: tuple[str, ...] = ()

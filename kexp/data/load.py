@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 import numpy as np
 
@@ -30,13 +30,20 @@ _ADVICE = dict.fromkeys(
 )
 
 
+class _Shares(TypedDict):
+    validation: float
+    test: float
+    seed: int
+
+
 @cached
 def load(
     source: Any,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     text: str | None = None,
     task: str | None = None,
+    separator: str | None = None,
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
@@ -65,9 +72,12 @@ def load(
         target: Column to predict; tables need it, nothing else takes it.
         text: Column of a table that is the text to learn from, the others being left out; default: all
             columns but the target are inputs, strings being categories.
-        task: "classification", "regression", "segmentation" (masks of images) or "text" (texts from
-            texts); default: masks are what they are, floats are quantities, everything else classes, and
+        task: "classification", "multilabel" (any number of labels for each sample), "regression",
+            "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
+            rows of zeros and ones and lists are labels, floats are quantities, everything else classes, and
             in a table whole numbers are classes if there are at most 20 different ones.
+        separator: What stands between the labels where those of a sample are one text, such as ";" in
+            "red;round"; an empty text has none. Default: a text is one class.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.
         test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
@@ -96,20 +106,31 @@ def load(
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
     _require_columns(target, text)
-    options = ReadOptions(target, text, task, image_size)
+    _require_separator(separator, task)
+    columns = target if target is None or isinstance(target, str) else tuple(target)
+    options = ReadOptions(columns, text, task, image_size, separator)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)
-    read = _with_plain_targets(_read(source, options))
+    read = _with_plain_targets(_read(source, options), options)
     kind, inputs = _inputs(read, image_size)
     _require_kind(read.name, kind, kinds)
-    targets, encoded, class_names = _encoded(read, kind, inputs, task or read.task)
-    spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names)
+    return _divided(read, kind, inputs, options, {"validation": validation, "test": test, "seed": seed})
+
+
+def _divided(
+    read: Source, kind: Kind, inputs: dict[str, Any], options: ReadOptions, shares: _Shares
+) -> Dataset:
+    """Return what was read with its targets encoded and its splits drawn."""
+    targets, encoded, class_names = _encoded(read, kind, inputs, options.task or read.task)
+    separator = options.separator or ""
+    spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
     parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
     content = fingerprint(parts, spec.to_json())
-    if validation == 0:
+    if shares["validation"] == 0:
         parts = join_validation(parts)
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
-    drawn = make_splits(read.name, parts, spec, validation=validation, test=test, seed=seed)
+    drawn = make_splits(read.name, parts, spec, **shares)
+    targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
     return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
 
 
@@ -125,9 +146,10 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
     """Return a data set that is made already, unless other data are asked for."""
     _require_kind(data.name, data.spec.kind, kinds)
     spec = data.spec
-    made: dict[str, object] = {"task": spec.task}
+    made: dict[str, object] = {"task": spec.task, "separator": spec.separator}
     if spec.columns:
-        made["target"] = spec.target
+        several = isinstance(options.target, tuple) and ", ".join(options.target) == spec.target
+        made["target"] = options.target if several else spec.target
     if spec.kind == "text" and spec.columns:
         made["text"] = spec.columns[0].name
     if spec.kind == "image":
@@ -141,9 +163,19 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
     return data
 
 
-def _with_plain_targets(read: Source) -> Source:
+def _with_plain_targets(read: Source, options: ReadOptions) -> Source:
+    asked = options.task or read.task
+    kinds = [target_kinds()[asked]] if asked else list(target_kinds().values())
+
+    def plain_or_gathered(place: str, values: Any) -> np.ndarray:
+        for kind in kinds:
+            array = kind.gathered(place, values, asked=asked is not None, separator=options.separator or "")
+            if array is not None:
+                return array
+        return plain_targets(place, values)
+
     parts = {
-        split: (x, plain_targets(f"data {read.name!r}: the {split} targets", y))
+        split: (x, plain_or_gathered(f"data {read.name!r}: the {split} targets", y))
         for split, (x, y) in read.parts.items()
     }
     return replace(read, parts=parts)
@@ -179,6 +211,7 @@ def _spec(
     inputs: Any,
     encoded: np.ndarray,
     class_names: tuple[str, ...],
+    separator: str,
 ) -> DatasetSpec:
     table = kind == "table"
     return DatasetSpec(
@@ -190,6 +223,8 @@ def _spec(
         class_names=class_names,
         columns=read.columns,
         target=read.target,
+        target_names=read.target_names if targets.has_scale else (),
+        separator=separator,
     )
 
 
@@ -212,9 +247,29 @@ def _require_arguments(
 
 
 def _require_columns(target: object, text: object) -> None:
-    for argument, column in (("target", target), ("text", text)):
-        if column is not None and not isinstance(column, Hashable):
-            raise InputError(f"{argument}={shown(column)}: expected the name of a column; pass one.")
+    if isinstance(target, list | tuple) and (len(target) < 2 or len({*map(str, target)}) < len(target)):
+        raise InputError(
+            f"target={shown(target)}: expected the names of two columns or more, each once; pass them, or "
+            "one name."
+        )
+    for argument, columns in (("target", target), ("text", text)):
+        for column in columns if argument == "target" and isinstance(columns, list | tuple) else [columns]:
+            if column is not None and not isinstance(column, Hashable):
+                raise InputError(f"{argument}={shown(column)}: expected the name of a column; pass one.")
+
+
+def _require_separator(separator: object, task: str | None) -> None:
+    if separator is None:
+        return
+    if not isinstance(separator, str) or not separator:
+        raise InputError(
+            f"separator={shown(separator)}: expected a text such as ';'; pass one or leave it out."
+        )
+    if task is not None and not target_kinds()[task].is_separable:
+        raise InputError(
+            f"separator={shown(separator)}: only several labels of a sample are separated, received "
+            f"task={task!r}; leave one of them out."
+        )
 
 
 def _require_kinds(kinds: object) -> None:

@@ -14,6 +14,7 @@ from kexp.data.dataset import Source
 _FOLDER_VARIABLE = "KEXP_DATA_DIR"
 
 Size = tuple[int, int]  # (height, width)
+Target = str | tuple[str, ...]  # a column, or several
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,18 @@ class ReadOptions:
     """How data are to be read, as `kexp.data.load` takes it.
 
     Attributes:
-        target: Column to predict.
+        target: Column to predict, or several.
         text: Column that is the only input.
         task: What the targets are for; None: whatever they are.
         image_size: (height, width) in pixels to resize images to; None: as they are.
+        separator: What stands between several labels in the target column; None: it has one for each row.
     """
 
-    target: str | None = None
+    target: Target | None = None
     text: str | None = None
     task: str | None = None
     image_size: Size | None = None
+    separator: str | None = None
 
 
 class DataSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from kexp.core.errors import InputError, nearest, shown
 from kexp.data.dataset import Column, Source, column_name
 from kexp.data.plain_arrays import floats_of
-from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
 from kexp.data.sources.table_files import read_csv, read_parquet, require_columns
 from kexp.data.strings import as_categories, as_text
 from kexp.data.targets import target_kinds
@@ -49,9 +50,9 @@ class CsvFile(DataSource):
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
         # What is text is taken to the letter, be it an input or a target.
         verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
-        letters = [column for column in (options.text, options.target if verbatim else None) if column]
-        frame = read_csv(place.path, text=letters)
-        return from_frame(frame, place.name, options.target, options.task, options.text)
+        one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
+        letters = [column for column in (options.text, one) if column]
+        return _of_frame(read_csv(place.path, text=letters), place.name, options)
 
 
 class ParquetFile(DataSource):
@@ -64,8 +65,7 @@ class ParquetFile(DataSource):
     gives_way: ClassVar[bool] = True
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        frame = read_parquet(place.path)
-        return from_frame(frame, place.name, options.target, options.task, options.text)
+        return _of_frame(read_parquet(place.path), place.name, options)
 
 
 class DataFrames(DataSource):
@@ -79,21 +79,33 @@ class DataFrames(DataSource):
         return pandas is not None and isinstance(value, pandas.DataFrame)
 
     def take(self, value: Any, options: ReadOptions) -> Source:
-        return from_frame(value, "DataFrame", options.target, options.task, options.text)
+        return _of_frame(value, "DataFrame", options)
+
+
+def _of_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> Source:
+    separated = bool(options.separator)
+    return from_frame(frame, name, options.target, options.task, options.text, separated=separated)
 
 
 def from_frame(
-    frame: pd.DataFrame, name: str, target: str | None, task: str | None, text: str | None = None
+    frame: pd.DataFrame,
+    name: str,
+    target: Target | None,
+    task: str | None,
+    text: str | None = None,
+    *,
+    separated: bool = False,
 ) -> Source:
     """Turn a DataFrame into columns of numbers and categories, or one of text, and the targets.
 
     Args:
         frame: A row per sample; it is left as it is.
         name: Name of the data, for messages.
-        target: Name of the column to predict.
+        target: Name of the column to predict, or of several, whose targets are (samples, columns).
         task: None to read it off the target: text, truth values and at most 20 whole numbers are
             classes, other numbers are quantities. For "text" it is taken as it is.
         text: Name of the column that is the only input, the others being left out; default: all are.
+        separated: The target column has texts that hold several labels each.
 
     Returns:
         The inputs by column, (samples,) each, in the order of the frame; or the (samples,) texts.
@@ -110,30 +122,42 @@ def from_frame(
     """
     names = [column_name(column) for column in frame.columns]
     require_columns(f"data {name!r}", names)
-    position = _position(name, names, target)
+    several = isinstance(target, tuple) and column_name(target) not in names  # as pandas may call one column
+    positions = [_position(name, names, one) for one in (target if several else (target,))]  # type: ignore
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row per sample, received column names only; add rows.")
-    if len(names) < 2:
+    if len(names) <= len(positions):
         raise InputError(
             f"data {name!r}: expected columns besides the target {shown(target)}, received none."
         )
-    targets = _targets(name, names[position], frame.iloc[:, position], task)
+    chosen = [(names[position], frame.iloc[:, position]) for position in positions]
+    targets = (
+        _number_columns(name, chosen) if several else _targets(name, *chosen[0], task, separated=separated)
+    )
+    named = tuple(names[position] for position in positions)
+    described = Source(
+        name,
+        {},
+        class_names=named if several else (),
+        target=", ".join(named),
+        target_names=named if several else (),
+    )
     if text is not None:
-        read, texts = _text(frame, name, names, position, text)
-        return Source(name, {"train": (texts, targets)}, columns=(read,), target=names[position])
+        read, texts = _text(frame, name, names, positions, text)
+        return replace(described, parts={"train": (texts, targets)}, columns=(read,))
     inputs, columns = {}, []
     for index, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True)):
-        if index != position:
+        if index not in positions:
             kind, inputs[column] = _convert(name, column, series)
             columns.append(Column(column, "category" if kind == "category" else "number"))
-    return Source(name, {"train": (inputs, targets)}, columns=tuple(columns), target=names[position])
+    return replace(described, parts={"train": (inputs, targets)}, columns=tuple(columns))
 
 
 def _text(
-    frame: pd.DataFrame, name: str, names: Sequence[str], target: int, text: str
+    frame: pd.DataFrame, name: str, names: Sequence[str], targets: Sequence[int], text: str
 ) -> tuple[Column, np.ndarray]:
     position = _position(name, names, text, "text")
-    if position == target:
+    if position in targets:
         raise InputError(
             f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
             "read."
@@ -216,17 +240,17 @@ def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
     return values
 
 
-def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.ndarray:
-    """(samples,) float64 for regression, str objects for classes and texts."""
+def _targets(
+    name: str, column: str, series: pd.Series, task: str | None, *, separated: bool = False
+) -> np.ndarray:
+    """(samples,) float64 for regression, str objects for classes and texts, or lists of labels."""
     asked = None if task is None else target_kinds()[task]
-    if asked is not None and asked.is_verbatim:
+    if separated or (asked is not None and asked.is_verbatim):
         return as_text(f"data {name!r}: the column {shown(column)}", series)
-    gaps = np.flatnonzero(series.isna().to_numpy())
-    if len(gaps):
-        raise InputError(
-            f"data {name!r}: the target {shown(column)} is missing in {len(gaps)} rows, the first is row "
-            f"{gaps[0] + 1} of {len(series)}; fill in those rows or drop them."
-        )
+    _require_complete(name, column, series)
+    lists = isinstance(series.iloc[0], list | tuple | set | frozenset | np.ndarray)
+    if lists and (asked is None or asked.is_separable):
+        return series.to_numpy(dtype=object)
     kind, values = _convert(name, column, series)
     if kind == "category":
         return values
@@ -235,3 +259,28 @@ def _targets(name: str, column: str, series: pd.Series, task: str | None) -> np.
     few = len(np.unique(numbers)) <= MOST_INTEGER_CLASSES
     implied = "classification" if kind == "bool" or (whole and few) else "regression"
     return (asked or target_kinds()[implied]).of_column(numbers)
+
+
+def _number_columns(name: str, columns: Sequence[tuple[str, pd.Series]]) -> np.ndarray:
+    """(samples, columns) float64 of several target columns, whole numbers where all are 0 or 1."""
+    numbers = []
+    for column, series in columns:
+        _require_complete(name, column, series)
+        kind, _ = _convert(name, column, series)
+        if kind == "category":
+            raise InputError(
+                f"data {name!r}: several targets must be numbers, or 0 and 1 for labels; received text in "
+                f"column {shown(column)}, so name that column alone or convert it."
+            )
+        numbers.append(floats_of(series))
+    stacked = np.stack(numbers, axis=1)
+    return stacked.astype(np.int64) if np.isin(stacked, (0, 1)).all() else stacked
+
+
+def _require_complete(name: str, column: str, series: pd.Series) -> None:
+    gaps = np.flatnonzero(series.isna().to_numpy())
+    if len(gaps):
+        raise InputError(
+            f"data {name!r}: the target {shown(column)} is missing in {len(gaps)} rows, the first is row "
+            f"{gaps[0] + 1} of {len(series)}; fill in those rows or drop them."
+        )

@@ -20,8 +20,8 @@ def target_kinds() -> dict[str, TargetKind]:
     """Return the kinds of targets by the name of the task that they are for, in alphabetical order.
 
     Example:
-        >>> {task: kind.name for task, kind in target_kinds().items()}
-        {'classification': 'labels', 'regression': 'numbers', 'segmentation': 'masks', 'text': 'texts'}
+        >>> [kind.name for kind in target_kinds().values()]
+        ['labels', 'label_sets', 'numbers', 'masks', 'texts']
     """
     found = {kind.task: kind for kind in instances_of(__name__, TargetKind)}
     return dict(sorted(found.items()))

@@ -22,6 +22,7 @@ class TargetKind:
         is_fallback: They are of this kind if of no other.
         has_labels: A target is one class index.
         has_scale: Targets are quantities, of which a model needs the mean and the deviation.
+        is_separable: A text may hold several of them, with a separator between.
         is_verbatim: They are text to the letter, where "NA" is a word.
     """
 
@@ -31,6 +32,7 @@ class TargetKind:
     is_fallback: ClassVar[bool] = False
     has_labels: ClassVar[bool] = False
     has_scale: ClassVar[bool] = False
+    is_separable: ClassVar[bool] = False
     is_verbatim: ClassVar[bool] = False
 
     def applies(self, kind: Kind, inputs: Any, targets: Any) -> bool:
@@ -42,6 +44,20 @@ class TargetKind:
             targets: Of the training split, as the source has them.
         """
         return False
+
+    def gathered(self, place: str, values: Any, *, asked: bool, separator: str = "") -> np.ndarray | None:
+        """Return targets as one array if they come in a form that is of this kind alone, else None.
+
+        Args:
+            place: What they are, for messages, in the plural.
+            values: Of one split, as the source has them.
+            asked: The caller has asked for this kind.
+            separator: What stands between several of them in one text; empty: nothing does.
+
+        Raises:
+            InputError: They come in that form, but cannot be used.
+        """
+        return None
 
     def encode(
         self,
@@ -72,6 +88,9 @@ class TargetKind:
 
     def check(self, name: str, targets: Targets, class_names: tuple[str, ...]) -> None:
         """Raise InputError if the training split lacks what others have."""
+
+    def check_drawn(self, name: str, targets: Targets, class_names: tuple[str, ...]) -> None:
+        """Raise InputError if the training split, now that others were drawn from it, lacks what it needs."""
 
     def strata(self, targets: np.ndarray) -> np.ndarray:
         """Return (samples,) groups of which every split gets its share; without classes one for all."""

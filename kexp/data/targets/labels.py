@@ -52,8 +52,9 @@ class Labels(TargetKind):
         columns = {split: column(name, split, values) for split, values in targets.items()}
         if not asked and is_one_hot(columns["train"]):
             raise InputError(
-                f"data {name!r}: the targets are one-hot vectors of shape {columns['train'].shape}, expected "
-                "class indices; pass y.argmax(axis=1), or task='regression' if they are quantities."
+                f"data {name!r}: the targets are one-hot vectors of shape {columns['train'].shape}, "
+                "expected class indices; pass y.argmax(axis=1), task='multilabel' if a sample may have "
+                "several labels, or task='regression' if they are quantities."
             )
         labels = {split: _labels(name, split, values) for split, values in columns.items()}
         return _indices(name, labels, class_names or _known(name, labels))
@@ -107,7 +108,8 @@ def _labels(name: str, part: str, values: np.ndarray) -> np.ndarray:
     if values.ndim != 1:
         raise InputError(
             f"data {name!r}: expected {part} labels of shape (samples,), received {values.shape}; pass "
-            f"y.argmax(axis=1) for one-hot labels, or task='regression' for quantities."
+            "y.argmax(axis=1) for one-hot labels, task='multilabel' for several labels of a sample, or "
+            "task='regression' for quantities."
         )
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.round(values)) & (abs(values) < 2**63)

@@ -21,6 +21,11 @@ IMAGES = np.zeros((3, 4, 5, 1), np.uint8)
         ("array", np.eye(3), "labels"),  # which will say that they are one-hot
         ("text", ["a", "b", "c"], "labels"),
         ("array", [True, False, True], "labels"),
+        ("array", np.array([[0, 0], [1, 1], [0, 1]]), "label_sets"),
+        ("array", np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]), "label_sets"),
+        ("array", np.ones((3, 2), bool), "label_sets"),
+        ("array", np.zeros((3, 2)), "numbers"),  # floats without both are quantities
+        ("array", np.array([[0, 2], [1, 1], [0, 1]]), "labels"),  # which will refuse them
     ],
 )
 def test_targets_are_of_the_kind_that_they_look_like(kind, targets, found):
@@ -28,14 +33,17 @@ def test_targets_are_of_the_kind_that_they_look_like(kind, targets, found):
 
 
 def test_each_kind_is_for_a_task_of_its_own():
-    assert list(target_kinds()) == ["classification", "regression", "segmentation", "text"]
+    assert list(target_kinds()) == ["classification", "multilabel", "regression", "segmentation", "text"]
     assert sum(kind.is_fallback for kind in target_kinds().values()) == 1
 
 
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("classify", "expected 'classification' or 'regression' or 'segmentation' or 'text'; pass one"),
+        (
+            "classify",
+            "'classification' or 'multilabel' or 'regression' or 'segmentation' or 'text'; pass one",
+        ),
         ("generation", "'text'; that is what a model does, whatever the targets are"),
         (["text"], "pass one or leave it out"),
     ],
