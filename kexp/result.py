@@ -44,6 +44,8 @@ class Result(RunRecord):
     def evaluate(self, data: Dataset | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
         """Return loss and metrics on the test split of a data set, or all of it when it has none.
 
+        The exact metrics of the task are among them, those that the split defines.
+
         Args:
             data: A `Dataset`, or anything `kexp.data.load` takes without further arguments.
             batch_size: Samples per call, default 256, 1 or more.
@@ -61,12 +63,16 @@ class Result(RunRecord):
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
         from kexp.engine.engine_choice import backend
+        from kexp.run.split_metrics import exact_metrics
         from kexp.run.training_setup import first_outputs
         from kexp.train.objectives import supervised
 
         first_outputs(self.model, chosen)
         objective = supervised(self.spec, from_logits=self.from_logits)
-        return backend().evaluator(self.model, objective, chosen.test or chosen.train).measure(batch_size)
+        split = chosen.test or chosen.train
+        measured = backend().evaluator(self.model, objective, split).measure(batch_size)
+        exact, _ = exact_metrics(self.model, split, self.spec, from_logits=self.from_logits)
+        return {**measured, **{name: value for name, value in exact.items() if name not in measured}}
 
     def plot(self) -> Figure:
         """Return the learning curves as a matplotlib figure."""

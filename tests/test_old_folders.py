@@ -53,6 +53,8 @@ def assert_same_answers(predictions, arrays):
 
 
 def assert_same_table(frame, recorded, rtol=1e-6):
+    # Trials that are run now have exact figures besides.
+    frame = frame[[name for name in frame.columns if name in recorded or not name.startswith("val_")]]
     assert frame.columns.tolist() == recorded.columns.tolist()
     assert frame["error"].isna().all()
     rest = ["seconds", "error"]
@@ -93,7 +95,8 @@ def test_an_unfinished_run_ends_as_the_one_that_was_left_alone(old, tmp_path):
     if weights[1] == weights[2]:
         # This machine computes what the one did that wrote the folders: then all is the same, to the bit.
         assert weights[0] == weights[2]
-        assert (resumed.history, resumed.metrics) == (whole.history, whole.metrics)
+        assert resumed.history == whole.history
+        assert {name: resumed.metrics[name] for name in whole.metrics} == whole.metrics
     for run in (resumed, anew):
         assert run.history.keys() == whole.history.keys()
         for name, course in whole.history.items():

@@ -16,6 +16,13 @@ from kexp.core.types import ArrayLike
 if TYPE_CHECKING:
     import keras
 
+# Layers and operations that are an activation, and those that leave the values of their input what they are.
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "Softmax": "softmax", "HardSigmoid": "hard_sigmoid", "ReLU": "relu"}
+_KEEP_VALUES = (
+    *("ActivityRegularization", "Cast", "Dropout", "ExpandDims", "Flatten", "GetItem", "Identity"),
+    *("Permute", "Reshape", "Squeeze", "Transpose"),
+)
+
 # What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
 _DRAWS = ("normal", "uniform", "truncated_normal", "randint", "gamma")
 
@@ -113,6 +120,37 @@ def datasets_before(dataset: Any) -> list[Any]:
     return list(dataset._inputs())
 
 
+def output_activations(model: keras.Model) -> list[str | None]:
+    """Return the names of the functions that a model's outputs come from, "linear" for none.
+
+    A model of layers knows what it is made of, which no public name tells; None for what another model or
+    layer computes.
+
+    Example:
+        >>> import keras
+        >>> inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, "sigmoid")])
+        >>> output_activations(keras.Sequential([keras.Input((2,)), inner, keras.layers.Reshape((1,))]))
+        ['sigmoid']
+    """
+    outputs = getattr(model, "outputs", None)
+    return [_activation_of(tensor) for tensor in outputs or [None]]
+
+
+def _activation_of(tensor: Any) -> str | None:
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None
+    operation, kind = history.operation, type(history.operation).__name__
+    inner = getattr(operation, "outputs", None)
+    if inner and hasattr(operation, "layers"):
+        return _activation_of(inner[history.tensor_index])
+    own = getattr(getattr(operation, "layer", operation), "activation", None)  # of TimeDistributed, its layer
+    name = getattr(own, "__name__", None) or _ACTIVATIONS.get(kind)
+    if kind in _KEEP_VALUES or (kind == "Activation" and name == "linear"):
+        return _activation_of(operation._inbound_nodes[history.node_index].input_tensors[0])
+    return name
+
+
 def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
     """Return the variable or schedule that an optimizer takes its learning rate from.
 
@@ -153,9 +191,9 @@ def lower_is_better(metric: keras.metrics.Metric) -> None:
     metric._direction = "down"
 
 
-def takes_logits(loss: keras.losses.Loss) -> bool | None:
-    """Return whether a loss says that it takes logits, or None; `get_config` fails for losses of lambdas."""
-    own = getattr(loss, "from_logits", None)
+def takes_logits(loss: keras.losses.Loss | keras.metrics.Metric) -> bool | None:
+    """Return whether a loss or metric says that it takes logits, or None; `get_config` fails for lambdas."""
+    own = getattr(loss, "from_logits", getattr(loss, "_from_logits", None))
     known = getattr(loss, "_fn_kwargs", {}).get("from_logits") if own is None else own
     return None if known is None else bool(known)
 

@@ -129,6 +129,15 @@ class TrainOptions(TypedDict, total=False):
         AtLeast(0),
         Option(0, "Epochs without a better validation metric after which training stops; 0 never stops."),
     ]
+    monitor: Annotated[
+        str | None,
+        Option(
+            None,
+            "Metric that chooses the epoch whose weights are kept, and that early_stop and sweeps go by, as "
+            "val_auroc; a - before it says that less is better, a + that more is. None is the task's own; "
+            "last keeps the last epoch.",
+        ),
+    ]
     seed: Annotated[Seed, Option(0, "Seed of weights, order, dropout and the validation split.")]
     checkpoint_every: Annotated[
         str, Option("1 epoch", 'Interval of checkpoints: "10 steps", "1 epoch" or "5 minutes".')

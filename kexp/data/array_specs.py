@@ -49,7 +49,7 @@ class Head:
         outputs: Number of classes, labels or numbers.
         class_names: Names of the classes; empty where they have none.
         from_logits: Whether numbers that stand for classes are logits.
-        thresholds: Of multi-label outputs, from which probability on each label counts.
+        thresholds: Of a finished run, the probability above which each label is given; empty: 0.5 for all.
     """
 
     name: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 
+from kexp.core.constraints import Between
 from kexp.core.errors import InputError, located, shown
 from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes

@@ -48,7 +48,8 @@ class ParityCase:
         expected: The outputs by name, for the same examples.
         batch_sizes: Take the first so many samples as a batch, for each of these; none: take the examples as
             they are.
-        tied: Where choices among the expected outputs may differ, since either is right.
+        tied: Where choices among the expected outputs may differ, since either is right; by sample, or of the
+            shape of the choices.
     """
 
     signature: str
@@ -186,7 +187,9 @@ def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, compl
 def _compare_choices(
     name: str, received: np.ndarray, expected: np.ndarray, tied: np.ndarray | np.bool_, complaint: str
 ) -> None:
-    wrong = np.argwhere((received != expected) & ~tied)
+    tied = np.asarray(tied)
+    aligned = tied.reshape(*tied.shape, *[1] * (expected.ndim - tied.ndim)) if tied.ndim else tied
+    wrong = np.argwhere((received != expected) & ~aligned)
     if len(wrong):
         place = tuple(wrong[0])
         raise ExportError(

@@ -62,7 +62,9 @@ def _plain(array: Any) -> Any:
     """Turn bytes objects, which NumPy would have to pickle, into an array of str."""
     import numpy as np
 
-    return np.array([value.decode() for value in array], dtype=np.str_) if array.dtype == object else array
+    if array.dtype != object:
+        return array
+    return np.array([value.decode() for value in array.flat], dtype=np.str_).reshape(array.shape)
 
 
 if __name__ == "__main__":

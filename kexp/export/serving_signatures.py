@@ -53,7 +53,7 @@ def inference_signatures(
     task = task_named(spec.task)
 
     def tied(predictions: Arrays) -> np.ndarray | np.bool_:
-        return task.tied(predictions, TOLERANCE)
+        return task.tied(predictions, TOLERANCE, spec)
 
     default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
     found = [ServedSignature(function, inputs, default)]

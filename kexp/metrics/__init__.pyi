@@ -2,12 +2,20 @@
 
 from kexp.metrics.auroc import area_under_roc as area_under_roc
 from kexp.metrics.bits_per_character import bits_per_character as bits_per_character
+from kexp.metrics.class_suffixes import class_suffixes as class_suffixes
 from kexp.metrics.direction import Direction as Direction
 from kexp.metrics.direction import better as better
+from kexp.metrics.direction import known_direction as known_direction
+from kexp.metrics.direction import signed_metric as signed_metric
 from kexp.metrics.direction import stated_directions as stated_directions
 from kexp.metrics.error_rates import error_rates as error_rates
 from kexp.metrics.error_rates import text_error_rate as text_error_rate
 from kexp.metrics.error_rates import token_error_rate as token_error_rate
+from kexp.metrics.exact_metrics import best_thresholds as best_thresholds
+from kexp.metrics.exact_metrics import binary_metrics as binary_metrics
+from kexp.metrics.exact_metrics import multiclass_metrics as multiclass_metrics
+from kexp.metrics.exact_metrics import multilabel_metrics as multilabel_metrics
+from kexp.metrics.exact_metrics import regression_metrics as regression_metrics
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
 
 __all__: list[str]

@@ -11,6 +11,7 @@ from kexp.data.dataset import Split
 __all__ = ["area_under_roc"]
 
 HIGHER_IS_BETTER = ("auroc",)
+KNOWN_HIGHER = ("auroc",)
 
 
 def area_under_roc(

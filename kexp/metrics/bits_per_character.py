@@ -11,6 +11,8 @@ from kexp.data.dataset import Split
 
 __all__ = ["bits_per_character"]
 
+KNOWN_LOWER = ("bits_per_character",)
+
 
 def bits_per_character(split: Split, predictions: Mapping[str, np.ndarray]) -> float:
     """Return how many bits a language model needs for each character of some texts.

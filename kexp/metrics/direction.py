@@ -13,12 +13,36 @@ from kexp.core.keras_private import direction_of
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Direction", "better", "stated_directions"]
+__all__ = ["Direction", "better", "known_direction", "signed_metric", "stated_directions"]
 
 Direction = Literal["max", "min"]
 
 # In the names of Keras's, of scikit-learn's and of users' own; of kexp's the file of each metric says it.
 HIGHER_IS_BETTER = ("acc", "auc", "bleu", "dice", "f1", "precision", "r2", "recall", "score", "similarity")
+# Names, or words in a row within a name, that leave no doubt; files of kexp's metrics have such lists too.
+KNOWN_HIGHER = (
+    *("acc", "accuracy", "auc", "bleu", "cosine_similarity", "dice", "f1", "precision", "r2", "recall"),
+    *("sensitivity", "specificity"),
+)
+KNOWN_LOWER = (
+    *(
+        "crossentropy",
+        "hinge",
+        "kl",
+        "kl_divergence",
+        "logcosh",
+        "loss",
+        "mae",
+        "mape",
+        "mse",
+        "msle",
+        "rmse",
+    ),
+    *("mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error"),
+    *("mean_squared_logarithmic_error", "negative_elbo", "negative_importance_weighted_bound"),
+    "reconstruction",
+)
+_TURNED = frozenset(("anti", "inverse", "minus", "neg", "negative", "no", "non", "not"))  # "one_minus_auc"
 
 
 def better(metric: str) -> Direction:
@@ -32,7 +56,41 @@ def better(metric: str) -> Direction:
         >>> better("test_accuracy"), better("val_mean_iou"), better("val_loss")
         ('max', 'max', 'min')
     """
-    return "max" if any(word in metric for word in _rising()) else "min"
+    known = known_direction(metric)
+    return known or ("max" if any(word in metric for word in _rising()) else "min")
+
+
+def known_direction(metric: str) -> Direction | None:
+    """Return whether more or less of a metric is better, None where its name leaves a doubt.
+
+    Args:
+        metric: Its name, with or without a prefix. It is known if one of those that the files of kexp.metrics
+            have as `KNOWN_HIGHER` and `KNOWN_LOWER` stands in it as whole words, and none of the other list.
+
+    Example:
+        >>> known_direction("val_auroc"), known_direction("test_log_loss"), known_direction("val_my_error")
+        ('max', 'min', None)
+    """
+    words = metric.split("_")
+    ends = range(1, len(words) + 1)
+    runs = {"_".join(words[first:end]) for first in range(len(words)) for end in ends if first < end}
+    found = {name for name in _known() if name in runs}
+    if not _TURNED.isdisjoint(words):
+        found = {name for name in found if not _TURNED.isdisjoint(name.split("_"))}  # whose own word it is
+    directions = {_known()[name] for name in found}
+    return directions.pop() if len(directions) == 1 else None
+
+
+def signed_metric(text: str) -> tuple[str, Direction | None]:
+    """Return the name of a metric and the direction that a sign before it says, None without one.
+
+    Example:
+        >>> signed_metric("-val_my_error"), signed_metric("+val_gain"), signed_metric("val_auroc")
+        (('val_my_error', 'min'), ('val_gain', 'max'), ('val_auroc', None))
+    """
+    signs: dict[str, Direction] = {"-": "min", "+": "max"}
+    direction = signs.get(text[:1])
+    return (text if direction is None else text[1:]), direction
 
 
 def stated_directions(metrics: Iterable[keras.metrics.Metric]) -> dict[str, Direction]:
@@ -49,11 +107,25 @@ def stated_directions(metrics: Iterable[keras.metrics.Metric]) -> dict[str, Dire
 
 @cache
 def _rising() -> tuple[str, ...]:
-    return tuple(word for path in sorted(Path(__file__).parent.rglob("*.py")) for word in _words(path))
+    return _said("HIGHER_IS_BETTER")
 
 
-def _words(path: Path) -> Iterator[str]:
-    """Yield what a file says of its metrics; some import Keras, and the command line asks, so it is read."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HIGHER_IS_BETTER":
-            yield from ast.literal_eval(node.value)
+@cache
+def _known() -> dict[str, Direction]:
+    return {**dict.fromkeys(_said("KNOWN_HIGHER"), "max"), **dict.fromkeys(_said("KNOWN_LOWER"), "min")}
+
+
+def _said(constant: str) -> tuple[str, ...]:
+    """Return what files say of their metrics; some import Keras, so they are read."""
+    words: list[str] = []
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+                words += _words(node.value)
+    return tuple(words)
+
+
+def _words(node: ast.expr) -> Iterator[str]:
+    """Yield the words of a tuple, which may have rows of others."""
+    for entry in getattr(node, "elts", ()):
+        yield from _words(entry.value) if isinstance(entry, ast.Starred) else [ast.literal_eval(entry)]

@@ -21,6 +21,8 @@ from kexp.metrics.sample_distances import (
 )
 
 HIGHER_IS_BETTER = ("diversity", "rarest", "recognised")
+KNOWN_HIGHER = ("diversity", "rarest_class", "recognised")
+KNOWN_LOWER = ("commonest_class", "frechet", "kernel")
 
 _REAL = 10_000  # real images that generated ones are compared with
 _ROWS = 2_000  # of each, where every sample is compared with every other
@@ -76,6 +78,12 @@ class Quality:
     def monitor(self) -> str:
         """Name, in a run's history, of the metric that says which epoch is the best: the lowest."""
         return f"val_frechet_{self.features.name}_{self.samples}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all that `figures` may give."""
+        figures = ("frechet", "diversity", "rarest_class", "commonest_class", "recognised")
+        return tuple(self._name(figure, self.samples) for figure in figures)
 
     @_one_thread()
     def figures(

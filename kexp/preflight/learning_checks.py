@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 
-from kexp.core.keras_private import takes_logits
+from kexp.core.keras_private import output_activations
 from kexp.engine.base import Engine
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.inference import raw_outputs
+from kexp.run.output_units import loss_takes_logits
 from kexp.run.plan_checks import loss_trouble
 from kexp.run.training_setup import TrainingSetup, head
 from kexp.tasks import task_named
@@ -74,10 +73,11 @@ def _outputs(few: TrainingSetup) -> Finding:
     if not task_named(few.objective.task).has_logits:
         return Finding("outputs", "ok", f"{shape} numbers for the targets.")
     # Only a model that was made of layers has its outputs surely from the last one.
-    activation = _last_activation(few.model) if ((outputs >= 0) & (outputs <= 1)).all() else ""
+    (known, *_) = output_activations(few.model)
+    activation = known if known and ((outputs >= 0) & (outputs <= 1)).all() else ""
     probabilities = not few.objective.from_logits or activation in ("softmax", "sigmoid")
     given = "probabilities" if probabilities else "logits"
-    takes_logits = _takes_logits(_loss_function(few))
+    takes_logits = loss_takes_logits(_loss_function(few))
     if takes_logits is None or takes_logits != probabilities:
         taken = "" if takes_logits is None else ", as the loss takes them"
         return Finding("outputs", "ok", f"{shape} {given}{taken}.")
@@ -89,24 +89,6 @@ def _outputs(few: TrainingSetup) -> Finding:
         )
     repair = "give the loss from_logits=True, or the model a softmax as its last activation"
     return Finding("outputs", "problem", f"the model gives logits, the loss takes probabilities; {repair}.")
-
-
-def _takes_logits(loss: Any) -> bool | None:
-    """Return whether a loss takes logits, or None for one that does not say."""
-    if isinstance(loss, keras.losses.Loss):
-        return takes_logits(loss)
-    parameter = inspect.signature(loss).parameters.get("from_logits") if callable(loss) else None
-    return None if parameter is None else bool(parameter.default)
-
-
-def _last_activation(model: Any) -> str:
-    """Return the name of the function that the outputs come from, or nothing."""
-    layers = getattr(model, "layers", None)
-    if layers:
-        return _last_activation(layers[-1])
-    if isinstance(model, keras.layers.Softmax):
-        return "softmax"
-    return getattr(getattr(model, "activation", None), "__name__", "")
 
 
 def _probed(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kexp.data import Split
+from kexp.data import DatasetSpec, Split
 from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
+from kexp.run.split_metrics import exact_metrics, undefined
 from kexp.run.training_setup import TrainingSetup
+from kexp.train.objectives import Supervised
+from kexp.train.objectives.compiled import Compiled
 from kexp.train.position import Position
 
 
@@ -19,6 +22,28 @@ def evaluate_run(setup: TrainingSetup, position: Position) -> dict[str, float]:
         measured = backend().evaluator(setup.model, setup.objective, test, train).measure(position.batch_size)
         metrics.update({f"test_{name}": value for name, value in measured.items()})
     return metrics
+
+
+def judged(setup: TrainingSetup) -> tuple[dict[str, float], DatasetSpec, tuple[str, ...]]:
+    """Return the exact metrics of the trained model, the spec with what is chosen by them, and what to say.
+
+    The metrics are those that people judge the task by, on all of the validation and of the test split. What
+    is chosen, such as the thresholds of labels, is chosen on the validation split.
+    """
+    spec, notes = setup.raw.spec, []
+    metrics: dict[str, float] = {}
+    if not isinstance(setup.objective, Supervised | Compiled):
+        return metrics, spec, ()
+    for prefix, part in (("val_", "validation"), ("test_", "test")):
+        split = getattr(setup.data, part)
+        if split is None:
+            continue
+        found, spec = exact_metrics(
+            setup.model, split, spec, from_logits=setup.objective.from_logits, fits=part == "validation"
+        )
+        metrics |= {f"{prefix}{name}": value for name, value in found.items()}
+        notes.append(undefined(found, spec, prefix, part))
+    return metrics, spec, tuple(note for note in notes if note is not None)
 
 
 def baseline_metrics(setup: TrainingSetup) -> dict[str, float]:

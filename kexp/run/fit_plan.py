@@ -13,6 +13,7 @@ from kexp.core.structures import Structure
 from kexp.core.types import Nest
 from kexp.data import Dataset, Split
 from kexp.train.objectives import Objective
+from kexp.train.objectives.metric_choice import MetricLike
 
 if TYPE_CHECKING:
     import keras
@@ -85,7 +86,7 @@ class FitPlan:
     inference_model: keras.Model | None = None
     final_metrics: Mapping[str, FinalMetric] = field(default_factory=dict)
     loss: keras.losses.Loss | str | None = None
-    metrics: Sequence[keras.metrics.Metric] | None = None
+    metrics: Sequence[MetricLike] | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     augmentation: Sequence[keras.layers.Layer] = ()
     sample_weight: np.ndarray | None = None

@@ -61,9 +61,9 @@ def _of_task(given: GivenData, options: TrainOptions) -> Dataset:
         assert found.validation is not None
         for name, part in (("train", found.train), ("validation", found.validation)):
             parts[f"x_{name}"], parts[f"y_{name}"] = part.inputs, part.targets
-    return load(
-        parts, test=0.0, validation=0.0 if "x_validation" in parts else given.validation, seed=options["seed"]
-    )
+    # Of data with a validation part the share says nothing, but that 0 would train on it too.
+    share = 0.5 if "x_validation" in parts else given.validation
+    return load(parts, test=0.0, validation=share, seed=options["seed"])
 
 
 def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, options: TrainOptions) -> _Resolved:

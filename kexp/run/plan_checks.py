@@ -37,9 +37,8 @@ def check_plan(plan: FitPlan) -> None:
             _require(name, value, keras.Model, "a Keras model, or None")
     if plan.given is None:
         _require_loss(plan.loss)
-    metrics = () if plan.metrics is None or plan.given is not None else plan.metrics
+        _require_metrics(() if plan.metrics is None else plan.metrics)
     for name, values, kind, example in (
-        ("metrics", metrics, keras.metrics.Metric, "metrics such as keras.metrics.AUC()"),
         ("callbacks", plan.callbacks, keras.callbacks.Callback, "callbacks such as TerminateOnNaN()"),
         ("augmentation", plan.augmentation, keras.layers.Layer, "layers such as keras.layers.RandomFlip()"),
     ):
@@ -63,7 +62,10 @@ def check_comparable(setup: TrainingSetup) -> None:
     masked = setup.objective.sample_mask(targets) is not None  # token by token, which the engine does
     for metric in () if masked else setup.objective.metrics:
         try:
-            metric.update_state(setup.objective.metric_targets(targets), outputs)
+            given = keras.ops.convert_to_tensor(setup.objective.metric_targets(targets))
+            inputs = setup.objective.metric_inputs(metric, given, keras.ops.convert_to_tensor(outputs))
+            metric.update_state(*inputs)
+            metric.result()
             metric.reset_state()
         except backend().INPUT_ERRORS as error:
             trouble = f"{metric.name} {_cannot(targets, outputs, error)}"
@@ -84,7 +86,7 @@ def _tried(setup: TrainingSetup) -> tuple[np.ndarray, np.ndarray]:
 
 def _loss_trouble(objective: Supervised, targets: np.ndarray, outputs: np.ndarray) -> str | None:
     try:
-        losses = objective.loss(
+        losses = objective.compared(
             keras.ops.convert_to_tensor(targets), keras.ops.convert_to_tensor(outputs, "float32")
         )
         shape = np.shape(losses)
@@ -122,6 +124,15 @@ def _require_loss(loss: object) -> None:
             "loss must be a Keras loss such as keras.losses.Huber(), its name, or a function of targets and "
             f"outputs; received {_named(loss)}."
         )
+
+
+def _require_metrics(values: object) -> None:
+    wanted = "Keras metrics such as keras.metrics.AUC(), their names or functions"
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise InputError(f"metrics must be a list of {wanted}; received {_named(values)}.")
+    for value in values:
+        if not isinstance(value, str | keras.metrics.Metric) and not callable(value):
+            raise InputError(f"metrics must be a list of {wanted}; received {_named(value)} in it.")
 
 
 def _require_all(name: str, values: object, kind: type, wanted: str) -> None:

@@ -46,7 +46,8 @@ class RunRecord:
     Attributes:
         run_dir: The run folder.
         metrics: Final metrics by name: without a prefix the running means of the chosen epoch, on
-            validation data with `val_` and on test data with `test_` those of the chosen weights.
+            validation data with `val_` and on test data with `test_` those of the chosen weights, among them
+            the exact ones that the task is judged by.
         history: Metrics of every epoch, by name.
         spec: What goes into the model and comes out.
         from_logits: Whether outputs that stand for classes or tokens are logits.
@@ -58,8 +59,8 @@ class RunRecord:
 
     Example:
         >>> record = RunRecord.load(run_dir)
-        >>> sorted(record.metrics)
-        ['accuracy', 'loss', 'test_accuracy', 'test_loss', 'val_accuracy', 'val_loss']
+        >>> sorted(name for name in record.metrics if name.startswith("test_"))[:3]
+        ['test_accuracy', 'test_auroc', 'test_balanced_accuracy']
         >>> images = np.zeros((2, 8, 8), "uint8")
         >>> record.predict(images).probabilities.shape
         (2, 10)

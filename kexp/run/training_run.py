@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder
 from kexp.run.environment import describe_environment
 from kexp.run.events import RunEvents
 from kexp.run.example_inputs import save_samples
-from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics
+from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics, judged
 from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
 from kexp.run.given_data import with_data
@@ -42,6 +42,7 @@ from kexp.run.model_file import save_model
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
+from kexp.run.split_metrics import epoch_measure
 from kexp.run.training_setup import TrainingSetup, prepare
 from kexp.tasks import task_named
 from kexp.trackers.base import Trackers
@@ -172,6 +173,7 @@ def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine
             _print_batch(setup)
             if setup.objective.takes_weights:
                 print(summary(setup.model))
+        _say(setup, setup.notes)
     return engine
 
 
@@ -191,6 +193,8 @@ def _loop(
         (*grids, *setup.callbacks),
         events.epoch,
         events.started,
+        monitor=setup.monitor,
+        more_metrics=epoch_measure(setup.model, setup.data, setup.objective, setup.epoch_exact),
     )
 
 
@@ -198,10 +202,15 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
     if setup.optimizer is None:
         setup.model.optimizer = None
-    metrics = evaluate_run(setup, loop.position)  # which all workers measure together
+    # Which all workers measure together.
+    metrics = evaluate_run(setup, loop.position)
+    exact, spec, notes = judged(setup)
+    metrics = {**metrics, **{name: value for name, value in exact.items() if name not in metrics}}
+    setup = replace(setup, raw=replace(setup.raw, spec=spec))
     trained = setup.inference_model or raw_model(setup.model, setup.preprocessing)
     recorded: dict[str, Any] = {}
     if workers.is_chief:
+        _say(setup, notes)
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
         save_model(run_dir / MODEL, trained)
@@ -237,6 +246,11 @@ def _write_result(
     # The last file to be written: a folder with it is a finished run.
     write_json(run_dir / RESULT, record.to_json())
     return record.to_json()
+
+
+def _say(setup: TrainingSetup, notes: Sequence[str]) -> None:
+    for note in () if setup.options["quiet"] else notes:
+        print(note)
 
 
 def _print_batch(setup: TrainingSetup) -> None:

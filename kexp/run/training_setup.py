@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from kexp.data.dataset import sample_count
 from kexp.data.splits import taken
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
-from kexp.metrics.direction import stated_directions
 from kexp.run.class_weights import by_class, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_checks import (
@@ -36,10 +35,14 @@ from kexp.run.fit_checks import (
 )
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
+from kexp.run.monitor_choice import chosen_monitor, exact_names, settle_callbacks
+from kexp.run.output_units import TRIED_SAMPLES, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
+from kexp.run.split_metrics import check_defined
 from kexp.tasks import task_named
 from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.epoch_plan import EpochPlan
+from kexp.train.monitor import Monitor
 from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
 
@@ -67,6 +70,9 @@ class TrainingSetup:
         optimizer: The caller's own, or that of a compiled model; None: what the options say.
         learning_rate: A schedule of the caller's in place of the options'; None: theirs.
         epochs: What the epochs are.
+        monitor: What the best epoch is chosen by.
+        epoch_exact: Names of the exact metrics that every epoch has, since the monitor or a callback is one.
+        notes: What was found out about model and data, sentences to be shown once.
     """
 
     model: keras.Model
@@ -82,6 +88,9 @@ class TrainingSetup:
     inference_model: keras.Model | None
     final_metrics: Mapping[str, FinalMetric]
     baselines: Baselines
+    monitor: Monitor
+    epoch_exact: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
     learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
     epochs: EpochOptions = field(default_factory=EpochOptions)
@@ -191,16 +200,20 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     else:
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
     objective, inference_model = plan.objective, plan.inference_model
+    notes: tuple[str, ...] = ()
     if objective is None and model.compiled:
         nests = Nests(plan.inputs, plan.targets)
         objective, ready, data = compiled_objective(model, nests, data, ready, options)
     elif objective is None:
-        objective, ready = _supervised(model, ready, options, plan.loss, plan.metrics)
+        objective, ready, notes = _supervised(model, ready, options, plan.loss, plan.metrics)
     else:
         check_objective(objective, model, ready, options, plan.loss, plan.metrics)
         inference_model = inference_model or objective.inference_model(model, preprocessing)
         data = replace(data, spec=replace(data.spec, task=objective.task))
-    _tell_directions(plan.callbacks, objective)
+    awaited = settle_callbacks(plan.callbacks, objective, ready)
+    monitor = chosen_monitor(objective, ready, options, plan.callbacks)
+    epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
+    check_defined(model, ready, objective, epoch_exact)
     optimizer = plan.optimizer or (model.optimizer if model.compiled else None)
     return TrainingSetup(
         model=model,
@@ -219,6 +232,9 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         optimizer=optimizer,
         learning_rate=plan.learning_rate,
         epochs=plan.epochs,
+        monitor=monitor,
+        epoch_exact=epoch_exact,
+        notes=notes,
     )
 
 
@@ -246,17 +262,28 @@ def _scaled(options: TrainOptions) -> TrainOptions:
 
 def _supervised(
     model: keras.Model, data: Dataset, options: TrainOptions, loss: Any, metrics: Any
-) -> tuple[Objective, Dataset]:
-    """Return the objective of the data's task, and the data with the model's outputs in its spec."""
-    outputs = first_outputs(model, data)
+) -> tuple[Objective, Dataset, tuple[str, ...]]:
+    """Return the objective of the data's task, the data with the outputs in its spec, and notes on those."""
+    outputs, task = first_outputs(model, data), task_named(data.spec.task)
+    notes: tuple[str, ...] = ()
+    if task.units_apart(data.spec, outputs.shape[-1]):
+        from_logits, known = units_give_logits(model, head(data.train, TRIED_SAMPLES).inputs, loss)
+        one, several = ("a logit", "logits") if from_logits else ("a probability", "probabilities")
+        count = outputs.shape[-1]
+        units = f"unit is {one}" if count == 1 else f"{count} units are {several}"
+        notes = (f"the model's {units}: {known}.",)
+    else:
+        from_logits = task.gives_logits(outputs)
     objective = supervised(
         data.spec,
-        from_logits=task_named(data.spec.task).gives_logits(outputs),
+        from_logits=from_logits,
         loss=loss,
         metrics=metrics,
         label_smoothing=options["label_smoothing"],
     )
-    return objective, replace(data, spec=replace(data.spec, outputs=outputs.shape[-1]))
+    # Of texts the model says how many tokens there are.
+    spec = replace(data.spec, outputs=data.spec.outputs or outputs.shape[-1])
+    return objective, replace(data, spec=spec), notes
 
 
 def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
@@ -318,15 +345,6 @@ def _callbacks_for(
         inputs = None if unknown else data.train.inputs
         callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
     return callbacks
-
-
-def _tell_directions(callbacks: Sequence[keras.callbacks.Callback], objective: Objective) -> None:
-    """Set whether a metric should rise or fall in callbacks of Keras that would ask a compiled model."""
-    directions = stated_directions(objective.metrics)
-    for callback in callbacks:
-        metric = str(getattr(callback, "monitor", "")).removeprefix("val_")
-        if getattr(callback, "mode", None) == "auto" and metric in directions:
-            callback.mode = directions[metric]
 
 
 def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[Dataset, TrainOptions]:

@@ -192,14 +192,15 @@ class ProbeResult:
     """What one look at a run of the recipe has shown.
 
     Attributes:
-        metrics: Direction of each metric that a run gives, by name; empty when nothing is known.
+        metrics: Direction of each metric that a run gives, by name, None where it is not known; empty when
+            nothing is.
         monitor: The metric that the recipe chooses its best epoch by; None without validation data.
         seconds: That a trial is expected to take, or None.
         bytes: That its run folder is expected to take, with weights.
         mistake: What is wrong with the arguments, or None.
     """
 
-    metrics: dict[str, Direction] = field(default_factory=dict)
+    metrics: dict[str, Direction | None] = field(default_factory=dict)
     monitor: str | None = None
     seconds: float | None = None
     bytes: int = 0
@@ -231,7 +232,7 @@ class ProbeResult:
         return asdict(self)
 
 
-def both_splits(directions: Mapping[str, Direction]) -> dict[str, Direction]:
+def both_splits(directions: Mapping[str, Direction | None]) -> dict[str, Direction | None]:
     """Return the directions of metrics on validation and on training data, by their full names."""
     return {f"{split}{name}": mode for name, mode in directions.items() for split in ("val_", "")}
 

@@ -14,6 +14,7 @@ from kexp.core.tensorflow_start import require_tensorflow
 from kexp.data.memory_content import Content
 from kexp.data.memory_files import keep
 from kexp.data.memory_forms import form_of
+from kexp.metrics.direction import signed_metric
 from kexp.run.carried_source import PortableRecipe
 from kexp.run.recipe_names import require_not_imported
 from kexp.sweep.budget import Budget
@@ -74,8 +75,8 @@ def sweep(
             a GPU; default 1.
         algorithm: "random", "bayesian", "hyperband" (a promoted trial goes on with its own run) or "grid"
             (of a range, five numbers); default "random".
-        objective: The metric to optimise, any that a run of the recipe has; default: the one by which the
-            recipe chooses its best epoch.
+        objective: The metric to optimise, any of a run's, with "-" before it if less is better and "+" if
+            more is; default: the one by which the recipe chooses its best epoch.
         space: What to search, by argument, in place of what the signature spans; see `space_of` in
             `kexp.sweep.space`.
         seed: Of the search and of every trial, 0 or more; default 0.
@@ -185,14 +186,24 @@ def _without_content(space: Space) -> tuple[Space, Content | None]:
 
 
 def _oracles_target(oracle: Any, description: SweepDescription, options: SweepOptions) -> Target | None:
-    """Return the metric that the caller's oracle is made for, unless `objective` names another.
+    """Return the metric that the caller's oracle is made for.
 
     A folder that was begun without it, as earlier versions did, goes on without it: its scores are of another
     metric.
+
+    Raises:
+        InputError: `objective` is another metric, or the other direction of it.
     """
     own = None if oracle is None else oracle_target(oracle)
-    if own is None or options.objective not in (None, own.name):
+    if own is None:
         return None
+    if options.objective is not None:
+        name, mode = signed_metric(options.objective)
+        if name != own.name or mode not in (None, own.mode):
+            raise InputError(
+                f"objective must be what the oracle is made for, the {own.mode} of {own.name}; received "
+                f"{options.objective!r}, so leave it out or make another oracle."
+            )
     begun = recorded_description(folder_path(options.dir, description))
     return own if begun is None or begun.objective is not None else None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kexp.core.errors import InputError, nearest
 from kexp.core.search import TrialState
-from kexp.metrics.direction import Direction, better
+from kexp.metrics.direction import Direction, better, signed_metric
 from kexp.sweep.metadata import Target
 from kexp.sweep.state import ProbeResult, Trial
 
@@ -16,8 +16,10 @@ class TargetMetric:
     """What decides between trials.
 
     Args:
-        asked: Name of a metric, or None for the one by which the recipe chooses its best epoch.
-        mode: Whether the best is the "max" or the "min" of it; None (default): as the recipe has it.
+        asked: Name of a metric, "+" or "-" before it where more or less is better; or None for the one by
+            which the recipe chooses its best epoch.
+        mode: Whether the best is the "max" or the "min" of it; None (default): as the sign or the recipe has
+            it.
 
     Attributes:
         name: Of the metric; None until a run has been looked at.
@@ -25,8 +27,10 @@ class TargetMetric:
     """
 
     def __init__(self, asked: str | None, mode: Direction | None = None) -> None:
-        self.name = asked
-        self.mode: Direction = mode or (better(asked) if asked else "max")
+        name, signed = (None, None) if asked is None else signed_metric(asked)
+        mode = mode or signed
+        self.name = name
+        self.mode: Direction = mode or (better(name) if name else "max")
         self._settled = mode is not None
 
     @classmethod
@@ -54,7 +58,7 @@ class TargetMetric:
                     "objective must be a figure on validation data, and validation=0 leaves none; "
                     "leave it out or name a figure on training data."
                 )
-            self.name, self.mode = probe.monitor, probe.metrics[probe.monitor]
+            self.name, self.mode = probe.monitor, probe.metrics[probe.monitor] or better(probe.monitor)
             return
         if self.name not in probe.metrics or self.name.startswith("test_"):
             known = [name for name in probe.metrics if not name.startswith("test_")]
@@ -63,7 +67,15 @@ class TargetMetric:
                 f"{self.name!r}{nearest(self.name, known)}."
             )
         if not self._settled:
-            self.mode = probe.metrics[self.name]
+            self.mode = self._known(probe.metrics[self.name])
+
+    def _known(self, direction: Direction | None) -> Direction:
+        if direction is None:
+            raise InputError(
+                f"objective: whether more or less of {self.name} is better is not known; give '+{self.name}' "
+                f"for more or '-{self.name}' for less."
+            )
+        return direction
 
     def judged(self, trial: Trial) -> tuple[TrialState, float | None, str | None]:
         """Return a trial's state, score and error: completed needs a finite metric."""

@@ -17,7 +17,7 @@ from kexp.data.cache import Cache, kept_data
 from kexp.data.memory_content import Content
 from kexp.data.memory_files import read_kept
 from kexp.data.memory_forms import in_words, is_described
-from kexp.metrics.direction import Direction, better, stated_directions
+from kexp.metrics.direction import Direction, known_direction, signed_metric
 from kexp.run.recipe_names import find_recipe
 from kexp.sweep.folders import data_folder, main_folder
 from kexp.sweep.state import (
@@ -28,7 +28,6 @@ from kexp.sweep.state import (
     ProbeResult,
     Stopped,
     TrialOutcome,
-    both_splits,
 )
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ class TrialRunner:
 
         Args:
             arguments: Of the recipe.
-            objective: Name of the metric that was asked for, or None. One that cannot be known from the setup
-                is looked for in what a run on three batches gives.
+            objective: The metric that was asked for, with or without a sign, or None. One that cannot be
+                known from the setup is looked for in what a run on three batches gives.
         """
         from kexp.run.context import capture_training, hidden_test_split
 
@@ -67,8 +66,9 @@ class TrialRunner:
             with hidden_test_split(), kept_data(self._data):
                 given = self._with_data(arguments)
                 found = capture_training(_probe_result, self._recipe, **given, quiet=True)
-                if objective is not None and objective not in found.metrics:
-                    found.metrics.update(self._dry_metrics(arguments, objective))
+                name = None if objective is None else signed_metric(objective)[0]
+                if name is not None and name not in found.metrics:
+                    found.metrics.update(self._dry_metrics(arguments, name))
             return found
         except InputError as error:
             return ProbeResult(mistake=str(error))
@@ -123,7 +123,7 @@ class TrialRunner:
             )
         return {**arguments, "data": self._content.value()}
 
-    def _dry_metrics(self, arguments: dict[str, Any], objective: str) -> dict[str, Direction]:
+    def _dry_metrics(self, arguments: dict[str, Any], objective: str) -> dict[str, Direction | None]:
         """Return the metrics that a run on three batches gives; if it cannot be run so, the one asked for."""
         short = {**arguments, "fast_dev_run": True}
         try:
@@ -131,7 +131,7 @@ class TrialRunner:
                 names = list(self._call(short, Path(folder) / "run"))
         except Exception:
             names = [objective]  # the trials will say
-        return {name: better(name) for name in names}
+        return {name: known_direction(name) for name in names}
 
 
 @functools.cache  # Ray gives a process one task after another
@@ -179,18 +179,17 @@ def _outcome(call: Callable[[], Metrics]) -> TrialOutcome:
 
 def _probe_result(training: TrainingSetup) -> ProbeResult:
     from kexp.preflight.cost import quick_estimate
+    from kexp.run.monitor_choice import epoch_metrics
 
     objective, expected = training.objective, quick_estimate(training)
-    names = ["loss", *objective.components, *(metric.name for metric in objective.metrics)]
-    validated = training.data.validation is not None
-    metrics = {name: better(name) for name in names} | stated_directions(objective.metrics)
-    if validated and objective.eval_player is not None:
-        metrics = both_splits(metrics)
-    if validated:
-        metrics[objective.monitor] = "max" if objective.mode == "max" else "min"
+    metrics, monitor = epoch_metrics(objective, training.data), training.monitor
+    name = objective.monitor if monitor.name is None else monitor.name
+    chooses = training.data.validation is not None or monitor.asked
+    if chooses and name == monitor.name:
+        metrics[name] = monitor.mode
     return ProbeResult(
         metrics=metrics,
-        monitor=objective.monitor if validated else None,
+        monitor=name if chooses and name in metrics else None,
         seconds=expected.epoch_s * training.options["epochs"],
         bytes=expected.disk_bytes,
     )

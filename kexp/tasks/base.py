@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec
+from kexp.metrics.class_suffixes import class_suffixes
 from kexp.metrics.direction import Direction, better
 from kexp.tasks.expected_loss import FirstLoss, constant_loss, first_loss
 from kexp.tasks.sample_requests import check_sample_request, images_from_unit
@@ -44,6 +46,7 @@ class Task:
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".
         monitor: The metric that the best epoch is chosen by, unless the caller gives loss or metrics.
+        undefined: Why a split may not define an exact metric, for messages.
     """
 
     name: ClassVar[str]
@@ -61,6 +64,7 @@ class Task:
     counted: ClassVar[str] = "samples"
     output_noun: ClassVar[str] = "classes"
     monitor: ClassVar[str] = "val_loss"
+    undefined: ClassVar[str] = ""
 
     @property
     def mode(self) -> Direction:
@@ -85,17 +89,67 @@ class Task:
         """Return the metrics of targets and outputs."""
         return ()
 
+    def accuracy(self, name: str) -> keras.metrics.Metric:
+        """Return the metric that "accuracy" stands for.
+
+        Raises:
+            InputError: The targets are none that a prediction meets or misses.
+        """
+        raise InputError(
+            f"metrics must be those of {self.name}, which has no accuracy; give others, such as "
+            "'mean_absolute_error'."
+        )
+
     def class_metrics(self, spec: DatasetSpec) -> dict[str, str]:
         """Return the names of the classes by those of their metrics, where each class has one of its own."""
         return {}
 
-    def sample_mask(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for what loss and metrics count and 0 for padding, float32; None where all counts."""
         return None
 
-    def metric_targets(self, targets: Any) -> Any:
+    def metric_targets(self, targets: Tensor) -> Any:
         """Return targets as metrics take them."""
         return targets
+
+    def loss_targets(self, targets: Tensor, outputs: Tensor) -> Any:
+        """Return targets in the form that losses compare with outputs."""
+        return targets
+
+    def metric_inputs(
+        self, metric: keras.metrics.Metric, targets: Tensor, outputs: Tensor, *, from_logits: bool
+    ) -> tuple[Any, Any]:
+        """Return targets and outputs in the form that one of Keras's own metrics takes.
+
+        Args:
+            metric: A Keras metric; one of a user's own gets both as they are.
+            targets: As `metric_targets` gives them.
+            outputs: (batch, ...) of the model.
+            from_logits: They are logits rather than probabilities, where they are either.
+        """
+        return targets, outputs
+
+    def result_names(self, metric: keras.metrics.Metric, count: int, spec: DatasetSpec) -> list[str | None]:
+        """Return the names of the values of a metric that gives several, None for those to leave out.
+
+        Args:
+            metric: A Keras metric.
+            count: Of its values.
+            spec: What the data is.
+        """
+        names = self.component_names(spec)
+        per_component = len(names) == count and not hasattr(metric, "thresholds")
+        return [
+            f"{metric.name}_{suffix}" for suffix in class_suffixes(names if per_component else range(count))
+        ]
+
+    def component_names(self, spec: DatasetSpec) -> Sequence[str]:
+        """Return what the outputs of a sample are called, where they have names."""
+        return ()
+
+    def units_apart(self, spec: DatasetSpec, units: int) -> bool:
+        """Return whether each of so many outputs is a logit or a probability by itself."""
+        return False
 
     def gives_logits(self, outputs: np.ndarray) -> bool:
         """Return whether outputs are logits or numbers, rather than probabilities.
@@ -108,6 +162,10 @@ class Task:
     def output_shape(self, spec: DatasetSpec) -> tuple[int, ...]:
         """Return the shape of a model's outputs for one sample, where they are one array."""
         return (spec.outputs,)
+
+    def fits_outputs(self, spec: DatasetSpec, received: tuple[int, ...]) -> bool:
+        """Return whether outputs of a shape for one sample can stand for predictions."""
+        return received == self.output_shape(spec)
 
     def check_training_outputs(
         self, model: str, spec: DatasetSpec, targets: np.ndarray, received: tuple[int, ...]
@@ -123,7 +181,7 @@ class Task:
         Raises:
             InputError: It is another than the data needs.
         """
-        if received != self.output_shape(spec):
+        if not self.fits_outputs(spec, received):
             raise wrong_shape(
                 model, self.output_shape(spec), received, f"for the data's {spec.outputs} {self.output_noun}"
             )
@@ -176,7 +234,7 @@ class Task:
         self.check_predicts()
         outputs = np.asarray(outputs, dtype=np.float32)
         wanted = self.output_shape(spec)
-        if outputs.shape[1:] != wanted:
+        if not self.fits_outputs(spec, outputs.shape[1:]):
             raise InputError(
                 f"outputs must have the shape (samples, {', '.join(map(str, wanted))}), received "
                 f"{outputs.shape}; give the model a last layer with {spec.outputs} units."
@@ -192,10 +250,39 @@ class Task:
         """Return predictions as a table with a row per sample."""
         import pandas as pd
 
-        columns = [spec.target]
-        if spec.outputs > 1:
+        columns = list(spec.target_names) or [spec.target]
+        if spec.outputs > 1 and not spec.target_names:
             columns = [f"{spec.target}_{index}" for index in range(spec.outputs)]
         return pd.DataFrame(predictions["values"], columns=columns)
+
+    # Exact metrics
+
+    def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
+        """Return the metrics that people judge the task by, of all samples of a split at once.
+
+        Args:
+            targets: (samples, ...) of the data, or as a compiled model is given them.
+            predictions: By name, (samples, ...) each.
+            spec: What the data is.
+
+        Returns:
+            By name, without those that the split does not define; none for targets of another form.
+        """
+        return {}
+
+    def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
+        """Return the names of all that `exact_metrics` may give, each with its direction."""
+        return {}
+
+    def fitted(self, spec: DatasetSpec, targets: np.ndarray, predictions: Arrays) -> DatasetSpec:
+        """Return a spec with what is chosen on validation data once a model is trained.
+
+        Args:
+            spec: What the data is.
+            targets: (samples, ...) of the validation data.
+            predictions: By name, (samples, ...) each.
+        """
+        return spec
 
     def example_columns(
         self, targets: Any, predictions: Arrays, spec: DatasetSpec
@@ -210,6 +297,7 @@ class Task:
         columns: dict[str, Sequence[object]] = {}
         for index in range(spec.outputs):
             number = f" {index}" if spec.outputs > 1 else ""
+            number = f" {spec.target_names[index]}" if spec.target_names else number
             columns[f"expected{number}"] = list(targets[:, index])
             columns[f"answer{number}"] = list(predictions["values"][:, index])
         return columns
@@ -262,7 +350,7 @@ class Task:
             InputError: It is not what predictions of the task are made of.
         """
         shape, wanted = getattr(outputs, "shape", None), self.output_shape(spec)
-        if shape is None or tuple(shape)[1:] != wanted:
+        if shape is None or not self.fits_outputs(spec, tuple(shape)[1:]):
             raise InputError(
                 f"model must give one tensor of shape (samples, {', '.join(map(str, wanted))}), received "
                 f"{'several tensors' if shape is None else tuple(shape)}; give it a last layer of "
@@ -277,12 +365,13 @@ class Task:
         """
         require_rows(predictions.get("values"), (samples, *self.output_shape(spec)))
 
-    def tied(self, predictions: Arrays, tolerance: float) -> np.ndarray | np.bool_:
+    def tied(self, predictions: Arrays, tolerance: float, spec: DatasetSpec) -> np.ndarray | np.bool_:
         """Return where choices may differ between an export and the model, since either is right.
 
         Args:
             predictions: By name, (samples, ...) each.
             tolerance: Numbers that are closer together than this count as equal.
+            spec: What the model was made for.
 
         Returns:
             Of the shape of the choices, or of any that broadcasts to it.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from kexp.data.dataset import DatasetSpec
+from kexp.core.types import Tensor
+from kexp.data.dataset import DatasetSpec, class_names
 from kexp.tasks.base import Arrays, Task, require_rows
 from kexp.tasks.expected_loss import smoothed_entropy
+from kexp.tasks.metric_inputs import choice_inputs, is_f_score
 
 if TYPE_CHECKING:
     import keras
@@ -18,6 +21,7 @@ class Choice(Task):
     """A task of which the last axis of the outputs is a choice among exclusive classes."""
 
     has_logits: ClassVar[bool] = True
+    undefined: ClassVar[str] = "not all classes are in it"
 
     def loss(self, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
         from kexp.metrics.training.crossentropy import Crossentropy
@@ -25,9 +29,44 @@ class Choice(Task):
         return Crossentropy(label_smoothing, from_logits)
 
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
+        return (self.accuracy("accuracy"),)
+
+    def accuracy(self, name: str) -> keras.metrics.Metric:
+        """Return the share of samples, pixels or tokens whose most probable class is their own."""
         import keras
 
-        return (keras.metrics.SparseCategoricalAccuracy(name="accuracy"),)
+        return keras.metrics.SparseCategoricalAccuracy(name=name)
+
+    def loss_targets(self, targets: Tensor, outputs: Tensor) -> Any:
+        """Return targets as they are, for one unit (batch, ..., 1) float32: the share of the second class."""
+        from keras import ops
+
+        if outputs.shape[-1] > 1:
+            return targets
+        if len(targets.shape) == len(outputs.shape):  # labels that were mixed
+            return ops.cast(targets[..., -1:], "float32")
+        return ops.cast(ops.expand_dims(targets, -1), "float32")
+
+    def metric_inputs(
+        self, metric: keras.metrics.Metric, targets: Tensor, outputs: Tensor, *, from_logits: bool
+    ) -> tuple[Any, Any]:
+        return choice_inputs(metric, targets, outputs, from_logits=from_logits)
+
+    def component_names(self, spec: DatasetSpec) -> Sequence[str]:
+        return class_names(spec)
+
+    def result_names(self, metric: keras.metrics.Metric, count: int, spec: DatasetSpec) -> list[str | None]:
+        """Return a name for each class; of Keras's F-scores of two classes that of the second alone."""
+        if count == spec.outputs == 2 and is_f_score(metric):
+            return [None, metric.name]
+        return super().result_names(metric, count, spec)
+
+    def units_apart(self, spec: DatasetSpec, units: int) -> bool:
+        return units == 1
+
+    def fits_outputs(self, spec: DatasetSpec, received: tuple[int, ...]) -> bool:
+        wanted = self.output_shape(spec)
+        return received == wanted or (spec.outputs == 2 and received == (*wanted[:-1], 1))
 
     def gives_logits(self, outputs: np.ndarray) -> bool:
         # Probabilities are positive and sum to one.
@@ -42,7 +81,7 @@ class Choice(Task):
     def _predictions_of(
         self, outputs: np.ndarray, spec: DatasetSpec, from_probabilities: bool
     ) -> dict[str, np.ndarray]:
-        return self._chosen(outputs if from_probabilities else softmax(outputs), spec)
+        return self._chosen(class_probabilities(outputs, from_probabilities), spec)
 
     def _chosen(self, probabilities: np.ndarray, spec: DatasetSpec) -> dict[str, np.ndarray]:
         """Return the predictions of (samples, ..., classes) probabilities."""
@@ -51,13 +90,49 @@ class Choice(Task):
     def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:
         require_rows(predictions.get("probabilities"), (samples, *self.output_shape(spec)))
 
-    def tied(self, predictions: Arrays, tolerance: float) -> np.ndarray | np.bool_:
+    def tied(self, predictions: Arrays, tolerance: float, spec: DatasetSpec) -> np.ndarray | np.bool_:
         """Return where the two most probable classes are equally probable, (samples, ...) bool."""
         probabilities = predictions.get("probabilities")
         if probabilities is None:
             return np.False_
         ordered = np.sort(probabilities, axis=-1)
         return ordered[..., -1] - ordered[..., -2:].min(axis=-1) <= tolerance
+
+
+def class_probabilities(outputs: np.ndarray, from_probabilities: bool) -> np.ndarray:
+    """Return (n, ..., classes) probabilities of what a model gives, which of two classes may be one unit.
+
+    Example:
+        >>> class_probabilities(np.array([[0.0], [-1000.0]]), from_probabilities=False).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
+    if outputs.shape[-1] > 1:
+        return outputs if from_probabilities else softmax(outputs)
+    positive = outputs if from_probabilities else sigmoid(outputs)
+    return np.concatenate([1 - positive, positive], axis=-1)
+
+
+def served_probabilities(outputs: Any, from_probabilities: bool) -> Any:
+    """Return what `class_probabilities` does, in operations of TensorFlow."""
+    import tensorflow as tf
+
+    outputs = tf.cast(outputs, tf.float32)  # (n, ..., classes)
+    if outputs.shape[-1] > 1:
+        return outputs if from_probabilities else tf.nn.softmax(outputs)
+    positive = outputs if from_probabilities else tf.sigmoid(outputs)
+    return tf.concat([1 - positive, positive], axis=-1)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of single logits.
+
+    Example:
+        >>> sigmoid(np.array([0.0, -1000.0, 1000.0])).tolist()
+        [0.5, 0.0, 1.0]
+    """
+    # Of either sign's own exponential the one that does not overflow.
+    powers = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1 / (1 + powers), powers / (1 + powers))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:  # (n, ..., classes) float32 -> (n, ..., classes) float32

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec, class_names
+from kexp.data.targets.columns import is_one_hot
+from kexp.metrics.direction import Direction, better
+from kexp.metrics.exact_metrics import BINARY, MULTICLASS, binary_metrics, multiclass_metrics
 from kexp.tasks.base import Arrays
-from kexp.tasks.class_choice import Choice
+from kexp.tasks.class_choice import Choice, served_probabilities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +28,7 @@ class Classification(Choice):
     has_labels: ClassVar[bool] = True
     monitor: ClassVar[str] = "val_accuracy"
 
-    def metric_targets(self, targets: Any) -> Any:
+    def metric_targets(self, targets: Tensor) -> Any:
         """Return class indices: of labels that were mixed, the heaviest."""
         from keras import ops
 
@@ -44,13 +48,22 @@ class Classification(Choice):
         frame.insert(0, "label", predictions["label"])
         return frame
 
+    def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
+        indices = _class_indices(np.asarray(targets), spec.outputs)
+        if indices is None:
+            return {}
+        measured = binary_metrics if spec.outputs == 2 else multiclass_metrics
+        return measured(indices, predictions["probabilities"])
+
+    def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
+        return {name: better(name) for name in (BINARY if spec.outputs == 2 else MULTICLASS)}
+
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        outputs = tf.cast(outputs, tf.float32)  # (n, classes)
-        probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
+        probabilities = served_probabilities(outputs, from_probabilities)  # (n, classes)
         names = tf.constant(class_names(spec))
         return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
 
@@ -72,3 +85,14 @@ class Classification(Choice):
             "answer": list(predictions["label"]),
             "its probability": list(predictions["probabilities"].max(axis=1)),
         }
+
+
+def _class_indices(targets: np.ndarray, classes: int) -> np.ndarray | None:
+    """Return (samples,) class indices of targets in any form that Keras takes, None if they are shares."""
+    if targets.ndim == 2 and targets.shape[1] == classes > 1:
+        return targets.argmax(axis=1) if is_one_hot(targets) else None
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    return (
+        targets.astype(np.int64) if targets.ndim == 1 and np.isin(targets, np.arange(classes)).all() else None
+    )

@@ -45,6 +45,8 @@ def first_loss(loss: Any, outputs: int, targets: np.ndarray) -> FirstLoss | None
     """
     if _is_crossentropy(loss):
         return chance(outputs)
+    if _is_binary(loss):
+        return chance(2)
     variance = constant_loss(loss, targets)
     if variance is None:
         return None
@@ -115,3 +117,9 @@ def _is_crossentropy(loss: Any) -> bool:
         keras.losses.CategoricalCrossentropy,
     )
     return isinstance(loss, known)
+
+
+def _is_binary(loss: Any) -> bool:
+    import keras
+
+    return isinstance(loss, keras.losses.BinaryCrossentropy)

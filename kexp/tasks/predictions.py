@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "labels": "label",
+    "label_sets": "labels",
     "probabilities": "probabilities",
     "values": "values",
     "masks": "mask",
@@ -35,7 +36,10 @@ class Predictions:
 
     Attributes:
         labels: (n,) str objects, the most probable class of each sample; classification.
-        probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes).
+        label_sets: (n, labels) str objects, the name of each label that is given and "" where it is not;
+            several labels for a sample.
+        probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes); for
+            several labels (n, labels), each from 0 to 1.
         values: (n, outputs) float32; regression.
         masks: (n, height, width) int32, the index of the most probable class of each pixel; segmentation.
         texts: (n,) str objects; texts from texts.
@@ -48,6 +52,7 @@ class Predictions:
     """
 
     labels: np.ndarray | None = None
+    label_sets: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
     masks: np.ndarray | None = None
@@ -60,6 +65,18 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))
+
+    @property
+    def label_lists(self) -> list[list[str]] | None:
+        """The labels of each sample, in the order of the data's; None where it has no several ones.
+
+        Example:
+            >>> Predictions(label_sets=np.array([["red", "round"], ["", ""]], object)).label_lists
+            [['red', 'round'], []]
+        """
+        if self.label_sets is None:
+            return None
+        return [[label for label in row if label] for row in self.label_sets.tolist()]
 
     def named(self) -> dict[str, np.ndarray]:
         """Return the arrays that there are, as an export calls them.
@@ -118,6 +135,8 @@ class Predictions:
     def to_frame(self, spec: DatasetSpec) -> pd.DataFrame:
         """Return one row per sample: label and a probability per class, or a column per target.
 
+        Of several labels it is one text, joined by what separated them in the data or ";".
+
         Of a mask it is the share of pixels of each class, of a reconstruction the anomaly score and the code,
         "code_0" and so on, which is left out where it has more than 64 numbers.
 
@@ -139,4 +158,6 @@ def as_str(array: np.ndarray) -> np.ndarray:
         >>> as_str(np.array([b"a"], dtype=object))
         array(['a'], dtype=object)
     """
-    return array if array.dtype != object else np.array([text.decode() for text in array], dtype=object)
+    if array.dtype != object:
+        return array
+    return np.array([text.decode() for text in array.flat], dtype=object).reshape(array.shape)

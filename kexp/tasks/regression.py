@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from kexp.data.dataset import DatasetSpec
-from kexp.tasks.base import Task
+from kexp.metrics.direction import Direction
+from kexp.metrics.exact_metrics import regression_metrics, regression_names
+from kexp.tasks.base import Arrays, Task
 
 if TYPE_CHECKING:
     import keras
@@ -16,6 +21,7 @@ class Regression(Task):
 
     name: ClassVar[str] = "regression"
     output_noun: ClassVar[str] = "targets"
+    undefined: ClassVar[str] = "a target has only one value in it"
 
     def loss(self, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
         import keras
@@ -26,3 +32,16 @@ class Regression(Task):
         import keras
 
         return keras.metrics.RootMeanSquaredError(), keras.metrics.MeanAbsoluteError()
+
+    def component_names(self, spec: DatasetSpec) -> Sequence[str]:
+        return spec.target_names
+
+    def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
+        targets, values = np.asarray(targets), predictions["values"]
+        targets = targets[:, None] if targets.ndim == 1 else targets
+        return regression_metrics(targets, values, spec.target_names) if targets.shape == values.shape else {}
+
+    def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
+        """Return the names for all targets together and, of several, for each."""
+        names = regression_names(spec.outputs, spec.target_names)
+        return {name: "max" if name.startswith("r2") else "min" for name in names}

@@ -8,7 +8,7 @@ import numpy as np
 
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.tasks.base import Arrays
-from kexp.tasks.class_choice import Choice
+from kexp.tasks.class_choice import Choice, served_probabilities
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +55,6 @@ class Segmentation(Choice):
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        outputs = tf.cast(outputs, tf.float32)  # (n, height, width, classes)
-        probabilities = outputs if from_probabilities else tf.nn.softmax(outputs)
+        probabilities = served_probabilities(outputs, from_probabilities)  # (n, height, width, classes)
         masks = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (n, height, width)
         return {"mask": masks, "probabilities": probabilities}

@@ -12,6 +12,7 @@ from kexp.core.errors import InputError
 from kexp.core.structures import flat
 from kexp.data.array_specs import Head
 from kexp.data.dataset import DatasetSpec
+from kexp.metrics.direction import Direction
 from kexp.tasks.base import Arrays, Task
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def head_spec(spec: DatasetSpec, head: Head) -> DatasetSpec:
         outputs=head.outputs,
         class_names=head.class_names,
         target=head.name,
+        thresholds=head.thresholds,
         heads=(),
         output_structure=None,
     )
@@ -55,6 +57,7 @@ class Several(Task):
     name: ClassVar[str] = "several"
     can_trim_padding: ClassVar[bool] = False
     can_memorize: ClassVar[bool] = False
+    undefined: ClassVar[str] = "a class or a label is not in it, or a target has only one value"
 
     def check_evaluable(self) -> None:
         raise InputError(
@@ -92,6 +95,35 @@ class Several(Task):
         ]
         return pd.concat(named, axis=1)
 
+    def exact_metrics(self, targets: Any, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
+        """Return the metrics of each output under its name: "kind_accuracy"."""
+        return {
+            f"{head.name}_{name}": value
+            for head, task, own in _heads(spec)
+            if head.name in targets
+            for name, value in task.exact_metrics(
+                targets[head.name], of_head(head.name, predictions), own
+            ).items()
+        }
+
+    def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
+        return {
+            f"{head.name}_{name}": direction
+            for head, task, own in _heads(spec)
+            for name, direction in task.exact_names(own).items()
+        }
+
+    def fitted(self, spec: DatasetSpec, targets: Any, predictions: Arrays) -> DatasetSpec:
+        """Return a spec with what is chosen for each output."""
+        heads = []
+        for head, task, own in _heads(spec):
+            if head.name in targets:
+                named = of_head(head.name, predictions)
+                fitted = task.fitted(own, targets[head.name], named)
+                head = replace(head, thresholds=fitted.thresholds)
+            heads.append(head)
+        return replace(spec, heads=tuple(heads))
+
     def example_columns(
         self, targets: Any, predictions: Arrays, spec: DatasetSpec
     ) -> dict[str, Sequence[object]]:
@@ -125,16 +157,12 @@ class Several(Task):
         for head, task, own in _heads(spec):
             task.check_predictions(of_head(head.name, predictions), samples, own)
 
-    def tied(self, predictions: Arrays, tolerance: float) -> np.ndarray | np.bool_:
-        """Return where any output is tied, (n,) bool."""
-        from kexp.tasks import task_named
-
+    def tied(self, predictions: Arrays, tolerance: float, spec: DatasetSpec) -> np.ndarray | np.bool_:
+        """Return where a choice of any output is tied, (n,) bool."""
         found: Any = np.False_
-        for name in {
-            key.removesuffix("_probabilities") for key in predictions if key.endswith("_probabilities")
-        }:
-            tied = task_named("classification").tied(of_head(name, predictions), tolerance)
-            found = found | tied
+        for head, task, own in _heads(spec):
+            tied = np.asarray(task.tied(of_head(head.name, predictions), tolerance, own))
+            found = found | (tied.reshape(len(tied), -1).any(axis=1) if tied.ndim else tied)
         return found
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks.base import Arrays, require_rows, wrong_shape
 from kexp.tasks.class_choice import Choice
@@ -32,11 +33,19 @@ class Text(Choice):
 
         return *super().metrics(spec, from_logits=from_logits), Perplexity(from_logits)
 
-    def sample_mask(self, targets: Any) -> Any:
+    def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for tokens and 0 for their padding, (batch, steps) float32."""
         from keras import ops
 
         return ops.cast(ops.not_equal(targets, 0), "float32")
+
+    def metric_inputs(
+        self, metric: keras.metrics.Metric, targets: Tensor, outputs: Tensor, *, from_logits: bool
+    ) -> tuple[Any, Any]:
+        return targets, outputs
+
+    def units_apart(self, spec: DatasetSpec, units: int) -> bool:
+        return False
 
     def check_training_outputs(
         self, model: str, spec: DatasetSpec, targets: np.ndarray, received: tuple[int, ...]

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kexp.core.errors import InputError, nearest
 from kexp.core.options import TrainOptions
 from kexp.core.signals import STOPPING, Stopped, StopRequest
 from kexp.data.order import batches
@@ -22,6 +23,7 @@ from kexp.train.checkpoint.checkpoint_checks import BEST, best_weights, check_ch
 from kexp.train.checkpoint.interval import CheckpointInterval
 from kexp.train.divergence import diverged
 from kexp.train.epoch_plan import EpochPlan
+from kexp.train.monitor import Monitor, restoring
 from kexp.train.objectives import Objective
 from kexp.train.position import Position
 from kexp.train.progress import EpochLines
@@ -37,7 +39,7 @@ class Loop:
 
     Args:
         engine: Takes the steps.
-        objective: Names the metric that the best epoch is chosen by.
+        objective: What a step minimises.
         plan: What the epochs are.
         options: Complete training options, batch_size a number or "auto".
         batch_size: Samples per forward pass to begin with.
@@ -45,6 +47,8 @@ class Loop:
         callbacks: Keras callbacks.
         on_epoch: Called with the number of each epoch, from 1, and its metrics.
         on_restore: Called with the metrics of all epochs so far when the run starts or goes back.
+        monitor: What the best epoch is chosen by; default: the objective's.
+        more_metrics: Called after each validation for further metrics of the validation data.
     """
 
     def __init__(
@@ -58,9 +62,12 @@ class Loop:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
         on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,
+        *,
+        monitor: Monitor | None = None,
+        more_metrics: Callable[[], dict[str, float]] = dict,
     ) -> None:
         self.engine = engine
-        self.objective = objective
+        self.monitor = monitor or Monitor(objective.monitor, "max" if objective.mode == "max" else "min")
         self.options = options
         self.position = Position(batch_size, epoch=plan.first, first=plan.first or None)
         self.best_weights: list[np.ndarray] | None = None
@@ -72,6 +79,7 @@ class Loop:
         self._on_restore = on_restore
         self._found: Checkpoint | None = None
         self._looked = False
+        self._more_metrics = more_metrics
         self._stop = StopRequest()
         self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
         self._workers = engine.workers
@@ -98,7 +106,9 @@ class Loop:
         self._found, self._looked = self._latest(), True
 
     def run(self) -> None:
-        """Train to the end and leave the chosen weights in the model: the best by validation, or the last.
+        """Train to the end and leave the chosen weights in the model: the best by the monitor, or the last.
+
+        Those that an `EarlyStopping` has put back are left as they are, and its epoch is the best.
 
         An interrupted run goes on from its newest undamaged checkpoint.
 
@@ -127,7 +137,10 @@ class Loop:
             if self._lines is not None:
                 self._lines.close()
         self._callbacks.on_train_end()
-        if self.best_weights is not None:
+        restored = [one for one in restoring(self._with_state) if one.best_weights is not None]
+        if restored:
+            self.position.best_epoch = restored[0].best_epoch + 1
+        elif self.best_weights is not None:
             self.engine.model.set_weights(self.best_weights)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
@@ -175,9 +188,12 @@ class Loop:
     def _validate(self, metrics: dict[str, float]) -> None:
         """Add the metrics of the validation split, with the weights that callbacks put in for that."""
         if not self.engine.validates or not self._plan.validates_after(self.position.epoch):
+            if self.monitor.asked and not self.engine.validates:
+                self._choose(metrics)
             return
         self._callbacks.on_test_begin()
-        validated = self._broadcast(self.engine.validate(self.position.batch_size))
+        measured = {**self.engine.validate(self.position.batch_size), **self._more_metrics()}
+        validated = self._broadcast(measured)
         metrics.update({f"val_{name}": value for name, value in validated.items()})
         self._choose(metrics)
         self._callbacks.on_test_end(validated)
@@ -292,12 +308,17 @@ class Loop:
             self._steps_per_call = min(_STEPS_PER_CALL, max(2, affordable))
 
     def _choose(self, metrics: dict[str, float]) -> None:
-        objective, position = self.objective, self.position
-        if objective.monitor not in metrics:
+        monitor, position = self.monitor, self.position
+        if monitor.name is None or (monitor.name not in metrics and not monitor.asked):
             return
-        sign = 1.0 if objective.mode == "max" else -1.0
+        if monitor.name not in metrics:
+            raise InputError(
+                f"monitor must be a metric of an epoch, {', '.join(metrics)}; received {monitor.name!r}"
+                f"{nearest(monitor.name, metrics)}."
+            )
+        sign = 1.0 if monitor.mode == "max" else -1.0
         # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
-        value = [sign * metrics[objective.monitor], -metrics.get("val_loss", 0.0)]
+        value = [sign * metrics[monitor.name], -metrics.get("val_loss", 0.0)]
         if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
             value = [-np.inf, -np.inf]
         if position.best_value is None or value > position.best_value:

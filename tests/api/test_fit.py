@@ -72,7 +72,10 @@ def test_ones_own_loss_and_metrics_are_used_and_the_best_epoch_follows_the_loss(
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=3)
     metric = keras.metrics.SparseTopKCategoricalAccuracy(3, name="top_3")
     result = fit(model, digits, tmp_path / "run", loss=loss, metrics=[metric], epochs=2)
-    assert result.metrics.keys() == {"loss", "top_3", "val_loss", "val_top_3", "test_loss", "test_top_3"}
+    own = {"loss", "top_3", "val_loss", "val_top_3", "test_loss", "test_top_3"}
+    exact = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "log_loss")
+    assert result.metrics.keys() == own | {f"{part}_{name}" for part in ("val", "test") for name in exact}
+    assert result.history.keys() == {"loss", "top_3", "val_loss", "val_top_3"}
     assert result.metrics["val_loss"] == min(result.history["val_loss"])
 
 
@@ -104,7 +107,8 @@ def test_without_validation_the_last_weights_are_kept(tmp_path):
     data = kexp.data.load("digits", validation=0)
     model = kexp.models.mlp((8, 8, 1), 10, hidden=(16,), dtype="uint8")
     result = fit(model, data, tmp_path / "run", epochs=2)
-    assert result.metrics.keys() == {"loss", "accuracy", "test_loss", "test_accuracy"}
+    exact = {"test_balanced_accuracy", "test_macro_f1", "test_auroc", "test_log_loss"}
+    assert result.metrics.keys() == {"loss", "accuracy", "test_loss", "test_accuracy"} | exact
     assert json.loads((tmp_path / "run" / "result.json").read_text())["best_epoch"] is None
 
 
@@ -154,8 +158,8 @@ class OwnStep(keras.Sequential):
         ),
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),
-            {"metrics": ["accuracy"]},
-            "metrics must be a list of Keras metrics",
+            {"metrics": ["acuracy"]},
+            r"metrics must be Keras metrics, their names or functions; received 'acuracy' \(did you mean",
         ),
         (
             lambda: kexp.models.mlp((8, 8, 1), 10, dtype="uint8"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kexp.metrics import better, stated_directions
+from kexp.metrics import better, known_direction, signed_metric, stated_directions
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,25 @@ def test_these_are_better_when_higher(name):
 )
 def test_these_are_better_when_lower(name):
     assert better(name) == "min"
+
+
+def test_a_direction_is_known_or_not_rather_than_guessed():
+    known = {
+        **dict.fromkeys(
+            ("val_accuracy", "val_auroc", "f1_setosa", "val_map", "val_diversity_cnn_100"), "max"
+        ),
+        **dict.fromkeys(
+            ("val_loss", "phoneme_error_rate", "brier", "negative_elbo", "mape", "val_kl"), "min"
+        ),
+        **dict.fromkeys(("my_error", "gain", "one_minus_auc", "accuracy_loss", "none", "f1score2", ""), None),
+    }
+    assert {name: known_direction(name) for name in known} == known
+
+
+def test_a_sign_before_a_metric_is_its_direction():
+    assert signed_metric("-val_a") == ("val_a", "min")
+    assert signed_metric("+val_a") == ("val_a", "max")
+    assert signed_metric("val-a") == ("val-a", None)
 
 
 def test_keras_metrics_state_their_own_direction_where_they_have_one():

@@ -42,7 +42,14 @@ def test_every_recipe_sweeps_with_no_space_given_and_only_winners_see_test_data(
 
 def test_a_probe_knows_every_metric_of_an_epoch_and_how_the_best_one_is_chosen():
     found = TrialRunner(planted).probe({**SHORT}, None)
-    assert found.metrics == {"val_loss": "min", "loss": "min", "val_accuracy": "max", "accuracy": "max"}
+    of_epochs = {"val_loss": "min", "loss": "min", "val_accuracy": "max", "accuracy": "max"}
+    of_the_end = {
+        "val_balanced_accuracy": "max",
+        "val_macro_f1": "max",
+        "val_auroc": "max",
+        "val_log_loss": "min",
+    }
+    assert found.metrics == {**of_epochs, **of_the_end}
     assert found.monitor == "val_accuracy"
     assert found.seconds > 0
     assert found.bytes > 0

@@ -15,12 +15,16 @@ from kexp.tasks.predictions import Predictions
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def spec_of(task, outputs):
+    return DatasetSpec("array", (4,), "float32", task, outputs)
+
+
 def test_each_file_with_a_task_is_a_task():
     files = {path.stem for path in (ROOT / "kexp" / "tasks").glob("*.py")}
     assert set(tasks()) <= files
     assert set(tasks()) == {
-        *("classification", "regression", "segmentation", "text", "reconstruction", "generation"),
-        *("outputs", "several"),
+        *("classification", "multilabel", "regression", "segmentation", "text", "reconstruction"),
+        *("generation", "outputs", "several"),
     }
     assert all(task.name == name for name, task in tasks().items())
 
@@ -46,9 +50,10 @@ def test_a_classification_of_masks_has_classes_but_no_labels():
 
 
 def test_classes_that_are_equally_probable_are_tied():
-    probabilities = np.array([[0.5, 0.5], [0.4, 0.6]])
-    assert task_named("classification").tied({"probabilities": probabilities}, 1e-5).tolist() == [True, False]
-    assert not task_named("regression").tied({"values": probabilities}, 1e-5)
+    probabilities, spec = np.array([[0.5, 0.5], [0.4, 0.6]]), spec_of("classification", 2)
+    found = task_named("classification").tied({"probabilities": probabilities}, 1e-5, spec)
+    assert found.tolist() == [True, False]
+    assert not task_named("regression").tied({"values": probabilities}, 1e-5, spec)
 
 
 def test_logits_are_told_from_probabilities_and_numbers_are_as_they_are():

@@ -45,7 +45,7 @@ class TargetKind:
         """
         return False
 
-    def gathered(self, place: str, values: Any, *, asked: bool, separator: str = "") -> np.ndarray | None:
+    def gathered(self, place: str, values: object, *, asked: bool, separator: str = "") -> np.ndarray | None:
         """Return targets as one array if they come in a form that is of this kind alone, else None.
 
         Args:

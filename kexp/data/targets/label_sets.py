@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError, shown
+from kexp.data.dataset import Kind
 from kexp.data.strings import as_text
 from kexp.data.targets.base import TargetKind, Targets
 from kexp.data.targets.columns import is_one_hot
@@ -23,7 +24,7 @@ class LabelSets(TargetKind):
     task: ClassVar[str] = "multilabel"
     is_separable: ClassVar[bool] = True
 
-    def applies(self, kind: Any, inputs: Any, targets: Any) -> bool:
+    def applies(self, kind: Kind, inputs: object, targets: object) -> bool:
         """Return whether they are lists of labels, or zeros and ones of which a row may have any number.
 
         Of floats, which are quantities as a rule, every column must have both.
@@ -35,7 +36,7 @@ class LabelSets(TargetKind):
             return False
         return array.dtype.kind != "f" or bool(((array == 0).any(axis=0) & (array == 1).any(axis=0)).all())
 
-    def gathered(self, place: str, values: Any, *, asked: bool, separator: str = "") -> np.ndarray | None:
+    def gathered(self, place: str, values: object, *, asked: bool, separator: str = "") -> np.ndarray | None:
         if separator:
             return _split(place, values, separator)
         rows = _rows(values)
@@ -124,7 +125,7 @@ def _labels(place: str, sample: int, row: Collection[Any]) -> tuple[str, ...]:
     return tuple(as_text(place, sorted({str(label) for label in row})))
 
 
-def _split(place: str, values: Any, separator: str) -> np.ndarray:
+def _split(place: str, values: object, separator: str) -> np.ndarray:
     texts = as_text(f"{place}, which separator={separator!r} takes apart,", np.asarray(values, dtype=object))
     parts = [[part.strip() for part in text.split(separator)] for text in texts]
     return _tuples([tuple(sorted({label for label in row if label})) for row in parts])

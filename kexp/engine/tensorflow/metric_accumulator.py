@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -62,7 +62,7 @@ class MetricAccumulator:
         if outputs is not None:
             targets, outputs, weights = self._masked(targets, outputs)
             for metric in self._metrics:
-                metric.update_state(targets, outputs, **weights)
+                metric.update_state(*self._objective.metric_inputs(metric, targets, outputs), **weights)
 
     def changes(self, losses: Losses, targets: tf.Tensor, weight: Any) -> list[tf.Tensor]:
         """Return what a replica's samples, each of so much weight, change in all but the loss."""
@@ -76,7 +76,8 @@ class MetricAccumulator:
         else:
             targets, outputs, weights = self._masked(targets, losses.outputs)
             for metric in self._metrics:
-                changes += _change(metric, targets, outputs, **weights)
+                inputs = self._objective.metric_inputs(metric, targets, outputs)
+                changes += _change(metric, *inputs, **weights)
         return [tf.cast(change, tf.float32) * weight for change in changes]
 
     def add(self, changes: Sequence[tf.Tensor]) -> None:
@@ -86,7 +87,8 @@ class MetricAccumulator:
 
     def read(self) -> dict[str, float]:
         # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
-        return {name: float(str(np.float32(value))) for name, value in self._results()}
+        each = (one for metric, result in self._results() for one in self._values(metric, result))
+        return {name: float(str(np.float32(value))) for name, value in each}
 
     def reset(self) -> None:
         for metric in self._all:
@@ -94,14 +96,24 @@ class MetricAccumulator:
         for total in self._sums:
             total.assign(tf.zeros_like(total))
 
-    def _results(self) -> list[tuple[str, Any]]:
+    def _results(self) -> list[tuple[keras.metrics.Metric, Any]]:
         if not self._sums:
-            return [(metric.name, metric.result()) for metric in self._all]
+            return [(metric, metric.result()) for metric in self._all]
         values, results = iter(self._sums), []
         for metric in self._all:
             own = [tf.convert_to_tensor(next(values)) for _ in metric.variables]
-            results.append((metric.name, metric.stateless_result(own)))
+            results.append((metric, metric.stateless_result(own)))
         return results
+
+    def _values(self, metric: keras.metrics.Metric, result: Any) -> list[tuple[str, Any]]:
+        """Return what a metric gives by name: one number as a rule, of some a number for each class."""
+        if isinstance(result, Mapping):
+            return list(result.items())
+        if not len(result.shape):
+            return [(metric.name, result)]
+        values = np.ravel(result)
+        names = self._objective.result_names(metric, len(values))
+        return [(one, value) for one, value in zip(names, values, strict=True) if one is not None]
 
     def _masked(self, targets: Any, outputs: Any) -> tuple[Any, Any, dict[str, Any]]:
         """Return targets and outputs as metrics take them, and by name their weights, if there are any."""

@@ -1,4 +1,4 @@
-"""Cross-entropy of class indices and of label distributions."""
+"""Cross-entropy of class indices, of label distributions, and of one unit that stands for two classes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Crossentropy(keras.losses.Loss):
             (Szegedy et al. 2016).
         from_logits: Whether the predictions are logits, default True.
 
+    Predictions of (..., 1) are of the second of two classes, and are compared with (..., 1) shares of it.
+
     Example:
         >>> import numpy as np
         >>> logits = np.array([[2.0, 0.0]], "float32")
@@ -31,6 +33,10 @@ class Crossentropy(keras.losses.Loss):
         self.from_logits = from_logits
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        if y_pred.shape[-1] == 1:
+            return keras.losses.binary_crossentropy(
+                y_true, y_pred, from_logits=self.from_logits, label_smoothing=self.label_smoothing
+            )
         indices = len(y_true.shape) < len(y_pred.shape)
         if indices and not self.label_smoothing:
             return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=self.from_logits)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import keras
 
 from kexp.core.errors import InputError
+from kexp.metrics.class_suffixes import class_suffixes
 
 HIGHER_IS_BETTER = ("iou",)
+KNOWN_HIGHER = ("iou",)
 
 
 def iou_metrics(class_names: Sequence[str]) -> tuple[keras.metrics.Metric, ...]:
@@ -56,9 +57,4 @@ def metric_names(class_names: Sequence[str]) -> list[str]:
         >>> metric_names(["Cat", "cat!", "?"])
         ['iou_cat_0', 'iou_cat_1', 'iou_2']
     """
-    safe = [re.sub(r"[\W_]+", "_", name.lower()).strip("_") for name in class_names]
-    indexed = [f"{name}_{index}".strip("_") for index, name in enumerate(safe)]
-    unique = [bool(name) and safe.count(name) == 1 for name in safe]
-    return [
-        f"iou_{name if alone else number}" for name, number, alone in zip(safe, indexed, unique, strict=True)
-    ]
+    return [f"iou_{suffix}" for suffix in class_suffixes(class_names)]

@@ -9,6 +9,8 @@ from keras import ops
 
 from kexp.core.keras_private import lower_is_better
 
+KNOWN_LOWER = ("perplexity",)
+
 
 @keras.saving.register_keras_serializable(package="kexp")
 class Perplexity(keras.metrics.Mean):

@@ -11,6 +11,7 @@ import keras
 from kexp.core.types import Tensor
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import MetricProvider, Player, StepContext
+from kexp.metrics.direction import Direction, known_direction, stated_directions
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,30 @@ class Objective(ABC):
     def metric_targets(self, targets: Tensor) -> Any:
         """Return targets as metrics take them."""
         return targets
+
+    def metric_inputs(
+        self, metric: keras.metrics.Metric, targets: Tensor, outputs: Tensor
+    ) -> tuple[Any, Any]:
+        """Return targets and outputs as a metric takes them."""
+        return targets, outputs
+
+    def result_names(self, metric: keras.metrics.Metric, count: int) -> list[str | None]:
+        """Return the names of the values of a metric that gives several, None for those to leave out."""
+        return [f"{metric.name}_{index}" for index in range(count)]
+
+    @property
+    def names_metrics(self) -> bool:
+        """Whether the names of all metrics of an epoch are known beforehand."""
+        return type(self).samples is Objective.samples or hasattr(self, "quality")
+
+    def metric_directions(self) -> dict[str, Direction | None]:
+        """Return the names of the metrics on one split, each with its direction, None if not known."""
+        found: dict[str, Direction | None] = {"loss": "min"}
+        found |= {name: known_direction(name) for name in self.components}
+        stated = stated_directions(self.metrics)
+        return found | {
+            metric.name: stated.get(metric.name) or known_direction(metric.name) for metric in self.metrics
+        }
 
     def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for what metrics count and 0 for padding, float32; None if all counts."""

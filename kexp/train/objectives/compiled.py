@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from kexp.core.structures import Structure, leaves, packed
@@ -13,6 +14,7 @@ from kexp.core.trainer_private import call_model, compiled_losses, compute_loss,
 from kexp.core.types import Nest, Tensor
 from kexp.data import Dataset
 from kexp.engine.base import StepContext
+from kexp.metrics.direction import Direction, known_direction, stated_directions
 from kexp.train.objectives.base import Losses, Objective
 
 
@@ -81,6 +83,25 @@ class Compiled(Objective):
     def has_own_test_step(self) -> bool:
         """Whether the model has a `test_step` of its own."""
         return overrides(self.model, "test_step")
+
+    @property
+    def names_metrics(self) -> bool:
+        """Whether the model's steps are Keras's, so that the names of all metrics are known beforehand."""
+        steps = ("train_step", "test_step", "compute_metrics")
+        return not any(overrides(self.model, step) for step in steps)
+
+    def metric_directions(self) -> dict[str, Direction | None]:
+        """Return the names of what the model was compiled with, once it is built, with their directions."""
+        found: dict[str, Direction | None] = {"loss": "min"}
+        if not self.names_metrics:
+            return found
+        each = [one for metric in self.model.metrics for one in getattr(metric, "metrics", [metric])]
+        stated = stated_directions(each)
+        for name, result in self.model.get_metrics_result().items():
+            values = np.size(result)
+            names = [f"{name}_{place}" for place in range(values)] if np.ndim(result) else [name]
+            found |= {one: stated.get(name) or known_direction(one) for one in names}
+        return found
 
     def check(self, model: keras.Model, data: Dataset) -> None:
         """Accept it: `kexp.fit` has asked the model and knows what it gives."""

@@ -1,0 +1,106 @@
+"""Exact metrics of a model on a split: its predictions for all samples, measured at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.structures import leaves
+from kexp.data import Dataset, DatasetSpec, Split
+from kexp.run.inference import raw_outputs
+from kexp.tasks import task_named
+from kexp.train.objectives import Objective
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH = 256
+
+
+def exact_metrics(
+    model: keras.Model, split: Split, spec: DatasetSpec, *, from_logits: bool, fits: bool = False
+) -> tuple[dict[str, float], DatasetSpec]:
+    """Return the metrics that people judge the task by, and the spec that predictions were made with.
+
+    Args:
+        model: From inputs as the split has them to outputs.
+        split: What is measured.
+        spec: What the data is.
+        from_logits: Outputs are logits rather than probabilities, where they are either.
+        fits: What is chosen on validation data, such as thresholds, is chosen on this split.
+
+    Returns:
+        By name, without those that the split does not define; none where the task has none.
+    """
+    task = task_named(spec.task)
+    if not task.exact_names(spec):
+        return {}, spec
+    outputs = raw_outputs(model, split.inputs, _BATCH, spec.input_structure)
+    predictions = task.named_predictions(outputs, spec, from_probabilities=not from_logits)
+    if fits:
+        spec = task.fitted(spec, split.targets, predictions)
+    return task.exact_metrics(split.targets, predictions, spec), spec
+
+
+def undefined(found: dict[str, float], spec: DatasetSpec, prefix: str, part: str) -> str | None:
+    """Return a sentence about the exact metrics that a split does not define, None where it defines all.
+
+    Args:
+        found: Those that it does, by name.
+        spec: What the data is.
+        prefix: Of the names in a result, such as "test_".
+        part: What the split is called, such as "test".
+    """
+    task = task_named(spec.task)
+    missing = [f"{prefix}{name}" for name in task.exact_names(spec) if name not in found]
+    if not missing or not found:  # the model gives no numbers, or there is nothing to compare them with
+        return None
+    return f"without {', '.join(missing)}, which the {part} part does not define: {task.undefined}."
+
+
+def epoch_measure(
+    model: keras.Model, data: Dataset, objective: Objective, names: Sequence[str]
+) -> Callable[[], dict[str, float]]:
+    """Return what measures some exact metrics of the validation data, NaN where the model gives no numbers.
+
+    Args:
+        model: That is trained.
+        data: As it takes it.
+        objective: What it is trained for.
+        names: With "val_" before them; none: nothing is measured.
+    """
+    if not names:
+        return dict
+    split, logits = data.validation, objective.from_logits
+    assert split is not None
+
+    def measure() -> dict[str, float]:
+        found, _ = exact_metrics(model, split, data.spec, from_logits=logits, fits=True)
+        return {name: found.get(name, math.nan) for name in (name.removeprefix("val_") for name in names)}
+
+    return measure
+
+
+def check_defined(model: keras.Model, data: Dataset, objective: Objective, names: Sequence[str]) -> None:
+    """Refuse exact metrics to go by that the validation data does not define.
+
+    Raises:
+        InputError: It does not define one.
+    """
+    found = epoch_measure(model, data, objective, names)()
+    missing = [f"val_{name}" for name, value in found.items() if math.isnan(value)]
+    if missing and _is_finite(model, data):
+        raise InputError(
+            f"{missing[0]} cannot be gone by: the validation data does not define it, since "
+            f"{task_named(objective.task).undefined}; go by another metric, or hold out more."
+        )
+
+
+def _is_finite(model: keras.Model, data: Dataset) -> bool:
+    assert data.validation is not None
+    outputs = raw_outputs(model, data.validation.inputs, _BATCH, data.spec.input_structure)
+    return all(np.isfinite(array).all() for array in leaves(outputs))
