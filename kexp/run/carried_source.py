@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import shutil
 import sys
 import tokenize
 from collections.abc import Callable
@@ -78,6 +79,8 @@ class PortableRecipe:
             return
         path = folder / self.file
         path.parent.mkdir(exist_ok=True)
+        # Python takes bytecode for that of a file of the same second and size.
+        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
         with replacing(path) as temporary:
             temporary.write_bytes(self.content)
 

@@ -112,7 +112,8 @@ class _Gatherer:
         except CannotBeCarried:
             statement = import_in_sources(name, value)
             if statement is None:
-                self._leave(f"{name} (a {type(value).__name__})")
+                kind = type(value).__name__
+                self._leave(f"{name} ({'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind})")
                 return
         if statement not in self.statements:
             self.statements.append(statement)

@@ -127,12 +127,14 @@ class Coordinator:
         self._check_workers(executor)
         executor.schedule()
         probe = self.store.read(PROBE)
-        if not isinstance(probe, ProbeResult) or self.store.read(DRAW) is not None:
+        if not isinstance(probe, ProbeResult):
             return False
         if not self._probed:
             self.target.settle(probe)
             self.progress.estimate(probe)
             self._probed = True
+        if self.store.read(DRAW) is not None:
+            return False
         if self.store.read(TARGET) != self.target.record:
             self.store.write(TARGET.written(self.target.record))
         self._collect()
