@@ -19,6 +19,8 @@ one_layer(optimizer="adm")  # mistake
 recipes.mlp_images(epoch=3)  # mistake
 recipes.mlp_images(hidden=256)  # mistake
 recipes.mlp_image(epochs=3)  # mistake
+recipes.mlp_images(data=3)  # mistake
+recipes.mlp_images(callbacks=3)  # mistake
 kexp.models.mlp((4,), 3, hiden=(8,))  # mistake
 kexp.models.cnn((28, 28, 1), 10, padding="some")  # mistake
 kexp.models.mpl((4,), 3)  # mistake

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import keras
 import numpy as np
+import pandas as pd
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack, recipes
@@ -25,6 +26,13 @@ kexp.fit(
     keras.Sequential([keras.layers.Dense(3)]), data, preprocessing=preprocessing, class_weight="balanced"
 )
 
+frame = pd.DataFrame({"age": [31.0, 42.0], "ill": ["no", "yes"]})
+recipes.mlp_tabular(data=frame, target="ill", callbacks=[keras.callbacks.TerminateOnNaN()])
+recipes.mlp_images((np.zeros((9, 8, 8), "uint8"), [0, 1, 2] * 3))
+recipes.mlp_images(data=data, callbacks=(keras.callbacks.CSVLogger("log.csv"),))
+kexp.resume("runs/a", data=frame, callbacks=[keras.callbacks.TerminateOnNaN()])
+kexp.sweep(recipes.mlp_tabular, data=frame, target="ill")
+
 sweep: Sweep = kexp.sweep(recipes.cnn_images, data="fashion_mnist_small", trials=30, workers=2)
 sweep.to_frame()
 table: kexp.Sweep = kexp.sweep(
@@ -38,7 +46,7 @@ schedule = kexp.schedules.Schedule(kexp.schedules.polynomial(power=3), peak=0.1,
 
 @kexp.recipe(references=(Reference({"data": "iris"}, "test_accuracy", 0.95, 0.02, "a book"),), epochs=5)
 def one_layer(
-    data: str = "iris",
+    data: kexp.data.DataLike = "iris",
     *,
     units: Annotated[int, AtLeast(1)] = 8,
     activation: kexp.Activation = "relu",
@@ -53,6 +61,7 @@ def one_layer(
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)
 
 
+one_layer(frame, units=4)
 mine: kexp.Result = one_layer("wine", units=16, epochs=3, batch_size="auto", quiet=True)
 published = one_layer.references[0]
 name: str = one_layer.__name__
