@@ -3,9 +3,10 @@
 The hand-written loop is the best that is commonly written: one `tf.function` for a step, which gathers its
 samples on the device, takes the gradient, applies it and updates loss and accuracy. Runs are paired, one of
 each in turn, and medians are compared; the first epoch of a run, which traces, is left out. With
---checkpoints kexp saves its state every 30 seconds, and whole runs of over a minute are compared.
+--checkpoints kexp saves its state every 30 seconds, and whole runs of over a minute are compared. With
+--compiled the model is compiled, and kexp's loop with one that is not stands for the hand-written one.
 
-    python tools/benchmark_loop.py [--pairs 7] [--model mlp|cnn] [--checkpoints]
+    python tools/benchmark_loop.py [--pairs 7] [--model mlp|cnn] [--checkpoints] [--compiled]
 """
 
 import argparse
@@ -46,13 +47,18 @@ def built(name: str, data: kexp.data.Dataset) -> keras.Model:
     return kexp.models.cnn(data.spec.input_shape, data.spec.outputs, filters=(8, 16), dtype="uint8")
 
 
-def by_kexp(name: str, data: kexp.data.Dataset, epochs: int, checkpoint_every: str) -> list[float]:
+def by_kexp(
+    name: str, data: kexp.data.Dataset, epochs: int, checkpoint_every: str, *, compiled: bool = False
+) -> list[float]:
     """Return the seconds of each epoch but the first."""
-    times = EpochTimes()
+    times, model = EpochTimes(), built(name, data)
+    if compiled:
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as folder:
         options = {"batch_size": BATCH_SIZE, "quiet": True, "checkpoint_every": checkpoint_every}
         run_dir = str(Path(folder) / "run")
-        kexp.fit(built(name, data), data, epochs=epochs, run_dir=run_dir, callbacks=[times], **options)
+        kexp.fit(model, data, epochs=epochs, run_dir=run_dir, callbacks=[times], **options)
     return times.seconds[1:]
 
 
@@ -91,6 +97,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--model", choices=["mlp", "cnn"], default="mlp")
     parser.add_argument("--checkpoints", action="store_true")
+    parser.add_argument("--compiled", action="store_true")
     options = parser.parse_args()
     data = kexp.data.load("fashion_mnist_small", validation=0.0)
     epochs, every = EPOCHS, f"{10**9} steps"
@@ -101,12 +108,16 @@ def main() -> None:
     for _ in range(options.pairs):
         # A sum over epochs where a checkpoint falls into one of them, else one epoch as good as another.
         joined = sum if options.checkpoints else statistics.median
-        kexp_s.append(joined(by_kexp(options.model, data, epochs, every)))
-        hand_s.append(joined(by_hand(options.model, data, epochs)))
+        kexp_s.append(joined(by_kexp(options.model, data, epochs, every, compiled=options.compiled)))
+        other = by_kexp(options.model, data, epochs, every) if options.compiled else None
+        hand_s.append(joined(other or by_hand(options.model, data, epochs)))
         ratios.append(kexp_s[-1] / hand_s[-1])
     steps = -(-len(data.train) // BATCH_SIZE) * (epochs - 1 if options.checkpoints else 1)
     kexp_ms, hand_ms = (1e3 * statistics.median(seconds) / steps for seconds in (kexp_s, hand_s))
-    print(f"{options.model}: kexp {kexp_ms:.3f} ms a step, by hand {hand_ms:.3f} ms; median ratio", end=" ")
+    other_name = "not compiled" if options.compiled else "by hand"
+    print(
+        f"{options.model}: kexp {kexp_ms:.3f} ms a step, {other_name} {hand_ms:.3f} ms; median ratio", end=" "
+    )
     print(f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)")
 
 
