@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
+from kexp.core.search import label
 from kexp.data.dataset import Dataset
 from kexp.data.sources.tf_data import is_dataset
 
@@ -81,3 +82,13 @@ def in_words(value: Any) -> str:
         return repr(value)
     form = str(value["in_memory"])
     return f"{'an' if form[:1] in 'aeiou' else 'a'} {form} in memory ({str(value['fingerprint'])[:8]})"
+
+
+def argument_label(value: Any) -> str:
+    """Return a recorded argument as pages show it, data in memory by their form and fingerprint.
+
+    Example:
+        >>> argument_label([64, 32])
+        '64, 32'
+    """
+    return in_words(value) if is_described(value) else label(value)

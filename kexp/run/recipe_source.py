@@ -14,6 +14,7 @@ from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.user_paths import user_path
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_MOST_HOPS = 4
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,8 @@ class RecipeSource:
 
     @property
     def definition(self) -> _Function | None:
-        """The function, where the file defines it by a `def` at its top."""
-        found = [node for node in _top_level(self.tree.body) if getattr(node, "name", "") == self.function]
-        return found[-1] if found and isinstance(found[-1], _Function) else None
+        """The function, where a `def` at the top defines it, here or in a file that it is imported from."""
+        return _definition(self.tree, self.path, self.function, _MOST_HOPS)
 
     @property
     def arguments(self) -> tuple[str, ...] | None:
@@ -71,7 +71,7 @@ class RecipeSource:
 
     def _require_name(self, name: str) -> None:
         functions = [node.name for node in _top_level(self.tree.body) if isinstance(node, _Function)]
-        names, has_others = _bound_names(self.tree)
+        names, has_others = _bound_names(self.tree.body)
         if self.function in names or (has_others and self.function):
             return
         known = f"it has {', '.join(functions)}" if functions else "it has no function"
@@ -88,14 +88,17 @@ def is_file_name(place: str) -> bool:
     return place.endswith(".py") or "/" in place or os.sep in place
 
 
-def module_file(module: str) -> Path | None:
-    """Return the source of a module that can be imported, or None; nothing of its packages is imported."""
-    *packages, last = module.split(".")
-    for entry in (os.curdir, *sys.path):
-        folder = Path(entry or os.curdir).joinpath(*packages)
-        for path in (folder / last / "__init__.py", folder / f"{last}.py"):
-            if path.is_file():
-                return path
+def module_file(module: str, first: Path | str = os.curdir) -> Path | None:
+    """Return the source of a module that can be imported, or None; nothing of its packages is imported.
+
+    Args:
+        module: Its name.
+        first: Folder that is looked in before those of Python's path.
+    """
+    for entry in (first, *sys.path):
+        path = _file_in(Path(entry or os.curdir), module)
+        if path is not None:
+            return path
     return None
 
 
@@ -136,6 +139,38 @@ def is_main_guard(node: ast.AST) -> bool:
     return names == {"__name__"} and values == {"__main__"} and isinstance(node.test.ops[0], ast.Eq)
 
 
+def _file_in(folder: Path, module: str) -> Path | None:
+    *packages, last = module.split(".")
+    folder = folder.joinpath(*packages)
+    files = (folder / last / "__init__.py", folder / f"{last}.py")
+    return next((path for path in files if path.is_file()), None)
+
+
+def _definition(tree: ast.Module, path: Path, name: str, hops: int) -> _Function | None:
+    """Return the `def` that a name at the top of a file has its value from, through a number of imports."""
+    found: _Function | None = None
+    for node in _top_level(tree.body):
+        if isinstance(node, _Function) and node.name == name:
+            found = node
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    other = _imported_file(node, path) if hops else None
+                    found = _definition(parsed(other), other, alias.name, hops - 1) if other else None
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.ClassDef) and name in _bound_names([node])[0]:
+            found = None
+    return found
+
+
+def _imported_file(node: ast.ImportFrom, path: Path) -> Path | None:
+    if not node.level:
+        return module_file(node.module or "", path.parent)
+    folder = path.parents[node.level - 1]
+    if node.module is None:
+        return folder / "__init__.py" if (folder / "__init__.py").is_file() else None
+    return _file_in(folder, node.module)
+
+
 def _file_of(name: str, place: str, folder: Path | None) -> Path:
     path = user_path("recipe", place)
     path = path if folder is None else folder / path
@@ -159,10 +194,10 @@ def _top_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _top_level([*node.body, *handlers, *others])
 
 
-def _bound_names(tree: ast.Module) -> tuple[set[str], bool]:
+def _bound_names(body: Sequence[ast.stmt]) -> tuple[set[str], bool]:
     """Return the names at a module's top, and whether it may have others, from `*` or made as it runs."""
     names: set[str] = set()
-    for node in _top_level(tree.body):
+    for node in _top_level(body):
         if isinstance(node, _Function | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
@@ -175,7 +210,8 @@ def _bound_names(tree: ast.Module) -> tuple[set[str], bool]:
             }
     called = {
         node.func.id
-        for node in ast.walk(tree)
+        for statement in body
+        for node in ast.walk(statement)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     return names, bool({"*", "__getattr__"} & names or {"globals", "exec", "setattr"} & called)

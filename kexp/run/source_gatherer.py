@@ -19,7 +19,7 @@ import types
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -99,7 +99,7 @@ class _Gatherer:
         self.left: list[str] = []
         self._defined: dict[str, Any] = {}
 
-    def define(self, name: str, value: Any) -> None:
+    def define(self, name: str, value: object) -> None:
         """Add what gives a name its value, unless it has it."""
         if name in self._defined:
             if self._defined[name] is not value:
@@ -122,7 +122,7 @@ class _Gatherer:
         if what not in self.left:
             self.left.append(what)
 
-    def _statement(self, name: str, value: Any) -> str:
+    def _statement(self, name: str, value: object) -> str:
         if isinstance(value, types.ModuleType):
             return _import_of(name, value)
         imported = _import_by_name(name, value)
@@ -140,7 +140,7 @@ class _Gatherer:
             raise CannotBeCarried
         return text
 
-    def _follow(self, text: str, owner: Any) -> None:
+    def _follow(self, text: str, owner: type | Callable[..., Any]) -> None:
         """Define the names that a function or class uses, by what they mean to it."""
         known = _namespace(owner)
         tree = ast.parse(text)
@@ -170,12 +170,12 @@ class _Gatherer:
                     if statement not in self.statements:
                         self.statements.append(statement)
 
-    def _expression(self, value: Any) -> str:
+    def _expression(self, value: object) -> str:
         """Return source that makes a value."""
         if type(value) in _SIMPLE:
             odd = isinstance(value, float) and (value != value or value in (np.inf, -np.inf))
             return f"float({str(value)!r})" if odd else repr(value)
-        if type(value) in _BRACKETS:
+        if isinstance(value, list | tuple | set | frozenset) and type(value) in _BRACKETS:
             parts = [self._expression(entry) for entry in value]
             inner = ", ".join(sorted(parts) if isinstance(value, set | frozenset) else parts)
             if isinstance(value, tuple) and len(value) == 1:
@@ -205,7 +205,7 @@ class _Gatherer:
         given = (f"{field.name}={self._expression(getattr(value, field.name))}" for field in fields)
         return f"{self._reference(type(value))}({', '.join(given)})"
 
-    def _annotation(self, value: Any) -> str:
+    def _annotation(self, value: object) -> str:
         """Return the source of a type such as `Annotated[int, Between(1, 9)]`."""
         name = repr(value).removeprefix("typing.")
         if value is getattr(typing, name, None):
@@ -226,20 +226,19 @@ class _Gatherer:
         self.define("_typing", typing)
         return "_typing"
 
-    def _reference(self, value: Any) -> str:
+    def _reference(self, value: type | Callable[..., Any]) -> str:
         """Return the name of a function or class, which is defined by it."""
-        name = value.__name__
-        if getattr(builtins, name, None) is value:
-            return str(name)
-        self.define(name, value)
-        return str(name)
+        name = str(getattr(value, "__name__", value))
+        if getattr(builtins, name, None) is not value:
+            self.define(name, value)
+        return name
 
 
-def _is_function(value: Any) -> bool:
+def _is_function(value: object) -> TypeGuard[Callable[..., Any]]:
     return callable(value) and inspect.isfunction(inspect.unwrap(value))
 
 
-def _namespace(owner: Any) -> dict[str, Any]:
+def _namespace(owner: type | Callable[..., Any]) -> dict[str, Any]:
     """Return what names mean to a function: its closure's before those of its module."""
     if isinstance(owner, type):
         methods = [inspect.unwrap(method) for method in vars(owner).values() if callable(method)]
@@ -275,7 +274,7 @@ def _import_of(name: str, module: types.ModuleType) -> str:
     return f"import {name}" if module.__name__ == name else f"import {module.__name__} as {name}"
 
 
-def _import_by_name(name: str, value: Any) -> str | None:
+def _import_by_name(name: str, value: object) -> str | None:
     """Return the import of a function or class by the module and the name that it says it has."""
     module = sys.modules.get(getattr(value, "__module__", None) or "")
     own = getattr(value, "__qualname__", None)

@@ -10,7 +10,7 @@ import os
 import symtable
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -51,7 +51,7 @@ def attribute_path(node: ast.AST) -> list[str]:
     return [node.id, *path] if isinstance(node, ast.Name) and path else []
 
 
-def import_in_sources(name: str, value: Any) -> str | None:
+def import_in_sources(name: str, value: object) -> str | None:
     """Return the import by which a script or a cell has given a name its value."""
     for tree in _sources():
         for node in ast.walk(tree):
@@ -59,12 +59,13 @@ def import_in_sources(name: str, value: Any) -> str | None:
                 continue
             for alias in node.names:
                 module = sys.modules.get(node.module or "")
-                if (alias.asname or alias.name) == name and getattr(module, alias.name, None) is value:
-                    return f"from {node.module} import {alias.name} as {name}"
+                own = name if alias.name == "*" else alias.name
+                if (alias.asname or own) == name and getattr(module, own, None) is value:
+                    return f"from {node.module} import {own} as {name}"
     return None
 
 
-def definition_of(value: Any) -> _Function | ast.ClassDef | ast.Lambda:
+def definition_of(value: type | Callable[..., Any]) -> _Function | ast.ClassDef | ast.Lambda:
     """Return the statement that defines a function or class, or the lambda that a function is.
 
     Raises:

@@ -11,7 +11,7 @@ import pytest
 import kexp
 from kexp.cli.app import main
 from kexp.core.errors import InputError
-from kexp.run.recipe_names import find_recipe
+from kexp.run.recipe_names import find_recipe, own_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = '''"""A file of a user's."""
@@ -63,8 +63,10 @@ MISTAKES = (
     ("run parts/relative.py:one_layer --epochs 0", "epochs must be a whole number, 1 or more"),
     ("run shadow/json.py:one_layer --units 0", "units must be a whole number, 1 or more; received 0"),
     ("run light.py:one_layer --no-deep --epochs 0", "epochs must be a whole number, 1 or more"),
+    ("run parts/relative.py:one_layer --epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
+    ("run again.py:again --epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
     ("run parts-net --epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
-    ("run gone", "recipe nowhere.nets:one_layer: there is no module nowhere"),
+    ("run gone", "recipe nowhere.nets:net: there is no module nowhere"),
     ("check light.py:one_layer --unit 3", "Unknown option: --unit. Did you mean --units?"),
     ("lr-find light.py:one_layer --step 3", "Unknown option: --step. Did you mean --steps?"),
     ("verify resume light.py:one_layer --kill 3", "Unknown option: --kill. Did you mean --kills?"),
@@ -88,6 +90,7 @@ def folder(tmp_path_factory):
     (folder / "leaves.py").write_text("import sys\nsys.exit(3)\ndef one_layer(): ...\n")
     (folder / "option.py").write_text("import kexp\n@kexp.recipe(epoch=3)\ndef one_layer(): ...\n")
     (folder / "trains.py").write_text("from light import one_layer\none_layer(epochs=1)\n")
+    (folder / "again.py").write_text("import keras\nfrom parts.relative import one_layer as again\n")
     (folder / "shadow").mkdir()
     (folder / "shadow" / "json.py").write_text(RECIPE.format(imported="math"))
     package = folder / "parts"
@@ -102,7 +105,7 @@ def folder(tmp_path_factory):
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: parts-recipes\nVersion: 1.0\n")
     (described / "entry_points.txt").write_text(
         "[kexp.recipes]\nparts-net = parts.nets:one_layer\nmlp_images = parts.nets:one_layer\n"
-        "gone = nowhere.nets:one_layer\n"
+        "gone = nowhere.nets:net\n"
     )
     return folder
 
@@ -162,7 +165,7 @@ def test_installed_recipes_are_listed_and_found_by_name(run):
     listed = run("list", COLUMNS="200")
     assert "parts-net             Classify rows with one layer." in listed.stdout
     assert "parts.nets:one_layer  Classify rows with one layer." in listed.stdout  # its name is kexp's own
-    assert "gone                  nowhere.nets:one_layer" in listed.stdout
+    assert "gone                  nowhere.nets:net" in listed.stdout
     shown = run("run", "--help", COLUMNS="200").stdout
     assert "parts-net" in shown
     arguments = run("run", "parts-net", "--help", COLUMNS="200").stdout
@@ -200,3 +203,13 @@ def test_a_file_with_the_name_of_another_module_is_imported_beside_it(folder, mo
     assert sys.modules["json"] is json
     with pytest.raises(InputError, match="has no function 'two'"):
         find_recipe(f"{folder}/mine.py:two")
+
+
+def test_the_recorded_name_of_an_installed_recipe_is_enough_to_go_on(folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(folder))
+    assert own_recipe("one_layer") is None
+    monkeypatch.syspath_prepend(str(folder / "site"))
+    for name in ("one_layer", "parts-net"):
+        found = own_recipe(name)
+        assert (found.__module__, found.__name__) == ("parts.nets", "one_layer")
+    assert own_recipe("os:getcwd") is None

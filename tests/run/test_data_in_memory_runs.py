@@ -68,6 +68,7 @@ def test_a_page_shows_data_in_memory_that_are_given_to_it(finished, tmp_path):
     without = finished.report(tmp_path / "without.html").read_text()
     assert "its probability" in with_data
     assert "its probability" not in without
+    assert "the data were in memory; give them to report(data=…)" in without
     with pytest.raises(InputError, match="is not what the run was trained on"):
         finished.report(tmp_path / "other.html", data=frame().assign(a=1.0))
 

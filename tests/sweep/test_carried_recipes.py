@@ -175,3 +175,16 @@ def test_a_notebook_that_runs_headless_sweeps_its_own_recipe_and_a_built_in_one(
     assert [str(trial.state) for trial in found.trials] == ["completed"]
     assert [path.name for path in (tmp_path / "sweep" / "source").glob("*.py")] == ["notebook.py"]
     assert load_sweep(tmp_path / "built_in").trials[0].metrics["val_loss"] > 0
+
+
+@pytest.mark.slow
+def test_a_script_that_workers_cannot_import_is_named_and_leaves_no_folder(tmp_path):
+    script = tmp_path / "train.py"
+    text = GUARDED.replace("{cells}", "".join(CELLS)).partition("def portable")[0]
+    line = 'kexp.sweep(mine, trials=2, dir="sweep", quiet=True)'
+    script.write_text(
+        f'{text}\nif __name__ != "__main__":\n    1 / 0\nif __name__ == "__main__":\n    {line}\n'
+    )
+    done = run_script(script)
+    assert "train.py cannot be imported (ZeroDivisionError: division by zero in line" in done.stderr
+    assert not (tmp_path / "sweep").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kexp.core.search import label
+from kexp.data.memory_forms import argument_label, is_described
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
 
@@ -26,7 +26,14 @@ def html(run: ReportedRun) -> str:
             "epochs": f"{record.epochs}{best}",
             "parameters": f"{record.parameters:,}",
             "time": duration(record.seconds),
-            "arguments": ", ".join(f"{name} {label(value)}" for name, value in arguments.items()),
+            "arguments": ", ".join(f"{name} {argument_label(value)}" for name, value in arguments.items()),
             "folder": str(run.folder),
+            **_why_no_samples(run),
         }
     )
+
+
+def _why_no_samples(run: ReportedRun) -> dict[str, str]:
+    if run.data is not None or not is_described(run.record.config["arguments"].get("data")):
+        return {}
+    return {"samples": "none are shown: the data were in memory; give them to report(data=…)"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kexp.core.search import TrialState, label
+from kexp.data.memory_forms import argument_label
 from kexp.report.html import definitions, duration, size
 from kexp.report.reported import ReportedSweep
 from kexp.report.sweep_record import SweepRecord
@@ -49,4 +50,4 @@ def _best(record: SweepRecord) -> str:
 
 
 def _listed(arguments: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {label(value)}" for name, value in arguments.items())
+    return ", ".join(f"{name} {argument_label(value)}" for name, value in arguments.items())
