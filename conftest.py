@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.forked_python import ForkedPython
+from tests.forked_python import (
+    STARTING,
+    close_servers,
+    forked,
+    forked_without_keras,
+    start_processes_by,
+)
 
 ROOT = Path(__file__).resolve().parent
 # Every interpreter that a test starts would compile TensorFlow's sources anew: 12 s each.
@@ -32,47 +38,71 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def in_new_interpreter() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    """Have parity checks fork their process from one that has imported TensorFlow; yield their own way."""
-    from kexp.export import parity
+def forked_processes() -> Iterator[None]:
+    """Have parity checks, sweeps, launches and proofs fork their processes; see tests/forked_python.py."""
+    import kexp.export.parity
 
-    python, own = ForkedPython(), parity.run_python
-    parity.run_python = python.run
-    yield own
-    parity.run_python = own
-    python.close()
+    kexp.export.parity.subprocess = forked_without_keras  # type: ignore[attr-defined]
+    start_processes_by(forked)
+    yield
+    close_servers()
 
 
 @pytest.fixture
-def new_interpreter(
-    in_new_interpreter: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Have parity checks start an interpreter of their own, as they do for users."""
-    monkeypatch.setattr("kexp.export.parity.run_python", in_new_interpreter)
+def new_interpreter(forked_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have them start interpreters of their own, as they do for users."""
+    for name in ("kexp.export.parity", *STARTING):
+        monkeypatch.setattr(f"{name}.subprocess", subprocess)
 
 
 @pytest.fixture(scope="session")
-def run_kexp() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs the command line in a process of its own."""
+def run_kexp(forked_processes: None) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the command line in a process of its own.
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    It is forked, unless it is asked to be a new interpreter by `anew=True`.
+    """
+
+    def run(*arguments: object, anew: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "kexp.cli", *map(str, arguments)]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=240, **options
-        )  # type: ignore[call-overload]
+        start = subprocess.run if anew else forked.run
+        return start(command, capture_output=True, text=True, env=environment, timeout=240, **options)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of those runs that many tests read and none may change."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def digits_run(shared_runs: Path) -> Path:
     """Return the folder of one finished run of a recipe, for the tests that only read it."""
     from kexp import recipes
 
-    run_dir = tmp_path_factory.mktemp("runs") / "digits"
+    run_dir = shared_runs / "digits"
     recipes.mlp_images(data="digits", epochs=2, run_dir=str(run_dir), quiet=True)
     return run_dir
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared_is_changed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Say which test has written into a run that others read, where it is to copy it."""
+    if "digits_run" not in request.fixturenames:
+        yield
+        return
+    folder = request.getfixturevalue("digits_run")
+    before = _contents(folder)
+    yield
+    assert _contents(folder) == before, f"{request.node.name} has changed {folder}; copy it first"
+
+
+def _contents(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Return size and time of every file."""
+    found = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (one.st_size, one.st_mtime_ns) for path, one in found.items() if path.is_file()}
 
 
 @pytest.fixture(autouse=True)

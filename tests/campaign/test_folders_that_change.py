@@ -16,6 +16,7 @@ import kexp
 from kexp import recipes
 from kexp.core.files import remove_leftovers, replacing, temporary_name
 from tests.campaign.damages import copy_of, refused
+from tests.forked_python import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -74,7 +75,7 @@ def test_an_error_of_a_callbacks_own_keeps_its_traceback(tmp_path):
 def test_the_command_line_ends_with_code_2_and_one_line(tmp_path):
     run_dir = tmp_path / "run"
     line = ["run", "mlp_images", "--epochs", "5000", "--quiet", "--run-dir", str(run_dir)]
-    process = subprocess.Popen(
+    process = forked.Popen(
         [sys.executable, "-m", "kexp.cli", *line],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,

@@ -16,6 +16,7 @@ import kexp
 import kexp.cli.launch as launch_module
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
+from tests.forked_python import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ["run", "mlp_images", "--hidden", "16", "--seed", "3", "--checkpoint-every", "1 epoch"]
@@ -28,7 +29,7 @@ def start(tmp_path):
 
     def begin(*arguments):
         command = [sys.executable, "-m", "kexp.cli", "launch", "--workers", "2", "--", *arguments]
-        process = subprocess.Popen(
+        process = forked.Popen(
             command,
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -49,7 +50,8 @@ def start(tmp_path):
 
 def children(process):
     try:
-        return psutil.Process(process.pid).children()
+        found = psutil.Process(process.pid).children()
+        return [child for child in found if "kexp.cli.worker" in child.cmdline()]
     except psutil.NoSuchProcess:
         return []
 
@@ -128,7 +130,7 @@ def test_a_signal_before_training_ends_all_with_its_code(start, tmp_path):
 
 
 def test_the_last_words_of_a_worker_that_failed_are_shown_and_the_others_are_ended(
-    monkeypatch, tmp_path, capfd
+    monkeypatch, tmp_path, capfd, new_interpreter
 ):
     # Python imports this first of all.
     (tmp_path / "sitecustomize.py").write_text(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from kexp.core.errors import InputError
 from kexp.export import ExportError, export_model, load_exported
 from kexp.export.saved_model import SavedModelExporter
 from tests import answering
+from tests.forked_python import forked_without_keras
 
 SAMPLING = {"serving_default", "sample"}
 ENCODING = {"serving_default", "encode", "decode", "reconstruct", "anomaly_score"}
@@ -172,7 +172,9 @@ np.savez("answers.npz", **answers)
     places = [(str(exported(name).directory / "1"), signature) for name, signature, *_ in asked]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [sys.executable, "-c", script, json.dumps(places)]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
+    forked_without_keras.run(
+        command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120
+    )
     with np.load(tmp_path / "answers.npz") as answers:
         for place, (*_, expected) in enumerate(asked):
             for name, value in expected.items():

@@ -20,6 +20,7 @@ from kexp.export import ExportError, export_model, load_exported
 from kexp.export.export_pipeline import without_cudnn
 from kexp.export.manifest import Manifest
 from kexp.tasks.predictions import Predictions
+from tests.forked_python import forked_without_keras
 
 
 def signature(case: Any) -> Any:
@@ -35,23 +36,10 @@ def shapes(tensors: dict[str, Any]) -> dict[str, tuple[str, tuple[int | None, ..
 def run_saved_model_cli(case: Any, arrays: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
     np.savez(folder / "arrays.npz", **{f"array{i}": array for i, array in enumerate(arrays.values())})
     inputs = ";".join(f"{key}=arrays.npz[array{i}]" for i, key in enumerate(arrays))
-    command = [
-        str(Path(sys.executable).with_name("saved_model_cli")),
-        "run",
-        "--dir",
-        str(case.directory / "1"),
-    ]
-    command += [
-        "--tag_set",
-        "serve",
-        "--signature_def",
-        "serving_default",
-        "--inputs",
-        inputs,
-        "--outdir",
-        ".",
-    ]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+    program = "tensorflow.python.tools.saved_model_cli"  # what the command saved_model_cli runs
+    command = [sys.executable, "-m", program, "run", "--dir", str(case.directory / "1"), "--outdir", "."]
+    command += ["--tag_set", "serve", "--signature_def", "serving_default", "--inputs", inputs]
+    forked_without_keras.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
     return {path.stem: np.load(path, allow_pickle=True) for path in folder.glob("*.npy")}
 
 

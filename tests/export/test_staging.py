@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from kexp.core.errors import InputError
 from kexp.export.staging import staged
+from tests.forked_python import forked
 
 
 def names(folder: Path) -> list[str]:
@@ -61,7 +61,7 @@ def test_a_kill_leaves_no_directory_and_the_next_export_clears_what_was_left(tmp
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "served")], env=environment)
+    killed = forked.run([sys.executable, "-c", script, str(tmp_path / "served")], env=environment)
     assert killed.returncode == -signal.SIGKILL
     assert [name.startswith(".served.partial-") for name in names(tmp_path)] == [True]
     with staged(tmp_path / "served"):
@@ -132,7 +132,7 @@ def test_a_kill_at_any_step_of_a_replacement_leaves_a_whole_export_to_be_served(
         served = tmp_path / str(killed) / "served"
         write_export(served, "old")
         command = [sys.executable, "-c", REPLACE, str(served), str(killed)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        done = forked.run(command, env=environment, capture_output=True, text=True)
         highest = max(served.iterdir(), key=lambda version: int(version.name))
         assert sorted(path.name for path in highest.rglob("*")) == [
             "assets.extra",

@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forked_python import LIBRARIES, ForkServer, subprocess_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).resolve().parent / "toy"
@@ -25,10 +26,18 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def forked():
+    """Forks processes that have imported what kexp is made of, and nothing of kexp."""
+    server = ForkServer(LIBRARIES)
+    yield subprocess_of(server)
+    server.close()
+
+
 @pytest.mark.slow
-def test_a_new_family_is_listed_run_swept_and_exported_without_touching_another_file(checkout):
+def test_a_new_family_is_listed_run_swept_and_exported_without_touching_another_file(checkout, forked):
     def kexp(*line: object) -> str:
-        done = subprocess.run(
+        done = forked.run(
             [sys.executable, "-m", "kexp.cli", *map(str, line)],
             cwd=checkout,
             env={**os.environ, "PYTHONPATH": str(checkout)},

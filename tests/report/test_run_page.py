@@ -13,6 +13,7 @@ from kexp.data import Dataset, DatasetSpec, Split, canvases
 from kexp.report import recorded_data, run_page, write_run_page
 from kexp.result import Result
 from kexp.tasks.predictions import Predictions
+from tests.campaign.damages import copy_of
 from tests.report.test_sweep_page import HOSTILE, Reader
 
 FIGURES = {"loss": 0.5, "val_loss": 0.6, "test_loss": 0.7}
@@ -218,9 +219,10 @@ def test_a_page_fetches_nothing_and_runs_no_script(masked_page):
 
 @pytest.mark.slow
 def test_the_command_line_writes_the_page_into_the_folder_of_the_run(digits_run, run_kexp, tmp_path):
-    done = run_kexp("report", digits_run)
+    run_dir = copy_of(digits_run, tmp_path / "run")
+    done = run_kexp("report", run_dir)
     assert (done.returncode, done.stderr) == (0, "")
-    page = digits_run / "report.html"
+    page = run_dir / "report.html"
     assert done.stdout.strip() == str(page)
     assert "Learning curves" in page.read_text(encoding="utf-8")
     done = run_kexp("report", tmp_path)

@@ -1,7 +1,6 @@
 """A run ends with the same bits whatever its process did before."""
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 import kexp
 from kexp import recipes
+from tests.forked_python import forked
 from tests.process_history import HISTORIES, with_history
 from tests.run import small_models
 from tests.run.small_models import bits, trained
@@ -26,13 +26,10 @@ def test_fit_gives_the_same_bits_after_a_history(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("build", "histories"),
-    [("mlp", HISTORIES), *((build, (0, 98)) for build in ("lstm", "transformer", "gan", "diffusion"))],
-)
-def test_fit_gives_the_same_bits_after_any_history(build, histories, tmp_path):
+@pytest.mark.parametrize("build", ["mlp", "lstm", "gan"])  # and of diffusion see below
+def test_fit_gives_the_same_bits_after_any_history(build, tmp_path):
     runs = []
-    for number in histories:
+    for number in HISTORIES:
         with_history(number)
         runs.append(bits(trained(getattr(small_models, build), tmp_path / str(number))))
     assert all(run == runs[0] for run in runs)
@@ -54,10 +51,10 @@ def test_a_recipe_gives_the_same_bits_and_names_after_a_history(tmp_path):
 def test_a_run_killed_after_a_history_goes_on_in_a_fresh_process_to_the_same_bits(tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "tests.run.killed_run", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+        return forked.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
     assert run(0, tmp_path / "alone").returncode == 0
-    killed = run(95, tmp_path / "killed", 3)
+    killed = run(95, tmp_path / "killed", 2)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert run(0, tmp_path / "killed").returncode == 0
     alone, resumed = (kexp.load(tmp_path / name) for name in ("alone", "killed"))

@@ -16,7 +16,7 @@ from tests.sweep.in_process import in_process
 from tests.sweep.measured_recipe import measured
 from tests.sweep.planted_recipes import planted
 
-LINE = {"trials": 3, "keep": 1, "quiet": True, "epochs": 1, "fault": "none"}
+LINE = {"trials": 2, "keep": 1, "quiet": True, "epochs": 1, "fault": "none"}
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def no_workers(monkeypatch):
 
 def oracle_for(name, direction):
     objective = keras_tuner().Objective(name, direction)
-    return keras_tuner().oracles.RandomSearchOracle(objective=objective, max_trials=3, seed=1)
+    return keras_tuner().oracles.RandomSearchOracle(objective=objective, max_trials=2, seed=1)
 
 
 def set_fact(directory, name, content):
@@ -53,7 +53,7 @@ def test_an_objective_that_contradicts_the_oracles_is_refused(tmp_path):
                 planted, **LINE, dir=tmp_path / "a", oracle=oracle_for("val_loss", "min"), objective=objective
             )
     several = [keras_tuner().Objective(name, "min") for name in ("loss", "val_loss")]
-    oracle = keras_tuner().oracles.RandomSearchOracle(objective=several, max_trials=3)
+    oracle = keras_tuner().oracles.RandomSearchOracle(objective=several, max_trials=2)
     with pytest.raises(InputError, match="oracle must have one objective; received loss, val_loss"):
         sweep(planted, **LINE, dir=tmp_path / "b", oracle=oracle)
 
@@ -79,26 +79,26 @@ def test_a_monitor_is_the_objective_and_an_exact_metric_can_be():
 
 def test_the_record_of_an_earlier_version_is_read_and_goes_on(tmp_path):
     directory = tmp_path / "sweep"
-    sweep(planted, **{**LINE, "trials": 2}, dir=directory)
+    sweep(planted, **{**LINE, "trials": 1}, dir=directory)
     look = {"monitor": "val_accuracy", "mode": "max", "directions": {"accuracy": "max"}}
     set_fact(directory, "look", {**look, "seconds": 3.3, "bytes": 2_000_000})
-    set_fact(directory, "draw", {"trials": 2, "slot": 0})  # as one that was killed leaves it
+    set_fact(directory, "draw", {"trials": 1, "slot": 0})  # as one that was killed leaves it
     set_fact(directory, "tested", {"trials": [0], "metrics": [{"test_accuracy": 0.5}]})
-    assert [trial.state for trial in kexp.load_sweep(directory).trials] == ["completed"] * 2
+    assert [trial.state for trial in kexp.load_sweep(directory).trials] == ["completed"]
     found = sweep(planted, **LINE, dir=directory)
-    assert [trial.state for trial in found.trials] == ["completed"] * 3
-    assert len(Store(directory).events()) == 8  # asked and told of three, and twice that there are no more
+    assert [trial.state for trial in found.trials] == ["completed"] * 2
+    assert len(Store(directory).events()) == 6  # asked and told of two, and twice that there are no more
     assert found.report().is_file()
 
 
 def test_a_sweep_that_was_begun_without_its_oracles_objective_goes_on_without_it(tmp_path):
     directory = tmp_path / "sweep"
     oracle = oracle_for("val_loss", "min")
-    without = keras_tuner().oracles.RandomSearchOracle(max_trials=3, seed=1)
-    sweep(planted, **{**LINE, "trials": 2}, dir=directory, oracle=without, objective="val_accuracy")
+    without = keras_tuner().oracles.RandomSearchOracle(max_trials=2, seed=1)
+    sweep(planted, **{**LINE, "trials": 1}, dir=directory, oracle=without, objective="val_accuracy")
     with sqlite3.connect(directory / "sweep.sqlite") as connection:
         (text,) = connection.execute("SELECT content FROM facts WHERE name = 'sweep'").fetchone()
     set_fact(directory, "sweep", {**json.loads(text), "objective": None})
     found = sweep(planted, **LINE, dir=directory, oracle=oracle)
     assert found.objective == "val_accuracy"
-    assert len(found.trials) == 3
+    assert len(found.trials) == 2

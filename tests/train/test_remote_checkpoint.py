@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -16,6 +15,7 @@ from kexp import recipes
 from kexp.core.errors import InputError
 from kexp.report import recorded_data
 from kexp.train.checkpoint.checkpoint import newest_step
+from tests.forked_python import forked
 from tests.train.iris_runs import Cut, CutAfter, assert_same, train, weights
 
 OPTIONS = {"dropout": 0.3, "checkpoint_every": "1 steps", "early_stop": 3}
@@ -164,11 +164,11 @@ CALL = "import json, sys; from kexp import recipes; recipes.mlp_images(**json.lo
 @pytest.mark.parametrize("go_on", ["resume", "in another folder"])
 def test_a_run_killed_with_sigkill_goes_on_from_the_state_behind_a_scheme(tmp_path, run_kexp, go_on):
     state = tmp_path / "state"
-    arguments = {**TINY, "epochs": 8, "hidden": [16], "dropout": 0.2, "checkpoint_every": "1 steps"}
+    arguments = {**TINY, "epochs": 3, "hidden": [16], "dropout": 0.2, "checkpoint_every": "1 steps"}
     alone = recipes.mlp_images(**arguments, run_dir=str(tmp_path / "alone"))
     arguments["checkpoint_dir"] = f"file://{state}"
     call = json.dumps({**arguments, "run_dir": str(tmp_path / "run")})
-    process = subprocess.Popen([sys.executable, "-c", CALL, call])
+    process = forked.Popen([sys.executable, "-c", CALL, call])
     while process.poll() is None and newest_step(state) < 30:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)

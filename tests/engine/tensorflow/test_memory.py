@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
+from tests.forked_python import forked
 from tests.train.iris_runs import assert_same, train, weights
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.mark.slow
 def test_batches_are_halved_when_memory_really_runs_out_and_the_step_stays_as_large(tmp_path):
     # A process of its own, whose memory is limited by the system.
-    done = subprocess.run(
+    done = forked.run(
         [sys.executable, "-m", "tests.engine.tensorflow.hungry_run", str(tmp_path / "run")],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

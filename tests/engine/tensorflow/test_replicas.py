@@ -1,7 +1,6 @@
 """Four replicas compute what one device computes, to the rounding of float32."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import kexp
 from kexp.core.errors import InputError
 from tests.engine.tensorflow import replicated_runs
+from tests.forked_python import forked
 
 ROOT = Path(__file__).resolve().parents[3]
 # float16 rounds the activations of a sample alike wherever it is computed, but sums of them in another order.
@@ -31,7 +31,7 @@ def replicated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replicated")
     # A process of its own: strategies of different size in one process clash.
     command = [sys.executable, "-m", "tests.engine.tensorflow.replicated_runs", "4", str(folder)]
-    done = subprocess.run(
+    done = forked.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]

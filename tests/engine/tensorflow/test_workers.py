@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -11,18 +10,19 @@ import pytest
 
 import kexp
 from kexp.engine.tensorflow.cluster_spec import local_clusters
+from tests.forked_python import forked
 
-TRAINING = ["mlp_images", "--epochs", "40", "--hidden", "16", "--checkpoint-every", "20 steps"]
+TRAINING = ["mlp_images", "--epochs", "20", "--hidden", "16", "--checkpoint-every", "20 steps"]
 BOUND_S = 60
 
 
 def start(cluster, run_dir, *arguments):
     """Start a worker of the command line."""
-    return subprocess.Popen(
+    return forked.Popen(
         [sys.executable, "-m", "kexp.cli", "run", *TRAINING, "--run-dir", str(run_dir), *arguments],
         env={**os.environ, "TF_CONFIG": cluster.to_json()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=forked.PIPE,
+        stderr=forked.PIPE,
         text=True,
     )
 
@@ -55,11 +55,11 @@ def test_the_chief_alone_writes_and_a_signal_to_one_stops_both_at_the_same_step(
     again = [ends(worker) for worker in start_both(tmp_path)]
     assert [code for code, *_ in again] == [0, 0]
     assert "batches of 64 samples, 32 on each of 2 replicas" in again[0][1]
-    assert "epoch 40/40" in again[0][1]
+    assert "epoch 20/20" in again[0][1]
     assert "test_accuracy" in again[0][1]
     assert again[1][1] == ""
     assert not (tmp_path / "worker-1").exists()
-    alone = kexp.recipes.mlp_images(epochs=40, hidden=(16,), quiet=True, run_dir=str(tmp_path / "alone"))
+    alone = kexp.recipes.mlp_images(epochs=20, hidden=(16,), quiet=True, run_dir=str(tmp_path / "alone"))
     assert kexp.load(tmp_path / "worker-0").metrics == pytest.approx(alone.metrics, abs=1e-4)
     batch = json.loads((tmp_path / "worker-0" / "config.json").read_text())["batch"]
     assert (batch["global_batch"], batch["per_replica_batch"], batch["replicas"]) == (64, 32, 2)
@@ -83,10 +83,10 @@ def test_one_that_is_left_without_its_chief_says_so_and_ends(tmp_path):
 def test_a_worker_that_never_comes_is_given_up(tmp_path, index):
     began_s = time.monotonic()
     clusters = local_clusters(2)
-    code, _, said = ends(start(clusters[index], tmp_path / "run", "--start-timeout-s", "5"))
+    code, _, said = ends(start(clusters[index], tmp_path / "run", "--start-timeout-s", "2"))
     assert code == 75
     missing = f"{1 - index} ({clusters[0].workers[1 - index]})"
-    assert f"Not all of the 2 workers came within 5 s: this is worker {index}" in said
+    assert f"Not all of the 2 workers came within 2 s: this is worker {index}" in said
     assert f"nothing was heard of {missing}" in said
     assert time.monotonic() - began_s < BOUND_S
     assert not (tmp_path / "run").exists()

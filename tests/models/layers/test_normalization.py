@@ -1,6 +1,5 @@
 """Normalisation by batch does not see padding."""
 
-import subprocess
 import sys
 import textwrap
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 import kexp
+from tests.forked_python import forked
 
 STEPS = np.random.default_rng(1).normal(2.0, 3.0, (6, 5, 2)).astype("float32")
 
@@ -56,5 +56,5 @@ def test_masked_normalization_on_replicas_is_that_of_one_device():
         for one, other in zip(layer.weights, single.weights):
             np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-5)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    done = forked.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
