@@ -51,7 +51,7 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
         again, recorded = recorded_call(run_dir, given, checkpoint_dir)
         return action(again, {**recorded, "quiet": quiet})
 
-    text = "Train a recipe; `kexp run RECIPE --help` lists its arguments."
+    text = "Train a recipe, also FILE.py:FUNCTION; `kexp run RECIPE --help` lists its arguments."
     app.command(of_recipes(("run",), text, action, arguments))
     app.command(command_of(resume), name="resume")
 

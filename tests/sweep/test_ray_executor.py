@@ -210,7 +210,7 @@ def test_a_trial_whose_process_is_killed_again_and_again_fails_unless_it_gets_on
     log = tmp_path / "logs" / "ray-0000.txt"
     log.write_text("machine process 1\n" * 4)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads: None)
+    monkeypatch.setattr(ray_task, "runner_for", lambda name, threads, directory: None)
     outcome = run(task_in(tmp_path)).outcome
     assert isinstance(outcome, Lost)
     assert ending_of(outcome, got_on=True, log=log) == Stopped()
