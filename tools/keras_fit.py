@@ -2,14 +2,15 @@
 
     KERAS_FIT=keras|kexp KERAS_FIT_RESULTS=FILE pytest -p keras_fit …
 
-FILE gets a line of JSON for each test: name, end, and how often it called `fit`. Keras's tests of
-its trainer mix that into a layer, which makes a model in all but name; they get `keras.Model`, which is just
-that, so that they call the same `fit`.
+FILE gets a line of JSON for each test: name, end, seconds, and how often it called `fit`. Tests that cannot
+call it are left out. Those that mix Keras's trainer into a layer, which makes a model in all but name, get
+`keras.Model` for the trainer, and call its `fit`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import itertools
 import json
 import os
@@ -86,6 +87,7 @@ def fit_by_kexp(
 
 _numbers = itertools.count()
 _stand_ins: dict[str, ModuleType] = {}
+_lines: dict[str, dict[str, Any]] = {}
 
 
 def _listed(callbacks: Any) -> list[keras.callbacks.Callback]:
@@ -110,12 +112,37 @@ def counted(fit: Callable[..., Any]) -> Callable[..., Any]:
     return fit_and_count
 
 
+class MixedIn:
+    """Stands for Keras's trainer as the base of a class: makes models of what were layers with a trainer."""
+
+    def __init__(self, trainer: type) -> None:
+        class Bare(keras.Model):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                keras.layers.Layer.__init__(self, *args, **kwargs)  # the test calls the trainer's
+
+        self._model = Bare
+        # What `Trainer.__init__(self)` in a test finds.
+        vars(self)["__init__"] = trainer.__init__
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        """Return what stands in the place of the trainer: the layer's own `call` comes before the model's."""
+        kinds = tuple(base for base in bases if base is not self and base is not keras.layers.Layer)
+        return (type("Mixed", (*kinds, self._model), {}),) if kinds else (self._model,)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests without a call of `fit`, by it or by what it calls."""
+    kept = [item for item in items if "fit" in inspect.getsource(item.function)]  # type: ignore[attr-defined]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Replace `fit` before any test is imported."""
     from keras.src.backend.tensorflow import trainer
 
-    trainer.TensorFlowTrainer = keras.Model
     keras.Model.fit = counted(fit_by_kexp if os.environ.get("KERAS_FIT") == "kexp" else keras.Model.fit)
+    trainer.TensorFlowTrainer = MixedIn(trainer.TensorFlowTrainer)
     for name in OTHER_BACKENDS:
         if importlib.util.find_spec(name.partition(".")[0]) is None:
             module: Any = ModuleType(name)
@@ -140,15 +167,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     Calls.count, Calls.errors = 0, []
 
 
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Add the count to the report that follows, which goes to the process that writes."""
+    item.user_properties += [("calls", Calls.count), ("errors", Calls.errors)]
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Write down how a test ended: of its three parts that which ran it, or that which failed."""
-    if report.when == "call" or report.outcome != "passed":
-        line = {
-            "name": report.nodeid,
-            "outcome": report.outcome,
-            "calls": Calls.count,
-            "errors": Calls.errors,
-            "reason": report.longreprtext[-2000:] if report.failed else "",
-        }
+    """Write down how a test ended, of its three parts: which of them failed, and what was counted."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    line = _lines.setdefault(report.nodeid, {"name": report.nodeid, "outcome": "passed", "reason": ""})
+    if report.outcome != "passed":
+        line.update(outcome=report.outcome, reason=report.longreprtext[-2000:])
+    if report.when == "call":
+        line["seconds"] = round(report.duration, 2)
+    if report.when == "teardown":
+        line.update({"calls": 0, "errors": [], **dict(report.user_properties)})
         with open(RESULTS, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -61,13 +61,14 @@ def _extract(archive: Path, folder: Path) -> None:
     partial.rename(folder)
 
 
-def outcomes(tests: Path, names: list[str], fit: str) -> _Results:
-    """Run tests with a `fit` in a process of its own and return how they ended, by name."""
+def outcomes(tests: Path, names: list[str], fit: str, *, processes: int = 2) -> _Results:
+    """Run tests with a `fit` in processes of their own and return how they ended, by name."""
     with tempfile.TemporaryDirectory() as name:
         results = Path(name) / "results.jsonl"
         command = [sys.executable, "-m", "pytest", "-p", "keras_fit", "-q", "--no-header", "--tb=short"]
         command += ["-c", os.devnull, "--rootdir", str(tests), "--import-mode=importlib"]
-        command += ["-p", "no:cacheprovider", "-o", "timeout=120", "--continue-on-collection-errors", *names]
+        command += ["-p", "no:cacheprovider", "-o", "timeout=120", "--continue-on-collection-errors"]
+        command += ["-n", str(processes), "--dist", "worksteal", *names]
         environment = {
             **os.environ,
             "KERAS_FIT": fit,
@@ -124,6 +125,7 @@ def main() -> None:
     """Run both and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", metavar="WORD", help="tests with this in their names")
+    parser.add_argument("--processes", type=int, default=2, help="that share the tests, default 2")
     parser.add_argument("--show", action="store_true", help="the end of each traceback")
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kexp" / "keras-tests"
     parser.add_argument("--cache", type=Path, default=cache, help="folder that the tests are kept in")
@@ -132,11 +134,12 @@ def main() -> None:
     tests = tests_of_keras(options.cache)
     selected = [*FOLDERS, *(["-k", options.only] if options.only else [])]
     began_s = time.perf_counter()
-    before = outcomes(tests, selected, "keras")
+    before = outcomes(tests, selected, "keras", processes=options.processes)
     counted = [name for name, result in before.items() if _passed(before, name) and result["calls"]]
     if not counted:
         sys.exit("no test that passes with Keras's fit calls it")
-    code = report(counted, outcomes(tests, counted, "kexp"), show=options.show)
+    after = outcomes(tests, counted, "kexp", processes=options.processes)
+    code = report(counted, after, show=options.show)
     print(f"{time.perf_counter() - began_s:.0f} s, Keras {metadata.version('keras')}")
     sys.exit(code)
 
