@@ -96,6 +96,20 @@ def _is_in(model: Any, operation: Any, number: int) -> bool:
     return make_node_key(operation, number) in model._nodes
 
 
+def first_epoch_of(model: Any) -> int:
+    """Return the epoch, from 0, that a callback has told a model to begin with; 0: none has.
+
+    Keras's BackupAndRestore tells it so, when training begins.
+    """
+    return int(getattr(model, "_initial_epoch", None) or 0)
+
+
+def forget_first_epoch(model: Any) -> None:
+    """Have a model begin with its first epoch, whatever it was told in an earlier training."""
+    if hasattr(model, "_initial_epoch"):
+        model._initial_epoch = None
+
+
 def untracked(model: keras.Model, name: str) -> dict[Any, Any]:
     """Return a dict that a model holds and that Keras does not track as a part of it.
 

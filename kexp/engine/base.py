@@ -95,6 +95,18 @@ class MetricProvider(Protocol):
         ...
 
 
+class BatchWatcher(Protocol):
+    """Who is told of batches."""
+
+    def begin(self, number: int) -> None:
+        """Hear that a batch begins, counted from 0."""
+        ...
+
+    def end(self, number: int, metrics: dict[str, Any]) -> None:
+        """Hear that a batch has ended, with the metrics since the first."""
+        ...
+
+
 class BatchSource(Protocol):
     """The samples of the steps, as the loop knows them."""
 
@@ -187,8 +199,12 @@ class Engine(Protocol):
         """
         ...
 
-    def validate(self, batch_size: int) -> dict[str, float]:
+    def validate(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss and metrics on the validation data.
+
+        Args:
+            batch_size: Samples per forward pass.
+            watcher: Is told of each batch, which are then measured one by one.
 
         Raises:
             OutOfMemory: A batch does not fit.

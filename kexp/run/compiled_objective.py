@@ -21,7 +21,7 @@ from kexp.data.dataset import DatasetSpec, Split
 from kexp.data.splits import taken
 from kexp.engine.engine_choice import backend
 from kexp.run.compiled_model import answers_of, refuse_for_own_step
-from kexp.run.inference import raw_outputs
+from kexp.run.inference import raw_outputs, state_kept
 from kexp.tasks import task_named
 from kexp.train.objectives.compiled import Compiled
 
@@ -54,6 +54,13 @@ def compiled_objective(
         InputError: The model cannot take the data, or its losses and metrics cannot compare them.
     """
     refuse_for_own_step(model, options, DEFAULTS, backend().replicas())
+    with state_kept(model):
+        return _tried_objective(model, nests, raw, ready, options)
+
+
+def _tried_objective(
+    model: keras.Model, nests: Nests, raw: Dataset, ready: Dataset, options: TrainOptions
+) -> tuple[Compiled, Dataset, Dataset]:
     outputs = _outputs(model, nests, ready)
     if not overrides(model, "train_step"):  # which makes what it needs when it is traced, as with Keras
         with _explained(model, ready):

@@ -45,7 +45,8 @@ def with_data(plan: FitPlan, options: TrainOptions) -> FitPlan:
     if given.by_task:
         return replace(plan, data=_of_task(given, options))
     data, inputs, targets = _of_keras(plan.model, given, plan.epochs, options)
-    return replace(plan, data=data, inputs=inputs, targets=targets)
+    # The weights are with the samples by now.
+    return replace(plan, data=data, inputs=inputs, targets=targets, sample_weight=None)
 
 
 def _of_task(given: GivenData, options: TrainOptions) -> Dataset:

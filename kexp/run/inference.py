@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,20 @@ def raw_model(model: keras.Model, preprocessing: keras.Model | None) -> keras.Mo
     if preprocessing is None:
         return model
     return keras.Model(preprocessing.input, model(preprocessing.output), name=model.name)
+
+
+@contextmanager
+def state_kept(model: keras.Model) -> Iterator[None]:
+    """Put back what forward passes in the block change in a model, such as the state of its random streams.
+
+    A run shall draw what plain Keras would, which looks at no sample before it trains.
+    """
+    kept = [(variable, np.copy(variable.numpy())) for variable in model.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: Structure = None) -> Any:

@@ -13,10 +13,12 @@ import keras
 import numpy as np
 
 from kexp.core.errors import InputError, nearest
+from kexp.core.keras_private import first_epoch_of, forget_first_epoch
 from kexp.core.options import TrainOptions
 from kexp.core.signals import STOPPING, Stopped, StopRequest
 from kexp.data.order import batches
 from kexp.engine.base import Engine, OutOfMemory, StepFailure
+from kexp.train.callback_hooks import TrainingBatches, ValidationBatches, stops_at_nan
 from kexp.train.checkpoint.callback_state import read_states, restore_states
 from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
 from kexp.train.checkpoint.checkpoint_checks import BEST, best_weights, check_checkpoint
@@ -94,8 +96,9 @@ class Loop:
             steps=self._steps_per_epoch,
             verbose=0,
         )
-        # A callback that looks at every batch is called at every batch, as plain Keras would.
-        self._steps_per_call = 1 if any(_watches_batches(callback) for callback in callbacks) else 10
+        self._steps_per_call = 10
+        self._training_batches = TrainingBatches(self._with_state, self._callbacks, self._steps_per_epoch)
+        self._validation_batches = ValidationBatches.watched_by(self._with_state, self._callbacks)
 
     def find_checkpoint(self) -> None:
         """Read the checkpoint that the run will go on from, before anything is written.
@@ -117,6 +120,7 @@ class Loop:
             TrainingDiverged: A step went wrong; the last checkpoint is from before it.
         """
         self.engine.model.stop_training = False
+        forget_first_epoch(self.engine.model)
         if not self._looked:
             self.find_checkpoint()
         checkpoint, self._found = self._found, None  # whose arrays would stay in memory
@@ -144,7 +148,9 @@ class Loop:
             self.engine.model.set_weights(self.best_weights)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is not None:
+        if checkpoint is None:
+            self._begin_at_first_epoch(first_epoch_of(self.engine.model))
+        else:
             self.position = Position.from_json(checkpoint.position, "the checkpoint", "begin the run anew")
             if self.position.step:
                 # Callbacks are told of the epoch before they get their state, which then has the last word: a
@@ -154,6 +160,16 @@ class Loop:
             self.engine.restore_state(checkpoint.arrays)
             restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
         self._on_restore(self.position.history)
+
+    def _begin_at_first_epoch(self, epoch: int) -> None:
+        """Begin where a callback says, as Keras's BackupAndRestore does of a run of its own."""
+        if epoch >= self.options["epochs"]:
+            raise InputError(
+                f"epochs must be more than the {epoch} that a callback such as BackupAndRestore has from an "
+                f"earlier run; received {self.options['epochs']}, so give more, or leave the callback out."
+            )
+        if epoch:
+            self.position = Position(self.position.batch_size, epoch=epoch, first=epoch)
 
     def _latest(self) -> Checkpoint | None:
         """Return the newest checkpoint, which the chief reads for all workers."""
@@ -192,7 +208,8 @@ class Loop:
                 self._choose(metrics)
             return
         self._callbacks.on_test_begin()
-        measured = {**self.engine.validate(self.position.batch_size), **self._more_metrics()}
+        watched = () if self._validation_batches is None else (self._validation_batches,)
+        measured = {**self.engine.validate(self.position.batch_size, *watched), **self._more_metrics()}
         validated = self._broadcast(measured)
         metrics.update({f"val_{name}": value for name, value in validated.items()})
         self._choose(metrics)
@@ -208,7 +225,7 @@ class Loop:
         order = self.engine.batch_source.order(order, self._samples_per_step, seed, epoch)
         full, tail = batches(order, self._samples_per_step)
         self._run_rows(full)
-        if tail.size:
+        if tail.size and not self.engine.model.stop_training:
             self._run_rows(tail[None], first=len(full))
 
     def _run_rows(self, rows: np.ndarray, first: int = 0) -> None:
@@ -221,20 +238,30 @@ class Loop:
             left = rows[self.position.step - first :]
             count = min(len(left), self._steps_of_call())
             started_s = time.perf_counter()
-            self._callbacks.on_train_batch_begin(self.position.step)
+            self._training_batches.begin(self.position.step)
             failure = self.engine.run(left[:count], self.position.batch_size)
             if failure is not None:
-                raise _BadStep(failure, left[failure.steps])
+                if not self._left_to_callbacks(failure):
+                    raise _BadStep(failure, left[failure.steps])
+                count = failure.steps + 1
             self.position.step += count
-            self._callbacks.on_train_batch_end(self.position.step - 1, self.engine.read_metrics())
+            self._training_batches.end(self.position.step, self.engine.read_metrics)
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
+            if (
+                self.engine.model.stop_training
+            ):  # at once, and without a checkpoint that would go on from here
+                return
             self._adapt(count, time.perf_counter() - started_s)
             due, signal_number = self._agreed()
             if due or signal_number:
                 self._save()
             if signal_number:
                 raise Stopped(signal_number, self._steps_taken())
+
+    def _left_to_callbacks(self, failure: StepFailure) -> bool:
+        """Return whether a loss that is no number is for a callback to judge, as TerminateOnNaN does."""
+        return self.options["on_nan"] == "stop" and stops_at_nan(self._with_state, failure)
 
     def _agreed(self) -> tuple[bool, int]:
         """Return whether a checkpoint is due and which signal came, and let the chief pace the next call.
@@ -279,7 +306,8 @@ class Loop:
         """Return how many steps the next call may take: up to a checkpoint, or to a step to be skipped."""
         taken = self._steps_taken()
         ahead = [step - taken for step in self.position.skipped if step > taken]
-        return min(self._steps_per_call, self._checkpoint_interval.steps_left(taken), *ahead)
+        heard = self._training_batches.steps_left(self.position.step)
+        return min(self._steps_per_call, self._checkpoint_interval.steps_left(taken), heard, *ahead)
 
     def _skip_step(self, reason: _BadStep) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
@@ -353,8 +381,3 @@ class _BadStep(Exception):
         super().__init__()
         self.failure = failure
         self.samples = samples
-
-
-def _watches_batches(callback: keras.callbacks.Callback) -> bool:
-    hooks = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
-    return any(getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook) for hook in hooks)

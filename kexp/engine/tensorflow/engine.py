@@ -13,7 +13,7 @@ from kexp.core.graph_names import stable_graph_names
 from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
-from kexp.engine.base import StepFailure
+from kexp.engine.base import BatchWatcher, StepFailure
 from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.feed_source import FeedBatchSource
@@ -153,11 +153,11 @@ class TensorFlowEngine:
         """Whether there is validation data."""
         return self._validation is not None
 
-    def validate(self, batch_size: int) -> dict[str, float]:
+    def validate(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics, those of samples included, on the validation data."""
         assert self._validation is not None
         with memory_checked():
-            return self._validation.measure(batch_size)
+            return self._validation.measure(batch_size, watcher)
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""

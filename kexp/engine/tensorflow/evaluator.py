@@ -13,7 +13,7 @@ from kexp.core.graph_names import stable_graph_names
 from kexp.core.types import Nest
 from kexp.data import Split
 from kexp.data.order import batches
-from kexp.engine.base import MetricProvider, StepContext
+from kexp.engine.base import BatchWatcher, MetricProvider, StepContext
 from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.input_pipeline import (
     count_of,
@@ -51,11 +51,12 @@ class Evaluator:
         losses = None if objective.eval_player is None else LossEvaluator(model, objective, split)
         self._parts: list[MetricProvider] = [part for part in (losses, samples) if part is not None]
 
-    def measure(self, batch_size: int) -> dict[str, float]:
+    def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics and those of samples, without touching a weight."""
         metrics: dict[str, float] = {}
         for part in self._parts:
-            metrics.update(part.measure(batch_size))
+            watched = isinstance(part, LossEvaluator) and watcher is not None
+            metrics.update(part.measure(batch_size, watcher) if watched else part.measure(batch_size))  # type: ignore[call-arg]
         return metrics
 
 
@@ -90,16 +91,25 @@ class LossEvaluator:
         self._arrays = on_device(split)
         self._functions: dict[int | None, Any] = {}
 
-    def measure(self, batch_size: int) -> dict[str, float]:
-        """Return loss and metrics, without touching a weight."""
+    def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
+        """Return loss and metrics, without touching a weight, and tell of each batch if somebody watches."""
         self._metrics.reset()
         full, tail = batches(self._order, batch_size)
-        for rows in (full, tail[None]):
-            if rows.size:
-                self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
-        metrics = self._metrics.read() if self._own_steps is None else self._own_steps.read()
+        calls = [rows for rows in (full, tail[None]) if rows.size]
+        if watcher is not None:
+            calls = [row[None] for rows in calls for row in rows]
+        for number, rows in enumerate(calls):
+            if watcher is not None:
+                watcher.begin(number)
+            self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
+            if watcher is not None:
+                watcher.end(number, self._read())
+        metrics = self._read()
         self._metrics.reset()
         return metrics
+
+    def _read(self) -> dict[str, float]:
+        return self._metrics.read() if self._own_steps is None else self._own_steps.read()
 
     def _steps(self, width: int | None) -> Any:
         """Return the function that measures batches of any size, or of this one alone."""
