@@ -33,7 +33,7 @@ def as_metrics(chosen: Sequence[MetricLike], task: Task) -> tuple[keras.metrics.
         Traceback (most recent call last):
         ...
         kexp.InputError: metrics must be Keras metrics, their names or functions; received 'acuracy' (did you
-        mean 'accuracy'?).
+        mean 'accuracy' or ...
     """
     metrics = tuple(_metric(one, task) for one in chosen)
     names = ["loss", *(metric.name for metric in metrics)]
