@@ -1,4 +1,4 @@
-"""A multi-layer perceptron predicts a column of a table: a class or a number.
+"""A multi-layer perceptron predicts a column of a table: a class, several labels or a number.
 
 Source: Gorishniy et al. 2021, "Revisiting deep learning models for tabular data", for the plain MLP as a
 baseline; scikit-learn's tables.
@@ -26,19 +26,21 @@ def mlp_tabular(
     data: str = "breast_cancer",
     *,
     target: str | None = None,
-    task: Literal["classification", "regression"] | None = None,
+    task: Literal["classification", "multilabel", "regression"] | None = None,
+    separator: str | None = None,
     hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (64, 32),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
-    """Classify the rows of a table or predict a number for each.
+    """Classify the rows of a table, label them or predict a number for each.
 
     Args:
         data: Name of a table, or path of a CSV or Parquet file.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
+        separator: What stands between the labels, where the target has several in a text; None: it has not.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -49,6 +51,7 @@ def mlp_tabular(
         data,
         target=target,
         task=task,
+        separator=separator,
         **kexp.holdout(train),
         kinds=("table", "array"),
     )

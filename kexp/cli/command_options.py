@@ -14,6 +14,7 @@ from kexp.core.command_values import parse_words
 from kexp.core.constraints import check_value
 
 R = TypeVar("R")
+_SIGNED = ("monitor", "objective")  # metrics, with "-" before them where less is better
 
 
 def option(name: str, annotation: Any, text: str | None = None) -> Any:
@@ -29,7 +30,7 @@ def option(name: str, annotation: Any, text: str | None = None) -> Any:
         return check_value(name, parse_words([token.value for token in tokens], annotation), annotation)
 
     # Lists in JSON are read with everything else.
-    reading = Parameter(converter=judged, json_list=False)
+    reading = Parameter(converter=judged, json_list=False, allow_leading_hyphen=name in _SIGNED)
     if text is not None:
         reading = Parameter.combine(reading, Parameter(help=text))
     return Annotated[annotation, reading]

@@ -178,6 +178,10 @@ def _with_plain_targets(read: Source, options: ReadOptions) -> Source:
         split: (x, plain_or_gathered(f"data {read.name!r}: the {split} targets", y))
         for split, (x, y) in read.parts.items()
     }
+    # Of a DataFrame, whose columns say what they are.
+    columns = tuple(map(str, getattr(read.parts["train"][1], "columns", ())))
+    if len(columns) > 1 and not read.class_names:
+        read = replace(read, class_names=columns, target_names=columns)
     return replace(read, parts=parts)
 
 

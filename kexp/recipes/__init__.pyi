@@ -339,7 +339,8 @@ def mlp_tabular(
     data: DataLike = "breast_cancer",
     *,
     target: str | None = None,
-    task: Literal["classification", "regression"] | None = None,
+    task: Literal["classification", "multilabel", "regression"] | None = None,
+    separator: str | None = None,
     hidden: tuple[int, ...] = (64, 32),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
@@ -347,12 +348,13 @@ def mlp_tabular(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Classify the rows of a table or predict a number for each.
+    """Classify the rows of a table, label them or predict a number for each.
 
     Args:
         data: Name of a table, or path of a CSV or Parquet file.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
+        separator: What stands between the labels, where the target has several in a text; None: it has not.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.

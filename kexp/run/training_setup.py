@@ -36,7 +36,7 @@ from kexp.run.fit_checks import (
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.monitor_choice import chosen_monitor, exact_names, settle_callbacks
-from kexp.run.output_units import TRIED_SAMPLES, units_give_logits
+from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.run.split_metrics import check_defined
 from kexp.tasks import task_named
@@ -272,6 +272,10 @@ def _supervised(
         count = outputs.shape[-1]
         units = f"unit is {one}" if count == 1 else f"{count} units are {several}"
         notes = (f"the model's {units}: {known}.",)
+        taken = loss_takes_logits(loss)
+        if taken is not None and taken != from_logits:
+            other = "logits" if taken else "probabilities"
+            notes = (*notes, f"the loss takes {other}; give it or the last layer the other form.")
     else:
         from_logits = task.gives_logits(outputs)
     objective = supervised(

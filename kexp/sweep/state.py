@@ -198,6 +198,7 @@ class ProbeResult:
         seconds: That a trial is expected to take, or None.
         bytes: That its run folder is expected to take, with weights.
         mistake: What is wrong with the arguments, or None.
+        at_end: Those of the metrics that a run has at its end alone; None: none.
     """
 
     metrics: dict[str, Direction | None] = field(default_factory=dict)
@@ -205,6 +206,7 @@ class ProbeResult:
     seconds: float | None = None
     bytes: int = 0
     mistake: str | None = None
+    at_end: list[str] | None = None
 
     @property
     def known(self) -> bool:

@@ -145,7 +145,8 @@ def search(
     description = describe(portable, searched, fixed, checked, algorithm)
     own = _oracles_target(oracle, description, checked)
     description = description if own is None else replace(description, objective=own.name)
-    target = TargetMetric(description.objective, None if own is None else own.mode)
+    after_epochs = checked.prune is not None
+    target = TargetMetric(description.objective, None if own is None else own.mode, after_epochs=after_epochs)
     with sweep_folder(folder_path(checked.dir, description)) as directory, locked(directory):
         record(directory, description, searched)
         portable.write(directory)

@@ -20,18 +20,22 @@ class TargetMetric:
             which the recipe chooses its best epoch.
         mode: Whether the best is the "max" or the "min" of it; None (default): as the sign or the recipe has
             it.
+        after_epochs: Whether trials are compared by it after each epoch, too; default False.
 
     Attributes:
         name: Of the metric; None until a run has been looked at.
         mode: "max" or "min".
     """
 
-    def __init__(self, asked: str | None, mode: Direction | None = None) -> None:
+    def __init__(
+        self, asked: str | None, mode: Direction | None = None, *, after_epochs: bool = False
+    ) -> None:
         name, signed = (None, None) if asked is None else signed_metric(asked)
         mode = mode or signed
         self.name = name
         self.mode: Direction = mode or (better(name) if name else "max")
         self._settled = mode is not None
+        self._after_epochs = after_epochs
 
     @classmethod
     def recorded(cls, target: Target | None) -> TargetMetric:
@@ -65,6 +69,11 @@ class TargetMetric:
             raise InputError(
                 f"objective must be a figure of the recipe's, {', '.join(known)}; received "
                 f"{self.name!r}{nearest(self.name, known)}."
+            )
+        if self._after_epochs and self.name in (probe.at_end or ()):
+            raise InputError(
+                f"prune compares trials after each epoch, and {self.name} is measured at their end; give "
+                f"monitor={self.name!r} too, or leave prune out."
             )
         if not self._settled:
             self.mode = self._known(probe.metrics[self.name])

@@ -179,7 +179,7 @@ def _outcome(call: Callable[[], Metrics]) -> TrialOutcome:
 
 def _probe_result(training: TrainingSetup) -> ProbeResult:
     from kexp.preflight.cost import quick_estimate
-    from kexp.run.monitor_choice import epoch_metrics
+    from kexp.run.monitor_choice import epoch_metrics, exact_names
 
     objective, expected = training.objective, quick_estimate(training)
     metrics, monitor = epoch_metrics(objective, training.data), training.monitor
@@ -192,6 +192,7 @@ def _probe_result(training: TrainingSetup) -> ProbeResult:
         monitor=name if chooses and name in metrics else None,
         seconds=expected.epoch_s * training.options["epochs"],
         bytes=expected.disk_bytes,
+        at_end=sorted({*exact_names(objective, training.data, list(metrics))} - {*training.epoch_exact}),
     )
 
 

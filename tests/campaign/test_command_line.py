@@ -302,6 +302,8 @@ def test_a_value_is_refused_with_the_words_that_python_has_for_it(arguments, cap
         ("--hidden 64 --hidden 32", {"hidden": (64, 32)}),
         ("--batch-size auto", {"batch_size": "auto"}),
         ("--epochs +3 --seed 0", {"epochs": 3, "seed": 0}),
+        ("--monitor -val_loss --seed 0", {"monitor": "-val_loss", "seed": 0}),
+        ("--monitor=+val_gain --separator ';'", {"monitor": "+val_gain", "separator": ";"}),
         ("--learning-rate .5e-2", {"learning_rate": 0.005}),
         ("--quiet --no-scale-by-replicas", {"quiet": True, "scale_by_replicas": False}),
         ("wine --quiet=false", {"data": "wine", "quiet": False}),

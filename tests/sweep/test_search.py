@@ -72,6 +72,12 @@ def test_a_monitor_is_the_objective_and_an_exact_metric_can_be():
     target = TargetMetric(None)
     target.settle(TrialRunner(measured).probe({"monitor": "-val_my_error"}, None))
     assert (target.name, target.mode) == ("val_my_error", "min")
+    pruned = TargetMetric("val_log_loss", after_epochs=True)
+    with pytest.raises(
+        InputError, match=r"prune compares trials after each epoch.*monitor='val_log_loss' too"
+    ):
+        pruned.settle(TrialRunner(measured).probe({}, "val_log_loss"))
+    pruned.settle(TrialRunner(measured).probe({"monitor": "val_log_loss"}, "val_log_loss"))
     target = TargetMetric("val_log_loss")
     target.settle(TrialRunner(measured).probe({}, "val_log_loss"))
     assert (target.name, target.mode) == ("val_log_loss", "min")

@@ -72,6 +72,13 @@ def test_several_columns_of_quantities_are_targets_with_names():
     assert type(data.spec).from_json(data.spec.to_json()) == data.spec
 
 
+def test_columns_of_a_frame_as_targets_name_labels_and_numbers():
+    labels = load((X, pd.DataFrame(MATRIX, columns=list(NAMES))))
+    assert labels.spec.class_names == NAMES
+    numbers = load((X, FRAME[["c", "a"]]))
+    assert (numbers.spec.task, numbers.spec.target_names) == ("regression", ("c", "a"))
+
+
 def test_one_label_for_each_is_a_choice_among_classes_unless_asked_otherwise():
     single = [["red"] if row[0] else ["big"] for row in MATRIX]
     assert load((X, single)).spec.task == "classification"
