@@ -115,7 +115,9 @@ def _values(node: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> pd.Ser
         kind = pd.CategoricalDtype(_categories_of(node["categories"]), node["ordered"])
         return pd.Series(pd.Categorical.from_codes(arrays[node["codes"]].copy(), dtype=kind))
     if "strings" in node:
-        extra = {"na_value": np.nan} if node["missing"] == "nan" else {}
+        # Before pandas 2.3 the name of the storage said it.
+        is_nan = node["missing"] == "nan" and node["storage"] != "pyarrow_numpy"
+        extra = {"na_value": np.nan} if is_nan else {}
         return pd.Series(arrays[node["strings"]], dtype=pd.StringDtype(node["storage"], **extra))
     if "numbers" in node:
         return pd.Series(arrays[node["numbers"]].copy())
