@@ -10,7 +10,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.batch_feed import FedSplit
-from kexp.data.dataset import Split
+from kexp.data.dataset import DatasetSpec, Split, class_names
 
 
 def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> dict[int, float]:
@@ -34,6 +34,36 @@ def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> di
             f"class_weight must have a weight for each of the {classes} classes; received {len(asked)}."
         )
     return dict(enumerate(asked))
+
+
+def of_all_classes(weights: Mapping[Any, Any], spec: DatasetSpec) -> tuple[float, ...]:
+    """Return the weight of each class of a data set, 1 for those that a mapping does not name.
+
+    Args:
+        weights: By class index, or by class name.
+        spec: The data.
+
+    Raises:
+        InputError: The data has no such class, or a weight is no number of 0 or more.
+
+    Example:
+        >>> spec = DatasetSpec("array", (4,), "float32", "classification", 3, ("a", "b", "c"))
+        >>> of_all_classes({"b": 2.0, 2: 0.5}, spec)
+        (1.0, 2.0, 0.5)
+    """
+    places: dict[Any, int] = {name: place for place, name in enumerate(class_names(spec))}
+    places |= {place: place for place in range(spec.outputs)}
+    unknown = [label for label in weights if isinstance(weights[label], Mapping) or label not in places]
+    if unknown:
+        raise InputError(
+            f"class_weight must be weights of the classes {', '.join(class_names(spec)[:12])}, or of their "
+            f"indices; received {unknown[0]!r}."
+        )
+    numbers = _numbers({places[label]: weight for label, weight in weights.items()}, "class_weight")
+    found = tuple(numbers.get(place, 1.0) for place in range(spec.outputs))
+    if not any(found):
+        raise InputError("class_weight must have a number above 0, or nothing counts; received 0 everywhere.")
+    return found
 
 
 def _labels(targets: np.ndarray) -> np.ndarray:
@@ -87,13 +117,18 @@ def weighted(split: Split, class_weight: Mapping[Any, Any], place: str = "class_
 def _of_classes(targets: np.ndarray, weights: Mapping[Any, Any], place: str) -> np.ndarray:
     """Return (samples,) weights by class; a class that is not named has weight 1, as in Keras."""
     labels = _labels(targets)
+    numbers = _numbers(weights, place)
+    found = np.array([numbers.get(int(label), 1.0) for label in labels], np.float32)
+    if not found.any():
+        raise InputError(f"{place} must have a number above 0, or nothing counts; received 0 everywhere.")
+    return found
+
+
+def _numbers(weights: Mapping[Any, Any], place: str) -> dict[int, float]:
     try:
         numbers = {int(label): float(weight) for label, weight in weights.items()}
     except (TypeError, ValueError):
         raise InputError(f"{place} must be numbers by class index; received {dict(weights)!r}.") from None
     if any(not np.isfinite(weight) or weight < 0 for weight in numbers.values()):
         raise InputError(f"{place} must be finite numbers of 0 or more; received {dict(weights)!r}.")
-    found = np.array([numbers.get(int(label), 1.0) for label in labels], np.float32)
-    if not found.any():
-        raise InputError(f"{place} must have a number above 0, or nothing counts; received 0 everywhere.")
-    return found
+    return numbers

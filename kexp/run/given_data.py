@@ -19,7 +19,7 @@ from kexp.data import Dataset, Split, load
 from kexp.data.array_specs import ArraySpec
 from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split, feed_of
 from kexp.data.dataset import DatasetSpec, Kind
-from kexp.data.given_arrays import GivenArrays, given_arrays
+from kexp.data.given_arrays import GivenArrays, as_array, given_arrays
 from kexp.data.splits import fingerprint
 from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
 
@@ -43,7 +43,11 @@ def with_data(plan: FitPlan, options: TrainOptions) -> FitPlan:
     if given.y is None and isinstance(given.x, str | Path):
         return replace(plan, data=load(given.x, validation=options["validation"], seed=options["seed"]))
     if given.by_task:
-        return replace(plan, data=_of_task(given, options))
+        data = _of_task(given, options)
+        weights = plan.sample_weight
+        if given.validation_split and weights is not None:
+            weights = as_array("sample_weight", weights)[: len(data.train)]
+        return replace(plan, data=data, sample_weight=weights)
     data, inputs, targets = _of_keras(plan.model, given, plan.epochs, options)
     # The weights are with the samples by now.
     return replace(plan, data=data, inputs=inputs, targets=targets, sample_weight=None)

@@ -19,7 +19,7 @@ from kexp.data.dataset import sample_count
 from kexp.data.splits import taken
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
-from kexp.run.class_weights import by_class, weighted
+from kexp.run.class_weights import by_class, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_checks import (
     check_inference_model,
@@ -189,6 +189,8 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     check_texts(data, plan.target_preprocessing, plan.augmentation)
     check_inference_model(data, plan.inference_model, plan.final_metrics)
     check_metric_names(plan.metrics or (), (*plan.final_metrics, *plan.baselines))
+    if plan.class_weight is not None and not model.compiled:
+        options = {**options, "class_weight": of_all_classes(plan.class_weight, data.spec)}
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
     if model.compiled and plan.objective is None:
