@@ -30,7 +30,8 @@ def overrides(model: keras.Model, method: str) -> bool:
 
 def call_model(model: keras.Model, x: Nest, *, training: bool) -> Any:
     """Return the outputs of a model, whose `call` may not know of training, as Keras's own step does."""
-    return model(x, training=training) if model._call_has_training_arg else model(x)
+    knows = getattr(model, "_call_has_training_arg", True)  # which something else than a model has not
+    return model(x, training=training) if knows else model(x)
 
 
 def compute_loss(

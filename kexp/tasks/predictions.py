@@ -36,8 +36,6 @@ class Predictions:
 
     Attributes:
         labels: (n,) str objects, the most probable class of each sample; classification.
-        label_sets: (n, labels) str objects, the name of each label that is given and "" where it is not;
-            several labels for a sample.
         probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes); for
             several labels (n, labels), each from 0 to 1.
         values: (n, outputs) float32; regression.
@@ -49,10 +47,11 @@ class Predictions:
         codes: (n, ...) float32; reconstruction.
         anomaly_scores: (n,) float32, how far inputs and reconstructions are apart; reconstruction.
         outputs: Of a model with several outputs the predictions of each, by name.
+        label_sets: (n, labels) str objects, the name of each label that is given and "" where it is not;
+            several labels for a sample.
     """
 
     labels: np.ndarray | None = None
-    label_sets: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     values: np.ndarray | None = None
     masks: np.ndarray | None = None
@@ -62,6 +61,7 @@ class Predictions:
     codes: np.ndarray | None = None
     anomaly_scores: np.ndarray | None = None
     outputs: Mapping[str, Predictions] | None = None
+    label_sets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))

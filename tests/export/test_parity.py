@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kexp.data import DatasetSpec
 from kexp.export import ExportError, parity
 from kexp.export.parity import ParityCase, check_parity
 from kexp.export.saved_model import load_saved_model
@@ -19,9 +20,9 @@ EXPECTED = Predictions(
     np.array(["cat", "dog", "cat"], dtype=object),
     np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.5, 0.499995, 0.000005]], dtype=np.float32),
 )
-TASK = task_named("classification")
+TASK, SPEC = task_named("classification"), DatasetSpec("array", (3,), "float32", "classification", 3)
 CASE = ParityCase(
-    "serving_default", {}, EXPECTED.named(), tied=lambda expected: TASK.tied(expected, parity.TOLERANCE)
+    "serving_default", {}, EXPECTED.named(), tied=lambda expected: TASK.tied(expected, parity.TOLERANCE, SPEC)
 )
 VALUES = Predictions(values=np.array([[1e6], [0.0]], dtype=np.float32))
 
