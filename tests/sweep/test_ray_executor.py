@@ -1,4 +1,4 @@
-"""Sweeps on a real Ray cluster of four nodes: one is killed, a trial crashes, the driver is stopped."""
+"""Sweeps on a real Ray cluster of three nodes: one is killed, a trial crashes, the driver is stopped."""
 
 import errno
 import os
@@ -24,12 +24,12 @@ from kexp.train.checkpoint.checkpoint import newest_step
 from tests.sweep.planted_recipes import planted
 from tests.sweep.test_sweep import running, start, table, until
 
-LINE = {"trials": 6, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", "quiet": True, "epochs": 30}
+LINE = {"trials": 3, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", "quiet": True, "epochs": 30}
 
 
 @pytest.fixture(scope="module")
 def nodes():
-    """Return a cluster whose head runs nothing, and three nodes with a CPU each."""
+    """Return a cluster whose head runs nothing, and two nodes with a CPU each."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     cluster_utils = pytest.importorskip("ray.cluster_utils")
     before = ray_processes()
@@ -37,7 +37,7 @@ def nodes():
     cluster = cluster_utils.Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **memory}
     )
-    for _ in range(3):
+    for _ in range(2):
         cluster.add_node(num_cpus=1, wait=False, **memory)
     cluster.wait_for_nodes()
     yield cluster
@@ -107,16 +107,16 @@ def test_a_killed_node_loses_no_trial_and_changes_nothing_in_the_table(nodes, tm
     directory, killed = tmp_path / "cluster", []
     thread = threading.Thread(target=kill_a_node, args=(nodes, directory, killed), daemon=True)
     thread.start()
-    found = sweep(planted, **LINE, workers=3, cluster=nodes.address, dir=directory)
+    found = sweep(planted, **LINE, workers=2, cluster=nodes.address, dir=directory)
     thread.join(30)
     number, step = killed
     assert step > 0
-    assert len(nodes.worker_nodes) == 2
+    assert len(nodes.worker_nodes) == 1
     assert len(attempts(directory, number)) == 2  # Ray's retry, in another process
-    assert [trial.state for trial in found.trials] == ["completed"] * 6
-    assert [trial.token for trial in found.trials] == [1] * 6  # under the lease of the first attempt
+    assert [trial.state for trial in found.trials] == ["completed"] * 3
+    assert [trial.token for trial in found.trials] == [1] * 3  # under the lease of the first attempt
     reported = [one.trial for one in Store(directory).events() if one.kind is EventKind.REPORTED]
-    assert sorted(reported) == list(range(6))
+    assert sorted(reported) == list(range(3))
     assert len((found.run_dir(number) / "metrics.jsonl").read_text().splitlines()) == 30
     assert "test_accuracy" in found.best.metrics
     sweep(planted, **LINE, dir=tmp_path / "alone")
@@ -124,17 +124,18 @@ def test_a_killed_node_loses_no_trial_and_changes_nothing_in_the_table(nodes, tm
 
 
 @pytest.mark.slow
-def test_a_trial_that_crashes_every_time_fails_and_the_sweep_goes_on(nodes, tmp_path):
+def test_a_trial_that_crashes_every_time_fails_and_the_sweep_goes_on(nodes, tmp_path, monkeypatch):
+    monkeypatch.setattr("kexp.sweep.executors.ray.ATTEMPTS", 2)  # each takes a process of Ray's
     fixed = {"units": 8, "dropout": 0.0, "batch_size": 16, "learning_rate": 0.01, "epochs": 2}
     line = {**LINE, **fixed, "fault": ["segfault", "none", "raise"], "algorithm": "grid", "workers": 2}
     frame = (
         sweep(planted, **line, cluster=nodes.address, dir=tmp_path / "sweep").to_frame().set_index("fault")
     )
     assert frame["state"].to_dict() == {"segfault": "failed", "none": "completed", "raise": "failed"}
-    assert "worker died 4 times without progress" in frame["error"]["segfault"]
+    assert "worker died 2 times without progress" in frame["error"]["segfault"]
     assert "Segmentation fault" in frame["error"]["segfault"]
     assert "ArithmeticError: planted" in frame["error"]["raise"]
-    assert len(attempts(tmp_path / "sweep", 0)) == 4
+    assert len(attempts(tmp_path / "sweep", 0)) == 2
 
 
 @pytest.mark.slow
@@ -144,12 +145,13 @@ def test_an_interrupted_driver_has_its_trial_saved_and_the_same_line_goes_on(nod
     line = {"trials": 2, "epochs": 10_000, "checkpoint_every": "60 minutes", "cluster": nodes.address}
     process = start(directory, **line)
     until(lambda: epochs_done(directory) > 5 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=90)
     assert process.returncode != 0
     assert [trial.state for trial in load_sweep(directory).trials] == ["waiting"] * 2
     saved, before = newest_step(directory / "trials/0000/checkpoints"), epochs_done(directory)
-    assert saved > 15  # of at least three steps to an epoch
+    assert saved >= before > 5  # of at least a step to an epoch
     begun = attempts(directory, 0)
     process = start(directory, **line)
     until(lambda: attempts(directory, 0) not in ([], begun) and epochs_done(directory) > before)
