@@ -102,7 +102,11 @@ def nothing_shared_is_changed(request: pytest.FixtureRequest) -> Iterator[None]:
 def _contents(folder: Path) -> dict[Path, tuple[int, int]]:
     """Return size and time of every file."""
     found = {path: path.stat() for path in folder.rglob("*")}
-    return {path: (one.st_size, one.st_mtime_ns) for path, one in found.items() if path.is_file()}
+    return {
+        path: (one.st_size, one.st_mtime_ns)
+        for path, one in found.items()
+        if path.is_file() and path.name != "lock"
+    }
 
 
 @pytest.fixture(autouse=True)

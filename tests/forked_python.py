@@ -44,6 +44,7 @@ STARTING = ("kexp.sweep.executors.local", "kexp.cli.launch", "kexp.verify.worker
 _STARTERS = ("launch", "sweep", "verify")  # in the command line of a process that may start others
 _PR_SET_CHILD_SUBREAPER = 36
 _TITLE = "-" * 8000  # room for the command line of what is forked
+_ENVIRONMENT = dict(os.environ)  # before a test changes it
 
 
 class ForkServer:
@@ -52,20 +53,16 @@ class ForkServer:
     Args:
         modules: What it imports.
         without: What must not be imported with them.
+        connection: To one that runs already; default None: it is started when it is needed.
     """
 
-    def __init__(self, modules: Sequence[str], without: Sequence[str] = ()) -> None:
+    def __init__(
+        self, modules: Sequence[str], without: Sequence[str] = (), connection: socket.socket | None = None
+    ) -> None:
         self._modules, self._without = list(modules), list(without)
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: socket.socket | None = None
+        self._connection = connection
         self._lock = threading.Lock()
-
-    @classmethod
-    def connected(cls, connection: socket.socket) -> ForkServer:
-        """Return one that runs already."""
-        server = cls(())
-        server._connection = connection
-        return server
 
     def fork(self, request: dict[str, Any], streams: Sequence[int]) -> int:
         """Return the number of a new child of this process, with these as its standard streams."""
@@ -93,6 +90,7 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno()), asked, _TITLE],
                 pass_fds=[theirs.fileno()],
+                env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,  # TensorFlow's notices
             )
@@ -298,7 +296,7 @@ def _fork_workers() -> ForkServer:
         _entitle(["fork server"])
         serve(theirs)
     theirs.close()
-    server = ForkServer.connected(ours)
+    server = ForkServer((), connection=ours)
     start_processes_by(subprocess_of(server))
     return server
 

@@ -28,6 +28,8 @@ MOST_BARE_ANY = 0.08
 MOST_KEYWORD_TUNNELS = 0.03
 # Keras's and TensorFlow's own, and what the tests of kexp.core.keras_private compare with.
 NOT_KEXP = {"_asdict", "_replace", "_exit", "_flatten_layers"}
+# Python's own, by which tests/forked_python.py begins and ends processes as a new interpreter would.
+NOT_KEXP |= {"_execute_child", "_run_exitfuncs", "_shutdown"}
 
 
 def imports(name: str) -> set[str]:

@@ -107,7 +107,7 @@ def load(
     _require_kinds(kinds)
     _require_columns(target, text)
     _require_separator(separator, task)
-    columns = target if target is None or isinstance(target, str) else tuple(target)
+    columns = tuple(target) if isinstance(target, list) else target
     options = ReadOptions(columns, text, task, image_size, separator)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)

@@ -130,6 +130,6 @@ def test_data_of_another_kind_than_the_recipes_is_refused(name, data, words, tmp
 
 def test_another_backend_than_tensorflow_is_refused_in_one_sentence(run_kexp, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    done = run_kexp("run", "mlp_images", cwd=tmp_path)
+    done = run_kexp("run", "mlp_images", cwd=tmp_path, anew=True)
     assert done.returncode == 2
     assert done.stderr == "kexp: KERAS_BACKEND must be tensorflow for kexp; received 'jax', so unset it.\n"

@@ -153,7 +153,7 @@ CALLS = [
     ({"arguments.epochs": "many"}, "config.json: epochs must be a whole number"),
     ({"arguments.epochs": -3}, "config.json: epochs must be a whole number, 1 or more"),
     ({"arguments.hidden": "wide"}, "config.json: hidden must be a tuple"),
-    ({"arguments.data": 3}, "config.json: data must be a string"),
+    ({"arguments.data": 3}, "config.json: data must be a name, a path"),
     ({"arguments.data": "no such data"}, "config.json: ", "no such data"),
     ({"arguments.optimizer": {"class_name": "Adam"}}, "config.json: optimizer must be one of"),
 ]

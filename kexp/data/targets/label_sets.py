@@ -109,7 +109,10 @@ def _rows(values: Any) -> Sequence[Collection[Any]] | None:
         return None
     if isinstance(values, str | Mapping) or hasattr(values, "columns"):
         return None
-    rows = list(values)
+    try:
+        rows = list(values)
+    except TypeError:  # it has a length, and cannot be iterated
+        return None
     listed = all(isinstance(row, _LISTS) or getattr(row, "ndim", 0) == 1 for row in rows)
     return rows if rows and listed else None
 
