@@ -238,7 +238,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> NoReturn:
     own = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = ["" if words[1] == "-c" else os.getcwd(), *filter(None, own), *_BASE_PATHS]
     importlib.invalidate_caches()
-    nested = _fork_workers() if any(name in word for name in _STARTERS for word in words) else None
+    starts = "kexp" in sys.modules and any(name in word for name in _STARTERS for word in words)
+    nested = _fork_workers() if starts else None
     code = _exit_code(words)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
