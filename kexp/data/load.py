@@ -107,8 +107,9 @@ def load(
     _require_kinds(kinds)
     _require_columns(target, text)
     _require_separator(separator, task)
-    columns = tuple(target) if isinstance(target, list) else target
-    options = ReadOptions(columns, text, task, image_size, separator)
+    if target is not None and not isinstance(target, str) and isinstance(target, Sequence):
+        target = tuple(target)
+    options = ReadOptions(target, text, task, image_size, separator)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)
     read = _with_plain_targets(_read(source, options), options)
