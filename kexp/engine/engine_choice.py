@@ -75,6 +75,10 @@ class Backend(Protocol):
         """Return the size of what the operations of a forward pass give for a batch; None if unknown."""
         ...
 
+    def memory_checked(self) -> AbstractContextManager[None]:
+        """Return a context that raises `OutOfMemory` where a device has no more memory."""
+        ...
+
     def workers(self) -> Workers:
         """Return the workers of the strategy in scope."""
         ...

@@ -24,7 +24,7 @@ def evaluate_run(setup: TrainingSetup, position: Position) -> dict[str, float]:
     return metrics
 
 
-def judged(setup: TrainingSetup) -> tuple[dict[str, float], DatasetSpec, tuple[str, ...]]:
+def judged(setup: TrainingSetup, batch_size: int) -> tuple[dict[str, float], DatasetSpec, tuple[str, ...]]:
     """Return the exact metrics of the trained model, the spec with what is chosen by them, and what to say.
 
     The metrics are those that people judge the task by, on all of the validation and of the test split. What
@@ -39,7 +39,12 @@ def judged(setup: TrainingSetup) -> tuple[dict[str, float], DatasetSpec, tuple[s
         if split is None:
             continue
         found, spec = exact_metrics(
-            setup.model, split, spec, from_logits=setup.objective.from_logits, fits=part == "validation"
+            setup.model,
+            split,
+            spec,
+            from_logits=setup.objective.from_logits,
+            batch_size=batch_size,  # what is known to fit into memory
+            fits=part == "validation",
         )
         metrics |= {f"{prefix}{name}": value for name, value in found.items()}
         notes.append(undefined(found, spec, prefix, part))

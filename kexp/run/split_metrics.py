@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.structures import leaves
 from kexp.data import Dataset, DatasetSpec, Split
+from kexp.engine.base import OutOfMemory
+from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
 from kexp.tasks import task_named
 from kexp.train.objectives import Objective
@@ -22,7 +24,13 @@ _BATCH = 256
 
 
 def exact_metrics(
-    model: keras.Model, split: Split, spec: DatasetSpec, *, from_logits: bool, fits: bool = False
+    model: keras.Model,
+    split: Split,
+    spec: DatasetSpec,
+    *,
+    from_logits: bool,
+    batch_size: int = _BATCH,
+    fits: bool = False,
 ) -> tuple[dict[str, float], DatasetSpec]:
     """Return the metrics that people judge the task by, and the spec that predictions were made with.
 
@@ -31,6 +39,7 @@ def exact_metrics(
         split: What is measured.
         spec: What the data is.
         from_logits: Outputs are logits rather than probabilities, where they are either.
+        batch_size: Samples per call of the model, default 256.
         fits: What is chosen on validation data, such as thresholds, is chosen on this split.
 
     Returns:
@@ -39,11 +48,23 @@ def exact_metrics(
     task = task_named(spec.task)
     if not task.exact_names(spec):
         return {}, spec
-    outputs = raw_outputs(model, split.inputs, _BATCH, spec.input_structure)
+    outputs = _outputs(model, split, spec, batch_size)
     predictions = task.named_predictions(outputs, spec, from_probabilities=not from_logits)
     if fits:
         spec = task.fitted(spec, split.targets, predictions)
     return task.exact_metrics(split.targets, predictions, spec), spec
+
+
+def _outputs(model: keras.Model, split: Split, spec: DatasetSpec, batch_size: int) -> Any:
+    """Return the outputs of a model, for fewer samples at a time where memory runs out."""
+    while True:
+        try:
+            with backend().memory_checked():
+                return raw_outputs(model, split.inputs, batch_size, spec.input_structure)
+        except OutOfMemory:
+            if batch_size == 1:
+                raise
+            batch_size = -(-batch_size // 2)
 
 
 def undefined(found: dict[str, float], spec: DatasetSpec, prefix: str, part: str) -> str | None:
@@ -64,8 +85,10 @@ def undefined(found: dict[str, float], spec: DatasetSpec, prefix: str, part: str
 
 def epoch_measure(
     model: keras.Model, data: Dataset, objective: Objective, names: Sequence[str]
-) -> Callable[[], dict[str, float]]:
+) -> Callable[[int], dict[str, float]]:
     """Return what measures some exact metrics of the validation data, NaN where the model gives no numbers.
+
+    It takes the number of samples per call of the model.
 
     Args:
         model: That is trained.
@@ -74,12 +97,14 @@ def epoch_measure(
         names: With "val_" before them; none: nothing is measured.
     """
     if not names:
-        return dict
+        return lambda batch_size: {}
     split, logits = data.validation, objective.from_logits
     assert split is not None
 
-    def measure() -> dict[str, float]:
-        found, _ = exact_metrics(model, split, data.spec, from_logits=logits, fits=True)
+    def measure(batch_size: int) -> dict[str, float]:
+        found, _ = exact_metrics(
+            model, split, data.spec, from_logits=logits, batch_size=batch_size, fits=True
+        )
         return {name: found.get(name, math.nan) for name in (name.removeprefix("val_") for name in names)}
 
     return measure
@@ -91,7 +116,7 @@ def check_defined(model: keras.Model, data: Dataset, objective: Objective, names
     Raises:
         InputError: It does not define one.
     """
-    found = epoch_measure(model, data, objective, names)()
+    found = epoch_measure(model, data, objective, names)(_BATCH)
     missing = [f"val_{name}" for name, value in found.items() if math.isnan(value)]
     if missing and _is_finite(model, data):
         raise InputError(

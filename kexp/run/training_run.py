@@ -204,7 +204,7 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         setup.model.optimizer = None
     # Which all workers measure together.
     metrics = evaluate_run(setup, loop.position)
-    exact, spec, notes = judged(setup)
+    exact, spec, notes = judged(setup, loop.position.batch_size)
     metrics = {**metrics, **{name: value for name, value in exact.items() if name not in metrics}}
     setup = replace(setup, raw=replace(setup.raw, spec=spec))
     trained = setup.inference_model or raw_model(setup.model, setup.preprocessing)

@@ -50,7 +50,8 @@ class Loop:
         on_epoch: Called with the number of each epoch, from 1, and its metrics.
         on_restore: Called with the metrics of all epochs so far when the run starts or goes back.
         monitor: What the best epoch is chosen by; default: the objective's.
-        more_metrics: Called after each validation for further metrics of the validation data.
+        more_metrics: Called after each validation, with the samples per forward pass, for further metrics of
+            the validation data.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Loop:
         on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,
         *,
         monitor: Monitor | None = None,
-        more_metrics: Callable[[], dict[str, float]] = dict,
+        more_metrics: Callable[[int], dict[str, float]] = lambda batch_size: {},
     ) -> None:
         self.engine = engine
         self.monitor = monitor or Monitor(objective.monitor, "max" if objective.mode == "max" else "min")
@@ -209,7 +210,8 @@ class Loop:
             return
         self._callbacks.on_test_begin()
         watched = () if self._validation_batches is None else (self._validation_batches,)
-        measured = {**self.engine.validate(self.position.batch_size, *watched), **self._more_metrics()}
+        batch_size = self.position.batch_size
+        measured = {**self.engine.validate(batch_size, *watched), **self._more_metrics(batch_size)}
         validated = self._broadcast(measured)
         metrics.update({f"val_{name}": value for name, value in validated.items()})
         self._choose(metrics)

@@ -22,9 +22,10 @@ from kexp.engine.tensorflow.metric_accumulator import measure_outputs
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.strategy import choose, strategy_scope
 from kexp.engine.tensorflow.workers import TensorFlowWorkers as workers
+from kexp.engine.tensorflow.workers import memory_checked
 from kexp.train.objectives import Objective
 
-__all__ = ["evaluator", "measure_outputs", "strategy_scope", "workers"]
+__all__ = ["evaluator", "measure_outputs", "memory_checked", "strategy_scope", "workers"]
 
 INPUT_ERRORS = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError)
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")
