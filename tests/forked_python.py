@@ -108,15 +108,7 @@ def subprocess_of(server: ForkServer) -> ModuleType:
     class Popen(module.Popen):  # type: ignore[name-defined,misc]
         def _execute_child(self, args: Any, *settings: Any) -> None:
             # The arguments of this method are the same in Python 3.10 to 3.13, but for those at the end.
-            (
-                executable,
-                preexec,
-                _,
-                kept,
-                cwd,
-                env,
-                *_,
-            ) = settings[:8]
+            executable, preexec, _, kept, cwd, env = settings[:6]
             shell, *pipes = settings[8:15]
             words = [os.fspath(word) for word in args] if isinstance(args, list | tuple) else []
             special = executable or preexec or kept or shell

@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from kexp.core.types import ArrayLike
-
 if TYPE_CHECKING:
     import keras
 
@@ -73,7 +71,7 @@ def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
     }
     places = list(calls)
 
-    def origin(value: ArrayLike) -> Any:
+    def origin(value: Any) -> Any:
         if not hasattr(value, "_keras_history"):
             return value
         operation, number, output = value._keras_history
@@ -320,7 +318,7 @@ def slurm_tasks(nodes: str, tasks_per_node: str) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, value: ArrayLike) -> Iterator[None]:
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     original = getattr(owner, name)
     setattr(owner, name, value)
     try:

@@ -15,7 +15,7 @@ from kexp.core.foreign_files import require_regular_file
 from kexp.core.numpy_files import read_npy
 from kexp.core.structures import flat
 from kexp.core.user_paths import user_path
-from kexp.data.array_specs import ArraySpec
+from kexp.data.array_specs import ArraySpec, shapes_agree
 from kexp.data.dataset import Column, DatasetSpec, Inputs, Kind, column_name, single_array
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
@@ -215,7 +215,7 @@ def _described(raw: Any) -> str:
 def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     """Add the batch axis and the axis of a single channel where they were left out."""
     shape = array.shape
-    if len(array.shape) and _agree(shape[1:], sample) and len(array):
+    if len(array.shape) and shapes_agree(shape[1:], sample) and len(array):
         return array
     if shape == sample:
         return array[None]
@@ -228,12 +228,6 @@ def _with_all_axes(array: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     raise InputError(
         f"inputs must have the shape (samples, {wanted}), or ({wanted}) for one sample, received {shape}; "
         "bring them to the size of the training data."
-    )
-
-
-def _agree(shape: tuple[int, ...], sample: tuple[Any, ...]) -> bool:
-    return len(shape) == len(sample) and all(
-        own in (None, size) for size, own in zip(shape, sample, strict=True)
     )
 
 

@@ -14,6 +14,13 @@ MOST_SIZE = 10_000_000  # of an axis, or outputs: more is a damaged number, whic
 Size = Annotated[int, Between(0, MOST_SIZE)]
 
 
+def shapes_agree(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    """Return whether a shape is the one that was declared, where None stands for any size."""
+    return len(shape) == len(declared) and all(
+        own in (None, size) for size, own in zip(shape, declared, strict=True)
+    )
+
+
 @dataclass(frozen=True)
 class ArraySpec:
     """One of several inputs.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.core.structures import Structure, flat, leaves, mapped, structure_of
-from kexp.core.types import ArrayLike, Nest
+from kexp.core.types import Nest
 from kexp.data.dataset import Split, sample_count
 from kexp.data.given_arrays import as_array
 from kexp.data.order import epoch_order
@@ -47,6 +47,27 @@ class BatchFeed(ABC):
         """
 
 
+class Conversion(NamedTuple):
+    """What becomes of the values of a batch.
+
+    Attributes:
+        values: An array of inputs or targets as a model takes it.
+        weights: An array of weights as float32.
+        no_targets: By the inputs by name, (samples, 0) for a batch without targets.
+    """
+
+    values: Callable[[Any], Any]
+    weights: Callable[[Any], Any]
+    no_targets: Callable[[Any], Any]
+
+
+_ARRAYS = Conversion(
+    lambda values: as_array("x: a batch", values),
+    lambda weights: np.asarray(weights, np.float32),
+    lambda inputs: np.zeros((sample_count(inputs), 0), np.float32),
+)
+
+
 @dataclass(frozen=True)
 class FedSplit(Split):
     """A part of which only a first batch is in memory; `inputs`, `targets` and weights are that.
@@ -66,22 +87,25 @@ class FedSplit(Split):
     def __len__(self) -> int:
         return int(self.feed.steps)
 
-    def named(self, batch: Nest) -> Batch:
+    def named(self, batch: Nest, conversion: Conversion = _ARRAYS) -> Batch:
         """Return a batch by the names of its arrays.
+
+        Args:
+            batch: As the feed gives it.
+            conversion: What its values become; default: NumPy arrays.
 
         Raises:
             InputError: It has another structure than the first one.
         """
         x, y, weights = unpacked(batch)
-        inputs = flat(self.input_structure, mapped(_array, x))
-        samples = sample_count(inputs)
+        inputs = flat(self.input_structure, mapped(conversion.values, x))
         if self.target_structure is None:
-            targets: Any = np.zeros((samples, 0), np.float32)
+            targets: Any = conversion.no_targets(inputs)
         else:
-            targets = flat(self.target_structure, mapped(_array, y))
+            targets = flat(self.target_structure, mapped(conversion.values, y))
         if weights is None:
             return inputs, targets, None
-        given = mapped(lambda one: np.asarray(one, np.float32), weights)
+        given = mapped(conversion.weights, weights)
         if isinstance(given, list | dict):
             return inputs, targets, flat(self.target_structure, given)
         if isinstance(targets, dict):
@@ -123,10 +147,6 @@ def unpacked(batch: Nest) -> tuple[Any, Any, Any]:
             f"x must give batches (inputs, targets, weights); received {len(batch)} items in one."
         )
     return (*batch, None, None)[:3]
-
-
-def _array(values: ArrayLike) -> np.ndarray:
-    return as_array("x: a batch", values)
 
 
 class PyDatasetFeed(BatchFeed):
@@ -220,7 +240,8 @@ class GeneratorFeed(BatchFeed):
                 "has."
             )
         self._generator, self.steps = iter(generator), steps
-        self._taken, self._kept = 0, []  # type: int, list[Any]
+        self._taken = 0
+        self._kept: list[Any] = []
 
     def peek(self) -> list[Any]:
         if not self._kept:
@@ -304,9 +325,7 @@ def feed_of(x: Nest, steps: int | None, *, shuffle: bool, seed: int) -> BatchFee
         return PyDatasetFeed(x, steps, shuffle=shuffle, seed=seed)
     if is_dataset(x):
         return TfDataFeed(x, steps)
-    if type(x).__module__.startswith("torch.utils.data") or any(
-        kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__
-    ):
+    if any(kind.__module__.startswith("torch.utils.data") for kind in type(x).__mro__):
         return LoaderFeed(x, steps, seed=seed)
     if hasattr(x, "__next__"):
         return GeneratorFeed(x, steps)

@@ -104,9 +104,9 @@ def make_splits(
         share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
         kept, held = hold_out(strata[rows["train"]], share, part_seed, keep)
         rows["train"], rows[part] = rows["train"][kept], rows["train"][held]
-    splits = {
-        part: read_only(*_take(inputs, targets, index if wanted else None)) for part, index in rows.items()
-    }
+    whole = Split(inputs, targets)
+    drawn = {part: taken(whole, index) if wanted else whole for part, index in rows.items()}
+    splits = {part: read_only(split.inputs, split.targets) for part, split in drawn.items()}
     own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - rows.keys()
     return splits | {part: read_only(*parts[part]) for part in sorted(own)}
 
@@ -160,14 +160,6 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
     )
 
 
-def _take(inputs: Inputs, targets: np.ndarray, rows: np.ndarray | None) -> tuple[Inputs, np.ndarray]:
-    if rows is None:  # all of it: no copy
-        return inputs, targets
-    if isinstance(inputs, Mapping):
-        return {column: values[rows] for column, values in inputs.items()}, targets[rows]
-    return inputs[rows], targets[rows]
-
-
 def read_only(inputs: Inputs, targets: np.ndarray) -> Split:
     """Return a part of a data set, whose arrays can no longer be written to."""
     for array in _arrays((inputs, targets)):
@@ -189,3 +181,8 @@ def taken(split: Split, rows: slice | np.ndarray) -> Split:
         return {name: array[rows] for name, array in arrays.items()}
 
     return Split(of(split.inputs), of(split.targets), of(split.sample_weight))
+
+
+def head(split: Split, samples: int) -> Split:
+    """Return the first samples of a part."""
+    return taken(split, slice(0, samples))

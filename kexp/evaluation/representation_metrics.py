@@ -11,12 +11,12 @@ import numpy as np
 from keras import ops
 
 from kexp.data import Dataset, Split
+from kexp.data.splits import head
 from kexp.models.autoencoder.autoencoder_networks import decoder, encoder
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
 from kexp.models.autoencoder.latents import bernoulli_loss
 from kexp.run.fit_plan import FinalMetric
 from kexp.run.inference import raw_outputs
-from kexp.run.training_setup import head
 from kexp.tasks import task_named
 
 _PROBED = 10_000  # training samples whose codes are looked at

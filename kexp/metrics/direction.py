@@ -8,12 +8,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kexp.core.errors import InputError
 from kexp.core.keras_private import direction_of
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Direction", "better", "known_direction", "signed_metric", "stated_directions"]
+__all__ = [
+    "Direction",
+    "better",
+    "known_direction",
+    "required_direction",
+    "signed_metric",
+    "stated_directions",
+]
 
 Direction = Literal["max", "min"]
 
@@ -79,6 +87,29 @@ def known_direction(metric: str) -> Direction | None:
         found = {name for name in found if not _TURNED.isdisjoint(name.split("_"))}  # whose own word it is
     directions = {_known()[name] for name in found}
     return directions.pop() if len(directions) == 1 else None
+
+
+def required_direction(argument: str, metric: str, direction: Direction | None) -> Direction:
+    """Return the direction of a metric that an argument names, once it is known.
+
+    Args:
+        argument: That takes a sign before the name of its metric.
+        metric: Its name.
+        direction: What is known; None: nothing.
+
+    Raises:
+        InputError: It is not known.
+
+    Example:
+        >>> required_direction("monitor", "val_auroc", "max")
+        'max'
+    """
+    if direction is None:
+        raise InputError(
+            f"{argument}: whether more or less of {metric} is better is not known; give '+{metric}' for more "
+            f"or '-{metric}' for less."
+        )
+    return direction
 
 
 def signed_metric(text: str) -> tuple[str, Direction | None]:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from kexp.core.keras_private import output_activations
+from kexp.data.splits import head
 from kexp.engine.base import Engine
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, sampled, set_learning_rate
 from kexp.run.inference import raw_outputs
 from kexp.run.output_units import loss_takes_logits
 from kexp.run.plan_checks import loss_trouble
-from kexp.run.training_setup import TrainingSetup, head
+from kexp.run.training_setup import TrainingSetup
 from kexp.tasks import task_named
 from kexp.train.objectives import Supervised
 from kexp.train.objectives.autoencoding import Reconstruction

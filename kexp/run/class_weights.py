@@ -10,7 +10,9 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.data.batch_feed import FedSplit
-from kexp.data.dataset import DatasetSpec, Split, class_names
+from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
+from kexp.run.fit_checks import require_weights
+from kexp.tasks import task_named
 
 
 def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> dict[int, float]:
@@ -27,13 +29,34 @@ def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> di
     labels = _labels(split.targets)
     classes = int(labels.max()) + 1
     if asked == "balanced":
-        counts = np.maximum(np.bincount(labels, minlength=classes), 1)
-        return dict(enumerate((len(labels) / (counts * classes)).tolist()))
+        return dict(enumerate(_balanced(labels, classes).tolist()))
     if len(asked) < classes:
         raise InputError(
             f"class_weight must have a weight for each of the {classes} classes; received {len(asked)}."
         )
     return dict(enumerate(asked))
+
+
+def checked_class_weight(asked: Literal["balanced"] | tuple[float, ...], data: Dataset) -> np.ndarray:
+    """Return the weights of the training option `class_weight` as (classes,) float32.
+
+    Raises:
+        InputError: The data has no labels, or there are not as many weights as classes.
+    """
+    if not task_named(data.spec.task).has_labels:
+        raise InputError(
+            f"class_weight is for classification; {data.name} is for {data.spec.task}, so leave it out."
+        )
+    if asked == "balanced":
+        return _balanced(data.train.targets, data.spec.outputs).astype(np.float32)
+    if len(asked) != data.spec.outputs:
+        raise InputError(
+            f"class_weight must have a weight for each of the {data.spec.outputs} classes of {data.name}; "
+            f"received {len(asked)}."
+        )
+    weights = require_weights("class_weight", np.asarray(asked, np.float64))
+    require_weights("class_weight of the training samples", weights[data.train.targets])
+    return weights
 
 
 def of_all_classes(weights: Mapping[Any, Any], spec: DatasetSpec) -> tuple[float, ...]:
@@ -61,9 +84,14 @@ def of_all_classes(weights: Mapping[Any, Any], spec: DatasetSpec) -> tuple[float
         )
     numbers = _numbers({places[label]: weight for label, weight in weights.items()}, "class_weight")
     found = tuple(numbers.get(place, 1.0) for place in range(spec.outputs))
-    if not any(found):
-        raise InputError("class_weight must have a number above 0, or nothing counts; received 0 everywhere.")
+    require_weights("class_weight", np.asarray(found))
     return found
+
+
+def _balanced(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Return (classes,) weights by which all classes count alike."""
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+    return len(labels) / (counts * classes)
 
 
 def _labels(targets: np.ndarray) -> np.ndarray:
@@ -118,10 +146,7 @@ def _of_classes(targets: np.ndarray, weights: Mapping[Any, Any], place: str) -> 
     """Return (samples,) weights by class; a class that is not named has weight 1, as in Keras."""
     labels = _labels(targets)
     numbers = _numbers(weights, place)
-    found = np.array([numbers.get(int(label), 1.0) for label in labels], np.float32)
-    if not found.any():
-        raise InputError(f"{place} must have a number above 0, or nothing counts; received 0 everywhere.")
-    return found
+    return require_weights(place, np.array([numbers.get(int(label), 1.0) for label in labels]))
 
 
 def _numbers(weights: Mapping[Any, Any], place: str) -> dict[int, float]:

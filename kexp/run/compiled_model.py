@@ -104,7 +104,7 @@ def recorded_arguments(plan: FitPlan) -> dict[str, Any]:
     objects = ("optimizer", "learning_rate", "class_weight")
     found = {name: recorded(getattr(plan, name)) for name in objects if getattr(plan, name) is not None}
     found.update(loss=recorded(plan.loss), metrics=recorded(plan.metrics))
-    if plan.model.compiled and plan.objective is None:
+    if plan.as_compiled:
         found["compiled"] = {
             name: recorded(value) for name, value in compiled_with(plan.model).items() if value is not None
         }
@@ -189,15 +189,10 @@ def answers_of(model: keras.Model, outputs: Nest, targets: Nest, target_structur
         loss = next((entry.loss for entry in losses_by_path(model)), None)
         return Answers(structure, (_head(structure, loss, outputs, given),))
     losses = {_at(structure, entry.path): entry.loss for entry in losses_by_path(model)}
-    arrays = _flat_by_name(structure, outputs)
+    arrays: dict[str, Any] = flat(structure, outputs)
     truths = {} if given is None else _matched(structure, given)
     heads = [_head(name, losses.get(name), array, truths.get(name)) for name, array in arrays.items()]
     return Answers(structure, tuple(heads))
-
-
-def _flat_by_name(structure: Structure, nest: Nest) -> dict[str, Any]:
-    found: dict[str, Any] = flat(structure, nest)
-    return found
 
 
 def _matched(structure: Structure, given: Nest) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kexp.core.trainer_private import build_compiled, overrides
 from kexp.core.types import Nest
 from kexp.data import Dataset
 from kexp.data.dataset import DatasetSpec, Split
-from kexp.data.splits import taken
+from kexp.data.splits import head
 from kexp.engine.engine_choice import backend
 from kexp.run.compiled_model import answers_of, refuse_for_own_step
 from kexp.run.inference import raw_outputs, state_kept
@@ -64,7 +64,7 @@ def _tried_objective(
     outputs = _outputs(model, nests, ready)
     if not overrides(model, "train_step"):  # which makes what it needs when it is traced, as with Keras
         with _explained(model, ready):
-            build_compiled(model, _tensors(nests, taken(ready.train, slice(0, _TRIED))))
+            build_compiled(model, _tensors(nests, head(ready.train, _TRIED)))
     answers = None if outputs is None else answers_of(model, outputs, ready.train.targets, nests.targets)
 
     def described(spec: DatasetSpec) -> DatasetSpec:
@@ -91,7 +91,7 @@ def _tried_objective(
 
 def _outputs(model: keras.Model, nests: Nests, ready: Dataset) -> Any:
     """Return what the model gives for a few samples, which also builds it; None where it has no `call`."""
-    inputs = taken(ready.train, slice(0, _TRIED)).inputs
+    inputs = head(ready.train, _TRIED).inputs
     structure = nests.inputs if is_nested(nests.inputs) else None
     try:
         return raw_outputs(model, inputs, _TRIED, structure)
@@ -132,7 +132,7 @@ def _try(objective: Compiled, ready: Dataset) -> None:
     if objective.has_own_train_step or backend().replicas() > 1:
         return
     for split in filter(None, (ready.train, ready.validation)):
-        _look_at(objective, taken(split, slice(0, _TRIED)), ready)
+        _look_at(objective, head(split, _TRIED), ready)
 
 
 def _look_at(objective: Compiled, split: Split, ready: Dataset) -> None:

@@ -100,6 +100,11 @@ class FitPlan:
     targets: Structure = "target"
 
     @property
+    def as_compiled(self) -> bool:
+        """Whether the model trains with what it was compiled with."""
+        return bool(self.model.compiled) and self.objective is None
+
+    @property
     def data_name(self) -> str:
         """Name of the data, which may not be there yet."""
         if self.given is not None:

@@ -76,14 +76,11 @@ def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, option
     feed = feed_of(given.x, epochs.steps, shuffle=epochs.shuffle, seed=options["seed"])
     if feed is not None:
         return _of_feed(feed, given, epochs, names)
-    data = given.validation_data
-    if data is not None and not isinstance(data, tuple | list):
-        data = _read(data, epochs.validation_steps)
     arrays = given_arrays(
         given.x,
         given.y,
         given.sample_weight,
-        validation_data=data,
+        validation_data=_validation(given, epochs),
         validation_split=given.validation_split or given.validation,
         input_names=names[0],
         output_names=names[1],
@@ -100,10 +97,7 @@ def _of_feed(
     if given.validation_split:
         raise InputError(f"validation_split is for arrays; give validation_data beside a {feed.noun}.")
     train = fed_split(feed, *names)
-    validation = given.validation_data
-    if validation is not None and not isinstance(validation, tuple | list):
-        validation = _read(validation, epochs.validation_steps)
-    part = None
+    validation, part = _validation(given, epochs), None
     if validation is not None:
         part = given_arrays(*(*validation, None, None)[:3], input_names=names[0], output_names=names[1]).train
     arrays = GivenArrays(train, part, train.input_structure, train.target_structure)
@@ -115,6 +109,13 @@ def _names(model: keras.Model, attribute: str) -> Sequence[str]:
         return tuple(getattr(model, attribute, None) or ())
     except AttributeError:  # of a model without inputs of its own
         return ()
+
+
+def _validation(given: GivenData, epochs: EpochOptions) -> Any:
+    """Return data to validate on as arrays: (x, y) or (x, y, weights), or None."""
+    data = given.validation_data
+    in_batches = data is not None and not isinstance(data, tuple | list)
+    return _read(data, epochs.validation_steps) if in_batches else data
 
 
 def _read(source: Nest, steps: int | None) -> tuple[Any, ...]:

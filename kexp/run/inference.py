@@ -10,7 +10,7 @@ import numpy as np
 
 from kexp.core.structures import Structure, packed
 from kexp.core.trainer_private import call_model
-from kexp.data.dataset import Inputs
+from kexp.data.dataset import Inputs, sample_count
 from kexp.tasks.predictions import as_str
 
 if TYPE_CHECKING:
@@ -63,6 +63,5 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         outputs = call_model(model, packed(structure, batch), training=False)
         return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), outputs)
 
-    samples = len(inputs if isinstance(inputs, np.ndarray) else next(iter(inputs.values())))
-    parts = [outputs(first) for first in range(0, samples, batch_size)]
+    parts = [outputs(first) for first in range(0, sample_count(inputs), batch_size)]
     return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

@@ -11,6 +11,7 @@ from kexp.core.foreign_files import guarded, reading, reason
 from kexp.core.json_files import parse_json
 from kexp.core.trainer_private import saved_uncompiled
 from kexp.core.zip_archives import open_zip, read_zip_member
+from kexp.data.array_specs import shapes_agree
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
 
@@ -105,7 +106,7 @@ def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: st
                 f"file {path}: takes {len(model.inputs)} inputs, and the data has {len(spec.inputs)}; "
                 f"{advice}."
             )
-    elif len(model.inputs) != 1 or not _agree(model.inputs[0].shape[1:], spec.input_shape):
+    elif len(model.inputs) != 1 or not shapes_agree(spec.input_shape, model.inputs[0].shape[1:]):
         shapes = " and ".join(str(tensor.shape[1:]) for tensor in model.inputs)
         raise InputError(
             f"file {path}: takes inputs of {shapes}, and the data has {spec.input_shape}; {advice}."
@@ -123,9 +124,3 @@ def require_outputs(outputs: Any, spec: DatasetSpec, path: Path, advice: str) ->
     except InputError as error:
         reason = str(error).partition(";")[0]
         raise InputError(f"file {path}: is not for the {spec.task} of the run: {reason}; {advice}.") from None
-
-
-def _agree(shape: tuple[int | None, ...], wanted: tuple[int, ...]) -> bool:
-    return len(shape) == len(wanted) and all(
-        size in (None, own) for size, own in zip(shape, wanted, strict=True)
-    )

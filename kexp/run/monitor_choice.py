@@ -10,7 +10,7 @@ import keras
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset
-from kexp.metrics.direction import Direction, known_direction, signed_metric
+from kexp.metrics.direction import Direction, known_direction, required_direction, signed_metric
 from kexp.tasks import task_named
 from kexp.train.callbacks import Plateau
 from kexp.train.monitor import LAST, Monitor, restoring
@@ -113,12 +113,7 @@ def _asked(objective: Objective, data: Dataset, options: TrainOptions) -> Monito
     known = epoch_metrics(objective, data)
     if name not in known and objective.names_metrics:
         raise InputError(_unknown("monitor", name, known, data))
-    direction = direction or known.get(name)
-    if direction is None:
-        raise InputError(
-            f"monitor: whether more or less of {name} is better is not known; give '+{name}' for more or "
-            f"'-{name}' for less."
-        )
+    direction = required_direction("monitor", name, direction or known.get(name))
     averaged = [one for one in ("ema", "swa") if options[one] is not None]
     if data.validation is None and averaged:
         raise InputError(

@@ -10,10 +10,11 @@ import numpy as np
 from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import reason
 from kexp.data import Dataset
+from kexp.data.splits import head
 from kexp.engine.engine_choice import backend
 from kexp.run.fit_plan import FitPlan
 from kexp.run.inference import raw_outputs
-from kexp.run.training_setup import TrainingSetup, head
+from kexp.run.training_setup import TrainingSetup
 from kexp.train.objectives import Supervised
 
 _MODEL = "a Keras model, such as kexp.models.mlp((8, 8, 1), 10)"

@@ -79,11 +79,9 @@ def own_recipe(name: str) -> Callable[..., Any] | None:
 
     Nothing but what is installed as recipes is imported, whoever has written the name.
     """
-    from kexp import recipes
-
-    if name in recipes.__all__:
-        found: Callable[..., Any] = getattr(recipes, name)
-        return found
+    own = _of_kexp(name)
+    if own is not None:
+        return own
     named = [entry for entry in installed() if name in (entry.name, entry.attr)]
     return find_recipe(_value(named[0])) if len({entry.value for entry in named}) == 1 else None
 
@@ -155,12 +153,16 @@ def require_not_imported() -> None:
         )
 
 
-def _named(name: str) -> Callable[..., Any]:
+def _of_kexp(name: str) -> Callable[..., Any] | None:
     from kexp import recipes
 
-    if name in recipes.__all__:
-        found: Callable[..., Any] = getattr(recipes, name)
-        return found
+    return getattr(recipes, name) if name in recipes.__all__ else None
+
+
+def _named(name: str) -> Callable[..., Any]:
+    own = _of_kexp(name)
+    if own is not None:
+        return own
     named = [entry for entry in installed() if entry.name == name]
     values = sorted({_value(entry) for entry in named})
     if not values:

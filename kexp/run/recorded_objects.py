@@ -74,6 +74,3 @@ def _source_of(value: Any) -> dict[str, Any]:
     except (OSError, TypeError):  # made at a prompt, or built in
         return {"source_sha256": None}
     return {"source_sha256": hashlib.sha256(source.encode()).hexdigest()}
-
-
-__all__ = ["recorded"]

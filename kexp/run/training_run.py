@@ -65,7 +65,7 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     context = run_context()
     run = context.run
     given = train.keys() if run is None else run.call.changed
-    if plan.model.compiled and plan.objective is None:
+    if plan.as_compiled:
         refuse_contradictions(plan, given)
     plan = _by_task(plan, train if run is None else run.options)
     if context.call is not None:

@@ -13,13 +13,13 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.options import TrainOptions
 from kexp.core.trainer_private import overrides
-from kexp.data import Dataset, Split, Stream
+from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import sample_count
-from kexp.data.splits import taken
+from kexp.data.splits import head
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
-from kexp.run.class_weights import by_class, of_all_classes, weighted
+from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_checks import (
     check_inference_model,
@@ -31,7 +31,6 @@ from kexp.run.fit_checks import (
     check_stream,
     check_texts,
     checked_weights,
-    require_weights,
 )
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
@@ -147,9 +146,13 @@ class TrainingSetup:
             self.batch_size,
             augmentation=self.augmentation,
             sample_weight=self.sample_weight,
-            class_weights=None if self.objective.takes_weights else _class_weights(self.options, self.data),
+            class_weights=self._class_weights(),
             first_epoch=self.epochs.first,
         )
+
+    def _class_weights(self) -> np.ndarray | None:
+        asked = None if self.objective.takes_weights else self.options["class_weight"]
+        return None if asked is None else checked_class_weight(asked, self.data)
 
     def _optimizer(self, player: Player, *, last: bool) -> keras.optimizers.Optimizer:
         if self.optimizer is not None:
@@ -193,7 +196,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         options = {**options, "class_weight": of_all_classes(plan.class_weight, data.spec)}
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
-    if model.compiled and plan.objective is None:
+    if plan.as_compiled:
         data = _weighted(data, plan, options)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
@@ -203,7 +206,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
     objective, inference_model = plan.objective, plan.inference_model
     notes: tuple[str, ...] = ()
-    if objective is None and model.compiled:
+    if plan.as_compiled:
         nests = Nests(plan.inputs, plan.targets)
         objective, ready, data = compiled_objective(model, nests, data, ready, options)
     elif objective is None:
@@ -304,27 +307,6 @@ def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
     return min(default if asked == "auto" else int(asked), len(data.train))
 
 
-def _class_weights(options: TrainOptions, data: Dataset) -> np.ndarray | None:
-    asked = options["class_weight"]
-    if asked is None:
-        return None
-    if not task_named(data.spec.task).has_labels:
-        raise InputError(
-            f"class_weight is for classification; {data.name} is for {data.spec.task}, so leave it out."
-        )
-    if asked == "balanced":
-        counts = np.bincount(data.train.targets, minlength=data.spec.outputs)
-        return (counts.sum() / (np.maximum(counts, 1) * len(counts))).astype(np.float32)
-    if len(asked) != data.spec.outputs:
-        raise InputError(
-            f"class_weight must have a weight for each of the {data.spec.outputs} classes of {data.name}; "
-            f"received {len(asked)}."
-        )
-    weights = require_weights("class_weight", np.asarray(asked, np.float64))
-    require_weights("class_weight of the training samples", weights[data.train.targets])
-    return weights
-
-
 def averages(optimizer: keras.optimizers.Optimizer | None) -> bool:
     """Return whether an optimizer of the caller's computes a moving average of the weights."""
     return bool(getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False))
@@ -364,11 +346,6 @@ def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[D
         # The best epoch is then the one that knows them best.
         return replace(data, train=train, validation=train), options
     return data, options
-
-
-def head(split: Split, samples: int) -> Split:
-    """Return the first samples of a part."""
-    return taken(split, slice(0, samples))
 
 
 def first_outputs(model: keras.Model, data: Dataset) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kexp.core.errors import InputError, nearest
 from kexp.core.search import TrialState
-from kexp.metrics.direction import Direction, better, signed_metric
+from kexp.metrics.direction import Direction, better, required_direction, signed_metric
 from kexp.sweep.metadata import Target
 from kexp.sweep.state import ProbeResult, Trial
 
@@ -76,15 +76,7 @@ class TargetMetric:
                 f"monitor={self.name!r} too, or leave prune out."
             )
         if not self._settled:
-            self.mode = self._known(probe.metrics[self.name])
-
-    def _known(self, direction: Direction | None) -> Direction:
-        if direction is None:
-            raise InputError(
-                f"objective: whether more or less of {self.name} is better is not known; give '+{self.name}' "
-                f"for more or '-{self.name}' for less."
-            )
-        return direction
+            self.mode = required_direction("objective", self.name, probe.metrics[self.name])
 
     def judged(self, trial: Trial) -> tuple[TrialState, float | None, str | None]:
         """Return a trial's state, score and error: completed needs a finite metric."""

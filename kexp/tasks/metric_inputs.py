@@ -58,10 +58,9 @@ def choice_inputs(
     if name == "Accuracy":
         return targets, _labels(outputs, from_logits)
     if name in _IOU:
-        flat = _indices_or_one_hot(targets, classes, sparse=metric.sparse_y_true)
-        return flat, _labels(outputs, from_logits) if metric.sparse_y_pred else _all_classes(
-            outputs, from_logits
-        )
+        true = targets if metric.sparse_y_true else _one_hot(targets, classes)
+        sparse = metric.sparse_y_pred
+        return true, _labels(outputs, from_logits) if sparse else _all_classes(outputs, from_logits)
     if name in _ONE_HOT or classes > 2 or _needs_every_class(metric):
         scores = _scores(outputs, from_logits, wants_logits)
         return _rows(_one_hot(targets, classes)), _rows(scores)
@@ -90,13 +89,6 @@ def label_inputs(
     if wants_logits == from_logits:
         return targets, outputs
     return targets, ops.sigmoid(outputs) if from_logits else _logit(outputs)
-
-
-def probability(outputs: Tensor, from_logits: bool) -> Any:
-    """Return the probabilities of units of which each stands for itself."""
-    from keras import ops
-
-    return ops.sigmoid(outputs) if from_logits else outputs
 
 
 def is_f_score(metric: keras.metrics.Metric) -> bool:
@@ -180,10 +172,6 @@ def _one_hot(targets: Tensor, classes: int) -> Any:
     from keras import ops
 
     return ops.one_hot(ops.cast(targets, "int32"), classes)
-
-
-def _indices_or_one_hot(targets: Tensor, classes: int, *, sparse: bool) -> Any:
-    return targets if sparse else _one_hot(targets, classes)
 
 
 def _rows(values: Tensor) -> Any:

@@ -250,9 +250,7 @@ class Loop:
             self._training_batches.end(self.position.step, self.engine.read_metrics)
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
-            if (
-                self.engine.model.stop_training
-            ):  # at once, and without a checkpoint that would go on from here
+            if self.engine.model.stop_training:  # at once: nothing is to go on from a checkpoint here
                 return
             self._adapt(count, time.perf_counter() - started_s)
             due, signal_number = self._agreed()

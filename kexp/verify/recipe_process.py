@@ -16,7 +16,6 @@ from kexp.data.memory_content import Content
 from kexp.data.memory_files import keep, read_kept
 from kexp.data.memory_forms import form_of, is_described
 from kexp.run.carried_source import PortableRecipe
-from kexp.run.recipe_call import refuse_callbacks
 from kexp.run.recipe_names import find_recipe
 
 HISTORY = "history"
@@ -36,7 +35,6 @@ def portable_call(
     Raises:
         InputError: One of them cannot be carried.
     """
-    refuse_callbacks(arguments)
     portable = PortableRecipe.of(recipe)
     portable.write(folder)
     given = dict(arguments)

@@ -26,4 +26,4 @@ if __name__ == "__main__":
         trained(gan, f"{run_dir}-before")
         with_history(int(history))
     callbacks = [KillAfter(int(step[0]))] if step else []
-    trained(diffusion, run_dir, epochs=2, checkpoint_every="1 steps", callbacks=callbacks)
+    trained(diffusion, run_dir, epochs=3, checkpoint_every="1 steps", callbacks=callbacks)

@@ -62,7 +62,7 @@ def gan():
 
 
 def diffusion():
-    network = kexp.models.diffusion_unet((8, 8, 1), classes=10, filters=(4,), dropout=0.2)
+    network = kexp.models.diffusion_unet((8, 8, 1), classes=10, filters=(4, 8), dropout=0.2)
     model = kexp.models.Diffusion(network, steps=20, sample_steps=4, class_names=CLASSES)
     return model, kexp.data.load("digits"), {"objective": kexp.objectives.denoising()}
 

@@ -24,7 +24,6 @@ LINE = {"trials": 3, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", 
 _CALL = """
 import json, sys
 import kexp.sweep
-from tests.forked_python import forked
 from tests.sweep.planted_recipes import planted
 kexp.sweep(planted, **json.loads(sys.argv[1]))
 """

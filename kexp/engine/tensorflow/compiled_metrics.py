@@ -29,7 +29,6 @@ class CompiledMetrics:
         self._model = objective.model
         self._shared = shared
         self._sums = [tf.Variable(0.0), tf.Variable(0.0)] if shared else []
-        self._results: dict[str, Any] = {}  # of a `compute_metrics` of the model's own, by name
 
     @property
     def variables(self) -> list[Any]:

@@ -14,14 +14,12 @@ from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
 from kexp.engine.base import BatchWatcher, StepFailure
-from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
 from kexp.engine.tensorflow.evaluator import Evaluator
-from kexp.engine.tensorflow.feed_source import FeedBatchSource
 from kexp.engine.tensorflow.gradient_steps import GradientSteps
 from kexp.engine.tensorflow.input_pipeline import TensorSource
-from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas
+from kexp.engine.tensorflow.running_metrics import running_metrics
 from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.normalization import batch_normalizations
 from kexp.train.objectives import Objective
@@ -78,16 +76,12 @@ class TensorFlowEngine:
             for optimizer in optimizers:
                 take_gradients_as_they_are(optimizer)
         self._functions: dict[tuple[int | None, int | None], Callable[..., Any]] = {}
+        sample, shared = batch_source.first(), self._replicas.distributed
+        self._metrics = running_metrics(objective, model, sample, shared=shared)
         self._own_steps: OwnSteps | None = None
-        self._metrics: MetricAccumulator | CompiledMetrics
-        if isinstance(objective, Compiled):
-            self._metrics = CompiledMetrics(objective, shared=self._replicas.distributed)
-            if objective.has_own_train_step:
-                self._own_steps = own_steps(objective, model.train_step, batch_source)
-        else:
-            self._metrics = MetricAccumulator(
-                objective, model, batch_source.first(), summed=self._replicas.distributed
-            )
+        if isinstance(objective, Compiled) and objective.has_own_train_step:
+            batch = objective.batch(*sample, batch_source.first_weight())
+            self._own_steps = OwnSteps(model, model.train_step, batch)
         # Steps taken, and the first and the running mean of the loss, which a spike is measured against.
         self._progress = [tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0)]
         self._gradient_steps = GradientSteps(
@@ -114,12 +108,11 @@ class TensorFlowEngine:
         Returns:
             None when all went well. After a failure the model is not to be used: restore a state.
         """
-        # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
-        # run takes.
-        if isinstance(self.batch_source, FeedBatchSource):
-            self.batch_source.begin()
+        self.batch_source.begin()
         if self.objective.runs_eagerly:
             return self._run_eagerly(rows, batch_size)
+        # Open sizes spare the uneven last batch a trace of its own, which would cost more time than a short
+        # run takes.
         static = self._replicas.static or self.objective.uses_xla
         sizes = (rows.shape[1], batch_size) if static else (None, None)
         with memory_checked():
@@ -142,11 +135,6 @@ class TensorFlowEngine:
     def reset_metrics(self) -> None:
         """Start the running means anew."""
         self._metrics.reset()
-
-    @property
-    def feeds(self) -> bool:
-        """Whether batches come as they are, rather than by the positions of samples."""
-        return isinstance(self.batch_source, FeedBatchSource)
 
     @property
     def validates(self) -> bool:
@@ -175,10 +163,9 @@ class TensorFlowEngine:
             self._functions.clear()  # they hold the iterator that was left
 
     def close(self) -> None:
-        """Let go of what a feed makes ahead."""
-        if isinstance(self.batch_source, FeedBatchSource):
-            self.batch_source.close()
-            self._functions.clear()
+        """Let go of what the source of batches makes ahead."""
+        self.batch_source.close()
+        self._functions.clear()
 
     def state_bytes(self) -> int:
         """Return the size of what `read_state` returns."""
@@ -211,7 +198,7 @@ class TensorFlowEngine:
         signature = [tf.TensorSpec([None, width], tf.int32), tf.TensorSpec([], tf.int32)]
 
         take = self.step
-        if self.objective.uses_xla and not self.feeds:
+        if self.objective.uses_xla and not self.batch_source.feeds:
             take = tf.function(self.step, jit_compile=True, autograph=False)
 
         # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
@@ -268,9 +255,3 @@ class TensorFlowEngine:
         loss = self._own_steps.take(self.objective.batch(*self.batch_source(row)))
         self._progress[0].assign_add(1)
         return loss, tf.zeros(())
-
-
-def own_steps(objective: Compiled, step: Callable[[Any], Any], batch_source: TensorSource) -> OwnSteps:
-    """Return what calls a step of a model's own, tried on the first sample."""
-    inputs, targets = batch_source.first()
-    return OwnSteps(objective.model, step, objective.batch(inputs, targets, batch_source.first_weight()))

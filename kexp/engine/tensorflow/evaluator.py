@@ -13,8 +13,7 @@ from kexp.core.graph_names import stable_graph_names
 from kexp.core.types import Nest
 from kexp.data import Split
 from kexp.data.order import batches
-from kexp.engine.base import BatchWatcher, MetricProvider, StepContext
-from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
+from kexp.engine.base import BatchWatcher, StepContext
 from kexp.engine.tensorflow.input_pipeline import (
     count_of,
     first_of,
@@ -23,9 +22,9 @@ from kexp.engine.tensorflow.input_pipeline import (
     weights_on_device,
 )
 from kexp.engine.tensorflow.length_buckets import Buckets
-from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas, use_shard
+from kexp.engine.tensorflow.running_metrics import running_metrics
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives.base import Losses, Objective
 from kexp.train.objectives.compiled import Compiled
@@ -47,17 +46,14 @@ class Evaluator:
     def __init__(
         self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
     ) -> None:
-        samples = objective.samples(model, split, train)
-        losses = None if objective.eval_player is None else LossEvaluator(model, objective, split)
-        self._parts: list[MetricProvider] = [part for part in (losses, samples) if part is not None]
+        self._samples = objective.samples(model, split, train)
+        self._losses = None if objective.eval_player is None else LossEvaluator(model, objective, split)
 
     def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics and those of samples, without touching a weight."""
-        metrics: dict[str, float] = {}
-        for part in self._parts:
-            watched = isinstance(part, LossEvaluator) and watcher is not None
-            metrics.update(part.measure(batch_size, watcher) if watched else part.measure(batch_size))  # type: ignore[call-arg]
-        return metrics
+        losses = {} if self._losses is None else self._losses.measure(batch_size, watcher)
+        samples = {} if self._samples is None else self._samples.measure(batch_size)
+        return {**losses, **samples}
 
 
 class LossEvaluator:
@@ -67,21 +63,13 @@ class LossEvaluator:
         self._model = model
         self._objective = objective
         self._replicas = Replicas()
-        summed = self._replicas.distributed
-        self._own_steps: OwnSteps | None = None
-        self._metrics: MetricAccumulator | CompiledMetrics
-        if isinstance(objective, Compiled):
-            self._metrics = CompiledMetrics(objective, shared=summed)
-            if objective.has_own_test_step:
-                batch = objective.batch(
-                    *first_of(split), gathered(weights_on_device(split.sample_weight), [0])
-                )
-                self._own_steps = OwnSteps(model, model.test_step, batch)
-        else:
-            self._metrics = MetricAccumulator(
-                objective, model, first_of(split) if summed else None, summed=summed
-            )
         self._weights = weights_on_device(split.sample_weight) if objective.takes_weights else None
+        shared = self._replicas.distributed
+        self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
+        self._own_steps: OwnSteps | None = None
+        if isinstance(objective, Compiled) and objective.has_own_test_step:
+            batch = objective.batch(*first_of(split), gathered(self._weights, [0]))
+            self._own_steps = OwnSteps(model, model.test_step, batch)
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
         as_they_are = self._replicas.static or objective.takes_weights
         buckets = None if as_they_are else Buckets.of(model, split, objective.task)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kexp.core.foreign_files import guarded
-from kexp.core.structures import flat, leaves
-from kexp.data.batch_feed import FedSplit, TfDataFeed, unpacked
+from kexp.data.batch_feed import Conversion, FedSplit, TfDataFeed
 from kexp.engine.base import ITERATOR_STATE, STREAM_STATE
-from kexp.engine.tensorflow.input_pipeline import first_of, gathered, weights_on_device
+from kexp.engine.tensorflow.input_pipeline import (
+    TensorSource,
+    count_of,
+    first_of,
+    gathered,
+    weights_on_device,
+)
+from kexp.engine.tensorflow.iterator_place import IteratorPlace
 
 _CONSUMED = f"{STREAM_STATE}consumed"
 _AHEAD = 2  # batches that are made while a step is taken
 
 
-class FeedBatchSource:
+class FeedBatchSource(TensorSource):
     """Takes the batches of a feed as they come.
 
     A run goes on by the state of a dataset's own iterator where that can be saved, else by reading up to the
@@ -33,12 +36,14 @@ class FeedBatchSource:
         first_epoch: The epoch that the run begins with.
     """
 
+    feeds = True
+
     def __init__(self, split: FedSplit, first_epoch: int = 0) -> None:
         self._split = split
         self._first_epoch = first_epoch
         self._consumed = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._iterator: Any = None
-        self._checkpoint: Any = None
+        self._place: IteratorPlace | None = None
         self._can_save: bool | None = None
         self._ended = False
 
@@ -81,21 +86,16 @@ class FeedBatchSource:
     def read_state(self) -> dict[str, np.ndarray]:
         """Return where the feed is: its iterator, or how many batches were read."""
         state = {_CONSUMED: np.array(self._consumed.numpy(), np.int64)[None]}
-        if self._iterator is None or self._can_save is False:
-            return state
-        if self._checkpoint is not None:
-            state.update(self._saved())
-        return state
+        return {**state, **self._place.read()} if self._place is not None and self._can_save else state
 
     def restore_state(self, state: dict[str, np.ndarray]) -> bool:
         """Go on from where `read_state` found the feed, and return whether its iterator is another one."""
         consumed = int(state[_CONSUMED][0])
-        files = {name: content for name, content in state.items() if name.startswith(ITERATOR_STATE)}
-        if files:
-            self._open(0)
-            self._restore(files)
-        else:
-            self._open(consumed)
+        has_place = any(name.startswith(ITERATOR_STATE) for name in state)
+        self._open(0 if has_place else consumed)
+        if has_place:
+            assert self._place is not None
+            self._place.restore(state)
         self._consumed.assign(consumed)
         return True
 
@@ -108,9 +108,9 @@ class FeedBatchSource:
         if isinstance(feed, TfDataFeed):
             batches = feed.dataset.repeat().map(_named_by(self._split))
             self._iterator = iter(batches.skip(consumed).prefetch(_AHEAD))
-            self._checkpoint = tf.train.Checkpoint(iterator=self._iterator)
+            self._place = IteratorPlace(self._iterator, ITERATOR_STATE, "feed")
             if self._can_save is None:
-                self._try_to_save()
+                self._can_save = _can_be_saved(self._place)
             return
         described = _described(self._split)
         made = tf.data.Dataset.from_generator(lambda: self._batches(consumed), output_signature=described)
@@ -127,25 +127,13 @@ class FeedBatchSource:
                 yield (inputs, targets) if self._split.sample_weight is None else (inputs, targets, weights)
             step = 0
 
-    def _try_to_save(self) -> None:
-        try:
-            self._saved()
-            self._can_save = True
-        except tf.errors.OpError:
-            self._can_save = False
 
-    def _saved(self) -> dict[str, np.ndarray]:
-        with tempfile.TemporaryDirectory() as folder:
-            self._checkpoint.write(str(Path(folder) / "feed"))
-            files = list(Path(folder).iterdir())
-            return {f"{ITERATOR_STATE}{file.name}": np.fromfile(file, np.uint8) for file in files}
-
-    def _restore(self, files: dict[str, np.ndarray]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.items():
-                content.tofile(Path(folder) / Path(name).name)
-            with guarded("the checkpoint", "the place of a tf.data.Dataset", "remove it to begin anew"):
-                self._checkpoint.read(str(Path(folder) / "feed")).assert_consumed()
+def _can_be_saved(place: IteratorPlace) -> bool:
+    try:
+        place.read()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def _described(split: FedSplit) -> Any:
@@ -167,23 +155,22 @@ def _named_by(split: FedSplit) -> Any:
     """Return the function from the elements of a dataset to inputs, targets and weights by name."""
 
     def named(*parts: Any) -> Any:
-        x, y, weights = unpacked(parts if len(parts) > 1 else parts[0])
-        inputs = tf.nest.map_structure(_as_float, flat(split.input_structure, x))
-        if split.target_structure is None:
-            targets = tf.zeros([tf.shape(leaves(x)[0])[0], 0])
-        else:
-            targets = tf.nest.map_structure(_as_float, flat(split.target_structure, y))
-        if weights is None:
-            return inputs, targets
-        weights = tf.nest.map_structure(lambda one: tf.cast(one, tf.float32), weights)
-        if isinstance(weights, list | tuple | dict):
-            weights = flat(split.target_structure, weights)
-        elif isinstance(targets, dict):
-            weights = dict.fromkeys(targets, weights)
-        return inputs, targets, weights
+        inputs, targets, weights = split.named(parts if len(parts) > 1 else parts[0], _TENSORS)
+        return (inputs, targets) if weights is None else (inputs, targets, weights)
 
     return named
 
 
 def _as_float(tensor: Any) -> Any:
     return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.float64, tf.float16) else tensor
+
+
+def _as_weight(tensor: Any) -> Any:
+    return tf.cast(tensor, tf.float32)
+
+
+def _no_targets(inputs: Any) -> Any:
+    return tf.zeros([count_of(inputs), 0])
+
+
+_TENSORS = Conversion(_as_float, _as_weight, _no_targets)

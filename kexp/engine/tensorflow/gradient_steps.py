@@ -12,12 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.options import TrainOptions
-from kexp.engine.tensorflow.compiled_metrics import CompiledMetrics
-from kexp.engine.tensorflow.feed_source import FeedBatchSource
 from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
-from kexp.engine.tensorflow.metric_accumulator import MetricAccumulator
 from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
+from kexp.engine.tensorflow.running_metrics import RunningMetrics
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives import Losses, Objective
 
@@ -47,7 +45,7 @@ class GradientSteps:
         objective: Objective,
         optimizers: Sequence[keras.optimizers.Optimizer],
         batch_source: TensorSource,
-        metrics: MetricAccumulator | CompiledMetrics,
+        metrics: RunningMetrics,
         options: TrainOptions,
         replicas: Replicas,
         taken: tf.Variable,
@@ -66,7 +64,6 @@ class GradientSteps:
         self._taken = taken
         self._augmentation = augmentation
         self._class_weights = class_weights
-        self._feeds = isinstance(batch_source, FeedBatchSource)
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
@@ -87,7 +84,7 @@ class GradientSteps:
 
     def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def play() -> tuple[tf.Tensor, tf.Tensor]:
-            samples = None if self._feeds else row.shape[0] or tf.shape(row)[0]
+            samples = None if self._batch_source.feeds else row.shape[0] or tf.shape(row)[0]
             if self._options["accumulate"] == 1 and self._options["batch_size"] != "auto":
                 gradients, loss, samples = self._gradients(number, row, samples, 0)
             else:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from kexp.core.errors import InputError
-from kexp.core.foreign_files import guarded
 from kexp.core.types import Nest
 from kexp.data import Split, Stream
 from kexp.data.series import complete
 from kexp.engine.base import STREAM_STATE, BatchSource
+from kexp.engine.tensorflow.iterator_place import IteratorPlace
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
 
 
 class TensorSource(BatchSource, Protocol):
-    """A batch source that gives its samples inside the compiled step."""
+    """A batch source that gives its samples inside the compiled step.
+
+    Attributes:
+        feeds: Whether batches come as they are, rather than by the positions of samples.
+    """
+
+    feeds: bool = False
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
@@ -32,10 +36,18 @@ class TensorSource(BatchSource, Protocol):
 
     def first_weight(self) -> Any:
         """Return the weight of that sample; None: all are alike."""
-        ...
+        return None
+
+    def begin(self) -> None:
+        """Begin to read, where that must not happen inside a compiled function."""
+        return
+
+    def close(self) -> None:
+        """Read no more."""
+        return
 
 
-class ArrayBatchSource:
+class ArrayBatchSource(TensorSource):
     """Gathers samples by index from arrays that stay on the device, so that it has no state at all.
 
     Args:
@@ -95,7 +107,7 @@ class ArrayBatchSource:
         return [int(row) for row in rows[bad]]
 
 
-class StreamBatchSource:
+class StreamBatchSource(TensorSource):
     """Takes batches from a tf.data.Dataset, whose iterator's own state goes into the checkpoint.
 
     Args:
@@ -111,9 +123,9 @@ class StreamBatchSource:
         self._batch_size = batch_size
         batches = stream.dataset.repeat().batch(batch_size, drop_remainder=True).prefetch(2)
         self._iterator = iter(batches)
-        self._checkpoint = tf.train.Checkpoint(iterator=self._iterator)
+        self._place = IteratorPlace(self._iterator, STREAM_STATE, "stream")
         try:
-            self.read_state()
+            self._place.read()
         except tf.errors.OpError as error:
             raise InputError(
                 "dataset must have a place that can be saved: leave out from_generator and py_function, and "
@@ -133,9 +145,6 @@ class StreamBatchSource:
         """Return inputs and targets of the first samples."""
         return first_of(self._stream)
 
-    def first_weight(self) -> None:
-        """Return None: a stream has no weights."""
-
     def skip(self, samples: int) -> None:
         """Read and drop samples that were seen before a restart."""
         for _ in range(samples // self._batch_size):
@@ -143,19 +152,11 @@ class StreamBatchSource:
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return where the stream is, shuffle buffers included."""
-        with tempfile.TemporaryDirectory() as folder:
-            self._checkpoint.write(str(Path(folder) / "stream"))
-            files = list(Path(folder).iterdir())
-            return {f"{STREAM_STATE}{file.name}": np.fromfile(file, np.uint8) for file in files}
+        return self._place.read()
 
     def restore_state(self, state: dict[str, np.ndarray]) -> bool:
         """Go on from where `read_state` found the stream."""
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in state.items():
-                if name.startswith(STREAM_STATE):
-                    content.tofile(Path(folder) / Path(name).name)
-            with guarded("the checkpoint", "the place of a tf.data.Dataset", "remove it to begin anew"):
-                self._checkpoint.read(str(Path(folder) / "stream")).assert_consumed()
+        self._place.restore(state)
         return False
 
     def not_finite(self, rows: np.ndarray) -> list[int]:

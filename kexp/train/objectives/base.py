@@ -21,7 +21,7 @@ class Losses:
     Attributes:
         total: (batch,) float32, what is minimised in the mean over all samples of a step.
         penalty: A number that does not depend on single samples, such as a weight decay.
-        terms: (batch,) float32 by name, for people to see.
+        components: (batch,) float32 by name, for people to see.
         outputs: (batch, ...) float32 that the metrics are measured on; None if there are none.
     """
 
@@ -40,9 +40,10 @@ class Objective(ABC):
         monitor: The metric that the best epoch is chosen by; where an epoch has none, the last one counts.
         mode: Whether the best is the "max" or the "min" of it.
         from_logits: Whether outputs that stand for classes or tokens are logits rather than probabilities.
-        bounded: Whether a loss that grows a thousandfold is a sign of trouble; not so where players compete.
-        held_out: The player whose losses are measured on data that it is not trained on; None: of nobody.
-        terms: Names of all terms of `Losses`.
+        detects_loss_spikes: Whether a loss that grows a thousandfold is a sign of trouble; not so where
+            players compete.
+        eval_player: The player whose losses are measured on data that it is not trained on; None: of nobody.
+        components: Names of all components of `Losses`.
         takes_weights: Whether it takes the weights of samples itself, rather than have its losses weighed.
         runs_eagerly: Whether its steps are taken operation by operation, as somebody asked for who debugs.
         uses_xla: Whether XLA is to compile its steps.
