@@ -119,12 +119,18 @@ def _named(arrays: Nest) -> dict[str, np.ndarray]:
 def _weights(place: str, weights: Nest, targets: Structure) -> Any:
     if weights is None:
         return None
-    arrays = mapped(lambda one: one.astype(np.float32), _arrays(place, weights))
+    arrays = mapped(lambda one: _numbers(place, one), _arrays(place, weights))
     if is_nested(arrays):
         return flat(targets, arrays)
     if not is_nested(targets):
         return arrays
     return dict.fromkeys(leaves(targets), arrays)  # of every output alike, as Keras takes it
+
+
+def _numbers(place: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype == object:
+        raise InputError(f"{place} must be numbers; received {shown(array.flat[0])}.")
+    return array.astype(np.float32)
 
 
 def _arrays(place: str, nest: Nest) -> Any:
@@ -155,7 +161,7 @@ def as_array(place: str, values: ArrayLike) -> np.ndarray:
         values: An array, a list of numbers, a pandas DataFrame or Series, or a tensor.
 
     Raises:
-        InputError: They are no numbers or texts, or differ in shape.
+        InputError: They are no numbers or texts, differ in shape, or are a single one.
 
     Example:
         >>> as_array("x", [[0.5], [1.0]]).dtype.name, as_array("y", ["a", "b"]).dtype.name
@@ -168,6 +174,8 @@ def as_array(place: str, values: ArrayLike) -> np.ndarray:
     if hasattr(values, "select_dtypes"):
         _require_numbers(place, values)
     array = plain_array(place, values)
+    if not array.ndim:
+        raise InputError(f"{place} must be an array with a row for each sample; received {shown(values)}.")
     if array.dtype.kind == "f":
         return array.astype(np.float32)
     if array.dtype.kind in "biu":

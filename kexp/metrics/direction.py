@@ -65,7 +65,7 @@ def better(metric: str) -> Direction:
         ('max', 'max', 'min')
     """
     known = known_direction(metric)
-    return known or ("max" if any(word in metric for word in _rising()) else "min")
+    return known or ("max" if any(word in metric.lower() for word in _rising()) else "min")
 
 
 def known_direction(metric: str) -> Direction | None:
@@ -76,10 +76,10 @@ def known_direction(metric: str) -> Direction | None:
             have as `KNOWN_HIGHER` and `KNOWN_LOWER` stands in it as whole words, and none of the other list.
 
     Example:
-        >>> known_direction("val_auroc"), known_direction("test_log_loss"), known_direction("val_my_error")
+        >>> known_direction("val_AUROC"), known_direction("test_log_loss"), known_direction("val_my_error")
         ('max', 'min', None)
     """
-    words = metric.split("_")
+    words = metric.lower().split("_")
     ends = range(1, len(words) + 1)
     runs = {"_".join(words[first:end]) for first in range(len(words)) for end in ends if first < end}
     found = {name for name in _known() if name in runs}

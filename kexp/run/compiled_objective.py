@@ -162,8 +162,7 @@ def _explained(model: keras.Model, data: Dataset) -> Iterator[None]:
         raise
     except Exception as error:  # whatever a loss, a metric or a layer of the caller's raises
         raise InputError(
-            f"model {model.name} was compiled with a loss or metrics that do not fit {data.name}: "
-            f"{reason(error)}; compile it with others."
+            f"loss or metrics of model {model.name} do not fit {data.name}: {reason(error)}; give others."
         ) from error
 
 

@@ -90,6 +90,14 @@ def check_texts(data: Dataset, target_preprocessing: Any, augmentation: Sequence
         )
 
 
+def check_first_epoch(first: int, epochs: int) -> None:
+    """Refuse to begin where a run would have ended."""
+    if first >= epochs:
+        raise InputError(
+            f"initial_epoch must be below epochs, {epochs}, which counts all from 0; received {first}."
+        )
+
+
 def check_metric_names(metrics: Iterable[object], others: Iterable[str]) -> None:
     """Refuse names of metrics that no export could hold."""
     for name in (*(getattr(metric, "name", metric) for metric in metrics), *others):

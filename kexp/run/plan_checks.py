@@ -38,7 +38,7 @@ def check_plan(plan: FitPlan) -> None:
             _require(name, value, keras.Model, "a Keras model, or None")
     if plan.given is None:
         _require_loss(plan.loss)
-        _require_metrics(() if plan.metrics is None else plan.metrics)
+    _require_metrics(() if plan.metrics is None else plan.metrics, by_output=plan.given is not None)
     for name, values, kind, example in (
         ("callbacks", plan.callbacks, keras.callbacks.Callback, "callbacks such as TerminateOnNaN()"),
         ("augmentation", plan.augmentation, keras.layers.Layer, "layers such as keras.layers.RandomFlip()"),
@@ -127,13 +127,17 @@ def _require_loss(loss: object) -> None:
         )
 
 
-def _require_metrics(values: object) -> None:
+def _require_metrics(values: object, *, by_output: bool) -> None:
+    """Refuse what is no list of metrics, and by output: no dict or list of such either."""
     wanted = "Keras metrics such as keras.metrics.AUC(), their names or functions"
-    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+    listed = list(values.values()) if by_output and isinstance(values, Mapping) else values
+    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
         raise InputError(f"metrics must be a list of {wanted}; received {_named(values)}.")
-    for value in values:
-        if not isinstance(value, str | keras.metrics.Metric) and not callable(value):
-            raise InputError(f"metrics must be a list of {wanted}; received {_named(value)} in it.")
+    for value in listed:
+        for one in value if by_output and isinstance(value, list | tuple) else [value]:
+            none = by_output and one is None
+            if not none and not isinstance(one, str | keras.metrics.Metric) and not callable(one):
+                raise InputError(f"metrics must be a list of {wanted}; received {_named(one)} in it.")
 
 
 def _require_all(name: str, values: object, kind: type, wanted: str) -> None:

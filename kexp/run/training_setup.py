@@ -22,6 +22,7 @@ from kexp.engine.engine_choice import backend
 from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
 from kexp.run.fit_checks import (
+    check_first_epoch,
     check_inference_model,
     check_metric_names,
     check_model,
@@ -187,6 +188,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     batch_size = _batch_size(options, data, default_batch_size)
     if isinstance(data.train, Stream):
         check_stream(data.train, options, preprocessing, plan.sample_weight, batch_size)
+    check_first_epoch(plan.epochs.first, options["epochs"])
     check_model(model, options)
     check_replicas(options)
     check_texts(data, plan.target_preprocessing, plan.augmentation)

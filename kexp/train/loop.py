@@ -144,7 +144,8 @@ class Loop:
         self._callbacks.on_train_end()
         restored = [one for one in restoring(self._with_state) if one.best_weights is not None]
         if restored:
-            self.position.best_epoch = restored[0].best_epoch + 1
+            # Callbacks count epochs as the caller does, the history from the first that was trained.
+            self.position.best_epoch = restored[0].best_epoch + 1 - (self.position.first or 0)
         elif self.best_weights is not None:
             self.engine.model.set_weights(self.best_weights)
 

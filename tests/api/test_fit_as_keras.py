@@ -159,17 +159,34 @@ MISTAKES = {
     "validation of another width": (
         lambda: (X, Y),
         {"validation_data": (X[:, :3], Y)},
-        "was compiled with a loss or metrics that do not fit|cannot take",
+        "loss or metrics of model .* do not fit|cannot take",
     ),
     "validation without targets": (lambda: (X, Y), {"validation_data": (X,)}, "validation_data"),
-    "one-hot targets of a sparse loss": (lambda: (X, np.eye(2)[Y]), {}, "loss or metrics that do not fit"),
-    "an object": (lambda: (object(), Y), {}, "x must be of numbers or of texts"),
+    "one-hot targets of a sparse loss": (
+        lambda: (X, np.eye(2)[Y]),
+        {},
+        "loss or metrics of model .* do not fit",
+    ),
+    "an object": (lambda: (object(), Y), {}, "x must be an array with a row for each sample"),
     "nothing": (lambda: (None, Y), {}, "x must be data to train on"),
     "texts": (lambda: (np.array([["a"] * 4] * SAMPLES), Y), {}, "cannot take the inputs|loss or metrics"),
     "a dict of other keys": (
         lambda: (X, Y),
         {"validation_data": ({"a": X}, Y)},
         "x|structure",
+    ),
+    "one number": (lambda: (3, Y), {}, "x must be an array with a row for each sample; received 3"),
+    "one target": (lambda: (X, "kind"), {}, "y must be an array with a row for each sample; received 'kind'"),
+    "one weight": (lambda: (X, Y), {"sample_weight": 5}, "sample_weight must be an array with a row"),
+    "weights of letters": (
+        lambda: (X, Y),
+        {"sample_weight": ["a"] * SAMPLES},
+        "sample_weight must be numbers; received 'a'",
+    ),
+    "an epoch after the last": (
+        lambda: (X, Y),
+        {"initial_epoch": 7},
+        "initial_epoch must be below epochs, .*received 7",
     ),
     "no steps": (lambda: (X, Y), {"steps_per_epoch": 0}, "steps_per_epoch must be"),
     "no frequency": (lambda: (X, Y), {"validation_freq": 0}, "validation_freq must be"),
@@ -194,6 +211,17 @@ def test_what_does_not_fit_is_one_sentence_before_anything_is_written(tmp_path, 
     with pytest.raises(InputError, match=words) as error:
         fit(compiled(), *data(), run_dir=tmp_path / "run", **options)
     assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("loss", [None, "sparse_categorical_crossentropy"])
+@pytest.mark.parametrize("metrics", ["accuracy", 5, b"AUC", True, [5], {"kind": 2}, keras.metrics.AUC()])
+def test_metrics_that_are_no_list_of_metrics_are_one_sentence(tmp_path, metrics, loss):
+    model = layers(("kind", 2, "softmax"))
+    with pytest.raises(
+        InputError, match=r"metrics must be a list of Keras metrics such as keras\.metrics\.AUC"
+    ):
+        fit(model, X, Y, loss=loss, metrics=metrics, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

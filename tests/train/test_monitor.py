@@ -96,6 +96,21 @@ def test_what_early_stopping_restores_stays(stopped, stopping):
     assert stopped.metrics["val_log_loss"] == pytest.approx(min(losses), abs=1e-5)
 
 
+def test_early_stopping_counts_epochs_from_the_one_that_the_run_begins_with(tmp_path):
+    stopping = keras.callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 4)).astype("float32"), rng.integers(0, 2, 64)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(9.0), loss=loss)
+    given = {"initial_epoch": 3, "epochs": 9, "quiet": True, "run_dir": str(tmp_path / "run")}
+    result = kexp.fit(model, x, y, callbacks=[stopping], **given)
+    losses = result.history["loss"]
+    assert stopping.best_epoch == int(np.argmin(losses)) + 3
+    assert result.best_epoch == int(np.argmin(losses)) + 1 <= len(losses) <= 6
+    assert result.metrics["loss"] == min(losses)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [2, 9])
 def test_a_run_with_early_stopping_goes_on_to_the_bit(stopped, iris, tmp_path, batches):
