@@ -6,6 +6,7 @@ from kexp.metrics.class_suffixes import class_suffixes as class_suffixes
 from kexp.metrics.direction import Direction as Direction
 from kexp.metrics.direction import better as better
 from kexp.metrics.direction import known_direction as known_direction
+from kexp.metrics.direction import required_direction as required_direction
 from kexp.metrics.direction import signed_metric as signed_metric
 from kexp.metrics.direction import stated_directions as stated_directions
 from kexp.metrics.error_rates import error_rates as error_rates
