@@ -64,7 +64,7 @@ def fit_by_kexp(
 
     history = keras.callbacks.History()
     given = {
-        "batch_size": batch_size,
+        "batch_size": 32 if batch_size is None else batch_size,  # Keras's own default
         "callbacks": [*_listed(callbacks), history],
         "validation_split": validation_split,
         "validation_data": validation_data,

@@ -169,8 +169,12 @@ def as_array(place: str, values: ArrayLike) -> np.ndarray:
     """
     if hasattr(values, "detach"):  # of PyTorch, which gives no array of what has a gradient
         values = values.detach().cpu()
-    if hasattr(values, "toarray") and not hasattr(values, "__array__"):  # of SciPy, sparse
-        values = values.toarray()
+    if is_sparse(values):
+        values = values.toarray() if hasattr(values, "toarray") else _dense(values)
+    if hasattr(values, "nested_row_splits"):  # of TensorFlow, ragged
+        raise InputError(
+            f"{place} must have rows of one length; received a RaggedTensor, so pad it with .to_tensor()."
+        )
     if hasattr(values, "select_dtypes"):
         _require_numbers(place, values)
     array = plain_array(place, values)
@@ -188,6 +192,23 @@ def as_array(place: str, values: ArrayLike) -> np.ndarray:
         )
     decoded = [text.decode() if isinstance(text, bytes) else text for text in texts.ravel()]
     return np.array(decoded, dtype=object).reshape(texts.shape)
+
+
+def is_sparse(values: object) -> bool:
+    """Return whether values are a matrix of SciPy's or a tensor of TensorFlow's that holds no zeros.
+
+    Example:
+        >>> import scipy.sparse
+        >>> is_sparse(scipy.sparse.csr_matrix([[0, 1]])), is_sparse([[0, 1]])
+        (True, False)
+    """
+    return hasattr(values, "tocoo") or hasattr(values, "dense_shape")
+
+
+def _dense(values: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.sparse.to_dense(tf.sparse.reorder(values))
 
 
 def _require_numbers(place: str, frame: Any) -> None:

@@ -114,6 +114,15 @@ class BatchSource(Protocol):
         """Return the (samples,) positions of an epoch in an order that suits the samples."""
         ...
 
+    def ready(self, steps: int, step: int) -> int:
+        """Return for how many of the next steps there are data in this pass; 0: an epoch ends here.
+
+        Args:
+            steps: How many are going to be taken at once, 1 or more.
+            step: Those of the epoch that have been taken.
+        """
+        return steps
+
     def skip(self, samples: int) -> None:
         """Pass over so many samples, whose step is not taken."""
         ...

@@ -37,7 +37,7 @@ class Backend(Protocol):
         augmentation: Any = None,
         sample_weight: np.ndarray | None = None,
         class_weights: np.ndarray | None = None,
-        first_epoch: int = 0,
+        steps_before: int = 0,
     ) -> Engine:
         """Return an engine that trains on `data.train` and validates on `data.validation`.
 
@@ -51,7 +51,7 @@ class Backend(Protocol):
             augmentation: Changes the inputs and targets of a training batch; from `augmentation`.
             sample_weight: (training samples,) weights of the training loss.
             class_weights: (classes,) float32 weights of the training loss.
-            first_epoch: The epoch that the run begins with, from 0.
+            steps_before: Steps of the epochs before the first one of the run.
         """
         ...
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.batch_feed import FedSplit
+from kexp.data.array_specs import MOST_SIZE
+from kexp.data.batch_feed import FedSplit, weights_by_class
 from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
 from kexp.run.fit_checks import require_weights
 from kexp.tasks import task_named
@@ -26,6 +27,13 @@ def by_class(asked: Literal["balanced"] | tuple[float, ...], split: Split) -> di
             "class_weight must be weights by output and class where a model has several outputs; received "
             f"{asked!r}, so give such as {{{next(iter(split.targets))!r}: {{0: 1.0, 1: 2.0}}}}."
         )
+    if isinstance(split, FedSplit):
+        if asked == "balanced":
+            raise InputError(
+                f"class_weight 'balanced' is for data in memory, whose labels can be counted; give the "
+                f"weights of the classes beside a {split.feed.noun}."
+            )
+        return dict(enumerate(asked))
     labels = _labels(split.targets)
     classes = int(labels.max()) + 1
     if asked == "balanced":
@@ -119,34 +127,45 @@ def weighted(split: Split, class_weight: Mapping[Any, Any], place: str = "class_
     """
     if split.sample_weight is not None:
         raise InputError("sample_weight and class_weight exclude each other; give one of them.")
-    if isinstance(split, FedSplit):
-        raise InputError(f"{place} is for data in memory; give the weights with the batches.")
     nested = [name for name, value in class_weight.items() if isinstance(value, Mapping)]
     if not isinstance(split.targets, Mapping):
         if nested:
             raise InputError(
                 f"{place} must be a weight by class; received {nested[0]!r}, and there is one output."
             )
-        return replace(split, sample_weight=_of_classes(split.targets, class_weight, place))
+        table = _table(class_weight, place)
+        return _with_weights(split, table, _of_samples(split.targets, table), place)
     if len(nested) != len(class_weight) or not set(class_weight) <= set(split.targets):
         raise InputError(
             f"{place} must be weights by output, of {', '.join(split.targets)}, and class; received "
             f"{', '.join(map(repr, class_weight))}."
         )
+    tables = {name: _table(class_weight.get(name, {}), f"{place} of {name!r}") for name in split.targets}
     weights = {
-        name: _of_classes(targets, class_weight[name], f"{place} of {name!r}")
+        name: _of_samples(targets, tables[name])
         if name in class_weight
         else np.ones(len(targets), np.float32)
         for name, targets in split.targets.items()
     }
+    return _with_weights(split, tables, weights, place)
+
+
+def _with_weights(split: Split, tables: Any, weights: Any, place: str) -> Split:
+    if isinstance(split, FedSplit):  # what is in memory is a batch, which may well count for nothing
+        return replace(split, class_weights=tables, sample_weight=weights)
+    for name, of_output in weights.items() if isinstance(weights, dict) else [("", weights)]:
+        require_weights(f"{place} of {name!r}" if name else place, of_output)
     return replace(split, sample_weight=weights)
 
 
-def _of_classes(targets: np.ndarray, weights: Mapping[Any, Any], place: str) -> np.ndarray:
-    """Return (samples,) weights by class; a class that is not named has weight 1, as in Keras."""
-    labels = _labels(targets)
+def _of_samples(targets: np.ndarray, table: np.ndarray) -> np.ndarray:
+    return weights_by_class(table, _labels(targets))
+
+
+def _table(weights: Mapping[Any, Any], place: str) -> np.ndarray:
+    """Return (classes + 1,) weights, the last of which is that of classes that are not named."""
     numbers = _numbers(weights, place)
-    return require_weights(place, np.array([numbers.get(int(label), 1.0) for label in labels]))
+    return np.array([numbers.get(label, 1.0) for label in range(max(numbers, default=-1) + 2)], np.float32)
 
 
 def _numbers(weights: Mapping[Any, Any], place: str) -> dict[int, float]:
@@ -154,6 +173,8 @@ def _numbers(weights: Mapping[Any, Any], place: str) -> dict[int, float]:
         numbers = {int(label): float(weight) for label, weight in weights.items()}
     except (TypeError, ValueError):
         raise InputError(f"{place} must be numbers by class index; received {dict(weights)!r}.") from None
+    if any(not 0 <= label <= MOST_SIZE for label in numbers):
+        raise InputError(f"{place} must be by class index, 0 or more; received {dict(weights)!r}.")
     if any(not np.isfinite(weight) or weight < 0 for weight in numbers.values()):
         raise InputError(f"{place} must be finite numbers of 0 or more; received {dict(weights)!r}.")
     return numbers

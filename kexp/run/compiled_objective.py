@@ -131,11 +131,12 @@ def _try(objective: Compiled, ready: Dataset) -> None:
     """Compute loss and metrics of a few samples once, so that what does not fit is said before training."""
     if objective.has_own_train_step or backend().replicas() > 1:
         return
-    for split in filter(None, (ready.train, ready.validation)):
-        _look_at(objective, head(split, _TRIED), ready)
+    for split, training in ((ready.train, True), (ready.validation, False)):
+        if split is not None:
+            _look_at(objective, head(split, _TRIED), ready, training=training)
 
 
-def _look_at(objective: Compiled, split: Split, ready: Dataset) -> None:
+def _look_at(objective: Compiled, split: Split, ready: Dataset, *, training: bool) -> None:
     model = objective.model
     tensors = keras.tree.map_structure(
         lambda array: None if array is None else keras.ops.convert_to_tensor(array),
@@ -143,7 +144,7 @@ def _look_at(objective: Compiled, split: Split, ready: Dataset) -> None:
     )
     with _explained(model, ready):
         inputs, targets, weights = tensors
-        look: Any = SimpleNamespace(training=False, sample_weight=weights)  # draws nothing
+        look: Any = SimpleNamespace(training=training, sample_weight=weights)
         passed = objective.losses("model", model, inputs, targets, look).outputs
         assert passed is not None
         model.compute_metrics(passed.x, passed.y, passed.outputs, sample_weight=passed.sample_weight)

@@ -16,6 +16,7 @@ from kexp.data.dataset import require_text
 from kexp.data.plain_arrays import plain_array
 from kexp.engine.engine_choice import backend
 from kexp.tasks import task_named
+from kexp.train.epoch_plan import EpochPlan
 from kexp.train.objectives import Objective
 
 
@@ -95,6 +96,28 @@ def check_first_epoch(first: int, epochs: int) -> None:
     if first >= epochs:
         raise InputError(
             f"initial_epoch must be below epochs, {epochs}, which counts all from 0; received {first}."
+        )
+
+
+def check_epoch_length(plan: EpochPlan, options: TrainOptions, *, schedules: bool) -> None:
+    """Refuse data of unknown size where something has to know how many steps there will be.
+
+    Args:
+        plan: Of the epochs.
+        options: Complete training options.
+        schedules: Whether the learning rate is that of the options.
+    """
+    if plan.samples is not None or plan.steps is not None:
+        return
+    if schedules and (options["schedule"] not in ("constant", "plateau") or options["warmup"]):
+        raise InputError(
+            "steps_per_epoch must be given for a schedule or warmup, which go by the steps of the whole run, "
+            "with data that do not say how many batches they have."
+        )
+    if backend().replicas() > 1:
+        raise InputError(
+            "steps_per_epoch must be given on several replicas for data that do not say how many batches "
+            "they have."
         )
 
 

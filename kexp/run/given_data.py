@@ -17,8 +17,9 @@ from kexp.core.structures import Structure, is_nested, packed
 from kexp.core.types import Nest
 from kexp.data import Dataset, Split, load
 from kexp.data.array_specs import ArraySpec
-from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split, feed_of
+from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split
 from kexp.data.dataset import DatasetSpec, Kind
+from kexp.data.feed_kinds import ends, feed_of
 from kexp.data.given_arrays import GivenArrays, as_array, given_arrays
 from kexp.data.splits import fingerprint
 from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
@@ -73,8 +74,10 @@ def _of_task(given: GivenData, options: TrainOptions) -> Dataset:
 
 def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, options: TrainOptions) -> _Resolved:
     names = _names(model, "input_names"), _names(model, "output_names")
-    feed = feed_of(given.x, epochs.steps, shuffle=epochs.shuffle, seed=options["seed"])
+    feed = feed_of(given.x, shuffle=epochs.shuffle, seed=options["seed"])
     if feed is not None:
+        if epochs.steps is None and not ends(feed):
+            raise InputError(f"steps_per_epoch must be given for a {feed.noun} without an end.")
         return _of_feed(feed, given, epochs, names)
     arrays = given_arrays(
         given.x,
@@ -120,14 +123,18 @@ def _validation(given: GivenData, epochs: EpochOptions) -> Any:
 
 def _read(source: Nest, steps: int | None) -> tuple[Any, ...]:
     """Return data to validate on, which come in batches, as arrays."""
-    feed = feed_of(source, steps, shuffle=False, seed=0)
+    feed = feed_of(source, shuffle=False, seed=0)
     if feed is None:
         raise InputError(
             "validation_data must be (x, y), (x, y, sample_weight), a tf.data.Dataset, a PyDataset or a "
             f"generator with validation_steps; received {shown(source)}."
         )
+    if steps is None and (not feed.passes or not ends(feed)):
+        raise InputError(
+            f"validation_steps must be given for a {feed.noun}, which does not say how many batches it has."
+        )
     split = fed_split(feed)
-    batches = [split.named(batch) for batch in itertools.islice(feed.batches(0, 0), feed.steps)]
+    batches = [split.named(batch) for batch in itertools.islice(feed.batches(0), steps)]
     parts = [_joined([batch[place] for batch in batches]) for place in range(3)]
     x = packed(split.input_structure, parts[0])
     y = None if split.target_structure is None else packed(split.target_structure, parts[1])

@@ -21,7 +21,9 @@ from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
 from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
+from kexp.run.epoch_limits import limited
 from kexp.run.fit_checks import (
+    check_epoch_length,
     check_first_epoch,
     check_inference_model,
     check_metric_names,
@@ -36,11 +38,11 @@ from kexp.run.fit_checks import (
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.monitor_choice import chosen_monitor, exact_names, settle_callbacks
+from kexp.run.option_callbacks import callbacks_of
 from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.run.split_metrics import check_defined
 from kexp.tasks import task_named
-from kexp.train.callbacks import ExponentialAverage, Plateau, StochasticWeightAveraging
 from kexp.train.epoch_plan import EpochPlan
 from kexp.train.monitor import Monitor
 from kexp.train.objectives import Objective, Player, supervised
@@ -98,12 +100,14 @@ class TrainingSetup:
     @property
     def epoch_plan(self) -> EpochPlan:
         """What the epochs of the run are."""
-        fed = isinstance(self.data.train, FedSplit)
-        per_step = 1 if fed else self.batch_size * self.options["accumulate"]
+        train = self.data.train
+        fed = isinstance(train, FedSplit)
+        compiled = getattr(self.model, "steps_per_execution", None) if self.objective.takes_weights else None
         return EpochPlan(
-            self.epoch_samples,
-            per_step,
-            steps=None if fed else self.epochs.steps,
+            train.feed.count if isinstance(train, FedSplit) else self.epoch_samples,
+            1 if fed else self.batch_size * self.options["accumulate"],
+            steps=self.epochs.steps,
+            steps_per_execution=compiled or 1,
             shuffle=self.epochs.shuffle and not fed,
             first=self.epochs.first,
             validation_freq=self.epochs.validation_freq,
@@ -148,7 +152,7 @@ class TrainingSetup:
             augmentation=self.augmentation,
             sample_weight=self.sample_weight,
             class_weights=self._class_weights(),
-            first_epoch=self.epochs.first,
+            steps_before=self.epoch_plan.steps_before(self.epochs.first) or 0,
         )
 
     def _class_weights(self) -> np.ndarray | None:
@@ -166,7 +170,9 @@ class TrainingSetup:
             # Weights that nothing is answered with need no average.
             "ema": self.options["ema"] if last else None,
         }
-        steps = self.options["epochs"] * self.steps_per_epoch // player.update_every
+        plan, epochs = self.epoch_plan, self.options["epochs"]
+        known = plan.steps_before(epochs)
+        steps = (epochs * plan.steps_per_epoch if known is None else known) // player.update_every
         return optimizer_for(options, player.network, max(1, steps), self.learning_rate)  # type: ignore[arg-type]
 
 
@@ -198,6 +204,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         options = {**options, "class_weight": of_all_classes(plan.class_weight, data.spec)}
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data, options = _shortened(data, options, batch_size)
+    options, epochs, limits = limited(options, plan.epochs)
     if plan.as_compiled:
         data = _weighted(data, plan, options)
     if sample_weight is not None:
@@ -207,12 +214,13 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     else:
         ready = data if preprocessing is None else preprocessed(data, preprocessing)
     objective, inference_model = plan.objective, plan.inference_model
-    notes: tuple[str, ...] = ()
+    notes = limits
     if plan.as_compiled:
         nests = Nests(plan.inputs, plan.targets)
         objective, ready, data = compiled_objective(model, nests, data, ready, options)
     elif objective is None:
         objective, ready, notes = _supervised(model, ready, options, plan.loss, plan.metrics)
+        notes = (*limits, *notes)
     else:
         check_objective(objective, model, ready, options, plan.loss, plan.metrics)
         inference_model = inference_model or objective.inference_model(model, preprocessing)
@@ -222,7 +230,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
     check_defined(model, ready, objective, epoch_exact)
     optimizer = plan.optimizer or (model.optimizer if model.compiled else None)
-    return TrainingSetup(
+    setup = TrainingSetup(
         model=model,
         preprocessing=preprocessing,
         raw=data,
@@ -230,7 +238,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         objective=objective,
         options=options,
         batch_size=batch_size,
-        callbacks=(*plan.callbacks, *_callbacks_for(options, ready, objective, optimizer)),
+        callbacks=(*plan.callbacks, *callbacks_of(options, ready, objective, optimizer)),
         augmentation=backend().augmentation(plan.augmentation, ready),
         sample_weight=sample_weight,
         inference_model=inference_model,
@@ -238,11 +246,13 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         baselines=plan.baselines,
         optimizer=optimizer,
         learning_rate=plan.learning_rate,
-        epochs=plan.epochs,
+        epochs=epochs,
         monitor=monitor,
         epoch_exact=epoch_exact,
         notes=notes,
     )
+    check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
+    return setup
 
 
 def _weighted(data: Dataset, plan: FitPlan, options: TrainOptions) -> Dataset:
@@ -307,34 +317,6 @@ def _batch_size(options: TrainOptions, data: Dataset, default: int) -> int:
             )
         return sample_count(data.train.targets)
     return min(default if asked == "auto" else int(asked), len(data.train))
-
-
-def averages(optimizer: keras.optimizers.Optimizer | None) -> bool:
-    """Return whether an optimizer of the caller's computes a moving average of the weights."""
-    return bool(getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False))
-
-
-def _callbacks_for(
-    options: TrainOptions,
-    data: Dataset,
-    objective: Objective,
-    optimizer: keras.optimizers.Optimizer | None,
-) -> list[keras.callbacks.Callback]:
-    callbacks: list[keras.callbacks.Callback] = []
-    makes_samples = task_named(objective.task).makes_samples
-    if options["schedule"] == "plateau":
-        # The loss of a model that makes samples says little or nothing of them.
-        callbacks.append(Plateau(objective.monitor, mode="min") if makes_samples else Plateau())
-    if options["ema"] is not None or averages(optimizer):
-        callbacks.append(ExponentialAverage())
-    if options["swa"] is not None:
-        start = round(options["swa"] * options["epochs"])
-        # Of a stream, the sample in memory says too little about the statistics of batch normalisation, and
-        # what makes images does not take any.
-        unknown = isinstance(data.train, Stream) or makes_samples
-        inputs = None if unknown else data.train.inputs
-        callbacks.append(StochasticWeightAveraging(start, inputs=inputs))
-    return callbacks
 
 
 def _shortened(data: Dataset, options: TrainOptions, batch_size: int) -> tuple[Dataset, TrainOptions]:

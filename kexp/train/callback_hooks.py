@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,17 +36,13 @@ class TrainingBatches:
     Args:
         callbacks: Those of the run.
         all_of_them: With the loop's own, and the model.
-        steps_per_epoch: Batches of an epoch.
     """
 
     def __init__(
-        self,
-        callbacks: Sequence[keras.callbacks.Callback],
-        all_of_them: keras.callbacks.CallbackList,
-        steps_per_epoch: int,
+        self, callbacks: Sequence[keras.callbacks.Callback], all_of_them: keras.callbacks.CallbackList
     ) -> None:
         self._callbacks = all_of_them
-        self._steps_per_epoch = steps_per_epoch
+        self._is_told = True  # of the end of the last execution that began
         self._watched = any(_watches(one, _OF_BATCHES) for one in callbacks)
         compiled = getattr(all_of_them.model, "steps_per_execution", None)
         self._steps = (compiled or 1) if self._watched else 1
@@ -54,16 +51,18 @@ class TrainingBatches:
         """Tell that steps begin with this one of the epoch, from 0."""
         if step % self._steps == 0:
             self._callbacks.on_train_batch_begin(step)
+        self._is_told = False
 
-    def end(self, step: int, read_metrics: Callable[[], dict[str, float]]) -> None:
-        """Tell that so many steps of the epoch have been taken."""
-        if step % self._steps == 0 or step == self._steps_per_epoch:
+    def end(self, step: int, read_metrics: Callable[[], dict[str, float]], *, of_epoch: bool = False) -> None:
+        """Tell that so many steps of the epoch have been taken, or that they were all."""
+        if not self._is_told and (step % self._steps == 0 or of_epoch):
+            self._is_told = True
             last = -(-step // self._steps) * self._steps - 1  # as if the last execution were a whole one
             self._callbacks.on_train_batch_end(last, read_metrics())
 
     def steps_left(self, step: int) -> int:
         """Return after how many steps, from this one of the epoch, somebody wants to hear of them."""
-        return self._steps - step % self._steps if self._watched else self._steps_per_epoch
+        return self._steps - step % self._steps if self._watched else sys.maxsize
 
 
 class ValidationBatches:

@@ -6,33 +6,33 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError
 from kexp.core.keras_private import first_epoch_of, forget_first_epoch
 from kexp.core.options import TrainOptions
-from kexp.core.signals import STOPPING, Stopped, StopRequest
+from kexp.core.signals import Stopped, StopRequest
 from kexp.data.order import batches
 from kexp.engine.base import Engine, OutOfMemory, StepFailure
+from kexp.train.best_epoch import BestEpoch
 from kexp.train.callback_hooks import TrainingBatches, ValidationBatches, stops_at_nan
-from kexp.train.checkpoint.callback_state import read_states, restore_states
-from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
-from kexp.train.checkpoint.checkpoint_checks import BEST, best_weights, check_checkpoint
+from kexp.train.checkpoint.callback_state import restore_states
+from kexp.train.checkpoint.checkpoint import Checkpoint
+from kexp.train.checkpoint.checkpoint_checks import best_weights
 from kexp.train.checkpoint.interval import CheckpointInterval
+from kexp.train.checkpoint.run_checkpoints import RunCheckpoints
 from kexp.train.divergence import diverged
 from kexp.train.epoch_plan import EpochPlan
 from kexp.train.monitor import Monitor, restoring
 from kexp.train.objectives import Objective
+from kexp.train.pace import Pace
 from kexp.train.position import Position
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
 
-_STEPS_PER_CALL = 100
-_SECONDS_PER_CALL = 0.5  # longer calls would freeze the progress bar
 _ROLLBACKS = 3
 
 
@@ -70,14 +70,14 @@ class Loop:
         more_metrics: Callable[[int], dict[str, float]] = lambda batch_size: {},
     ) -> None:
         self.engine = engine
-        self.monitor = monitor or Monitor(objective.monitor, "max" if objective.mode == "max" else "min")
         self.options = options
         self.position = Position(batch_size, epoch=plan.first, first=plan.first or None)
-        self.best_weights: list[np.ndarray] | None = None
+        self.best = BestEpoch(
+            monitor or Monitor(objective.monitor, "max" if objective.mode == "max" else "min")
+        )
         self._plan = plan
         self._samples_per_step = plan.samples_per_step
-        self._steps_per_epoch = plan.steps_per_epoch
-        self._checkpoints = checkpoints
+        self._checkpoints = RunCheckpoints(checkpoints, engine, callbacks)
         self._on_epoch = on_epoch
         self._on_restore = on_restore
         self._found: Checkpoint | None = None
@@ -87,18 +87,19 @@ class Loop:
         self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
         self._workers = engine.workers
         shows = self._workers.is_chief and not options["quiet"]
-        self._lines = EpochLines(options["epochs"], self._steps_per_epoch) if shows else None
+        steps = None if plan.samples is None and plan.steps is None else plan.steps_per_epoch
+        self._lines = EpochLines(options["epochs"], steps) if shows else None
         own = [] if self._lines is None else [self._lines]
         self._with_state = list(callbacks)
         self._callbacks = keras.callbacks.CallbackList(
             [*callbacks, *own],
             model=engine.model,
             epochs=options["epochs"],
-            steps=self._steps_per_epoch,
+            steps=steps,
             verbose=0,
         )
-        self._steps_per_call = 10
-        self._training_batches = TrainingBatches(self._with_state, self._callbacks, self._steps_per_epoch)
+        self._pace = Pace(self._workers)
+        self._training_batches = TrainingBatches(self._with_state, self._callbacks)
         self._validation_batches = ValidationBatches.watched_by(self._with_state, self._callbacks)
 
     def find_checkpoint(self) -> None:
@@ -107,7 +108,7 @@ class Loop:
         Raises:
             InputError: It is not of this model and optimizer.
         """
-        self._found, self._looked = self._latest(), True
+        self._found, self._looked = self._checkpoints.latest(), True
 
     def run(self) -> None:
         """Train to the end and leave the chosen weights in the model: the best by the monitor, or the last.
@@ -141,13 +142,13 @@ class Loop:
         finally:
             if self._lines is not None:
                 self._lines.close()
-        self._callbacks.on_train_end()
+        self._callbacks.on_train_end(self.position.history[-1] if self.position.history else None)
         restored = [one for one in restoring(self._with_state) if one.best_weights is not None]
         if restored:
             # Callbacks count epochs as the caller does, the history from the first that was trained.
             self.position.best_epoch = restored[0].best_epoch + 1 - (self.position.first or 0)
-        elif self.best_weights is not None:
-            self.engine.model.set_weights(self.best_weights)
+        elif self.best.weights is not None:
+            self.engine.model.set_weights(self.best.weights)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
@@ -158,7 +159,7 @@ class Loop:
                 # Callbacks are told of the epoch before they get their state, which then has the last word: a
                 # rate that is halved at the beginning of an epoch is not halved twice.
                 self._callbacks.on_epoch_begin(self.position.epoch)
-            self.best_weights = best_weights(checkpoint.arrays)
+            self.best.weights = best_weights(checkpoint.arrays)
             self.engine.restore_state(checkpoint.arrays)
             restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
         self._on_restore(self.position.history)
@@ -173,17 +174,6 @@ class Loop:
         if epoch:
             self.position = Position(self.position.batch_size, epoch=epoch, first=epoch)
 
-    def _latest(self) -> Checkpoint | None:
-        """Return the newest checkpoint, which the chief reads for all workers."""
-        checkpoint = load_latest(self._checkpoints, self._check) if self._workers.is_chief else None
-        if self._workers.count == 1:
-            return checkpoint
-        content = self._workers.broadcast(b"" if checkpoint is None else packed(checkpoint))
-        return unpacked(content) if content else None
-
-    def _check(self, checkpoint: Checkpoint, place: str) -> None:
-        check_checkpoint(checkpoint, place, self.engine.read_state(), self.engine.model.get_weights())
-
     def _over(self) -> bool:
         return self.position.finished or self.position.epoch >= self.options["epochs"]
 
@@ -193,21 +183,40 @@ class Loop:
             self._callbacks.on_epoch_begin(position.epoch)
             self.engine.reset_metrics()
         self._train_epoch()
+        if position.step == 0 and not self.engine.model.stop_training:
+            self._end_with_data()
+            return
         metrics = self.engine.read_metrics()
         self._validate(metrics)
         position.history.append(metrics)
         self._callbacks.on_epoch_end(position.epoch, metrics)
+        if self._plan.samples is None:
+            position.steps_before = (position.steps_before or 0) + position.step
         position.epoch, position.step = position.epoch + 1, 0
         position.finished = self._stops_early() or self.engine.model.stop_training
         self._on_epoch(position.epoch, metrics)
         if self._checkpoint_interval.after_epoch(position.epoch) or self._over():
             self._save()
 
+    def _end_with_data(self) -> None:
+        """End the run before its last epoch, of data that can be read once."""
+        trained = len(self.position.history)
+        if not trained:
+            raise InputError("x must have batches; received none.")
+        self.position.finished = True
+        self._save()
+        warnings.warn(
+            f"The data ended after {trained} of {self.options['epochs']} epochs, and so does the training; "
+            "give data that can be read again, or steps_per_epoch for shorter epochs.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
     def _validate(self, metrics: dict[str, float]) -> None:
         """Add the metrics of the validation split, with the weights that callbacks put in for that."""
         if not self.engine.validates or not self._plan.validates_after(self.position.epoch):
-            if self.monitor.asked and not self.engine.validates:
-                self._choose(metrics)
+            if self.best.monitor.asked and not self.engine.validates:
+                self.best.update(self.position, metrics, self.engine.model.get_weights)
             return
         self._callbacks.on_test_begin()
         watched = () if self._validation_batches is None else (self._validation_batches,)
@@ -215,7 +224,7 @@ class Loop:
         measured = {**self.engine.validate(batch_size, *watched), **self._more_metrics(batch_size)}
         validated = self._broadcast(measured)
         metrics.update({f"val_{name}": value for name, value in validated.items()})
-        self._choose(metrics)
+        self.best.update(self.position, metrics, self.engine.model.get_weights)
         self._callbacks.on_test_end(validated)
 
     def _broadcast(self, metrics: dict[str, float]) -> dict[str, float]:
@@ -230,16 +239,21 @@ class Loop:
         self._run_rows(full)
         if tail.size and not self.engine.model.stop_training:
             self._run_rows(tail[None], first=len(full))
+        self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=True)
 
     def _run_rows(self, rows: np.ndarray, first: int = 0) -> None:
         """Take those steps of an epoch that are left; `rows` has the samples from step `first` on."""
         while self.position.step < first + len(rows):
-            if self._steps_taken() in self.position.skipped:
-                self.engine.batch_source.skip(rows.shape[1])  # it went wrong before
+            skips = self._steps_taken() in self.position.skipped  # it went wrong before
+            left = rows[self.position.step - first :]
+            wanted = 1 if skips else min(len(left), self._steps_of_call())
+            count = self.engine.batch_source.ready(wanted, self.position.step)
+            if not count:
+                return
+            if skips:
+                self.engine.batch_source.skip(rows.shape[1])
                 self.position.step += 1
                 continue
-            left = rows[self.position.step - first :]
-            count = min(len(left), self._steps_of_call())
             started_s = time.perf_counter()
             self._training_batches.begin(self.position.step)
             failure = self.engine.run(left[:count], self.position.batch_size)
@@ -248,13 +262,17 @@ class Loop:
                     raise _BadStep(failure, left[failure.steps])
                 count = failure.steps + 1
             self.position.step += count
-            self._training_batches.end(self.position.step, self.engine.read_metrics)
+            is_last = self.position.step == self._plan.steps_of(self.position.epoch)
+            self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=is_last)
             if self._lines is not None:
                 self._lines.show_steps(self.position.step)
             if self.engine.model.stop_training:  # at once: nothing is to go on from a checkpoint here
                 return
-            self._adapt(count, time.perf_counter() - started_s)
-            due, signal_number = self._agreed()
+            self._pace.adapt(count, time.perf_counter() - started_s)
+            due, signal_number = self._pace.agreed(
+                is_due=self._checkpoint_interval.within_epoch(self._steps_taken()),
+                signal_number=self._stop.signal_number or 0,
+            )
             if due or signal_number:
                 self._save()
             if signal_number:
@@ -263,23 +281,6 @@ class Loop:
     def _left_to_callbacks(self, failure: StepFailure) -> bool:
         """Return whether a loss that is no number is for a callback to judge, as TerminateOnNaN does."""
         return self.options["on_nan"] == "stop" and stops_at_nan(self._with_state, failure)
-
-    def _agreed(self) -> tuple[bool, int]:
-        """Return whether a checkpoint is due and which signal came, and let the chief pace the next call.
-
-        By the clock of one, and by the signals of all: every worker must save, stop and go on alike.
-        """
-        due, signal_number = (
-            self._checkpoint_interval.within_epoch(self._steps_taken()),
-            self._stop.signal_number or 0,
-        )
-        if self._workers.count == 1:
-            return due, signal_number
-        broadcast = [int(due), self._steps_per_call] if self._workers.is_chief else [0, 0]
-        stops = [int(signal_number == number) for number in STOPPING]
-        dues, self._steps_per_call, *stopped = self._workers.all_reduce([*broadcast, *stops])
-        came = [number for number, count in zip(STOPPING, stopped, strict=True) if count]
-        return bool(dues), came[0] if came else 0
 
     def _keeps_rollback_checkpoint(self) -> bool:
         return self.options["on_nan"] == "rollback" or self.options["batch_size"] == "auto"
@@ -290,7 +291,7 @@ class Loop:
         A step that ran out of memory may have been taken in part, so that it cannot just be repeated.
         """
         batch_size = self.position.batch_size
-        checkpoint = self._latest() if self.options["batch_size"] == "auto" else None
+        checkpoint = self._checkpoints.latest() if self.options["batch_size"] == "auto" else None
         if checkpoint is None or batch_size == 1:
             raise
         self._restore(checkpoint)
@@ -308,15 +309,16 @@ class Loop:
         taken = self._steps_taken()
         ahead = [step - taken for step in self.position.skipped if step > taken]
         heard = self._training_batches.steps_left(self.position.step)
-        return min(self._steps_per_call, self._checkpoint_interval.steps_left(taken), heard, *ahead)
+        return min(self._pace.steps, self._checkpoint_interval.steps_left(taken), heard, *ahead)
 
     def _skip_step(self, reason: _BadStep) -> None:
         """Go back to the last checkpoint to pass that step over at half the learning rate, or give up."""
         wrong = self._steps_taken() + reason.failure.steps
         bad = self.engine.batch_source.not_finite(reason.samples)
-        error = diverged(reason.failure, reason.samples, bad, wrong, self._steps_per_epoch)
+        place = self.position.epoch, self.position.step + reason.failure.steps
+        error = diverged(reason.failure, reason.samples, bad, wrong, place)
         skipped, rollbacks = [*self.position.skipped, wrong], self.position.rollbacks
-        checkpoint = self._latest() if self.options["on_nan"] == "rollback" else None
+        checkpoint = self._checkpoints.latest() if self.options["on_nan"] == "rollback" else None
         if checkpoint is None or rollbacks >= _ROLLBACKS:
             raise error
         self._restore(checkpoint)
@@ -331,48 +333,17 @@ class Loop:
             stacklevel=2,
         )
 
-    def _adapt(self, count: int, seconds: float) -> None:
-        if self._steps_per_call > 1:
-            affordable = int(count * _SECONDS_PER_CALL / max(seconds, 1e-6))
-            self._steps_per_call = min(_STEPS_PER_CALL, max(2, affordable))
-
-    def _choose(self, metrics: dict[str, float]) -> None:
-        monitor, position = self.monitor, self.position
-        if monitor.name is None or (monitor.name not in metrics and not monitor.asked):
-            return
-        if monitor.name not in metrics:
-            raise InputError(
-                f"monitor must be a metric of an epoch, {', '.join(metrics)}; received {monitor.name!r}"
-                f"{nearest(monitor.name, metrics)}."
-            )
-        sign = 1.0 if monitor.mode == "max" else -1.0
-        # Accuracy on few samples ties often; the lower loss decides then, not the earlier epoch.
-        value = [sign * metrics[monitor.name], -metrics.get("val_loss", 0.0)]
-        if np.isnan(value).any():  # nothing is better than NaN, as far as comparisons go
-            value = [-np.inf, -np.inf]
-        if position.best_value is None or value > position.best_value:
-            position.best_epoch, position.best_value = len(position.history) + 1, value
-            position.waited_epochs = 0
-            self.best_weights = [np.copy(weight) for weight in self.engine.model.get_weights()]
-        else:
-            position.waited_epochs += 1
-
     def _stops_early(self) -> bool:
         patience = self.options["early_stop"]
         return bool(patience) and self.position.waited_epochs >= patience
 
     def _save(self) -> None:
-        if not self._workers.is_chief:
-            return
-        best = {f"{BEST}{number}": array for number, array in enumerate(self.best_weights or [])}
-        states, state_arrays = read_states(self._with_state)
-        arrays = {**self.engine.read_state(), **best, **state_arrays}
-        save_checkpoint(
-            self._checkpoints, self._steps_taken(), Checkpoint(arrays, asdict(self.position), states)
-        )
+        self._checkpoints.save(self.position, self._steps_taken(), self.best.weights or ())
 
     def _steps_taken(self) -> int:
-        return self.position.epoch * self._steps_per_epoch + self.position.step
+        known = self._plan.steps_before(self.position.epoch)
+        before = (self.position.steps_before or 0) if known is None else known
+        return before + self.position.step
 
 
 class _BadStep(Exception):

@@ -27,6 +27,7 @@ class Position:
     skipped: list[RecordedCount] = field(default_factory=list)  # steps since the run began that went wrong
     rollbacks: RecordedCount = 0
     first: RecordedCount | None = None  # the epoch that the run began with, if not 0
+    steps_before: RecordedCount | None = None  # of earlier epochs, where the plan does not know
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> Position:

@@ -15,17 +15,18 @@ class EpochLines(keras.callbacks.Callback):
 
     Args:
         epochs: Epochs of the run.
-        steps: Steps of one epoch.
+        steps: Steps of one epoch; None: nobody knows, so that there is no estimate.
     """
 
-    def __init__(self, epochs: int, steps: int) -> None:
+    def __init__(self, epochs: int, steps: int | None) -> None:
         super().__init__()
         self.epochs = epochs
         self.steps = steps
         self._console = Console(highlight=False, soft_wrap=True, markup=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
-        self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
-        self._task = self._bar.add_task("", total=epochs * steps)
+        known = (TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), *(() if steps is None else known))
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task("", total=None if steps is None else epochs * steps)
         self._epoch = 0
         self._started_s = 0.0
 
@@ -39,7 +40,10 @@ class EpochLines(keras.callbacks.Callback):
     def show_steps(self, steps: int) -> None:
         """Move the bar to so many steps of the epoch."""
         label = f"epoch {self._epoch + 1}/{self.epochs}"
-        self._bar.update(self._task, completed=self._epoch * self.steps + steps, description=label)
+        if self.steps is None:
+            self._bar.update(self._task, description=f"{label}, {steps:,} steps")
+        else:
+            self._bar.update(self._task, completed=self._epoch * self.steps + steps, description=label)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Those of the classes are many; they are in metrics.jsonl and on the run's page.

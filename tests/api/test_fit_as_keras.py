@@ -11,28 +11,19 @@ from keras import ops
 import kexp
 from kexp.core.errors import InputError
 from kexp.data.order import epoch_order
-
-SAMPLES, BATCH, EPOCHS = 40, 16, 2
-rng = np.random.default_rng(0)
-X = rng.normal(size=(SAMPLES, 4)).astype("float32")
-Y = (X[:, 0] > 0).astype("int64")
-Z = X[:, 1:2] * 2
-
-
-def layers(*heads):
-    keras.utils.set_random_seed(1)
-    inputs = keras.Input((4,), name="features")
-    hidden = keras.layers.Dense(4, "relu")(inputs)
-    outputs = {name: keras.layers.Dense(units, act, name=name)(hidden) for name, units, act in heads}
-    return keras.Model(inputs, outputs if len(heads) > 1 else next(iter(outputs.values())))
-
-
-def compiled(**options):
-    model = layers(("kind", 2, "softmax"))
-    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
-    optimizer = keras.optimizers.SGD(schedule, momentum=0.9, clipnorm=0.5)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"], **options)
-    return model
+from tests.api.small_fits import (
+    BATCH,
+    EPOCHS,
+    SAMPLES,
+    Cut,
+    X,
+    Y,
+    Z,
+    assert_same_weights,
+    compiled,
+    fit,
+    layers,
+)
 
 
 def two_heads(**options):
@@ -56,19 +47,6 @@ def train_plainly(model, y, weights=None):
             picked = keras.tree.map_structure(lambda array, rows=rows: array[rows], (y, weights or {}))
             model.train_on_batch(X[rows], picked[0], sample_weight=picked[1] or None)
     return model
-
-
-def fit(model, *data, run_dir, **options):
-    return kexp.fit(
-        model,
-        *data,
-        **{"epochs": EPOCHS, "batch_size": BATCH, "quiet": True, "run_dir": str(run_dir), **options},
-    )
-
-
-def assert_same_weights(model, other, tolerance=1e-6):
-    for own, expected in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(own, expected, atol=tolerance)
 
 
 def test_a_compiled_model_trains_to_the_weights_of_plain_keras_and_its_record_says_how(tmp_path):
@@ -190,7 +168,8 @@ MISTAKES = {
     ),
     "no steps": (lambda: (X, Y), {"steps_per_epoch": 0}, "steps_per_epoch must be"),
     "no frequency": (lambda: (X, Y), {"validation_freq": 0}, "validation_freq must be"),
-    "an endless generator": (lambda: (iter(int, 1),), {}, "steps_per_epoch must be given for a generator"),
+    "a generator of numbers": (lambda: (iter(int, 1),), {}, "x: a batch must be an array with a row for"),
+    "an empty generator": (lambda: (iter([]),), {}, "x must have batches; received an empty generator"),
     "an endless dataset": (
         lambda: (tf.data.Dataset.from_tensors((X, Y)).repeat(),),
         {},
@@ -223,84 +202,6 @@ def test_metrics_that_are_no_list_of_metrics_are_one_sentence(tmp_path, metrics,
     ):
         fit(model, X, Y, loss=loss, metrics=metrics, run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-class Rows(keras.utils.PyDataset):
-    """The samples in batches of ten."""
-
-    def __len__(self):
-        return SAMPLES // 10
-
-    def __getitem__(self, number):
-        return X[10 * number : 10 * number + 10], Y[10 * number : 10 * number + 10]
-
-
-def batches_for_ever():
-    while True:
-        yield from (Rows()[number] for number in range(len(Rows())))
-
-
-def shuffled():
-    return tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(SAMPLES, seed=3).batch(10)
-
-
-class Cut(keras.callbacks.Callback):
-    """Ends a run after so many batches, as a kill would."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise SystemExit("cut")
-
-
-FEEDS = {
-    "PyDataset": (Rows, {}),
-    "generator": (batches_for_ever, {"steps_per_epoch": 4}),
-    "dataset": (shuffled, {}),
-    "dataset of a generator": (
-        lambda: tf.data.Dataset.from_generator(
-            lambda: (Rows()[number] for number in range(4)),
-            output_signature=(tf.TensorSpec((None, 4)), tf.TensorSpec((None,), tf.int64)),
-        ),
-        {"steps_per_epoch": 4},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", FEEDS)
-def test_batches_of_ones_own_go_on_exactly_where_a_run_was_cut(tmp_path, name):
-    feed, options = FEEDS[name]
-    own = dict({**options, "checkpoint_every": "1 steps"}.items())
-    whole = compiled()
-    kexp.fit(whole, feed(), epochs=EPOCHS, quiet=True, run_dir=str(tmp_path / "whole"), **own)
-    with pytest.raises(SystemExit):
-        kexp.fit(
-            compiled(),
-            feed(),
-            epochs=EPOCHS,
-            quiet=True,
-            run_dir=str(tmp_path / "cut"),
-            callbacks=[Cut(6)],
-            **own,
-        )
-    resumed = compiled()
-    kexp.fit(
-        resumed, feed(), epochs=EPOCHS, quiet=True, run_dir=str(tmp_path / "cut"), callbacks=[Cut(99)], **own
-    )
-    assert_same_weights(resumed, whole, 0)
-
-
-def test_batches_by_number_train_as_the_same_batches_in_plain_keras(tmp_path):
-    model, plain = compiled(), compiled()
-    kexp.fit(model, Rows(), epochs=EPOCHS, quiet=True, run_dir=str(tmp_path / "run"))
-    for epoch in range(EPOCHS):
-        for number in epoch_order(4, 0, epoch):
-            plain.train_on_batch(*Rows()[number])
-    assert_same_weights(model, plain)
 
 
 class Adversaries(keras.Model):

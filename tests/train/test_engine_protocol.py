@@ -40,6 +40,9 @@ class Rows:
     def order(self, order, batch_size, *seed):
         return order
 
+    def ready(self, steps, step):
+        return steps
+
     def skip(self, samples):
         pass
 

@@ -12,10 +12,11 @@ import tensorflow as tf
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
+from kexp.data.feed_kinds import ends
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
-from kexp.engine.tensorflow.feed_source import FeedBatchSource
+from kexp.engine.tensorflow.feed_source import FeedBatchSource, OpenEndedSource
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchSource, TensorSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
@@ -47,14 +48,18 @@ def engine(
     augmentation: Augmentation | None = None,
     sample_weight: np.ndarray | None = None,
     class_weights: np.ndarray | None = None,
-    first_epoch: int = 0,
+    steps_before: int = 0,
 ) -> TensorFlowEngine:
     """Return an engine that trains on `data.train` and validates on `data.validation`."""
     source: TensorSource
     if isinstance(data.train, Stream):
         source = StreamBatchSource(data.train, batch_size)
     elif isinstance(data.train, FedSplit):
-        source = FeedBatchSource(data.train, first_epoch)
+        known = data.train.feed.count is not None or not ends(data.train.feed)
+        several = Replicas().distributed
+        source = (
+            FeedBatchSource(data.train, steps_before) if known or several else OpenEndedSource(data.train)
+        )
     else:
         # What a model was compiled with takes the samples as they are, in the order of the epoch.
         as_they_are = Replicas().static or objective.takes_weights

@@ -82,8 +82,8 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, float]:
     """Return results of Keras metrics as numbers by name: several of one metric under its name and a number.
 
     Example:
-        >>> plain_results({"loss": tf.constant(0.5), "f1": np.array([0.25, 1.0])})
-        {'loss': 0.5, 'f1_0': 0.25, 'f1_1': 1.0}
+        >>> plain_results({"loss": tf.constant(0.5), "f1": np.array([0.25, 1.0]), "auc": np.array([0.75])})
+        {'loss': 0.5, 'f1_0': 0.25, 'f1_1': 1.0, 'auc': 0.75}
     """
     plain: dict[str, float] = {}
     for name, result in results.items():
@@ -92,8 +92,8 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, float]:
             continue
         values = np.asarray(result, np.float32)
         # The shortest decimal of a float32: 0.9777, where float() alone would give 0.9776999950408936.
-        if values.ndim == 0:
-            plain[name] = float(str(values[()]))
+        if values.size == 1:
+            plain[name] = float(str(values.ravel()[0]))
         else:
             plain.update({f"{name}_{place}": float(str(value)) for place, value in enumerate(values.ravel())})
     return plain

@@ -236,7 +236,8 @@ class TensorFlowEngine:
         wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
         if self.options["spike"] is None or not self.objective.detects_loss_spikes:
             return wrong
-        usual = tf.maximum(mean, _FLOOR * self._progress[1])
+        # A loss that may fall below zero, as with add_loss, has no size that a spike is a multiple of.
+        usual = tf.where(self._progress[1] > 0, tf.maximum(mean, _FLOOR * self._progress[1]), np.inf)
         return wrong | ((loss > self.options["spike"] * usual) & (self._progress[0] > 1))
 
     def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:

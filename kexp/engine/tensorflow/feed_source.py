@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kexp.data.batch_feed import Conversion, FedSplit, TfDataFeed
+from kexp.data.batch_feed import ARRAYS, Conversion, FedSplit
+from kexp.data.feed_kinds import TfDataFeed
+from kexp.data.given_arrays import is_sparse
 from kexp.engine.base import ITERATOR_STATE, STREAM_STATE
 from kexp.engine.tensorflow.input_pipeline import (
     TensorSource,
@@ -33,14 +35,14 @@ class FeedBatchSource(TensorSource):
 
     Args:
         split: The training data.
-        first_epoch: The epoch that the run begins with.
+        steps_before: Steps of the epochs before the first one of the run.
     """
 
     feeds = True
 
-    def __init__(self, split: FedSplit, first_epoch: int = 0) -> None:
+    def __init__(self, split: FedSplit, steps_before: int = 0) -> None:
         self._split = split
-        self._first_epoch = first_epoch
+        self._steps_before = steps_before
         self._consumed = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._iterator: Any = None
         self._place: IteratorPlace | None = None
@@ -52,8 +54,9 @@ class FeedBatchSource(TensorSource):
         return order
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
-        inputs, targets, *weights = next(self._iterator)
+        batch = self._next()
         self._consumed.assign_add(1)
+        inputs, targets, *weights = batch
         return inputs, targets, weights[0] if weights else None
 
     def begin(self) -> None:
@@ -102,30 +105,126 @@ class FeedBatchSource(TensorSource):
     def not_finite(self, rows: np.ndarray) -> list[int]:
         return []  # they are gone
 
+    def _next(self) -> Any:
+        """Return inputs, targets and, if there are any, weights of the next batch, inside a compiled step."""
+        return next(self._iterator)
+
     def _open(self, consumed: int) -> None:
         """Begin to read after so many batches."""
         feed = self._split.feed
         if isinstance(feed, TfDataFeed):
-            batches = feed.dataset.repeat().map(_named_by(self._split))
+            batches = self._dataset(feed.dataset.map(_named_by(self._split)))
             self._iterator = iter(batches.skip(consumed).prefetch(_AHEAD))
             self._place = IteratorPlace(self._iterator, ITERATOR_STATE, "feed")
             if self._can_save is None:
                 self._can_save = _can_be_saved(self._place)
             return
-        described = _described(self._split)
-        made = tf.data.Dataset.from_generator(lambda: self._batches(consumed), output_signature=described)
+        described = self._described()
+        made = tf.data.Dataset.from_generator(lambda: self._made(consumed), output_signature=described)
         self._iterator = iter(made.prefetch(_AHEAD))
 
-    def _batches(self, consumed: int) -> Iterator[Any]:
+    def _dataset(self, batches: Any) -> Any:
+        """Return the dataset of one pass after the other."""
+        return batches.repeat()
+
+    def _described(self) -> Any:
+        return described(self._split)
+
+    def _made(self, consumed: int) -> Iterator[Any]:
+        """Yield what the iterator gives, made in Python."""
         feed = self._split.feed
-        epoch, step = divmod(consumed, feed.steps)
-        for number in itertools.count(self._first_epoch + epoch):
-            for batch in feed.batches(number, step):
-                if self._ended:
-                    return
-                inputs, targets, weights = self._split.named(batch)
-                yield (inputs, targets) if self._split.sample_weight is None else (inputs, targets, weights)
-            step = 0
+        number, first = divmod(self._steps_before + consumed, feed.count) if feed.count else (0, consumed)
+        for batch, is_end in feed.all_batches(number, first):
+            if self._ended:
+                return
+            if not is_end:
+                yield self._named(batch)
+
+    def _named(self, batch: Any) -> Any:
+        inputs, targets, weights = self._split.named(batch, _KEPT)
+        return (inputs, targets) if self._split.sample_weight is None else (inputs, targets, weights)
+
+
+class OpenEndedSource(FeedBatchSource):
+    """Takes the batches of a feed that ends where it ends.
+
+    A compiled step cannot find out that there is no batch, so the batches of a call are taken out beforehand
+    and stand in a queue. After each pass there is a mark, so that the place in the feed is one number.
+    """
+
+    def __init__(self, split: FedSplit) -> None:
+        super().__init__(split)
+        self._at_end = tf.Variable(False, trainable=False)
+        self._queue: Any = None
+        self._spec: Any = None
+
+    def ready(self, steps: int, step: int) -> int:
+        """Take batches out, and return how many there were before the end of the pass."""
+        self.begin()
+        if step == 0:
+            self._at_end.assign(False)  # which the epoch before has come to
+        taken = marks = 0
+        while taken < steps and not self._at_end:
+            element = next(self._iterator, None)
+            if element is None:  # of what cannot be read again
+                break
+            batch, is_end = element
+            if not is_end:
+                self._queue.enqueue(tf.nest.flatten(batch, expand_composites=True))
+                taken += 1
+                continue
+            self._consumed.assign_add(1)
+            marks += 1
+            # An epoch that begins exactly at the end of a pass begins the next pass.
+            self._at_end.assign(step + taken > 0 or marks > 1)
+        return taken
+
+    def read_state(self) -> dict[str, np.ndarray]:
+        """Return where the feed is, and whether that is the end of a pass."""
+        return {**super().read_state(), _AT_END: np.array(self._at_end.numpy(), np.uint8)[None]}
+
+    def restore_state(self, state: dict[str, np.ndarray]) -> bool:
+        """Go on from where `read_state` found the feed."""
+        self._at_end.assign(bool(state[_AT_END][0]))
+        return super().restore_state(state)
+
+    def _next(self) -> Any:
+        parts = self._queue.dequeue()
+        specs = tf.nest.flatten(self._spec, expand_composites=True)
+        parts = parts if isinstance(parts, list) else [parts]
+        for part, spec in zip(parts, specs, strict=True):
+            part.set_shape(spec.shape)  # which a queue of batches of any size does not know
+        return tf.nest.pack_sequence_as(self._spec, parts, expand_composites=True)
+
+    def _open(self, consumed: int) -> None:
+        super()._open(consumed)
+        self._spec = self._iterator.element_spec[0]
+        parts = tf.nest.flatten(self._spec, expand_composites=True)
+        self._queue = tf.queue.FIFOQueue(_MOST_HELD, [part.dtype for part in parts])
+
+    def _dataset(self, batches: Any) -> Any:
+        mark = tf.data.Dataset.from_tensors((tf.nest.map_structure(_empty, batches.element_spec), True))
+        return batches.map(lambda *batch: (batch, False)).concatenate(mark).repeat()
+
+    def _described(self) -> Any:
+        return super()._described(), tf.TensorSpec((), tf.bool)
+
+    def _made(self, consumed: int) -> Iterator[Any]:
+        for batch, is_end in islice(self._split.feed.all_batches(), consumed, None):
+            if self._ended:
+                return
+            yield self._named(batch), is_end
+
+
+_AT_END = f"{STREAM_STATE}at_end"
+_MOST_HELD = 1_000_000  # batches of one call, which are far fewer
+
+
+def _empty(spec: Any) -> Any:
+    shape = [size or 0 for size in spec.shape]
+    if isinstance(spec, tf.SparseTensorSpec):
+        return tf.SparseTensor(np.zeros((0, len(shape)), np.int64), tf.zeros([0], spec.dtype), shape)
+    return tf.zeros(shape, spec.dtype)
 
 
 def _can_be_saved(place: IteratorPlace) -> bool:
@@ -136,19 +235,24 @@ def _can_be_saved(place: IteratorPlace) -> bool:
     return True
 
 
-def _described(split: FedSplit) -> Any:
+def described(split: FedSplit) -> Any:
     """Return the types and shapes of batches; axes in which two of them differ are open."""
-    batch = (split.inputs, split.targets, split.sample_weight)
-    described = batch[: 2 if split.sample_weight is None else 3]
-    others = described if split.another is None else split.another[: len(described)]
+    another = split.inputs if split.another is None else split.another[0]
+    inputs = tf.nest.map_structure(_spec, split.inputs, another, split.sparse)
+    targets = tf.nest.map_structure(_spec, split.targets, (split.another or (0, split.targets))[1])
+    if split.sample_weight is None:
+        return inputs, targets
+    return (
+        inputs,
+        targets,
+        tf.nest.map_structure(lambda weights: _spec(weights, weights), split.sample_weight),
+    )
 
-    def spec(array: np.ndarray, other: np.ndarray) -> tf.TensorSpec:
-        axes = [
-            size if size == own else None for size, own in zip(array.shape[1:], other.shape[1:], strict=True)
-        ]
-        return tf.TensorSpec([None, *axes], tf.string if array.dtype == object else tf.as_dtype(array.dtype))
 
-    return tf.nest.map_structure(spec, described, others)
+def _spec(array: np.ndarray, other: np.ndarray, sparse: bool = False) -> Any:
+    axes = [size if size == own else None for size, own in zip(array.shape[1:], other.shape[1:], strict=True)]
+    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+    return tf.SparseTensorSpec([None, *axes], dtype) if sparse else tf.TensorSpec([None, *axes], dtype)
 
 
 def _named_by(split: FedSplit) -> Any:
@@ -173,4 +277,22 @@ def _no_targets(inputs: Any) -> Any:
     return tf.zeros([count_of(inputs), 0])
 
 
-_TENSORS = Conversion(_as_float, _as_weight, _no_targets)
+def _by_class(table: np.ndarray, targets: Any) -> Any:
+    one_hot = targets.shape.rank == 2 and targets.shape[1] != 1
+    labels = tf.argmax(targets, axis=1) if one_hot else tf.cast(tf.reshape(targets, [-1]), tf.int64)
+    return tf.gather(tf.constant(table, tf.float32), tf.clip_by_value(labels, 0, len(table) - 1))
+
+
+def _kept(values: Any) -> Any:
+    """Return an array, or a sparse tensor of what is sparse."""
+    if not is_sparse(values):
+        return ARRAYS.values(values)
+    if hasattr(values, "tocoo"):
+        found = values.tocoo()
+        places = np.stack([found.row, found.col], axis=1).astype(np.int64)
+        values = tf.sparse.reorder(tf.SparseTensor(places, found.data, found.shape))
+    return tf.cast(values, tf.float32) if values.dtype in (tf.float64, tf.float16) else values
+
+
+_KEPT = ARRAYS._replace(values=_kept)
+_TENSORS = Conversion(_as_float, _as_weight, _no_targets, _by_class)

@@ -51,7 +51,9 @@ class OwnSteps:
 
     def take(self, batch: Nest) -> tf.Tensor:
         """Take a step, inside a compiled function, and return its loss, or the sum of what it gives."""
-        results = {name: tf.cast(result, tf.float32) for name, result in _named(self._step(batch)).items()}
+        # Traced again would be all that the model computes, which takes seconds where it is large.
+        step = self._step if tf.executing_eagerly() else self._traced
+        results = {name: tf.cast(result, tf.float32) for name, result in _named(step(batch)).items()}
         for name, variable in self._results.items():
             variable.assign(tf.reshape(results[name], variable.shape))
         losses = [results[name] for name in results if name == "loss"] or list(results.values())

@@ -99,7 +99,7 @@ class Compiled(Objective):
         stated = stated_directions(each)
         for name, result in self.model.get_metrics_result().items():
             values = np.size(result)
-            names = [f"{name}_{place}" for place in range(values)] if np.ndim(result) else [name]
+            names = [name] if values == 1 else [f"{name}_{place}" for place in range(values)]
             found |= {one: stated.get(name) or known_direction(one) for one in names}
         return found
 

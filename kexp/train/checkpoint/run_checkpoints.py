@@ -1,0 +1,59 @@
+"""The checkpoints of a run: the newest that is whole, and the next one, of all that a run goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kexp.engine.base import Engine
+from kexp.train.checkpoint.callback_state import read_states
+from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.train.checkpoint.checkpoint_checks import BEST, check_checkpoint
+from kexp.train.position import Position
+
+
+class RunCheckpoints:
+    """Reads and writes the checkpoints of a run, which the chief of its workers has.
+
+    Args:
+        folder: Where they are, or a path with a scheme.
+        engine: Whose state they hold.
+        callbacks: Whose state they hold too.
+    """
+
+    def __init__(
+        self, folder: Path | str, engine: Engine, callbacks: Sequence[keras.callbacks.Callback]
+    ) -> None:
+        self._folder = folder
+        self._engine = engine
+        self._callbacks = callbacks
+
+    def latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint, which the chief reads for all workers.
+
+        Raises:
+            InputError: It is not of this model and optimizer.
+        """
+        workers = self._engine.workers
+        checkpoint = load_latest(self._folder, self._check) if workers.is_chief else None
+        if workers.count == 1:
+            return checkpoint
+        content = workers.broadcast(b"" if checkpoint is None else packed(checkpoint))
+        return unpacked(content) if content else None
+
+    def save(self, position: Position, steps_taken: int, best_weights: Sequence[np.ndarray]) -> None:
+        """Write a checkpoint, if this is the chief."""
+        if not self._engine.workers.is_chief:
+            return
+        best = {f"{BEST}{number}": array for number, array in enumerate(best_weights)}
+        states, state_arrays = read_states(self._callbacks)
+        arrays = {**self._engine.read_state(), **best, **state_arrays}
+        save_checkpoint(self._folder, steps_taken, Checkpoint(arrays, asdict(position), states))
+
+    def _check(self, checkpoint: Checkpoint, place: str) -> None:
+        engine = self._engine
+        check_checkpoint(checkpoint, place, engine.read_state(), engine.model.get_weights())
