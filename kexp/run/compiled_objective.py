@@ -65,6 +65,11 @@ def _tried_objective(
     if not overrides(model, "train_step"):  # which makes what it needs when it is traced, as with Keras
         with _explained(model, ready):
             build_compiled(model, _tensors(nests, head(ready.train, _TRIED)))
+    if outputs is None and ready.validation is not None and not overrides(model, "test_step"):
+        raise InputError(
+            f"validation needs a model with a call that takes the inputs, or with a test_step of its own; "
+            f"{model.name} has a train_step alone, so give validation=0 and no validation_data."
+        )
     answers = None if outputs is None else answers_of(model, outputs, ready.train.targets, nests.targets)
 
     def described(spec: DatasetSpec) -> DatasetSpec:
