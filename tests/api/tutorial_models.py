@@ -413,4 +413,5 @@ def tutorial(name: str = "multi_label", **train: Unpack[TrainOptions]) -> kexp.R
     """One of the models by name."""
     made = TUTORIALS[name]()
     arguments = fit_arguments(made)
-    return kexp.fit(made.model, arguments.pop("x"), arguments.pop("y", None), **arguments, **train)
+    # What a model asks for of the training stands for the default.
+    return kexp.fit(made.model, arguments.pop("x"), arguments.pop("y", None), **{**train, **arguments})
