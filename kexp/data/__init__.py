@@ -1,12 +1,13 @@
 """Data sets: `kexp.data.load` makes one immutable `Dataset` from any source."""
 
 from kexp.data.catalog import check_source, names
-from kexp.data.dataset import Column, Dataset, DatasetSpec, Split, class_names
+from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
 from kexp.data.load import load
 from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
+from kexp.data.table_columns import Column
 from kexp.data.transforms.one_class import one_class
 from kexp.data.transforms.synthetic_scenes import canvases
 from kexp.data.transforms.text_chunks import passages, split_words, text_parts

@@ -16,13 +16,16 @@ from kexp.core.numpy_files import read_npy
 from kexp.core.structures import flat
 from kexp.core.user_paths import user_path
 from kexp.data.array_specs import ArraySpec, shapes_agree
-from kexp.data.dataset import Column, DatasetSpec, Inputs, Kind, column_name, single_array
+from kexp.data.column_kinds import dates_as, stripped
+from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
+from kexp.data.number_texts import NA_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.image_folder import image_header, upright_image
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_categories, as_text, read_lines
+from kexp.data.table_columns import Column, column_name
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -304,7 +307,23 @@ def _by_name(raw: Any) -> dict[str, Any]:
 def _column(column: Column, values: Any) -> np.ndarray:
     place = f"inputs in column {shown(column.name)}"
     series = _series(place, values)
-    return _numbers(column.name, series) if column.kind == "number" else as_categories(place, series)
+    if column.kind == "number":
+        return _numbers(column, series)
+    if column.kind == "date":
+        return dates_as(column, place, series)
+    return _known_words(column, as_categories(place, series))
+
+
+def _known_words(column: Column, values: np.ndarray) -> np.ndarray:
+    """Return categories without white space around them; words for missing values are "".
+
+    A word that usually stands for one is a category where training had it as such.
+    """
+    texts = np.array([text.strip() for text in values], dtype=object)
+    words = {text for text in texts.tolist() if text in column.missing_words or text in NA_WORDS}
+    for word in words - set(column.categories):
+        texts[texts == word] = ""
+    return texts
 
 
 def _series(place: str, values: Any) -> Any:
@@ -326,17 +345,24 @@ def _series(place: str, values: Any) -> Any:
     return pd.Series(array)
 
 
-def _numbers(name: str, series: Any) -> np.ndarray:  # (samples,) float32
+def _numbers(column: Column, series: Any) -> np.ndarray:  # (samples,) of the column's type
     gaps = (series.isna() | series.eq("")).to_numpy()
     if series.dtype.kind in "Mm":  # to pandas dates are numbers, of nanoseconds since 1970
         series = series.astype(object).astype(str)
-    wide = floats_of(series)
+    if series.dtype.kind in "biuf" or not any(isinstance(value, str) for value in series):
+        wide = floats_of(series)
+    else:
+        texts, _ = stripped(f"inputs in column {shown(column.name)}", series, column.missing_words)
+        gaps = gaps | np.array([not text or is_missing_word(text) for text in texts], bool)
+        decimal = column.decimal or "."
+        form = NumberFormat(decimal, "," if decimal == "." else ".")
+        wide = numbers_of(texts, form)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
-        numbers = wide.astype(np.float32)
+        numbers = wide.astype(column.dtype)
     wrong = np.flatnonzero((np.isnan(numbers) & ~gaps) | np.isinf(numbers))
     if len(wrong):
         raise InputError(
-            f"inputs must have finite or missing numbers in column {shown(name)}, received "
+            f"inputs must have finite or missing numbers in column {shown(column.name)}, received "
             f"{shown(series.iloc[wrong[0]])} in row {wrong[0] + 1} of {len(series)}; mend it or leave it "
             "empty."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from kexp.core.memory_budget import require_bytes
 from kexp.core.structures import Structure, is_nested, leaves
 from kexp.data.array_specs import ArraySpec, Head, Size
 from kexp.data.strings import is_unicode
+from kexp.data.table_columns import Column, ColumnFacts, column_json, column_of, facts_of
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 A = TypeVar("A")
@@ -65,24 +66,6 @@ def _is_type(name: str) -> bool:
         return False
 
 
-def column_name(name: object) -> str:
-    """Return a column's name as models can carry it: Keras allows no "/" in the name of an input.
-
-    Example:
-        >>> column_name("km/h")
-        'km∕h'
-    """
-    return str(name).replace("/", "\N{DIVISION SLASH}")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One input column: numbers (missing: NaN), categories or text (missing: empty string)."""
-
-    name: str
-    kind: Literal["number", "category", "text"]
-
-
 _SPEC_KEYS = {
     "kind": Kind,
     "input_shape": list[Size | None],
@@ -102,8 +85,8 @@ _OPTIONAL_KEYS = {
     "target_names": list[str] | None,
     "separator": str | None,
     "thresholds": list[Annotated[float, Between(0, 1)]] | None,
+    "column_facts": list[dict[str, Any]] | None,
 }
-_COLUMN_KEYS = {"name": str, "kind": Literal["number", "category", "text"]}
 
 
 @dataclass(frozen=True)
@@ -129,6 +112,7 @@ class DatasetSpec:
         target_names: Names of several regression targets, in order; else empty.
         separator: What stands between the labels of a sample where they are one text; else empty.
         thresholds: Of a finished run, the probability above which each label is given; empty: 0.5 for all.
+        column_facts: What was found in all columns of a table, those that are no inputs too; else empty.
     """
 
     kind: Kind
@@ -146,6 +130,7 @@ class DatasetSpec:
     target_names: tuple[str, ...] = ()
     separator: str = ""
     thresholds: tuple[float, ...] = ()
+    column_facts: tuple[ColumnFacts, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -159,6 +144,7 @@ class DatasetSpec:
         for name in _OPTIONAL_KEYS:
             if not content[name]:
                 del content[name]
+        content["columns"] = [column_json(column) for column in self.columns]
         return content
 
     def __post_init__(self) -> None:
@@ -196,8 +182,14 @@ class DatasetSpec:
             InputError: A field is missing, or holds what no data has.
         """
         require_keys(content, place, {**_SPEC_KEYS, **_OPTIONAL_KEYS}, advice=advice)
-        for number, column in enumerate(content["columns"]):
-            require_keys(column, f"{place}.columns[{number}]", _COLUMN_KEYS, advice=advice)
+        columns = [
+            column_of(one, f"{place}.columns[{number}]", advice)
+            for number, one in enumerate(content["columns"])
+        ]
+        facts = [
+            facts_of(one, f"{place}.column_facts[{number}]", advice)
+            for number, one in enumerate(content.get("column_facts") or ())
+        ]
         if not _is_type(content["dtype"]):
             raise InputError(
                 f"{place}: dtype must be a type of numbers, received {content['dtype'][:60]!r}; {advice}."
@@ -220,7 +212,7 @@ class DatasetSpec:
                     **{name: content[name] for name in _SPEC_KEYS},
                     "input_shape": tuple(content["input_shape"]),
                     "class_names": tuple(content["class_names"]),
-                    "columns": tuple(Column(one["name"], one["kind"]) for one in content["columns"]),
+                    "columns": tuple(columns),
                     "inputs": tuple(inputs),
                     "input_structure": content.get("input_structure"),
                     "heads": tuple(heads),
@@ -228,6 +220,7 @@ class DatasetSpec:
                     "target_names": tuple(content.get("target_names") or ()),
                     "separator": content.get("separator") or "",
                     "thresholds": tuple(content.get("thresholds") or ()),
+                    "column_facts": tuple(facts),
                 }
             )
 
@@ -293,6 +286,7 @@ class Dataset:
         test: What is looked at once, at the end; None when there is no such part.
         spec: Shapes, types, task and names.
         fingerprint: SHA-256 of the whole content, the same whatever the split.
+        notes: What is to be said of it, sentences.
     """
 
     name: str
@@ -301,6 +295,7 @@ class Dataset:
     test: Split | None
     spec: DatasetSpec
     fingerprint: str
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 def require_dataset(data: object) -> None:
@@ -333,6 +328,9 @@ class Source:
         target: Name of the target column of a table, else "target".
         task: What the targets are, when the source knows it.
         target_names: Names of the target columns of a table, where there are several.
+        column_facts: What was found in the columns of a table.
+        rows: What the rows of a table belong to, when they are from and what they count; None: unknown.
+        notes: What is to be said of what was read, sentences.
     """
 
     name: str
@@ -342,3 +340,6 @@ class Source:
     target: str = "target"
     task: str | None = None
     target_names: tuple[str, ...] = ()
+    column_facts: tuple[ColumnFacts, ...] = ()
+    rows: Any = None
+    notes: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, get_args
@@ -14,13 +14,17 @@ from kexp.core.errors import InputError, shown
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
-from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
+from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, Split
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
+from kexp.data.sources.table_files import separates
+from kexp.data.split_ways import SplitName, SplitWay, chosen_way
 from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
+from kexp.data.table_columns import plain_columns, with_categories
+from kexp.data.table_options import ColumnKind, TableOptions, table_options
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
 # Of what a run makes of any targets.
@@ -34,6 +38,7 @@ class _Shares(TypedDict):
     validation: float
     test: float
     seed: int
+    way: SplitWay
 
 
 @cached
@@ -43,7 +48,18 @@ def load(
     target: str | Sequence[str] | None = None,
     text: str | None = None,
     task: str | None = None,
+    columns: Mapping[str, ColumnKind] | Sequence[str] | None = None,
+    missing: str | Sequence[str] = (),
     separator: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: SplitName | None = None,
+    gap: float = 0.0,
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
@@ -76,8 +92,27 @@ def load(
             "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
             rows of zeros and ones and lists are labels, floats are quantities, everything else classes, and
             in a table whole numbers are classes if there are at most 20 different ones.
-        separator: What stands between the labels where those of a sample are one text, such as ";" in
-            "red;round"; an empty text has none. Default: a text is one class.
+        columns: Kinds of columns of a table, where their values leave a doubt: {"zip": "category", "when":
+            "date", "id": "ignore"}, or texts such as "zip=category". Default: by their values;
+            `spec.column_facts` lists what was found.
+        missing: Words that stand for a missing value in all columns, as an empty cell always does; among
+            numbers "?", "NA" and the like do without being named.
+        separator: What stands between the columns of a CSV file; default: comma, semicolon, tab or "|", found
+            out. Where something else does, it is what stands between the labels where those of a sample are
+            one text, such as ";" in "red;round"; an empty text has none. Default: a text is one class.
+        decimal: What stands before the fraction of numbers, "." or ","; default: found out by column.
+        thousands: What stands between groups of three digits; default: the other of "." and ",".
+        encoding: Of a CSV file; default UTF-8, or UTF-16 where the file says so.
+        header: Whether the first line of a CSV file has the names of the columns; default: found out. Without
+            names they are "column 1" and so on.
+        group: Column of a table that says what a row belongs to, such as a patient; no group is in two parts.
+            It is no input.
+        time: Column of dates or numbers; the latest rows are tested on, those before them validated on.
+        weight: Column with the weight of each row in the loss. It is no input.
+        split: How parts are drawn: "stratified" (each class in proportion), "random", "group" or "time";
+            default: by group or time where these are given, else stratified.
+        gap: Of a split by time, how much later a part begins than the one before it ends, in days for dates,
+            else in units of the column; rows in between are left out. Default 0.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.
         test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
@@ -102,20 +137,25 @@ def load(
         (1295, 143, 359)
     """
     task, validation, test, seed = plain(task), plain(validation), plain(test), plain(seed)
+    given = {"separator": separator, "decimal": decimal, "thousands": thousands, "encoding": encoding}
+    table = table_options(columns, missing, **given, header=header, group=group, time=time, weight=weight)
+    way = chosen_way(split, table, gap)
     image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
     _require_columns(target, text)
-    _require_separator(separator, task)
     if target is not None and not isinstance(target, str) and isinstance(target, Sequence):
         target = tuple(target)
-    options = ReadOptions(target, text, task, image_size, separator)
+    options = ReadOptions(target, text, task, image_size, None, table)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)
-    read = _with_plain_targets(_read(source, options), options)
+    read, options = _read(source, options)
+    _require_separator(options.separator, task)
+    read = _with_plain_targets(read, options)
     kind, inputs = _inputs(read, image_size)
     _require_kind(read.name, kind, kinds)
-    return _divided(read, kind, inputs, options, {"validation": validation, "test": test, "seed": seed})
+    shares: _Shares = {"validation": validation, "test": test, "seed": seed, "way": way}
+    return _divided(read, kind, inputs, options, shares)
 
 
 def _divided(
@@ -126,13 +166,19 @@ def _divided(
     separator = options.separator or ""
     spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
     parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
-    content = fingerprint(parts, spec.to_json())
+    content = fingerprint(
+        parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
+    )
     if shares["validation"] == 0:
         parts = join_validation(parts)
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
-    drawn = make_splits(read.name, parts, spec, **shares)
+    drawn = make_splits(read.name, parts, spec, **shares, rows=read.rows)
     targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
-    return Dataset(read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content)
+    spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
+    notes = (*read.notes, *split_notes(shares["way"], options.table, drawn))
+    return Dataset(
+        read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content, notes
+    )
 
 
 def _require_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> None:
@@ -155,8 +201,10 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
         made["text"] = spec.columns[0].name
     if spec.kind == "image":
         made["image_size"] = spec.input_shape[:2]
-    for argument, value in vars(options).items():
-        if value is not None and value != made.get(argument):
+    asked = {**vars(options), **vars(options.table)}
+    del asked["table"]
+    for argument, value in asked.items():
+        if value not in (None, (), {}) and value != made.get(argument):
             raise InputError(
                 f"{argument}={shown(value)}: data {data.name!r} is a Dataset, which is made already; leave "
                 f"{argument} out, or give what it was made of."
@@ -230,6 +278,7 @@ def _spec(
         target=read.target,
         target_names=read.target_names if targets.has_scale else (),
         separator=separator,
+        column_facts=read.column_facts,
     )
 
 
@@ -300,12 +349,15 @@ def _is_size(value: object) -> bool:
     )
 
 
-def _read(source: Any, options: ReadOptions) -> Source:
+def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
+    """Return what was read, and the options with what stands between labels, if that was meant."""
     place = locate(source) if isinstance(source, str | Path) else None
     reader = data_sources()[place.form] if place else source_of_value(source)
+    table = options.table
     if reader is None or not reader.has_columns:
-        for argument, column in (("target", options.target), ("text", options.text)):
-            if column is not None:
+        of_tables = {name: value for name, value in vars(table).items() if name != "separator"}
+        for argument, column in (("target", options.target), ("text", options.text), *of_tables.items()):
+            if column not in (None, (), {}):
                 raise InputError(
                     f"{argument}={shown(column)}: only a CSV, Parquet or DataFrame has columns to choose; "
                     f"leave {argument} out."
@@ -315,7 +367,10 @@ def _read(source: Any, options: ReadOptions) -> Source:
             f"data: expected a name, a path, (x, y), a mapping, a DataFrame, a tf.data.Dataset or a Dataset, "
             f"received {type(source).__name__}; pass (x, y) if it is an array."
         )
-    return reader.read(place, options) if place else reader.take(source, options)
+    of_file = place is not None and place.form == "csv" and separates(place.path, table)
+    if table.separator is not None and not of_file:
+        options = replace(options, separator=table.separator, table=replace(table, separator=None))
+    return (reader.read(place, options) if place else reader.take(source, options)), options
 
 
 def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
@@ -341,3 +396,13 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
     require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
     fits = inputs["train"].shape[1:3] == tuple(image_size)
     return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}
+
+
+def split_notes(way: SplitWay, table: TableOptions, drawn: Mapping[str, Split]) -> tuple[str, ...]:
+    """Return what is to be said of parts that are not drawn as usual."""
+    sizes = ", ".join(f"{len(split):,} {part}" for part, split in drawn.items())
+    if way.name == "group":
+        return (f"no group of {table.group!r} is in two parts: {sizes}.",)
+    if way.name == "time":
+        return (f"the parts follow each other by {table.time!r}, the latest rows are tested on: {sizes}.",)
+    return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.data.dataset import DatasetSpec, Inputs, Split
+from kexp.data.split_ways import SplitWay, held_groups, latest
 from kexp.data.targets import target_kinds
 
 Parts = dict[str, tuple[Inputs, np.ndarray]]
@@ -70,8 +72,33 @@ def join_validation(parts: Parts) -> Parts:
     return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
 
 
+@dataclass(frozen=True)
+class RowFacts:
+    """What the rows of the one part of a source belong to, when they are from, and what they count.
+
+    Attributes:
+        groups: (samples,), or None.
+        times: (samples,) float64, or None.
+        time_unit: Of `times` for people: in days there are so many.
+        weights: (samples,) float32, or None.
+    """
+
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    time_unit: float = 1.0
+    weights: np.ndarray | None = None
+
+
 def make_splits(
-    name: str, parts: Parts, spec: DatasetSpec, *, validation: float, test: float, seed: int
+    name: str,
+    parts: Parts,
+    spec: DatasetSpec,
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    way: SplitWay | None = None,
+    rows: RowFacts | None = None,
 ) -> dict[str, Split]:
     """Draw the parts that the source does not have, and make all of them read-only.
 
@@ -83,32 +110,58 @@ def make_splits(
         validation: Fraction of the training part to validate on; 0 for none.
         test: Fraction of the whole to test on; 0 for none.
         seed: Seed of the validation part; the test part is always the same.
+        way: How they are drawn; default: each class in proportion.
+        rows: What the rows belong to and when they are from; default: nothing is known.
 
     Returns:
         The splits by part, without those that are not wanted.
 
     Raises:
-        InputError: When there are too few samples, or too few of some class.
+        InputError: When there are too few samples, or too few of some class, or groups.
     """
+    way, rows = way or SplitWay(), rows or RowFacts()
     inputs, targets = parts["train"]
     wanted = [
         part
         for part, share in (("test", test), ("validation", validation))
         if share > 0 and part not in parts
     ]
+    if way.name in ("group", "time") and len(parts) > 1:
+        raise InputError(
+            f"split={way.name!r}: data {name!r} has parts of its own, {', '.join(parts)}; leave split, group "
+            "and time out."
+        )
     strata = target_kinds()[spec.task].strata(targets)
-    _require_enough(name, strata, spec.class_names or ("samples",), ["train", *wanted])
-    rows = {"train": np.arange(len(targets))}
+    if way.name != "stratified":
+        strata = np.zeros(len(targets), int)
+    if way.name in ("stratified", "random"):
+        _require_enough(name, strata, spec.class_names or ("samples",), ["train", *wanted])
+    index = {"train": np.arange(len(targets))}
     for part in wanted:
         # The test part leaves room for a validation part even if none is wanted: it is always the same.
         share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
-        kept, held = hold_out(strata[rows["train"]], share, part_seed, keep)
-        rows["train"], rows[part] = rows["train"][kept], rows["train"][held]
-    whole = Split(inputs, targets)
-    drawn = {part: taken(whole, index) if wanted else whole for part, index in rows.items()}
-    splits = {part: read_only(split.inputs, split.targets) for part, split in drawn.items()}
-    own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - rows.keys()
+        kept, held = _divided(way, rows, strata, index["train"], share, part_seed, keep)
+        index["train"], index[part] = index["train"][kept], index["train"][held]
+    whole = Split(inputs, targets, rows.weights)
+    drawn = {part: taken(whole, one) if wanted else whole for part, one in index.items()}
+    splits = {
+        part: read_only(split.inputs, split.targets, split.sample_weight) for part, split in drawn.items()
+    }
+    own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - index.keys()
     return splits | {part: read_only(*parts[part]) for part in sorted(own)}
+
+
+def _divided(
+    way: SplitWay, rows: RowFacts, strata: np.ndarray, index: np.ndarray, share: float, seed: int, keep: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of some rows stay and which are held out."""
+    if way.name == "group":
+        assert rows.groups is not None
+        return held_groups(rows.groups[index], share, seed, keep)
+    if way.name == "time":
+        assert rows.times is not None
+        return latest(rows.times[index], share, way.gap * rows.time_unit)
+    return hold_out(strata[index], share, seed, keep)
 
 
 def hold_out(strata: np.ndarray, fraction: float, seed: int, keep: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -160,11 +213,12 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
     )
 
 
-def read_only(inputs: Inputs, targets: np.ndarray) -> Split:
+def read_only(inputs: Inputs, targets: np.ndarray, sample_weight: np.ndarray | None = None) -> Split:
     """Return a part of a data set, whose arrays can no longer be written to."""
-    for array in _arrays((inputs, targets)):
+    for array in _arrays((inputs, targets)) + ([] if sample_weight is None else [sample_weight]):
         array.setflags(write=False)
-    return Split(MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs, targets)
+    fixed = MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs
+    return Split(fixed, targets, sample_weight)
 
 
 def taken(split: Split, rows: slice | np.ndarray) -> Split:

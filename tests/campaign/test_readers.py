@@ -242,7 +242,7 @@ CSV_DAMAGES = {
     "a row that is too long": changed(lambda content: content + b"1,a,0,7\n"),
     "a quote without end": changed(lambda content: content + b'1,"a,0\n'),
     "Latin-1": changed(lambda content: content + "1,Zoë,0\n".encode("latin-1")),
-    "UTF-16": changed(lambda content: content.decode().encode("utf-16")),
+    "UTF-16 without a mark": changed(lambda content: content.decode().encode("utf-16")[2:]),
     "a surrogate": changed(lambda content: content + b"1,\xed\xa0\x80,0\n"),
     "a column name twice": changed(lambda content: content.replace(b"n,c", b"c,c")),
     "a column name with NUL": changed(lambda content: content.replace(b"n,c", b"n,\0c")),
@@ -258,8 +258,8 @@ CSV_DAMAGES = {
     "an infinite target": changed(lambda content: content + b"1,a,inf\n"),
     "a target of 500 digits": changed(lambda content: content + b"1,a," + b"7" * 500 + b"\n"),
     "no target": changed(lambda content: content.replace(b"y", b"z", 1)),
-    "dates": changed(
-        lambda content: content.replace(b",a,", b",2020-01-01,").replace(b",b,", b",2020-01-02,")
+    "dates of several formats": changed(
+        lambda content: content.replace(b",a,", b",2020-01-01,").replace(b",b,", b",01.02.2020,")
     ),
 }
 TEXT_DAMAGES = {
@@ -336,7 +336,7 @@ PARQUET_DAMAGES = {
     "lists": lambda path: pd.DataFrame({"n": [[1]] * N, "y": Y}).to_parquet(path),
     "objects": lambda path: pd.DataFrame({"n": [{"a": 1}] * N, "y": Y}).to_parquet(path),
     "bytes": lambda path: pd.DataFrame({"n": [b"a"] * N, "y": Y}).to_parquet(path),
-    "dates": lambda path: pd.DataFrame({"n": pd.date_range("2020", periods=N), "y": Y}).to_parquet(path),
+    "lengths of time": lambda path: pd.DataFrame({"n": pd.to_timedelta(Y), "y": Y}).to_parquet(path),
     "no rows": lambda path: pd.DataFrame({"n": [], "y": []}).to_parquet(path),
 }
 

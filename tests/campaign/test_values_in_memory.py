@@ -197,7 +197,6 @@ COLUMNS = {
         "column 'c'",
         "categories of several types",
     ),
-    "several types": (each(1, "a"), "column 'c'", "mixed-integer"),
     "truth values and text": (each(True, "a"), "column 'c'", "mixed"),
     "bytes": (each(b"a", b"b"), "column 'c'", "bytes"),
     "complex": (Y * 1j, "column 'c'", "complex128"),

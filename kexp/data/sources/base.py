@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kexp.core.errors import InputError
 from kexp.core.user_paths import user_path
 from kexp.data.dataset import Source
+from kexp.data.table_options import TableOptions
 
 _FOLDER_VARIABLE = "KEXP_DATA_DIR"
 
@@ -42,6 +43,7 @@ class ReadOptions:
         task: What the targets are for; None: whatever they are.
         image_size: (height, width) in pixels to resize images to; None: as they are.
         separator: What stands between several labels in the target column; None: it has one for each row.
+        table: How tables are read.
     """
 
     target: Target | None = None
@@ -49,6 +51,7 @@ class ReadOptions:
     task: str | None = None
     image_size: Size | None = None
     separator: str | None = None
+    table: TableOptions = field(default_factory=TableOptions)
 
 
 class DataSource:

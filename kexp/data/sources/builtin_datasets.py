@@ -7,11 +7,12 @@ from typing import ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import Column, Source, column_name
+from kexp.data.dataset import Source
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.array_files import read_npz_file
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 from kexp.data.sources.text_file import one_long_text
+from kexp.data.table_columns import Column, column_name
 
 BUILTIN_DATASETS = {
     "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",

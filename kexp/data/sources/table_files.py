@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kexp.core.compressed_files import open_within_budget, sample_of
 from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import guarded, reading
 from kexp.core.memory_budget import Meter, max_bytes, require_bytes
+from kexp.data.csv_dialect import CsvDialect, csv_dialect
+from kexp.data.csv_dialect import separates as stands_between
 from kexp.data.strings import is_unicode
+from kexp.data.table_options import TableOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,57 +31,90 @@ _CELL_BYTES = 16  # of a number, or a pointer, while pandas reads it and afterwa
 
 
 def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
-    """Read a comma-separated file with a header, .gz or not; text stays text.
+    """Read a CSV file, .gz or not, whose dialect is found out; text stays text.
 
     Args:
         path: The file.
         categories: Columns of strings whatever they look like: left to itself, pandas turns the category
             "007" into the number 7 where a file holds nothing else.
-        text: Column, or several, taken to the letter: there "NA" and "None" are words, not missing values.
+        text: Column, or several, taken to the letter: there "" is a text and no missing value.
 
     Raises:
         InputError: For an empty file, repeated names, rows of uneven length or other encodings than UTF-8,
             and for more than fits into memory.
     """
+    return read_csv_table(path, categories, text)[0]
+
+
+def read_csv_table(
+    path: Path,
+    categories: Sequence[str] = (),
+    text: str | Sequence[str] = (),
+    table: TableOptions | None = None,
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Read a CSV file as `read_csv`, as its owner says it is written, and return what was found out too.
+
+    Only an empty cell is a missing value here: what words mean, the columns say.
+
+    Args:
+        path: The file.
+        categories: As for `read_csv`.
+        text: As for `read_csv`.
+        table: How it is written; default: found out.
+    """
     import pandas as pd
 
-    _require_header(path)
-    place, dtype = f"file {path}", dict.fromkeys(categories, str)
+    dialect = _checked_dialect(path, table or TableOptions())
+    place, dtype = f"file {path}", dict.fromkeys((*dialect.codes, *categories), str)
+    written: dict[str, Any] = {
+        "sep": dialect.separator,
+        "encoding": dialect.encoding,
+        "header": 0 if dialect.has_header else None,
+        "names": list(dialect.names),
+        "index_col": False,
+    }
     with (
         open_within_budget(path, _CSV, _MEND) as file,
         guarded(place, _CSV, _MEND),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
-        frame = pd.read_csv(file, index_col=False, low_memory=False, dtype=dtype)
+        frame = pd.read_csv(
+            file, **written, low_memory=False, dtype=dtype, keep_default_na=False, na_values=[""]
+        )
     for column in {text} if isinstance(text, str) else text:
         if column in frame.columns:
             with open_within_budget(path, _CSV, _MEND) as file, guarded(place, _CSV, _MEND):
-                letters = pd.read_csv(file, usecols=[column], dtype=str, na_filter=False)
+                letters = pd.read_csv(file, **written, usecols=[column], dtype=str, na_filter=False)
             frame[column] = letters[column]
-    return frame
+    return frame, dialect.notes
 
 
-def _require_header(path: Path) -> None:
+def separates(path: Path, table: TableOptions) -> bool:
+    """Return whether the separator of options stands between the columns of a CSV file."""
+    return table.separator is not None and stands_between(
+        table.separator, sample_of(path, _CSV, _MEND)[0], table
+    )
+
+
+def _checked_dialect(path: Path, table: TableOptions) -> CsvDialect:
     """Look at the names before pandas does, which renames repeated ones without a word."""
     sample, count = sample_of(path, _CSV, _MEND)
     with guarded(f"file {path}", _CSV, _MEND):
-        rows = csv.reader(io.TextIOWrapper(io.BytesIO(sample), encoding="utf-8-sig", newline=""))
-        header = next(rows, [])
-    if not header:
+        dialect = csv_dialect(path, sample, table)
+    if not dialect.names:
         raise InputError(
             f"file {path}: expected a line of column names and a row per sample, received nothing."
         )
-    require_columns(f"file {path}", header)
-    with guarded(f"file {path}", _CSV, _MEND):
-        first = next(filter(None, rows), [])
-    if len(first) > len(header):  # for pandas it would be the one to say how many columns there are
+    require_columns(f"file {path}", dialect.names)
+    if len(dialect.first_row) > len(dialect.names):  # pandas would have it say how many columns there are
         raise InputError(
-            f"file {path}: expected rows of {len(header)} values as there are column names, received "
-            f"{len(first):,} in the first; mend it."
+            f"file {path}: expected rows of {len(dialect.names)} values as there are column names, received "
+            f"{len(dialect.first_row):,} in the first; mend it."
         )
-    cells = sample.count(b",") + sample.count(b"\n")
+    cells = sample.count(dialect.separator.encode()) + sample.count(b"\n")
     require_bytes(count + count * cells * _CELL_BYTES // len(sample), f"file {path}")
+    return dialect
 
 
 def require_columns(place: str, names: Sequence[str]) -> None:

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest, shown
-from kexp.data.dataset import Column, Source, column_name
+from kexp.data.column_kinds import ReadColumn, facts_of_column, ordered_times, read_column
+from kexp.data.dataset import Source
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
-from kexp.data.sources.table_files import read_csv, read_parquet, require_columns
-from kexp.data.strings import as_categories, as_text
+from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns
+from kexp.data.splits import RowFacts
+from kexp.data.strings import as_text
+from kexp.data.table_columns import Column, ColumnFacts, column_name
+from kexp.data.table_options import TableOptions
 from kexp.data.targets import target_kinds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_INTEGER_CLASSES = 20
-ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?\s*$")
-MOSTLY = 0.95  # share of dates from which a text column is taken for dates
-
-Kind = Literal["number", "bool", "category"]
-# What pandas infers of the values of an object column, missing ones aside.
-OBJECTS: dict[str, Kind] = {
-    "string": "category",
-    "boolean": "bool",
-    "integer": "number",
-    "floating": "number",
-    "mixed-integer-float": "number",
-    "decimal": "number",
-    "empty": "number",
-}
 
 
 class CsvFile(DataSource):
@@ -52,7 +41,8 @@ class CsvFile(DataSource):
         verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
         one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
         letters = [column for column in (options.text, one) if column]
-        return _of_frame(read_csv(place.path, text=letters), place.name, options)
+        frame, notes = read_csv_table(place.path, text=letters, table=options.table)
+        return _of_frame(frame, place.name, options, notes)
 
 
 class ParquetFile(DataSource):
@@ -82,9 +72,18 @@ class DataFrames(DataSource):
         return _of_frame(value, "DataFrame", options)
 
 
-def _of_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> Source:
+def _of_frame(frame: pd.DataFrame, name: str, options: ReadOptions, notes: Sequence[str] = ()) -> Source:
     separated = bool(options.separator)
-    return from_frame(frame, name, options.target, options.task, options.text, separated=separated)
+    read = from_frame(
+        frame,
+        name,
+        options.target,
+        options.task,
+        options.text,
+        separated=separated,
+        table=options.table,
+    )
+    return replace(read, notes=(*notes, *read.notes))
 
 
 def from_frame(
@@ -95,8 +94,9 @@ def from_frame(
     text: str | None = None,
     *,
     separated: bool = False,
+    table: TableOptions | None = None,
 ) -> Source:
-    """Turn a DataFrame into columns of numbers and categories, or one of text, and the targets.
+    """Turn a DataFrame into columns of numbers, categories and dates, or one of text, and the targets.
 
     Args:
         frame: A row per sample; it is left as it is.
@@ -106,13 +106,14 @@ def from_frame(
             classes, other numbers are quantities. For "text" it is taken as it is.
         text: Name of the column that is the only input, the others being left out; default: all are.
         separated: The target column has texts that hold several labels each.
+        table: What columns are, and which ones say of rows what they belong to; default: nothing is said.
 
     Returns:
         The inputs by column, (samples,) each, in the order of the frame; or the (samples,) texts.
 
     Raises:
         InputError: For a target that is absent or has gaps, and for columns that are neither
-            numbers nor categories.
+            numbers nor categories nor dates.
 
     Example:
         >>> import pandas as pd
@@ -120,19 +121,28 @@ def from_frame(
         >>> from_frame(frame, "patients", target="ill", task=None).columns
         (Column(name='age', kind='number'), Column(name='town', kind='category'))
     """
+    table = table or TableOptions()
     names = [column_name(column) for column in frame.columns]
     require_columns(f"data {name!r}", names)
     several = isinstance(target, tuple) and column_name(target) not in names  # as pandas may call one column
     positions = [_position(name, names, one) for one in (target if several else (target,))]  # type: ignore
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row per sample, received column names only; add rows.")
+    _require_said(name, names, [names[position] for position in positions], table)
     if len(names) <= len(positions):
         raise InputError(
             f"data {name!r}: expected columns besides the target {shown(target)}, received none."
         )
+    if text is not None and _position(name, names, text, "text") in positions:
+        raise InputError(
+            f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
+            "read."
+        )
     chosen = [(names[position], frame.iloc[:, position]) for position in positions]
-    targets = (
-        _number_columns(name, chosen) if several else _targets(name, *chosen[0], task, separated=separated)
+    targets, facts = (
+        _number_columns(name, chosen, table)
+        if several
+        else _targets(name, *chosen[0], task, table, separated=separated)
     )
     named = tuple(names[position] for position in positions)
     described = Source(
@@ -141,27 +151,120 @@ def from_frame(
         class_names=named if several else (),
         target=", ".join(named),
         target_names=named if several else (),
+        rows=_row_facts(name, names, frame, table),
     )
     if text is not None:
-        read, texts = _text(frame, name, names, positions, text)
-        return replace(described, parts={"train": (texts, targets)}, columns=(read,))
-    inputs, columns = {}, []
-    for index, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True)):
-        if index not in positions:
-            kind, inputs[column] = _convert(name, column, series)
-            columns.append(Column(column, "category" if kind == "category" else "number"))
-    return replace(described, parts={"train": (inputs, targets)}, columns=tuple(columns))
+        column, texts = _text(frame, name, names, text)
+        return replace(described, parts={"train": (texts, targets)}, columns=(column,))
+    apart = {*positions, *(names.index(one) for one in (table.group, table.weight) if one is not None)}
+    read = {
+        column: read_column(f"data {name!r}", column, series, table)
+        for index, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True))
+        if index not in apart
+    }
+    read = _with_inputs(read)
+    inputs = {column: one.values for column, one in read.items() if one.column is not None}
+    columns = tuple(one.column for one in read.values() if one.column is not None)
+    found = {column: one.facts for column, one in read.items()} | facts
+    found |= {one: _facts_beside(one, kind, frame.iloc[:, names.index(one)]) for one, kind in _roles(table)}
+    listed = tuple(found[column] for column in names if column in found)
+    _require_finite(name, inputs)
+    return replace(
+        described,
+        parts={"train": (inputs, targets)},
+        columns=columns,
+        column_facts=listed,
+        notes=_notes(listed),
+    )
 
 
-def _text(
-    frame: pd.DataFrame, name: str, names: Sequence[str], targets: Sequence[int], text: str
-) -> tuple[Column, np.ndarray]:
-    position = _position(name, names, text, "text")
-    if position in targets:
+def _with_inputs(read: dict[str, ReadColumn]) -> dict[str, ReadColumn]:
+    """Return columns of which one is an input: an id is better than nothing."""
+    if any(one.column is not None for one in read.values()):
+        return read
+    return {
+        name: replace(one, column=Column(name, "category" if one.values.dtype == object else "number"))
+        if one.facts.kind == "id"
+        else one
+        for name, one in read.items()
+    }
+
+
+def _notes(facts: Sequence[ColumnFacts]) -> tuple[str, ...]:
+    """Return what is to be said of columns: those that are no inputs, and what is strange about others."""
+    return tuple(
+        f"column {shown(one.name)}{' is no input:' if one.kind == 'id' else ':'} {note}"
+        for one in facts
+        for note in one.notes
+    )
+
+
+def _roles(table: TableOptions) -> list[tuple[str, str]]:
+    return [
+        (one, kind) for one, kind in ((table.group, "group"), (table.weight, "weight")) if one is not None
+    ]
+
+
+def _facts_beside(name: str, kind: str, series: pd.Series) -> ColumnFacts:
+    return replace(facts_of_column(name, kind, series), notes=())
+
+
+def _row_facts(name: str, names: Sequence[str], frame: pd.DataFrame, table: TableOptions) -> RowFacts:
+    """Return what columns say of rows: what they belong to, when they are from and what they count."""
+    groups = times = weights = None
+    unit = 1.0
+    if table.group is not None:
+        series = _complete(name, names, frame, table.group, "group")
+        groups = np.array([str(value) for value in series], dtype=object)
+    if table.time is not None:
+        series = _complete(name, names, frame, table.time, "time")
+        times, is_date = ordered_times(f"data {name!r}", table.time, series, table)
+        unit = 86400.0 if is_date else 1.0
+    if table.weight is not None:
+        weights = floats_of(_complete(name, names, frame, table.weight, "weight")).astype(np.float32)
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+            raise InputError(
+                f"data {name!r}: the weight {shown(table.weight)} must be numbers of 0 or more, one above 0; "
+                "mend them or leave weight out."
+            )
+    return RowFacts(groups, times, unit, weights)
+
+
+def _complete(name: str, names: Sequence[str], frame: pd.DataFrame, column: str, argument: str) -> Any:
+    series = frame.iloc[:, _position(name, names, column, argument)]
+    _require_complete(name, column, series, argument)
+    return series
+
+
+def _require_said(name: str, names: Sequence[str], targets: Sequence[str], table: TableOptions) -> None:
+    """Refuse to be told of columns that are not there, or two things of one."""
+    for column in table.columns:
+        if column not in names:
+            raise InputError(
+                f"data {name!r}: columns names {shown(column)}, and there is no such column"
+                f"{nearest(column, names)}; correct it."
+            )
+    roles = [*targets, *(one for one, _ in _roles(table))]
+    twice = next((one for one in roles if roles.count(one) > 1), None)
+    if twice is not None:
         raise InputError(
-            f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
-            "read."
+            f"data {name!r}: column {shown(twice)} cannot be two of target, group and weight; name one thing "
+            "for each."
         )
+
+
+def _require_finite(name: str, inputs: dict[str, np.ndarray]) -> None:
+    for column, values in inputs.items():
+        infinite = np.flatnonzero(np.isinf(values)) if values.dtype.kind == "f" else np.zeros(0, int)
+        if infinite.size:
+            raise InputError(
+                f"data {name!r}: column {shown(column)} is infinite (in float32) in row {infinite[0] + 1} of "
+                f"{len(values)}, expected finite or missing numbers; mend it or leave it empty."
+            )
+
+
+def _text(frame: pd.DataFrame, name: str, names: Sequence[str], text: str) -> tuple[Column, np.ndarray]:
+    position = _position(name, names, text, "text")
     texts = as_text(f"data {name!r}: the column {shown(text)}", frame.iloc[:, position])
     return Column(names[position], "text"), texts
 
@@ -180,107 +283,79 @@ def _position(name: str, names: Sequence[str], wanted: str | None, argument: str
     return names.index(wanted)
 
 
-def _kind(name: str, column: str, series: pd.Series) -> Kind:
-    from pandas.api import types
-
-    dtype = series.dtype
-    if isinstance(dtype, types.CategoricalDtype):
-        among = types.infer_dtype(dtype.categories)
-        if among.startswith("mixed") and among != "mixed-integer-float":
-            raise _refusal(name, column, f"categories of several types ({among})", dated=False)
-        return "category"
-    if types.is_bool_dtype(dtype):
-        return "bool"
-    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return "number"
-    if types.is_string_dtype(dtype) and not types.is_object_dtype(dtype):
-        return "category"
-    inferred = types.infer_dtype(series, skipna=True) if types.is_object_dtype(dtype) else str(dtype)
-    if inferred not in OBJECTS:
-        dated = any(word in inferred for word in ("date", "time", "period"))
-        raise _refusal(name, column, inferred, dated)
-    return OBJECTS[inferred]
-
-
-def _refusal(name: str, column: str, received: str, dated: bool) -> InputError:
-    advice = (
-        "turn it into numbers, such as year, month or days since a date"
-        if dated
-        else "convert it to numbers or to text"
-    )
-    return InputError(
-        f"data {name!r}: expected numbers or categories in column {shown(column)}, received {received}; "
-        f"{advice}, or drop the column."
-    )
-
-
-def _convert(name: str, column: str, series: pd.Series) -> tuple[Kind, np.ndarray]:
-    """One column as float32 numbers with NaN, or as str objects with "", for what is missing."""
-    kind = _kind(name, column, series)
-    if kind == "category":
-        return kind, _categories(name, column, series)
-    wide = floats_of(series)
-    with np.errstate(over="ignore"):  # what does not fit is refused on the next lines, by its row
-        numbers = wide.astype(np.float32)
-    infinite = np.flatnonzero(np.isinf(numbers))
-    if len(infinite):
-        raise InputError(
-            f"data {name!r}: column {shown(column)} is infinite (in float32) in row {infinite[0] + 1} of "
-            f"{len(numbers)}, expected finite or missing numbers; mend it or leave it empty."
-        )
-    return kind, numbers
-
-
-def _categories(name: str, column: str, series: pd.Series) -> np.ndarray:
-    values = as_categories(f"data {name!r}: column {shown(column)}", series)
-    present = values[series.notna().to_numpy()]
-    dates = sum(ISO_DATE.match(value) is not None for value in present)
-    if dates and dates >= MOSTLY * len(present):
-        raise _refusal(name, column, f"dates such as {shown(present[0])}", dated=True)
-    return values
-
-
 def _targets(
-    name: str, column: str, series: pd.Series, task: str | None, *, separated: bool = False
-) -> np.ndarray:
+    name: str,
+    column: str,
+    series: pd.Series,
+    task: str | None,
+    table: TableOptions,
+    *,
+    separated: bool = False,
+) -> tuple[np.ndarray, dict[str, ColumnFacts]]:
     """(samples,) float64 for regression, str objects for classes and texts, or lists of labels."""
     asked = None if task is None else target_kinds()[task]
     if separated or (asked is not None and asked.is_verbatim):
-        return as_text(f"data {name!r}: the column {shown(column)}", series)
+        return as_text(f"data {name!r}: the column {shown(column)}", series), {}
     _require_complete(name, column, series)
     lists = isinstance(series.iloc[0], list | tuple | set | frozenset | np.ndarray)
     if lists and (asked is None or asked.is_separable):
-        return series.to_numpy(dtype=object)
-    kind, values = _convert(name, column, series)
-    if kind == "category":
-        return values
-    numbers = values == 1 if kind == "bool" else floats_of(series)
+        return series.to_numpy(dtype=object), {}
+    kind = table.columns.get(column)
+    said = {} if kind is None or kind == "ignore" else {column: kind}
+    read = read_column(f"data {name!r}", column, series, replace(table, columns=said))
+    if read.column is not None and read.column.kind == "date":
+        raise InputError(
+            f"data {name!r}: the target {shown(column)} must be numbers or classes, received dates such as "
+            f"{shown(read.values[0])}; turn them into numbers, such as days since a date."
+        )
+    values, facts = read.values, {column: replace(read.facts, kind="target")}
+    if values.dtype == object:
+        _require_no_gaps(name, column, values == "")
+        return values, facts
+    _require_finite(name, {column: values})
+    _require_no_gaps(name, column, np.isnan(values))
+    is_bool = series.dtype == bool or (series.dtype == object and isinstance(series.iloc[0], bool))
+    numbers: Any = values == 1 if is_bool else _exact(series, values)
     whole = bool((numbers == np.round(numbers)).all())
     few = len(np.unique(numbers)) <= MOST_INTEGER_CLASSES
-    implied = "classification" if kind == "bool" or (whole and few) else "regression"
-    return (asked or target_kinds()[implied]).of_column(numbers)
+    implied = "classification" if is_bool or (whole and few) else "regression"
+    return (asked or target_kinds()[implied]).of_column(numbers), facts
 
 
-def _number_columns(name: str, columns: Sequence[tuple[str, pd.Series]]) -> np.ndarray:
+def _exact(series: Any, values: np.ndarray) -> np.ndarray:
+    """Return (samples,) float64: of numbers as they are, of texts as they were read."""
+    return floats_of(series) if series.dtype.kind in "biuf" else values.astype(np.float64)
+
+
+def _number_columns(
+    name: str, columns: Sequence[tuple[str, pd.Series]], table: TableOptions
+) -> tuple[np.ndarray, dict[str, ColumnFacts]]:
     """(samples, columns) float64 of several target columns, whole numbers where all are 0 or 1."""
-    numbers = []
+    numbers, facts = [], {}
     for column, series in columns:
         _require_complete(name, column, series)
-        kind, _ = _convert(name, column, series)
-        if kind == "category":
+        read = read_column(f"data {name!r}", column, series, replace(table, columns={}))
+        if read.values.dtype == object:
             raise InputError(
                 f"data {name!r}: several targets must be numbers, or 0 and 1 for labels; received text in "
                 f"column {shown(column)}, so name that column alone or convert it."
             )
-        numbers.append(floats_of(series))
+        _require_finite(name, {column: read.values})
+        _require_no_gaps(name, column, np.isnan(read.values))
+        numbers.append(_exact(series, read.values))
+        facts[column] = replace(read.facts, kind="target")
     stacked = np.stack(numbers, axis=1)
-    return stacked.astype(np.int64) if np.isin(stacked, (0, 1)).all() else stacked
+    return (stacked.astype(np.int64) if np.isin(stacked, (0, 1)).all() else stacked), facts
 
 
-def _require_complete(name: str, column: str, series: pd.Series) -> None:
-    gaps = np.flatnonzero(series.isna().to_numpy())
+def _require_complete(name: str, column: str, series: pd.Series, what: str = "target") -> None:
+    _require_no_gaps(name, column, series.isna().to_numpy(), what)
+
+
+def _require_no_gaps(name: str, column: str, missing: np.ndarray, what: str = "target") -> None:
+    gaps = np.flatnonzero(missing)
     if len(gaps):
         raise InputError(
-            f"data {name!r}: the target {shown(column)} is missing in {len(gaps)} rows, the first is row "
-            f"{gaps[0] + 1} of {len(series)}; fill in those rows or drop them."
+            f"data {name!r}: the {what} {shown(column)} is missing in {len(gaps)} rows, the first is row "
+            f"{gaps[0] + 1} of {len(missing)}; fill in those rows or drop them."
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kexp.data.dataset import Column, Source
+from kexp.data.dataset import Source
 from kexp.data.sample_files import sample_path
+from kexp.data.table_columns import Column
 
 _QUESTIONS = 50_000
 _DRAWN = 200_000  # so many that enough of them differ

@@ -11,11 +11,12 @@ from keras import layers, ops
 
 from kexp.core.types import Tensor
 from kexp.data import Column
+from kexp.data.table_columns import kept_categories
+from kexp.models.preprocessing.date_features import DateFeatures
 from kexp.models.preprocessing.standardization import moments
 
 __all__ = ["tabular_preprocessing"]
 
-_MOST_CATEGORIES = 256
 _UNSEEN = "(never seen in training)"  # Keras's own "[UNK]" may well stand in a table
 
 
@@ -25,8 +26,10 @@ def tabular_preprocessing(
     """Build a model from the columns of a table to one vector of features.
 
     Numbers are shifted and scaled to mean 0 and deviation 1; a missing one becomes 0, the mean, with
-    a flag of its own when the training data had any. Categories become one-hot; the missing one and
-    those never seen in training have places of their own, and of more than 256 the rarest share it.
+    a flag of its own when the training data had any. Categories become one-hot, the missing one too where
+    training had any; one that was never seen becomes the shares of the others, their mean, because a place
+    of its own would have weights that were never trained. Of more than 256 the rarest share a place, where
+    unseen ones go. Dates become days, and day of the year, of the week and time of the day on circles.
 
     Args:
         columns: The training inputs by name, (samples,) each, or (samples, columns) of numbers;
@@ -42,26 +45,29 @@ def tabular_preprocessing(
         >>> town = np.array(["Ulm", "Jena", ""], object)
         >>> kinds = [Column("age", "number"), Column("town", "category")]
         >>> tabular_preprocessing({"age": age, "town": town}, kinds).output_shape
-        (None, 6)
+        (None, 5)
     """
     if isinstance(columns, np.ndarray):
-        vector = keras.Input(columns.shape[1:], dtype="float32")
+        dtype = "float64" if columns.dtype == np.float64 else "float32"
+        vector = keras.Input(columns.shape[1:], dtype=dtype)
         return keras.Model(vector, _joined(_numbers(vector, columns)), name="preprocessing")
-    inputs = {
-        column.name: keras.Input(
-            (), dtype="float32" if column.kind == "number" else "string", name=column.name
-        )
-        for column in kinds
-    }
-    numbers = [column.name for column in kinds if column.kind == "number"]
+    inputs = {column.name: keras.Input((), dtype=_input_type(column), name=column.name) for column in kinds}
     features = []
-    if numbers:
-        stacked = ops.stack([inputs[name] for name in numbers], axis=-1)  # (batch, numbers)
-        features += _numbers(stacked, np.stack([columns[name] for name in numbers], axis=-1))
+    for dtype in ("float32", "float64"):
+        numbers = [one.name for one in kinds if one.kind == "number" and one.dtype == dtype]
+        if numbers:
+            stacked = ops.stack([inputs[name] for name in numbers], axis=-1)  # (batch, numbers)
+            features += _numbers(stacked, np.stack([columns[name] for name in numbers], axis=-1))
     for column in kinds:
         if column.kind == "category":
             features.append(_category(inputs[column.name], columns[column.name]))
+        if column.kind == "date":
+            features.append(DateFeatures.fitted(column, columns[column.name])(inputs[column.name]))
     return keras.Model(inputs, _joined(features), name="preprocessing")
+
+
+def _input_type(column: Column) -> str:
+    return column.dtype if column.kind == "number" else "string"
 
 
 def _joined(features: Sequence[Any]) -> Any:
@@ -70,8 +76,14 @@ def _joined(features: Sequence[Any]) -> Any:
 
 def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
     mean, variance = moments(values)
-    # Raw numbers may have more digits than a mixed precision policy keeps, or be too large for it.
-    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(stacked)
+    # Raw numbers may have more digits than a mixed precision policy keeps, or be too large for it; those that
+    # float32 cannot tell apart are brought near zero first.
+    if values.dtype == np.float64:
+        centred = ops.cast(stacked - ops.convert_to_tensor(mean, "float64"), "float32")
+        mean = np.zeros_like(mean)
+    else:
+        centred = stacked
+    normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(centred)
     missing = ops.isnan(stacked)
     features = [ops.where(missing, 0.0, normalized)]
     flagged = np.flatnonzero(~np.isfinite(values).all(axis=0))
@@ -82,7 +94,11 @@ def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
 
 
 def _category(column: Any, values: np.ndarray) -> Any:
-    seen, counts = np.unique(values.astype(str), return_counts=True)
-    kept = sorted(seen[np.argsort(-counts, kind="stable")][:_MOST_CATEGORIES].tolist())
+    kept = kept_categories(values)
     lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
-    return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
+    shares = np.array([(values == one).mean() for one in kept], np.float32)
+    if len(kept) < np.unique(values.astype(str)).size:  # those that are not kept have trained the first place
+        return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
+    # A row for what was never seen, then one for each category.
+    table = np.concatenate([shares[None], np.eye(len(kept), dtype=np.float32)])
+    return ops.take(ops.convert_to_tensor(table), lookup(column), axis=0)  # (batch, categories)

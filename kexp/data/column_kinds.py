@@ -1,0 +1,405 @@
+"""The kinds of columns: what a column of a table is, by its values or because its owner says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from kexp.core.errors import InputError, shown
+from kexp.data.date_texts import date_format, is_ambiguous, looks_like_dates, seconds_of
+from kexp.data.number_texts import NumberFormat, is_missing_word, number_format, numbers_of
+from kexp.data.plain_arrays import floats_of
+from kexp.data.strings import as_categories
+from kexp.data.table_columns import Column, ColumnFacts
+from kexp.data.table_options import TableOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_STRANGE = 0.1  # share of words among numbers up to which they stand for missing values
+_MOST_STRANGE_WORDS = 5  # different ones
+_FEWEST_IDS = 20  # rows from which values that are all different can be ids
+_FEWEST_COUNTED = 5  # rows from which a column without a name can be one that counts them
+_KEPT = 0.9  # share of the different numbers that float32 has to tell apart
+_ID = re.compile(r"(^|[\W_])(id|ids|uid|uuid|guid|index|idx|key|rowid|rownum|row)($|[\W_])", re.IGNORECASE)
+_UNNAMED = re.compile(r"(Unnamed: \d+|index|level_\d+)?$")
+_EXAMPLES = 4
+
+
+@dataclass(frozen=True)
+class ReadColumn:
+    """A column that was read.
+
+    Attributes:
+        column: What it is to a model; None: no input.
+        values: (samples,) numbers, or str objects with "" for what is missing.
+        facts: What was found in it.
+    """
+
+    column: Column | None
+    values: np.ndarray
+    facts: ColumnFacts
+
+
+def read_column(place: str, name: str, series: pd.Series, options: TableOptions) -> ReadColumn:
+    """Return a column as a model takes it.
+
+    Args:
+        place: The data, for messages.
+        name: Of the column.
+        series: Its values.
+        options: Of the table, which may say what the column is.
+
+    Raises:
+        InputError: Its values are none that a model could take, or not of the kind that was asked for.
+
+    Example:
+        >>> import pandas as pd
+        >>> read = read_column("data", "pay", pd.Series(["$31.20", "?", "$4", "$5"] * 9), TableOptions())
+        >>> read.column.kind, read.values[:2].tolist(), read.facts.missing
+        ('number', [31.200000762939453, nan], 9)
+    """
+    asked = options.columns.get(name)
+    if asked == "ignore":
+        return _ignored(name, series, "ignored", ())
+    dtype = _storage(place, name, series)
+    if dtype == "date" or asked == "date":
+        return _dates(place, name, _date_texts(f"{place}: column {shown(name)}", series), options)
+    if dtype in ("number", "bool") and asked != "category":
+        return _numbers(name, floats_of(series), facts_of_column(name, "number", series), "", (), asked=asked)
+    if asked == "category" or dtype == "category":
+        return _categories(place, name, series, facts_of_column(name, "category", series), options)
+    return _texts(place, name, series, options, asked=asked)
+
+
+def _storage(place: str, name: str, series: pd.Series) -> str:
+    """Return "number", "bool", "category", "date" or "text" by how the values are stored."""
+    from pandas.api import types
+
+    dtype = series.dtype
+    if isinstance(dtype, types.CategoricalDtype):
+        among = types.infer_dtype(dtype.categories)
+        if among.startswith("mixed") and among != "mixed-integer-float":
+            raise _refusal(place, name, f"categories of several types ({among})")
+        return "category"
+    if types.is_bool_dtype(dtype):
+        return "bool"
+    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        return "number"
+    if types.is_string_dtype(dtype) and not types.is_object_dtype(dtype):
+        return "text"
+    inferred = types.infer_dtype(series, skipna=True) if types.is_object_dtype(dtype) else str(dtype)
+    if inferred.startswith(("datetime64", "datetime", "date")):
+        return "date"
+    if inferred in _OBJECTS:
+        return _OBJECTS[inferred]
+    raise _refusal(place, name, inferred)
+
+
+# What pandas infers of the values of an object column, missing ones aside.
+_OBJECTS = {
+    "string": "text",
+    "mixed-integer": "text",  # numbers and words
+    "mixed": "text",
+    "boolean": "bool",
+    "integer": "number",
+    "floating": "number",
+    "mixed-integer-float": "number",
+    "decimal": "number",
+    "empty": "number",
+}
+
+
+def _refusal(place: str, name: str, received: str) -> InputError:
+    return InputError(
+        f"{place}: expected numbers, categories or dates in column {shown(name)}, received {received}; "
+        f"convert it to numbers or to text, or leave it out by columns={{{shown(name)}: 'ignore'}}."
+    )
+
+
+def _texts(
+    place: str, name: str, series: pd.Series, options: TableOptions, *, asked: str | None
+) -> ReadColumn:
+    """Return a column of texts as what they are: numbers, dates, categories or ids."""
+    if not all(map(_is_writable, series[series.notna()])):
+        from pandas.api import types
+
+        raise _refusal(place, name, types.infer_dtype(series, skipna=True))
+    texts, trimmed = stripped(f"{place}: column {shown(name)}", series, options.missing)
+    present = [text for text in texts if text]
+    notes = (f"white space around values is left out, such as of {shown(trimmed)}.",) if trimmed else ()
+    if asked == "number" or (present and asked is None):
+        form = _format(present, options)
+        numbers = numbers_of(texts, form)
+        strange = sorted(
+            {text for text, number in zip(texts, numbers, strict=True) if text and number != number}
+        )
+        if asked == "number" or _are_numbers(present, numbers, strange):
+            facts = _facts_of_texts(name, "number", texts)
+            said = (*notes, *_number_notes(name, present, numbers, strange, form))
+            return _numbers(name, numbers, replace(facts, notes=said), form.decimal, strange, asked=asked)
+        share = 1 - sum(text in strange for text in present) / len(present)
+        if share > 0.5:
+            notes = (
+                *notes,
+                f"{share:.0%} of its values are numbers, and others such as {shown(strange[0])} are not, so "
+                f"all are categories; columns={{{shown(name)}: 'number'}} makes the others missing.",
+            )
+    found = None if asked else date_format(present)
+    if found is not None:
+        return _dates(place, name, texts, options, found=found)
+    if looks_like_dates(present) and asked is None:
+        raise InputError(
+            f"{place}: expected dates of digits in one format in column {shown(name)}, received "
+            f"{shown(present[0])}; convert it, or say by columns={{{shown(name)}: 'ignore'}} or 'category' what "
+            "it is."
+        )
+    read = _categories(place, name, series, _facts_of_texts(name, "category", texts), options)
+    facts = replace(read.facts, notes=(*notes, *read.facts.notes))
+    if asked is None and _are_ids(name, present, len(texts)):
+        why = (
+            f"each of its {len(present)} values is another one, as of an id; "
+            f"columns={{{shown(name)}: 'category'}} takes it."
+        )
+        return ReadColumn(None, read.values, replace(facts, kind="id", notes=(*facts.notes, why)))
+    return replace(read, facts=facts)
+
+
+def stripped(place: str, series: pd.Series, missing: Sequence[str] = ()) -> tuple[list[str], str | None]:
+    """Return the texts of a column without white space around them, and one that had some.
+
+    A missing one is "".
+
+    Args:
+        place: The column, for messages.
+        series: Its values.
+        missing: Words that stand for a missing value.
+
+    Raises:
+        InputError: UTF-8 or NumPy cannot keep one.
+    """
+    raw = as_categories(place, series).tolist()
+    bare = [text.strip() for text in raw]
+    trimmed = next((text for text, short in zip(raw, bare, strict=True) if text != short and short), None)
+    return ["" if text in missing else text for text in bare], trimmed
+
+
+def _is_writable(value: object) -> bool:
+    """Return whether a value among texts is a text, or a number that can be written as one."""
+    return isinstance(value, str | int | float | np.number) and not isinstance(value, bool)
+
+
+def _format(present: Sequence[str], options: TableOptions) -> NumberFormat:
+    if options.decimal is None:
+        return number_format(present)
+    other = "." if options.decimal == "," else ","
+    return NumberFormat(options.decimal, other if options.thousands is None else options.thousands)
+
+
+def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Sequence[str]) -> bool:
+    """Return whether texts are numbers, but for a few words that can only stand for missing values."""
+    known = [word for word in strange if is_missing_word(word)]
+    others = set(strange) - set(known)
+    if np.isfinite(numbers).sum() < 2 and len(present) > 2:
+        return False
+    if any(re.match(r"0\d+$", text) for text in present):
+        return False  # codes such as 00501, whose digits are no number
+    count = sum(text in others for text in present)
+    few = len(others) <= _MOST_STRANGE_WORDS and count <= _MOST_STRANGE * len(present)
+    return bool(np.isfinite(numbers).any()) and (not others or (few and not any(map(_has_digit, others))))
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
+
+
+def _number_notes(
+    name: str, present: Sequence[str], numbers: np.ndarray, strange: Sequence[str], form: NumberFormat
+) -> list[str]:
+    notes = []
+    if strange:
+        count = sum(text in strange for text in present)
+        words = ", ".join(map(shown, strange[:_EXAMPLES]))
+        notes.append(
+            f"{words} among numbers {'stands' if len(strange) == 1 else 'stand'} for missing values, in "
+            f"{count} rows; columns={{{shown(name)}: 'category'}} makes categories of all."
+        )
+    written = next((text for text in present if not _is_plain(text) and text not in strange), None)
+    if written is not None:
+        notes.append(f"numbers are written as {shown(written)} is: {form.number(written):g}.")
+    return notes
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(
+    name: str, wide: np.ndarray, facts: ColumnFacts, decimal: str, words: Sequence[str], *, asked: str | None
+) -> ReadColumn:
+    """Return a column of float64 numbers in the type that keeps them apart."""
+    dtype: Literal["float32", "float64"] = "float64" if _merges(wide) else "float32"
+    missing = int(np.isnan(wide).sum())
+    column = Column(
+        name, "number", dtype=dtype, decimal=decimal, missing_words=tuple(words), has_missing=missing > 0
+    )
+    facts = replace(facts, missing=missing)
+    if asked is None and _counts_rows(name, wide):
+        why = f"it counts the rows; columns={{{shown(name)}: 'number'}} takes it."
+        return ReadColumn(None, wide, replace(facts, kind="id", notes=(*facts.notes, why)))
+    with np.errstate(over="ignore"):
+        return ReadColumn(column, wide.astype(dtype), facts)
+
+
+def _merges(wide: np.ndarray) -> bool:
+    """Return whether float32 would make one of several numbers."""
+    known = wide[np.isfinite(wide)]
+    if not known.size or np.abs(known).max() < 2**24 or np.abs(known).max() > np.finfo(np.float32).max:
+        return False
+    with np.errstate(over="ignore"):
+        narrow = np.unique(known.astype(np.float32)).size
+    return narrow < _KEPT * np.unique(known).size
+
+
+def _counts_rows(name: str, wide: np.ndarray) -> bool:
+    """Return whether a column without a name, or with that of an id, has another whole number in each row."""
+    if len(wide) < _FEWEST_COUNTED or np.isnan(wide).any() or (wide != np.round(wide)).any():
+        return False
+    in_order = bool((np.diff(wide) == 1).all())
+    if _UNNAMED.match(name) and in_order:
+        return True
+    return len(wide) >= _FEWEST_IDS and bool(_ID.search(name)) and np.unique(wide).size == len(wide)
+
+
+def _are_ids(name: str, present: Sequence[str], rows: int) -> bool:
+    return rows >= _FEWEST_IDS and len(present) == rows and len(set(present)) == rows
+
+
+def _categories(
+    place: str, name: str, series: pd.Series, facts: ColumnFacts, options: TableOptions
+) -> ReadColumn:
+    values = as_categories(f"{place}: column {shown(name)}", series)
+    values = np.array([text.strip() for text in values], dtype=object)
+    for word in options.missing:
+        values[values == word] = ""
+    gaps = bool((values == "").any())
+    column = Column(name, "category", missing_words=options.missing, has_missing=gaps)
+    return ReadColumn(column, values, facts)
+
+
+def _date_texts(place: str, series: pd.Series) -> list[str]:
+    """Return dates as texts, those of pandas in the format of ISO 8601."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(series.dtype):
+        inferred = pd.api.types.infer_dtype(series, skipna=True)
+        if not inferred.startswith("date"):
+            return stripped(place, series)[0]
+        series = pd.to_datetime(series)
+    if getattr(series.dtype, "tz", None) is not None:
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    whole = bool((series.dropna() == series.dropna().dt.normalize()).all())
+    return series.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S").fillna("").tolist()
+
+
+def _dates(
+    place: str,
+    name: str,
+    texts: Sequence[str],
+    options: TableOptions,
+    *,
+    found: str | None = None,
+) -> ReadColumn:
+    texts = ["" if text in options.missing else text for text in texts]
+    present = [text for text in texts if text]
+    form = found or date_format(present)
+    if form is None:
+        raise InputError(
+            f"{place}: expected dates of digits in one format in column {shown(name)}, received "
+            f"{', '.join(map(shown, present[:3])) or 'none'}; convert it, or leave it out by "
+            f"columns={{{shown(name)}: 'ignore'}}."
+        )
+    facts = _facts_of_texts(name, "date", texts)
+    if is_ambiguous(present, form):
+        order = "day first" if form.startswith("%d") else "month first"
+        facts = replace(facts, notes=(f"dates such as {shown(present[0])} are taken {order}.",))
+    missing = len(texts) > len(present)
+    column = Column(name, "date", date_format=form, missing_words=options.missing, has_missing=missing)
+    return ReadColumn(column, np.array(texts, dtype=object), facts)
+
+
+def _ignored(name: str, series: pd.Series, kind: str, notes: tuple[str, ...]) -> ReadColumn:
+    return ReadColumn(None, np.zeros(len(series)), replace(facts_of_column(name, kind, series), notes=notes))
+
+
+def facts_of_column(name: str, kind: str, series: pd.Series) -> ColumnFacts:
+    """Return what there is to say of the values of a column."""
+    present = series[series.notna()]
+    hashable = present.map(str) if present.dtype == object else present
+    distinct = int(hashable.nunique())
+    notes = ("all rows have the same value.",) if distinct <= 1 and len(series) > 1 else ()
+    examples = tuple(_short(value) for value in hashable.unique()[:_EXAMPLES])
+    return ColumnFacts(name, kind, distinct, int(series.isna().sum()), examples, notes)
+
+
+def _facts_of_texts(name: str, kind: str, texts: Sequence[str]) -> ColumnFacts:
+    import pandas as pd
+
+    return facts_of_column(name, kind, pd.Series([text or None for text in texts], dtype=object))
+
+
+def _short(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+    return text if len(text) <= 30 else f"{text[:29]}…"
+
+
+def ordered_times(place: str, name: str, series: pd.Series, options: TableOptions) -> tuple[np.ndarray, bool]:
+    """Return (samples,) float64 that rows go by, and whether they are the seconds of dates.
+
+    Raises:
+        InputError: The column has neither.
+    """
+    kinds = {one: kind for one, kind in options.columns.items() if one == name and kind == "date"}
+    read = read_column(place, name, series, replace(options, columns=kinds))
+    if read.column is not None and read.column.kind == "date":
+        return seconds_of(read.values.tolist(), read.column.date_format), True
+    if read.values.dtype == object:
+        raise InputError(
+            f"{place}: time={name!r} must be a column of dates or numbers; received {shown(read.values[0])}."
+        )
+    return (floats_of(series) if series.dtype.kind in "iuf" else read.values.astype(np.float64)), False
+
+
+def dates_as(column: Column, place: str, series: pd.Series) -> np.ndarray:
+    """Return (samples,) str objects of dates in the format of a column, "" for missing ones.
+
+    Raises:
+        InputError: One is no date in that format.
+    """
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.infer_dtype(
+        series, skipna=True
+    ).startswith("date"):
+        texts = pd.to_datetime(series).dt.strftime(column.date_format).fillna("").tolist()
+    else:
+        texts = stripped(place, series, column.missing_words)[0]
+    wrong = [
+        text
+        for text, moment in zip(texts, seconds_of(texts, column.date_format), strict=True)
+        if text and np.isnan(moment) and not is_missing_word(text)
+    ]
+    if wrong:
+        raise InputError(
+            f"{place} must be dates as {column.date_format}, like those of training; received "
+            f"{shown(wrong[0])}."
+        )
+    return np.array(["" if is_missing_word(text) else text for text in texts], dtype=object)
