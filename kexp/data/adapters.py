@@ -21,8 +21,8 @@ from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
 from kexp.data.number_texts import NA_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
-from kexp.data.sources.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.image_folder import image_header, upright_image
+from kexp.data.sources.image_layout import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_categories, as_text, read_lines
 from kexp.data.table_columns import Column, column_name
@@ -187,7 +187,7 @@ def _read_image(path: Path, spec: DatasetSpec) -> np.ndarray:  # (height, width,
     announced = image_header(path)
     if sorted(announced) != sorted((width, height)):
         raise _wrong_size(path, announced, spec)
-    _, image = upright_image(path)
+    image = upright_image(path).image
     if image.size != (width, height):
         raise _wrong_size(path, image.size, spec)
     return np.asarray(image.convert(IMAGE_MODES[channels])).reshape(spec.input_shape)

@@ -286,7 +286,7 @@ class Dataset:
         test: What is looked at once, at the end; None when there is no such part.
         spec: Shapes, types, task and names.
         fingerprint: SHA-256 of the whole content, the same whatever the split.
-        notes: What is to be said of it, sentences.
+        notes: What was left out or changed when it was read, a sentence each; no part of the content.
     """
 
     name: str

@@ -28,7 +28,7 @@ def data_findings(training: TrainingSetup) -> list[Finding]:
     findings = [_values(training), *_leakage(training)]
     if task_named(training.raw.spec.task).has_classes:
         findings.insert(1, _classes(training))
-    return findings
+    return findings + [Finding("note", "warning", note) for note in training.raw.notes]
 
 
 def _values(training: TrainingSetup) -> Finding:

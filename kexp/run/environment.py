@@ -25,13 +25,14 @@ def describe_environment(data: Dataset, seed: int) -> dict[str, Any]:
 
     Returns:
         JSON types: versions, git commit and uncommitted diff of the working folder (None outside a
-        repository), hardware, the data's name and fingerprint, the seed.
+        repository), hardware, the data's name and fingerprint, notes on the data, the seed.
     """
     return {
         "versions": {"python": platform.python_version(), **_versions()},
         "git": _git_state(),
         "hardware": _hardware(),
         "data": {"name": data.name, "fingerprint": data.fingerprint},
+        "notes": list(data.notes),
         "seed": seed,
     }
 

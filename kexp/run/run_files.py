@@ -24,7 +24,7 @@ _CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, MODEL, SAMPLES, CURVES)
 CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}
-_ENVIRONMENT_KEYS: Keys = {**DATA_KEYS, "checkpoint_dir": str | None}
+_ENVIRONMENT_KEYS: Keys = {**DATA_KEYS, "checkpoint_dir": str | None, "notes": list[str] | None}
 ARCHITECTURE_KEYS: Keys = {"keras": str, "models": dict[str, list[dict[str, Any]]]}
 _LAYER: Keys = {
     "class": str,

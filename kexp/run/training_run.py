@@ -173,7 +173,7 @@ def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine
             _print_batch(setup)
             if setup.objective.takes_weights:
                 print(summary(setup.model))
-        _say(setup, (*setup.notes, *setup.epoch_plan.notes()))
+        _say(setup, (*setup.raw.notes, *setup.notes, *setup.epoch_plan.notes()))
     return engine
 
 

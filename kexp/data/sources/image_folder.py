@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kexp.core.foreign_files import reading
 from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Source
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size
+from kexp.data.sources.image_layout import has_images, image_layout
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "AVIF", "PPM")
 _IMAGE = "an image"
 _ADVICE = "replace or remove it"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-PART_FOLDERS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
+_PNG_DEPTH = 24  # where a PNG says how many bits its channels have
+_BITS_PER_SAMPLE = 258  # TIFF's tag
+_ORIENTATION = 0x0112  # EXIF's tag
+_SCALE = 257  # of 16 bits to 8: 65,535 / 255
 
 
 class ClassFolders(DataSource):
@@ -42,46 +45,6 @@ class ClassFolders(DataSource):
         return read_folder(place.path, place.name, options.image_size)
 
 
-def class_folders(folder: Path) -> list[Path]:
-    """The folders of a folder, those that systems leave behind aside."""
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
-    )
-
-
-def part_folders(folder: Path) -> dict[str, Path]:
-    """The folders train, test and validation (or val) by part; the folder itself if it is not so divided."""
-    inner = class_folders(folder)
-    parts = {PART_FOLDERS[path.name]: path for path in inner if path.name in PART_FOLDERS}
-    # Among buses and cars, train is a class.
-    divided = "train" in parts and (len(parts) == len(inner) or class_folders(parts["train"]))
-    return parts if divided else {"train": folder}
-
-
-def images_in(folder: Path) -> list[Path]:
-    """Image files of a folder by their suffix; .DS_Store, README and the like are not among them."""
-    return sorted(path for path in folder.iterdir() if _is_image(path))
-
-
-def _require_whole_links(folder: Path) -> None:
-    """Refuse a link that leads nowhere, or to itself, where it may have been the folder of a class."""
-    for path in folder.iterdir():
-        if path.is_symlink() and not path.exists():
-            raise InputError(
-                f"image folder {folder}: its link {path.name!r} leads nowhere; mend or remove it."
-            )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def has_images(folder: Path) -> bool:
-    """Whether there is at least one image in a class folder of the training part."""
-    classes = class_folders(part_folders(folder)["train"])
-    return any(_is_image(path) for each in classes for path in each.iterdir())
-
-
 def read_folder(folder: Path, name: str, image_size: Size | None) -> Source:
     """Read a folder of class folders, or of train, test and validation folders of them.
 
@@ -92,76 +55,83 @@ def read_folder(folder: Path, name: str, image_size: Size | None) -> Source:
 
     Returns:
         (samples, height, width, channels) uint8, one channel when every image is grey and three
-        otherwise (transparency is dropped), and the folder names as labels.
+        otherwise (transparency is dropped), and the folder names as labels; notes on what was left out.
 
     Raises:
-        InputError: For an empty class folder, a broken image, or images of several sizes.
+        InputError: For a folder that would be left out with images in it, an empty class folder, a broken
+            image, or images of several sizes.
     """
-    files = {part: _labelled_files(path) for part, path in part_folders(folder).items()}
-    images = read_images([path for labelled in files.values() for path, _ in labelled], image_size)
+    found = image_layout(folder)
+    paths = [path for labelled in found.parts.values() for path, _ in labelled]
+    images, notes = read_images(paths, image_size)
     parts, start = {}, 0
-    for part, labelled in files.items():
+    for part, labelled in found.parts.items():
         labels = np.array([label for _, label in labelled], dtype=object)
         parts[part] = (images[start : start + len(labels)], labels)
         start += len(labels)
-    return Source(name, parts)
+    return Source(name, parts, notes=(*found.notes, *notes))
 
 
-def _labelled_files(folder: Path) -> list[tuple[Path, str]]:
-    files = []
-    _require_whole_links(folder)
-    for path in class_folders(folder):
-        images = images_in(path)
-        if not images:
-            raise InputError(
-                f"image folder {path}: expected at least one image ({', '.join(sorted(SUFFIXES))}), received "
-                f"none; add images or remove the folder."
-            )
-        files += [(image, path.name) for image in images]
-    if not files:
-        raise InputError(
-            f"image folder {folder}: expected a folder of images per class, received none; put images "
-            "that have no classes into a single one."
-        )
-    return files
-
-
-def read_images(paths: Sequence[Path], image_size: Size | None = None) -> np.ndarray:
+def read_images(paths: Sequence[Path], image_size: Size | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read images of one size, or resize them to one.
 
     Args:
-        paths: Image files of 8 bits per channel.
+        paths: Image files of 8 or 16 bits per channel, the latter scaled to 8.
         image_size: (height, width) in pixels to resize to; None when all have the same size.
 
     Returns:
-        (samples, height, width, channels) uint8, one channel when every image is grey, else three.
+        (samples, height, width, channels) uint8, one channel when every image is grey, else three, and notes
+        on images of 16 bits.
 
     Raises:
         InputError: For a broken image, images of several sizes, or more than fits into memory.
     """
     images: list[np.ndarray] = []
+    largest: list[int] = []  # value of each image of 16 bits
     for path in paths:
-        image = _read_image(path, image_size, len(paths))
+        upright = _fitting_image(path, image_size, len(paths))
+        image = _pixels(upright, image_size)
         if images and image.shape[:2] != images[0].shape[:2]:
-            raise InputError(
-                f"image {path} has size {image.shape[:2]} and {paths[0]} has {images[0].shape[:2]} (height, "
-                f"width), expected one size; pass image_size=(height, width) to resize all of them."
-            )
+            raise _several_sizes(paths, images[0].shape[:2], path, image.shape[:2])
         images.append(image)
+        largest += [] if upright.largest is None else [upright.largest]
     channels = max(image.shape[-1] for image in images)
     # A grey image among coloured ones: the same value in each channel.
-    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+    stacked = np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+    return stacked, _deep_notes(largest)
 
 
-def _read_image(path: Path, image_size: Size | None, count: int) -> np.ndarray:
+def _several_sizes(paths: Sequence[Path], first: Size, path: Path, size: Size) -> InputError:
+    """Return the refusal of images of several sizes, with the median of all."""
+    width, height = (round(side) for side in np.median([_announced(each) for each in paths], axis=0))
+    return InputError(
+        f"image {path} has size {size} and {paths[0]} has {first} (height, width), expected one size; resize "
+        f"all of them, for example to the median of all by image_size=({height}, {width}), on the command "
+        f"line --image-size {height} {width}."
+    )
+
+
+def _deep_notes(largest: Sequence[int]) -> tuple[str, ...]:
+    if not largest:
+        return ()
+    return (
+        f"images of 16 bits per channel, {len(largest):,} of them, are scaled to 8 bits, value / {_SCALE} "
+        f"rounded; their largest value is {max(largest):,} of {_SCALE * 255:,}.",
+    )
+
+
+def _fitting_image(path: Path, image_size: Size | None, count: int) -> UprightImage:
     """Read an image, once so many of them are known to fit into memory."""
-    from PIL import Image
-
     width, height = image_header(path)
     require_pixels(f"image {path}", 1, (height, width))
     require_pixels(f"{count} images such as {path}", count, image_size or (height, width))
-    mode, image = upright_image(path)
-    image = _converted(image, "L" if mode in ("1", "L", "LA") else "RGB")
+    return upright_image(path)
+
+
+def _pixels(upright: UprightImage, image_size: Size | None) -> np.ndarray:  # (height, width, channels) uint8
+    from PIL import Image
+
+    image = _converted(upright.image, "L" if upright.is_grey else "RGB")
     if image_size:
         image = image.resize(image_size[::-1], Image.Resampling.BILINEAR)
     array = np.asarray(image)
@@ -178,31 +148,86 @@ def image_header(path: Path) -> tuple[int, int]:
     Raises:
         InputError: It is no image, or is broken.
     """
-    from PIL import Image
-
-    with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
+    with _opened(path) as opened:
         size = opened.size
         opened.verify()  # checksums, which decoding leaves aside
     return size
 
 
-def upright_image(path: Path) -> tuple[str, PIL.Image.Image]:
-    """Return the mode of an image file, and the decoded image as its camera was held.
+class UprightImage(NamedTuple):
+    """A decoded image of 8 bits per channel, as its camera was held.
+
+    Attributes:
+        image: As Pillow has it.
+        is_grey: Whether the file has no colours.
+        largest: The largest value of a file of 16 bits per channel; None: it has 8.
+    """
+
+    image: PIL.Image.Image
+    is_grey: bool
+    largest: int | None
+
+
+def upright_image(path: Path) -> UprightImage:
+    """Return an image file decoded, one of 16 bits per channel scaled to 8.
 
     Raises:
-        InputError: It is broken, or has more than 8 bits per channel.
+        InputError: It is broken, or its values are neither of 8 nor of 16 bits.
     """
     from PIL import Image, ImageOps
 
-    with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
-        mode, image = opened.mode, opened
-        image.load()
+    with _opened(path) as opened:
+        opened.load()
+        deep = _deep_values(path, opened)
+        image: PIL.Image.Image = opened
+        if deep is not None:
+            image = Image.fromarray(np.round(deep / _SCALE).astype(np.uint8))
+            image.getexif()[_ORIENTATION] = opened.getexif().get(_ORIENTATION, 1)
         ImageOps.exif_transpose(image, in_place=True)  # a large one is there once only
-    if mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")):
         raise InputError(
-            f"file {path}: expected 8 bits per channel, received an image of mode {mode}; convert it first."
+            f"file {path}: expected 8 or 16 bits per channel, received an image of mode {image.mode}; "
+            "convert it first."
         )
-    return mode, image
+    return UprightImage(image, image.mode in ("1", "L", "LA"), None if deep is None else int(deep.max()))
+
+
+def _deep_values(path: Path, opened: PIL.Image.Image) -> np.ndarray | None:
+    """Return (height, width[, channels]) uint16 of an image of 16 bits per channel, else None."""
+    if opened.format == "PNG":
+        content = path.read_bytes()
+        return _decoded_png(content) if content[_PNG_DEPTH] == 16 else None
+    if opened.mode.startswith("I;16"):
+        return np.asarray(opened).astype(np.uint16)
+    if opened.format == "TIFF" and 16 in opened.tag_v2.get(_BITS_PER_SAMPLE, ()):  # type: ignore[attr-defined]
+        raise InputError(
+            f"file {path}: expected 8 bits per channel in a TIFF with colours, received 16, of which half "
+            "would be lost; save it as PNG."
+        )
+    return None
+
+
+def _decoded_png(content: bytes) -> np.ndarray:
+    """Return the whole values of a PNG file of 16 bits, of whose colours Pillow reads the upper half."""
+    import tensorflow as tf
+
+    values = tf.io.decode_png(content, dtype=tf.uint16).numpy()
+    return values[..., 0] if values.shape[-1] == 1 else values
+
+
+def _announced(path: Path) -> tuple[int, int]:
+    """Return the (width, height) in the header of an image file."""
+    with _opened(path) as opened:
+        return opened.size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PIL.Image.Image]:
+    """Open an image file; whatever Pillow raises about it becomes a sentence."""
+    from PIL import Image
+
+    with reading(path, _IMAGE, _ADVICE), _large_is_no_warning(), Image.open(path, formats=FORMATS) as opened:
+        yield opened
 
 
 @contextmanager

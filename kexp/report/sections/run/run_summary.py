@@ -28,9 +28,15 @@ def html(run: ReportedRun) -> str:
             "time": duration(record.seconds),
             "arguments": ", ".join(f"{name} {argument_label(value)}" for name, value in arguments.items()),
             "folder": str(run.folder),
+            **_notes(run),
             **_why_no_samples(run),
         }
     )
+
+
+def _notes(run: ReportedRun) -> dict[str, str]:
+    notes = run.record.environment.get("notes") or ()  # runs of kexp 0.1.0 have none
+    return {"notes": " ".join(notes)} if notes else {}
 
 
 def _why_no_samples(run: ReportedRun) -> dict[str, str]:
