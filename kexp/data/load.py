@@ -17,6 +17,7 @@ from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, Split
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
+from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
@@ -151,7 +152,7 @@ def load(
         return _as_given(source, options, kinds)
     read, options = _read(source, options)
     _require_separator(options.separator, task)
-    read = _with_plain_targets(read, options)
+    read = without_far_longer(_with_plain_targets(read, options))
     kind, inputs = _inputs(read, image_size)
     _require_kind(read.name, kind, kinds)
     shares: _Shares = {"validation": validation, "test": test, "seed": seed, "way": way}

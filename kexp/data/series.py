@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.data.dataset import Source
+from kexp.data.lengths import cut_to, length_limit
 
 
 def listed(values: object) -> bool:
@@ -62,6 +65,46 @@ def pad(name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_3d(values: Any) -> bool:
     return isinstance(values, np.ndarray) and values.ndim == 3
+
+
+def without_far_longer(read: Source) -> Source:
+    """Return what was read with its far longer series cut, which would set the length of all.
+
+    Args:
+        read: Parts of any kind; those whose inputs are no series of different lengths stay.
+
+    Returns:
+        The same with series of at most as many steps as the longest of the others, and a note on those that
+        were cut; `kexp.data.lengths` says which these are.
+
+    Example:
+        >>> walks = [np.zeros((20, 1))] * 200 + [np.zeros((5000, 1))]
+        >>> cut = without_far_longer(Source("walks", {"train": (walks, np.zeros(201))}))
+        >>> len(cut.parts["train"][0][200]), cut.notes[0][-27:]
+        (20, '5,000, training sample 200.')
+    """
+    lengths = {part: found for part, (x, _) in read.parts.items() if (found := _lengths(x)) is not None}
+    if len(lengths) < len(read.parts):
+        return read
+    limit = length_limit(lengths["train"])
+    steps = max(int(each[each <= limit].max(initial=0)) for each in lengths.values())
+    cut = cut_to(steps, lengths)
+    if cut is None:
+        return read
+    note = f"data {read.name!r}: of each series the first {steps:,} steps are read, which {cut}."
+    parts = {part: (_first_steps(x, steps), y) for part, (x, y) in read.parts.items()}
+    return replace(read, parts=parts, notes=(*read.notes, note))
+
+
+def _lengths(x: Any) -> np.ndarray | None:
+    """Return the (samples,) number of steps of series, or None of anything else."""
+    if listed(x):
+        return np.array([len(item) for item in x])
+    return lengths_of(x) if _is_3d(x) and x.dtype.kind == "f" else None
+
+
+def _first_steps(x: Any, steps: int) -> Any:
+    return x[:, :steps] if isinstance(x, np.ndarray) and x.ndim == 3 else [item[:steps] for item in x]
 
 
 def padded_to(title: str, series: Sequence[Any], steps: int, channels: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
 from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
+from kexp.run.cut_texts import with_cuts_noted
 from kexp.run.epoch_limits import limited
 from kexp.run.fit_checks import (
     check_epoch_length,
@@ -203,6 +204,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     if plan.class_weight is not None and not model.compiled:
         options = {**options, "class_weight": of_all_classes(plan.class_weight, data.spec)}
     sample_weight = checked_weights(plan.sample_weight, options, data)
+    data = with_cuts_noted(data, preprocessing, plan.target_preprocessing)
     data, options = _shortened(data, options, batch_size)
     options, epochs, limits = limited(options, plan.epochs)
     if plan.as_compiled:

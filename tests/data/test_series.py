@@ -129,3 +129,48 @@ def test_a_model_of_series_takes_shorter_ones_as_a_list_and_padding():
 def test_series_that_do_not_fit_a_model_are_refused(raw, message):
     with pytest.raises(InputError, match=message):
         adapt_inputs(raw, SPEC)
+
+
+def long_among_short(longest, short=20, count=200):
+    series = [np.full((short, 1), number, np.float64) for number in range(count)]
+    series[7] = np.arange(longest, dtype=np.float64)[:, None]
+    return series
+
+
+@pytest.mark.parametrize("form", [list, objects, "padded"], ids=["list", "object array", "padded array"])
+def test_one_far_longer_series_is_cut_and_named_rather_than_setting_the_length_of_all(form):
+    series = long_among_short(50_000)
+    if form == "padded":
+        padded = np.full((200, 50_000, 1), np.nan, np.float32)
+        for number, one in enumerate(series):
+            padded[number, : len(one)] = one
+        inputs = padded
+    else:
+        inputs = form(series)
+    data = load((inputs, np.arange(200.0)), **ALL)
+    assert data.spec.input_shape == (20, 1)
+    assert data.train.inputs[7, :, 0].tolist() == list(range(20))
+    (note,) = data.notes
+    assert "the first 20 steps are read, which cuts 1 of 200 training samples" in note
+    assert "the longest has 50,000, training sample 7." in note
+
+
+def test_a_far_longer_series_of_the_test_part_is_cut_too():
+    parts = {"x_train": long_among_short(20), "y_train": np.arange(200.0)}
+    parts |= {"x_test": [np.zeros((30, 1)), np.zeros((9_000, 1))], "y_test": np.arange(2.0)}
+    data = load(parts, validation=0)
+    assert data.test.inputs.shape == (2, 30, 1)
+    assert "cuts 1 of 2 test samples" in data.notes[0]
+
+
+@pytest.mark.parametrize(
+    "series", [long_among_short(256), long_among_short(3_000, 400), long_among_short(50_000, count=20)]
+)
+def test_series_of_ordinary_lengths_keep_every_step(series):
+    data = load((series, np.arange(float(len(series)))), **ALL)
+    assert (data.spec.input_shape[0], data.notes) == (max(map(len, series)), ())
+
+
+def test_many_long_series_keep_every_step():
+    series = long_among_short(20) + [np.zeros((5_000, 1))] * 30
+    assert load((series, np.arange(230.0)), **ALL).spec.input_shape == (5_000, 1)

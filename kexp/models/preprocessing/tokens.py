@@ -14,6 +14,7 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
 from kexp.core.types import Shape, Tensor, TensorLike
 from kexp.data.dataset import Inputs, single_array
+from kexp.data.lengths import longest_kept
 
 __all__ = ["Tokenizer", "tokenizer", "tokens_of"]
 
@@ -152,7 +153,8 @@ def tokenizer(
             would leak into the model.
         split: What a token is, see `Tokenizer`; "subword" learns the parts that words have in common.
         vocabulary: Most tokens to number, 1 or more, default 20,000; the rarest have the number 1.
-        steps: Most numbers of a text, with its ends; default: as many as the longest training text needs.
+        steps: Most numbers of a text, with its ends; default: as many as the longest training text needs,
+            those far longer than the others aside (`kexp.fit` names them).
         ends: Whether a start and an end stand around each text. Default False.
         reverse: Whether the last token comes first. Default False.
 
@@ -198,6 +200,22 @@ def tokens_of(model: keras.Model) -> Tokenizer:
     raise InputError(f"model must be one that kexp.models.tokenizer built; received {model!r}.")
 
 
+def tokens_in(layer: Tokenizer, texts: TensorLike) -> Any:
+    """Return (batch, None) strings, ragged: the tokens of texts before they are cut.
+
+    Args:
+        layer: As `tokens_of` gives it.
+        texts: (batch,) strings.
+
+    Example:
+        >>> tokens_in(Tokenizer(["b"], "character", steps=1), ["ab"]).to_list()
+        [[b'a', b'b']]
+    """
+    import tensorflow as tf
+
+    return _pieces(tf.constant(texts, tf.string), layer.split, layer.vocabulary, layer.numbers)
+
+
 def _check(vocabulary: Sequence[str], split: object, steps: object, ends: bool) -> None:
     if split not in get_args(Pieces):
         raise InputError(f"split must be 'character', 'space' or 'subword'; received {split!r}.")
@@ -223,7 +241,7 @@ def _pieces(texts: Tensor, split: str, vocabulary: Sequence[str], numbers: layer
 
 
 def _learned(texts: np.ndarray, split: Pieces, size: int) -> tuple[list[str], int]:
-    """Return the tokens in their order, and how many of them the longest of the texts has."""
+    """Return the tokens in their order, and how many of them the longest of the texts that are kept has."""
     if split == "subword":
         from kexp.models.preprocessing.subwords import learn_subwords
 
@@ -231,20 +249,19 @@ def _learned(texts: np.ndarray, split: Pieces, size: int) -> tuple[list[str], in
         if not known:
             return [], 0
         layer = Tokenizer(known, split, 1)
-        return known, max(int(batch.row_lengths().numpy().max()) for batch in _batches(texts, layer))
+        counted = [batch.row_lengths().numpy() for batch in _batches(texts, layer)]
+        return known, longest_kept(np.concatenate(counted))
     # TensorFlow itself finds them, so that they are what it will find in what comes later.
     counts: Counter[bytes] = Counter()
-    longest = 1
+    lengths = []
     for batch in _batches(texts, Tokenizer(["any"], split, 1)):
         counts.update(batch.flat_values.numpy().tolist())
-        longest = max(longest, int(batch.row_lengths().numpy().max()))
+        lengths.append(batch.row_lengths().numpy())
     ordered = sorted((-count, token.decode(errors="replace")) for token, count in counts.items())
-    return [token for _, token in ordered if token != _UNKNOWN][:size], longest
+    known = [token for _, token in ordered if token != _UNKNOWN][:size]
+    return known, longest_kept(np.concatenate(lengths)) if known else 0
 
 
 def _batches(texts: np.ndarray, layer: Tokenizer) -> Iterator[Any]:
-    import tensorflow as tf
-
     for first in range(0, len(texts), _TEXTS_AT_ONCE):
-        batch = tf.constant(texts[first : first + _TEXTS_AT_ONCE], tf.string)
-        yield _pieces(batch, layer.split, layer.vocabulary, layer.numbers)
+        yield tokens_in(layer, texts[first : first + _TEXTS_AT_ONCE])

@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import Inputs, single_array
+from kexp.data.lengths import longest_kept
 
 __all__ = ["text_preprocessing", "vocabulary_size"]
 
@@ -39,7 +40,8 @@ def text_preprocessing(
         split: What a token is.
         vocabulary: Most tokens to number, 1 or more, default 20,000; the rarest have the number 1.
         steps: Tokens that are kept of a text, 1 or more, the first ones; default: as many as the longest
-            training text has characters, or as 95 % of the training texts do not exceed in words.
+            training text has characters, those far longer than the others aside (`kexp.fit` names them), or
+            as 95 % of the training texts do not exceed in words.
 
     Returns:
         A model from (batch,) strings to (batch, steps) int32, with its vocabulary; `vocabulary_size` gives
@@ -61,7 +63,8 @@ def text_preprocessing(
     if not tokens:
         raise InputError("texts must have a token to learn, received only empty ones; give other texts.")
     if steps is None:
-        longest = lengths.max() if split == "character" else np.ceil(np.quantile(lengths, _COVERED))
+        words = split == "word"
+        longest = np.ceil(np.quantile(lengths, _COVERED)) if words else longest_kept(lengths)
         steps = max(1, int(longest))
     lookup = _vectorization(split, vocabulary=tokens[:vocabulary], output_sequence_length=steps, name=_LOOKUP)
     raw = keras.Input((), dtype="string")
@@ -104,7 +107,7 @@ def _tokens(texts: np.ndarray, split: str) -> tuple[list[str], np.ndarray]:
     The layer itself finds them, so that they are what it will find in what comes later; it does not
     say how often, and puts equally frequent ones in no order to rely on, so that they are counted here.
     """
-    layer = _vectorization(split)
+    layer = _vectorization(split, ragged=True)  # one long text does not fill the rows of the others
     batches = [texts[first : first + _TEXTS_AT_ONCE] for first in range(0, len(texts), _TEXTS_AT_ONCE)]
     for batch in batches:
         layer.update_state(batch)
@@ -115,8 +118,8 @@ def _tokens(texts: np.ndarray, split: str) -> tuple[list[str], np.ndarray]:
     counts = np.zeros(len(found) + 2, int)
     lengths = []
     for batch in batches:
-        numbers = np.asarray(layer(batch))
-        counts += np.bincount(numbers.ravel(), minlength=len(counts))
-        lengths.append((numbers > 0).sum(axis=1))
+        numbers = layer(batch)
+        counts += np.bincount(numbers.flat_values.numpy(), minlength=len(counts))
+        lengths.append(numbers.row_lengths().numpy())
     ordered = sorted(zip(-counts[2:], found, strict=True))
     return [token for _, token in ordered], np.concatenate(lengths)
