@@ -13,7 +13,8 @@ Score: test RMSE 54.3 ± 0.5, 5 seeds (0 to 4); scikit-learn's RidgeCV has 53.2 
     these 354 samples the perceptron is not the better model
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import Between, TrainOptions, Unpack
@@ -27,7 +28,14 @@ def mlp_tabular(
     *,
     target: str | None = None,
     task: Literal["classification", "multilabel", "regression"] | None = None,
+    columns: Mapping[str, str] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | None = None,
     separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
     hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (64, 32),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -40,29 +48,33 @@ def mlp_tabular(
         data: Name of a table, or path of a CSV or Parquet file.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
-        separator: What stands between the labels, where the target has several in a text; None: it has not.
+        columns: Kinds by name, such as zip=category when=date id=ignore; None finds out from their values.
+        missing: Words for missing values, besides empty cells.
+        separator: What stands between columns, or between several labels in the target; None finds out.
+        decimal: What stands before the fraction of numbers; None finds out.
+        group: Column of what a row belongs to, such as a patient, none of which is in two parts.
+        time: Column of dates or numbers; the latest rows are tested on.
+        weight: Column with the weight of each row in the loss.
+        split: How parts are drawn; None goes by group or time where there is one.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
         dropout: Share of units dropped after each hidden layer.
         **train: Training options.
     """
+    table: dict[str, Any] = {
+        "columns": columns,
+        "missing": missing,
+        "separator": separator,
+        "decimal": decimal,
+    }
+    table |= {"group": group, "time": time, "weight": weight, "split": split}
     dataset = kexp.data.load(
-        data,
-        target=target,
-        task=task,
-        separator=separator,
-        **kexp.holdout(train),
-        kinds=("table", "array"),
+        data, target=target, task=task, kinds=("table", "array"), **kexp.holdout(train), **table
     )
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
-    model = kexp.models.mlp(
-        preprocessing.output_shape[1:],
-        dataset.spec.outputs,
-        hidden=hidden,
-        activation=activation,
-        normalization=normalization,
-        dropout=dropout,
-        **kexp.models.output_scaling(dataset),
-    )
+    network: dict[str, Any] = {"hidden": hidden, "activation": activation, "dropout": dropout}
+    shape, outputs = preprocessing.output_shape[1:], dataset.spec.outputs
+    network |= {"normalization": normalization, **kexp.models.output_scaling(dataset)}
+    model = kexp.models.mlp(shape, outputs, **network)
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -84,7 +85,7 @@ def recipes() -> str:
     return "\n".join(
         [
             f'"""The recipes; {WRITTEN}"""',
-            "from collections.abc import Sequence",
+            "from collections.abc import Mapping, Sequence",
             "from typing import Literal",
             "import keras",
             "from kexp.data import DataLike",
@@ -124,6 +125,8 @@ def text(kind: Any) -> str:
         return f"Literal[{', '.join(map(repr, parts))}]"
     if origin in (Union, types.UnionType):
         return " | ".join(map(text, parts))
+    if origin is Mapping:
+        return f"Mapping[{', '.join(map(text, parts))}]"
     if origin is tuple:
         return f"tuple[{', '.join('...' if part is Ellipsis else text(part) for part in parts)}]"
     return "None" if kind in (None, type(None)) else kind.__name__

@@ -6,7 +6,7 @@ import math
 import numbers
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -83,7 +83,7 @@ def check_value(name: str, value: object, annotation: Any) -> Any:
         value: What the caller passed. An int is taken for a float, a list for a tuple, a scalar of NumPy's
             for Python's.
         annotation: `int`, `float`, `str`, `bool`, `None`, a `Literal`, `tuple[X, ...]`, `tuple[X, X]`, a
-            union of these, or any of them `Annotated` with `Between` or `AtLeast`.
+            `Mapping[X, Y]`, a union of these, or any of them `Annotated` with `Between` or `AtLeast`.
 
     Returns:
         The value, converted where no information is lost.
@@ -151,6 +151,9 @@ def describe(annotation: Any) -> str:
         first, *others = get_args(annotation)
         length = "" if others[-1:] == [Ellipsis] else f" of {1 + len(others)}"
         return f"a tuple{length}, each {describe(first)}"
+    if origin is Mapping:
+        key, entry = map(describe, get_args(annotation))
+        return f"a mapping, each {key} with {entry}"
     if origin in (Union, types.UnionType):
         return ", or ".join(describe(choice) for choice in get_args(annotation))
     words = {int: "a whole number", float: "a number", str: "a string", bool: "True or False"}
@@ -203,6 +206,8 @@ def _convert(value: object, annotation: Any) -> tuple[bool, Any]:
         return any(value is c or (type(value) is type(c) and value == c) for c in get_args(annotation)), value
     if origin is tuple:
         return _convert_tuple(value, get_args(annotation))
+    if origin is Mapping:
+        return _convert_mapping(value, get_args(annotation))
     return _convert_scalar(value, annotation)
 
 
@@ -215,6 +220,15 @@ def _convert_tuple(value: object, items: Sequence[Any]) -> tuple[bool, Any]:
         return False, value
     converted = [_convert(entry, item) for entry, item in zip(value, items, strict=True)]
     return all(fits for fits, _ in converted), tuple(entry for _, entry in converted)
+
+
+def _convert_mapping(value: object, parts: Sequence[Any]) -> tuple[bool, Any]:
+    if not isinstance(value, Mapping):
+        return False, value
+    keys = [_convert(key, parts[0]) for key in value]
+    values = [_convert(entry, parts[1]) for entry in value.values()]
+    converted = {key: entry for (_, key), (_, entry) in zip(keys, values, strict=True)}
+    return all(fits for fits, _ in (*keys, *values)), converted
 
 
 def _convert_scalar(value: object, wanted: Any) -> tuple[bool, Any]:

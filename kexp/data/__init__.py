@@ -7,6 +7,7 @@ from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
+from kexp.data.table_arguments import TableArguments
 from kexp.data.table_columns import Column
 from kexp.data.transforms.one_class import one_class
 from kexp.data.transforms.synthetic_scenes import canvases
@@ -20,6 +21,7 @@ __all__ = [
     "DatasetSpec",
     "Split",
     "Stream",
+    "TableArguments",
     "canvases",
     "check_source",
     "class_names",

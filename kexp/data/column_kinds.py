@@ -155,8 +155,8 @@ def _texts(
     if looks_like_dates(present) and asked is None:
         raise InputError(
             f"{place}: expected dates of digits in one format in column {shown(name)}, received "
-            f"{shown(present[0])}; convert it, or say by columns={{{shown(name)}: 'ignore'}} or 'category' what "
-            "it is."
+            f"{shown(present[0])}; convert it, or say what it is by columns={{{shown(name)}: 'ignore'}}, or "
+            "'category'."
         )
     read = _categories(place, name, series, _facts_of_texts(name, "category", texts), options)
     facts = replace(read.facts, notes=(*notes, *read.facts.notes))

@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.constraints import plain
 from kexp.core.errors import InputError, shown
+from kexp.core.options import Unpack
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
@@ -22,10 +23,11 @@ from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
 from kexp.data.sources.table_files import separates
-from kexp.data.split_ways import SplitName, SplitWay, chosen_way
+from kexp.data.split_ways import SplitWay
 from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
+from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
-from kexp.data.table_options import ColumnKind, TableOptions, table_options
+from kexp.data.table_options import TableOptions
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
 # Of what a run makes of any targets.
@@ -49,23 +51,12 @@ def load(
     target: str | Sequence[str] | None = None,
     text: str | None = None,
     task: str | None = None,
-    columns: Mapping[str, ColumnKind] | Sequence[str] | None = None,
-    missing: str | Sequence[str] = (),
-    separator: str | None = None,
-    decimal: str | None = None,
-    thousands: str | None = None,
-    encoding: str | None = None,
-    header: bool | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    weight: str | None = None,
-    split: SplitName | None = None,
-    gap: float = 0.0,
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
     image_size: Size | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
+    **table: Unpack[TableArguments],
 ) -> Dataset:
     """Load a data set from any source into memory, checked and split.
 
@@ -93,27 +84,6 @@ def load(
             "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
             rows of zeros and ones and lists are labels, floats are quantities, everything else classes, and
             in a table whole numbers are classes if there are at most 20 different ones.
-        columns: Kinds of columns of a table, where their values leave a doubt: {"zip": "category", "when":
-            "date", "id": "ignore"}, or texts such as "zip=category". Default: by their values;
-            `spec.column_facts` lists what was found.
-        missing: Words that stand for a missing value in all columns, as an empty cell always does; among
-            numbers "?", "NA" and the like do without being named.
-        separator: What stands between the columns of a CSV file; default: comma, semicolon, tab or "|", found
-            out. Where something else does, it is what stands between the labels where those of a sample are
-            one text, such as ";" in "red;round"; an empty text has none. Default: a text is one class.
-        decimal: What stands before the fraction of numbers, "." or ","; default: found out by column.
-        thousands: What stands between groups of three digits; default: the other of "." and ",".
-        encoding: Of a CSV file; default UTF-8, or UTF-16 where the file says so.
-        header: Whether the first line of a CSV file has the names of the columns; default: found out. Without
-            names they are "column 1" and so on.
-        group: Column of a table that says what a row belongs to, such as a patient; no group is in two parts.
-            It is no input.
-        time: Column of dates or numbers; the latest rows are tested on, those before them validated on.
-        weight: Column with the weight of each row in the loss. It is no input.
-        split: How parts are drawn: "stratified" (each class in proportion), "random", "group" or "time";
-            default: by group or time where these are given, else stratified.
-        gap: Of a split by time, how much later a part begins than the one before it ends, in days for dates,
-            else in units of the column; rows in between are left out. Default 0.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.
         test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
@@ -121,6 +91,7 @@ def load(
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
+        **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
 
     Returns:
         Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32
@@ -138,16 +109,13 @@ def load(
         (1295, 143, 359)
     """
     task, validation, test, seed = plain(task), plain(validation), plain(test), plain(seed)
-    given = {"separator": separator, "decimal": decimal, "thousands": thousands, "encoding": encoding}
-    table = table_options(columns, missing, **given, header=header, group=group, time=time, weight=weight)
-    way = chosen_way(split, table, gap)
+    asked, way = table_options(table)
     image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
     _require_columns(target, text)
-    if target is not None and not isinstance(target, str) and isinstance(target, Sequence):
-        target = tuple(target)
-    options = ReadOptions(target, text, task, image_size, None, table)
+    named = target if target is None or isinstance(target, str) else tuple(target)
+    options = ReadOptions(named, text, task, image_size, None, asked)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)
     read, options = _read(source, options)

@@ -1,6 +1,6 @@
 """The recipes; tools/stubs.py writes this file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
@@ -340,7 +340,14 @@ def mlp_tabular(
     *,
     target: str | None = None,
     task: Literal["classification", "multilabel", "regression"] | None = None,
+    columns: Mapping[str, str] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | None = None,
     separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
     hidden: tuple[int, ...] = (64, 32),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
@@ -354,7 +361,14 @@ def mlp_tabular(
         data: Name of a table, or path of a CSV or Parquet file.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
-        separator: What stands between the labels, where the target has several in a text; None: it has not.
+        columns: Kinds by name, such as zip=category when=date id=ignore; None finds out from their values.
+        missing: Words for missing values, besides empty cells.
+        separator: What stands between columns, or between several labels in the target; None finds out.
+        decimal: What stands before the fraction of numbers; None finds out.
+        group: Column of what a row belongs to, such as a patient, none of which is in two parts.
+        time: Column of dates or numbers; the latest rows are tested on.
+        weight: Column with the weight of each row in the loss.
+        split: How parts are drawn; None goes by group or time where there is one.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.

@@ -414,7 +414,6 @@ IMAGE_DAMAGES = {
     "a PNG of no pixels": replaced_by(png_of(0, 5)),
     "a PNG whose pixels are cut": replaced_by(png_of(4, 5, zlib.compress(b"123"))),
     "a PNG whose pixels are no zlib": replaced_by(png_of(4, 5, b"123456789")),
-    "a PNG of 16 bits": picture("PNG", mode="I;16"),
     "a TIFF of floats": picture("TIFF", mode="F"),
     "a TIFF of a rotation that is a place beyond it": both(TIFF, tiff_with(274, 3, 99999, 2**31)),
     "a TIFF of strips beyond it": both(TIFF, tiff_with(273, 4, 1, 2**31)),

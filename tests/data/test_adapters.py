@@ -152,17 +152,20 @@ def test_a_jpeg_that_lies_on_its_side_is_turned(tmp_path):
     assert (pixels[:, :2] < 50).all()
 
 
+def test_an_image_of_16_bits_is_scaled_by_its_depth(tmp_path):
+    Image.new("I;16", (6, 4), 257 * 200).save(tmp_path / "deep.png")
+    assert (read_inputs(tmp_path / "deep.png", GREY) == 200).all()
+
+
 def test_images_that_do_not_fit_are_refused(tmp_path):
     Image.new("L", (4, 6)).save(tmp_path / "upright.png")
     Image.new("L", (9, 9)).save(tmp_path / "large.png")
-    Image.new("I;16", (6, 4)).save(tmp_path / "deep.png")
     Image.new("RGB", (6, 4)).save(tmp_path / "whole.png")
     (tmp_path / "torn.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-30])
     (tmp_path / "noise.jpg").write_bytes(b"\xff\xd8 no picture")
     for name, message in [
         ("upright.png", r"expected an image of 6 x 4 pixels \(width x height\), received 4 x 6"),
         ("large.png", "expected an image of 6 x 4 .* received 9 x 9"),
-        ("deep.png", "expected 8 bits per channel, received an image of mode I;16"),
         ("torn.png", "cannot be read as an image"),
         ("noise.jpg", "cannot be read as an image"),
     ]:

@@ -50,9 +50,9 @@ def test_the_exported_model_cuts_where_training_did(trained, tmp_path):
     trained.export(tmp_path / "served")
     served = tf.saved_model.load(str(tmp_path / "served" / "1")).signatures["serving_default"]
     end = kept(reviews("train"))
-    whole, cut = (served(text=tf.constant([text]))["probabilities"] for text in (LONG, LONG[:end]))
+    whole, cut = (served(inputs=tf.constant([text]))["probabilities"] for text in (LONG, LONG[:end]))
     np.testing.assert_array_equal(whole, cut)
-    shorter = served(text=tf.constant([LONG[: end - 1]]))["probabilities"]
+    shorter = served(inputs=tf.constant([LONG[: end - 1]]))["probabilities"]
     assert not np.array_equal(whole, shorter)
 
 

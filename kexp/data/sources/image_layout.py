@@ -162,9 +162,9 @@ def _require_flat(folder: Path) -> None:
     if deeper:
         count = sum(1 for path in deeper for _ in _images_below(path))
         raise InputError(
-            f"image folder {folder}: expected the images of this class directly in it, received "
-            f"{_counted(count)} further down in {_names(deeper)}; move them up, or put each beside the other "
-            "classes."
+            f"image folder {folder.parent}: expected the images of a class directly in its folder, received "
+            f"{_counted(count)} further down in {folder.name}/{_names(deeper)}; move them up, or put each "
+            "beside the other classes."
         )
 
 

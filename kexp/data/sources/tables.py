@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -156,23 +156,32 @@ def from_frame(
     if text is not None:
         column, texts = _text(frame, name, names, text)
         return replace(described, parts={"train": (texts, targets)}, columns=(column,))
-    apart = {*positions, *(names.index(one) for one in (table.group, table.weight) if one is not None)}
-    read = {
-        column: read_column(f"data {name!r}", column, series, table)
-        for index, (column, (_, series)) in enumerate(zip(names, frame.items(), strict=True))
-        if index not in apart
-    }
-    read = _with_inputs(read)
+    apart = {*positions, *(names.index(one) for one, _ in _roles(table))}
+    series = {column: frame.iloc[:, place] for place, column in enumerate(names) if place not in apart}
+    beside = _facts_beside(names, frame, table)
+    return _with_columns(described, names, series, table, {**facts, **beside}, targets)
+
+
+def _with_columns(
+    source: Source,
+    names: Sequence[str],
+    series: Mapping[str, pd.Series],
+    table: TableOptions,
+    facts: Mapping[str, ColumnFacts],
+    targets: np.ndarray,
+) -> Source:
+    """Return a source with the inputs that are in columns, and what was found in all of them."""
+    read = _with_inputs(
+        {column: read_column(f"data {source.name!r}", column, one, table) for column, one in series.items()}
+    )
     inputs = {column: one.values for column, one in read.items() if one.column is not None}
-    columns = tuple(one.column for one in read.values() if one.column is not None)
-    found = {column: one.facts for column, one in read.items()} | facts
-    found |= {one: _facts_beside(one, kind, frame.iloc[:, names.index(one)]) for one, kind in _roles(table)}
+    found = {column: one.facts for column, one in read.items()} | dict(facts)
     listed = tuple(found[column] for column in names if column in found)
-    _require_finite(name, inputs)
+    _require_finite(source.name, inputs)
     return replace(
-        described,
+        source,
         parts={"train": (inputs, targets)},
-        columns=columns,
+        columns=tuple(one.column for one in read.values() if one.column is not None),
         column_facts=listed,
         notes=_notes(listed),
     )
@@ -205,8 +214,12 @@ def _roles(table: TableOptions) -> list[tuple[str, str]]:
     ]
 
 
-def _facts_beside(name: str, kind: str, series: pd.Series) -> ColumnFacts:
-    return replace(facts_of_column(name, kind, series), notes=())
+def _facts_beside(names: Sequence[str], frame: pd.DataFrame, table: TableOptions) -> dict[str, ColumnFacts]:
+    """Return what was found in the columns that say something of rows."""
+    return {
+        one: replace(facts_of_column(one, kind, frame.iloc[:, names.index(one)]), notes=())
+        for one, kind in _roles(table)
+    }
 
 
 def _row_facts(name: str, names: Sequence[str], frame: pd.DataFrame, table: TableOptions) -> RowFacts:

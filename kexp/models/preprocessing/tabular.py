@@ -27,9 +27,9 @@ def tabular_preprocessing(
 
     Numbers are shifted and scaled to mean 0 and deviation 1; a missing one becomes 0, the mean, with
     a flag of its own when the training data had any. Categories become one-hot, the missing one too where
-    training had any; one that was never seen becomes the shares of the others, their mean, because a place
-    of its own would have weights that were never trained. Of more than 256 the rarest share a place, where
-    unseen ones go. Dates become days, and day of the year, of the week and time of the day on circles.
+    training had any; one that was never seen is taken for the most frequent one, because a place of its own
+    would have weights that were never trained. Of more than 256 the rarest share a place, where unseen ones
+    go. Dates become days, and day of the year, of the week and time of the day on circles.
 
     Args:
         columns: The training inputs by name, (samples,) each, or (samples, columns) of numbers;
@@ -96,9 +96,9 @@ def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
 def _category(column: Any, values: np.ndarray) -> Any:
     kept = kept_categories(values)
     lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
-    shares = np.array([(values == one).mean() for one in kept], np.float32)
+    counts = [int((values == one).sum()) for one in kept]
     if len(kept) < np.unique(values.astype(str)).size:  # those that are not kept have trained the first place
         return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
-    # A row for what was never seen, then one for each category.
-    table = np.concatenate([shares[None], np.eye(len(kept), dtype=np.float32)])
+    places = np.eye(len(kept), dtype=np.float32)
+    table = np.concatenate([places[[np.argmax(counts)]], places])  # what was never seen comes first
     return ops.take(ops.convert_to_tensor(table), lookup(column), axis=0)  # (batch, categories)
