@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kexp.core.errors import InputError, nearest, shown
+from kexp.core.errors import InputError, shown
 from kexp.core.memory_budget import require_bytes
-from kexp.data.catalog import locate
 from kexp.data.dataset import Dataset, DatasetSpec, Split
-from kexp.data.plain_arrays import floats_of, plain_array
-from kexp.data.sample_files import sample_path
-from kexp.data.sources.table_files import read_csv, read_parquet
+from kexp.data.ordered_series import read_series
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
@@ -30,6 +25,8 @@ def windows(
     test: int,
     validation: float = 0.1,
     column: str | Sequence[str] | None = None,
+    time: str | None = None,
+    series: str | None = None,
     name: str | None = None,
 ) -> Dataset:
     """Cut a series into every window of some steps of history and the steps that follow, in order of time.
@@ -48,6 +45,10 @@ def windows(
             below 1; default 0.1. 0: train on all of them.
         column: Column of a table that is foretold, or several that are looked back at, of which the first
             is; default for sunspots: "sunactivity".
+        time: Column of a table with dates or numbers that its rows are put in the order of; default: its only
+            column of dates, if it has one.
+        series: Column of a table that says which of several series a row belongs to: no window reaches from
+            one into another, and each has its own parts. Default: all rows are one series.
         name: Name of the data; default: that of the source, or "series".
 
     Returns:
@@ -67,17 +68,32 @@ def windows(
     """
     _require_arguments(history, horizon, test, validation)
     _require_names(name, column)
-    series, found_name, target = _read(values, column)
-    name = name or found_name
-    series = _finite(name, series)
-    parts = _first_windows(name, len(series), history, horizon, test, validation)
-    numbers = sum(map(len, parts.values())) * (history * series.shape[1] + horizon)
-    require_bytes(numbers * series.itemsize, f"history={history} of {len(series)} steps")
-    shape = (history, series.shape[1])
-    spec = DatasetSpec("series", shape, "float32", "regression", horizon, target=target)
-    fingerprint = content_fingerprint({"train": (series, series[:, 0])}, spec.to_json())
-    drawn = {part: _cut(series, rows, history, horizon) for part, rows in parts.items()}
-    return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint)
+    read = read_series(values, column, time, series)
+    name = name or read.name
+    each = [_finite(name, one) for one in read.series]
+    parts = [_first_windows(name, len(one), history, horizon, test, validation) for one in each]
+    numbers = sum(len(rows) for one in parts for rows in one.values()) * (
+        history * each[0].shape[1] + horizon
+    )
+    require_bytes(numbers * each[0].itemsize, f"history={history} of {sum(map(len, each))} steps")
+    shape = (history, each[0].shape[1])
+    spec = DatasetSpec("series", shape, "float32", "regression", horizon, target=read.target)
+    whole = np.concatenate(each)
+    fingerprint = content_fingerprint({"train": (whole, whole[:, 0])}, spec.to_json())
+    drawn = {
+        part: _joined(
+            [_cut(one, rows[part], history, horizon) for one, rows in zip(each, parts, strict=True)]
+        )
+        for part in parts[0]
+    }
+    return Dataset(
+        name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint, read.notes
+    )
+
+
+def _joined(splits: Sequence[Split]) -> Split:
+    inputs, targets = ([getattr(one, part) for one in splits] for part in ("inputs", "targets"))
+    return read_only(np.concatenate(inputs), np.concatenate(targets)) if len(splits) > 1 else splits[0]
 
 
 def _require_arguments(history: object, horizon: object, test: object, validation: object) -> None:
@@ -101,51 +117,6 @@ def _require_names(name: object, column: object) -> None:
     listed = column if isinstance(column, list | tuple) else () if column is None else (column,)
     if not all(isinstance(one, str) for one in listed):
         raise InputError(f"column={shown(column)}: expected the name of a column, or several; pass such.")
-
-
-def _read(values: Any, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
-    """(steps, channels) numbers, the name of the data and that of the target."""
-    pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
-    if pandas is not None and isinstance(values, pandas.DataFrame):
-        return _from_frame(values, "DataFrame", column)
-    if isinstance(values, str | Path):
-        place = locate(values)
-        if place.form == "embedded" and place.name == "sunspots":
-            return _from_frame(read_csv(sample_path("sunspots")), "sunspots", column or "sunactivity")
-        if place.form not in ("csv", "parquet"):
-            raise InputError(
-                f"values={str(values)!r}: expected 'sunspots', or a CSV or Parquet file with a row per step; "
-                f"read it yourself and pass the numbers."
-            )
-        frame = read_csv(place.path) if place.form == "csv" else read_parquet(place.path)
-        return _from_frame(frame, place.name, column)
-    if column is not None:
-        raise InputError(f"column={shown(column)}: only a table has columns to choose; leave column out.")
-    return _from_array(values), "series", "target"
-
-
-def _from_frame(frame: Any, name: str, column: str | Sequence[str] | None) -> tuple[np.ndarray, str, str]:
-    chosen = [column] if isinstance(column, str) else list(column or ())
-    known = [str(label) for label in frame.columns]
-    if not chosen or not set(chosen) <= set(known):
-        lacking = next((label for label in chosen if label not in known), None)
-        columns = ", ".join(map(shown, known[:30]))
-        raise InputError(
-            f"column={shown(lacking)}: expected one of the columns {columns} of {name!r}"
-            f"{nearest(str(lacking), known)}; name the one to foretell."
-        )
-    series = np.stack([floats_of(frame.iloc[:, known.index(label)]) for label in chosen], axis=-1)
-    return series, name, chosen[0]
-
-
-def _from_array(values: Any) -> np.ndarray:
-    array = plain_array("values", values, ragged="pass one series, in order of time")
-    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or not array.size:
-        raise InputError(
-            f"values: expected numbers of shape (steps,) or (steps, channels), received "
-            f"{type(values).__name__} {array.shape}; pass one series, in order of time."
-        )
-    return array[:, None] if array.ndim == 1 else array
 
 
 def _finite(name: str, series: np.ndarray) -> np.ndarray:
