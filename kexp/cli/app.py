@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 import cyclopts
@@ -203,7 +204,12 @@ def predict(directory: str, inputs: str) -> None:
     task_named(exported.spec.task).check_predicts()
     samples = read_inputs(inputs, exported.spec)
     start_tensorflow()
-    print_exactly(csv_text(exported.predict(samples).to_frame(exported.spec)))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        predictions = exported.predict(samples)
+    for one in found:
+        print(f"kexp: {one.message}", file=sys.stderr)
+    print_exactly(csv_text(predictions.to_frame(exported.spec)))
 
 
 def report(directory: str) -> None:

@@ -248,9 +248,7 @@ def _numbers(
     """Return a column of float64 numbers in the type that keeps them apart."""
     dtype: Literal["float32", "float64"] = "float64" if _merges(wide) else "float32"
     missing = int(np.isnan(wide).sum())
-    column = Column(
-        name, "number", dtype=dtype, decimal=decimal, missing_words=tuple(words), has_missing=missing > 0
-    )
+    column = Column(name, "number", dtype=dtype, decimal=decimal, missing_words=tuple(words))
     facts = replace(facts, missing=missing)
     if asked is None and _counts_rows(name, wide):
         why = f"it counts the rows; columns={{{shown(name)}: 'number'}} takes it."
@@ -290,9 +288,7 @@ def _categories(
     values = np.array([text.strip() for text in values], dtype=object)
     for word in options.missing:
         values[values == word] = ""
-    gaps = bool((values == "").any())
-    column = Column(name, "category", missing_words=options.missing, has_missing=gaps)
-    return ReadColumn(column, values, facts)
+    return ReadColumn(Column(name, "category", missing_words=options.missing), values, facts)
 
 
 def _date_texts(place: str, series: pd.Series) -> list[str]:
@@ -331,8 +327,7 @@ def _dates(
     if is_ambiguous(present, form):
         order = "day first" if form.startswith("%d") else "month first"
         facts = replace(facts, notes=(f"dates such as {shown(present[0])} are taken {order}.",))
-    missing = len(texts) > len(present)
-    column = Column(name, "date", date_format=form, missing_words=options.missing, has_missing=missing)
+    column = Column(name, "date", date_format=form, missing_words=options.missing)
     return ReadColumn(column, np.array(texts, dtype=object), facts)
 
 

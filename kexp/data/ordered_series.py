@@ -131,7 +131,7 @@ def _dated(name: str, frame: Any, known: Sequence[str], others: Sequence[str]) -
             read = read_column(f"data {name!r}", label, values, TableOptions())
         except InputError:  # of a column that is not asked for
             continue
-        if read.column is not None and read.column.kind == "date" and not read.column.has_missing:
+        if read.column is not None and read.column.kind == "date" and "" not in read.values:
             found.append(label)
     return found[0] if len(found) == 1 else None
 

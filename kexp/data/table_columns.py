@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kexp.core.errors import shown
 from kexp.core.json_files import require_keys
 from kexp.data.array_specs import Size
 
@@ -36,7 +37,7 @@ class Column:
         date_format: Of dates, their format as of `time.strptime`.
         missing_words: Words that stand for a missing value.
         categories: Those of training, but for the rarest of very many.
-        has_missing: Whether values are missing in training.
+        has_missing: Whether values are missing in training; None: nobody has looked.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Column:
     date_format: str = field(default="", repr=False)
     missing_words: tuple[str, ...] = field(default=(), repr=False)
     categories: tuple[str, ...] = field(default=(), repr=False, compare=False)
-    has_missing: bool = field(default=False, repr=False, compare=False)
+    has_missing: bool | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def plain_columns(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 
 def with_categories(columns: Sequence[Column], inputs: Any) -> tuple[Column, ...]:
-    """Return columns with the categories that training has, but for the rarest of very many.
+    """Return columns with what training has in them: categories, but for the rarest of very many, and gaps.
 
     Args:
         columns: Of the data.
@@ -140,15 +141,19 @@ def with_categories(columns: Sequence[Column], inputs: Any) -> tuple[Column, ...
 
     Example:
         >>> towns = {"town": np.array(["Ulm", ""], object)}
-        >>> with_categories([Column("town", "category")], towns)[0].categories
-        ('Ulm',)
+        >>> (column,) = with_categories([Column("town", "category")], towns)
+        >>> column.categories, column.has_missing
+        (('Ulm',), True)
     """
-    return tuple(
-        replace(column, categories=tuple(one for one in kept_categories(inputs[column.name]) if one))
-        if column.kind == "category"
-        else column
-        for column in columns
-    )
+    if not isinstance(inputs, Mapping):
+        return tuple(columns)
+    found = []
+    for column in columns:
+        values = inputs[column.name]
+        gaps = values == "" if values.dtype == object else np.isnan(values)
+        known = [one for one in kept_categories(values) if one] if column.kind == "category" else []
+        found.append(replace(column, categories=tuple(known), has_missing=bool(gaps.any())))
+    return tuple(found)
 
 
 def kept_categories(values: np.ndarray) -> list[str]:
@@ -160,3 +165,40 @@ def kept_categories(values: np.ndarray) -> list[str]:
     """
     seen, counts = np.unique(values.astype(str), return_counts=True)
     return sorted(seen[np.argsort(-counts, kind="stable")][:MOST_CATEGORIES].tolist())
+
+
+def unknown_values(columns: Sequence[Column], inputs: Any) -> tuple[str, ...]:
+    """Return what inputs have and training had not: new categories, and gaps in columns without any.
+
+    Args:
+        columns: Of the data that a model was trained on.
+        inputs: By column, (samples,) each; or what other data have.
+
+    Example:
+        >>> town = Column("town", "category", categories=("Ulm",), has_missing=False)
+        >>> new, gaps = unknown_values([town], {"town": np.array(["Ulm", "Ys", ""], object)})
+        >>> new
+        "column 'town': 1 of 3 values is none that training had, such as 'Ys'."
+        >>> gaps
+        "column 'town': 1 of 3 values is missing, as none was in training."
+    """
+    if not isinstance(inputs, Mapping):
+        return ()
+    found = []
+    for column in columns:
+        values = inputs[column.name]
+        gaps = values == "" if values.dtype == object else np.isnan(values)
+        if 0 < len(column.categories) < MOST_CATEGORIES - 1:
+            known = {*column.categories, ""}
+            new = [value for value in values.tolist() if value not in known]
+            if new:
+                words = f"none that training had, such as {shown(new[0])}"
+                found.append(_counted(column, len(new), len(values), words))
+        if gaps.any() and column.has_missing is False:
+            found.append(_counted(column, int(gaps.sum()), len(values), "missing, as none was in training"))
+    return tuple(found)
+
+
+def _counted(column: Column, count: int, values: int, words: str) -> str:
+    verb = "is" if count == 1 else "are"
+    return f"column {shown(column.name)}: {count:,} of {values:,} values {verb} {words}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from kexp.core.foreign_files import reason
 from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs, read_inputs
 from kexp.data.dataset import DatasetSpec, class_names
+from kexp.data.table_columns import unknown_values
 from kexp.export.exporter import Exporter, exporters
 from kexp.export.input_names import DEFAULT, by_key
 from kexp.export.manifest import LOCATION, Manifest
@@ -94,7 +96,10 @@ class Exported:
                 damaged.
         """
         task_named(self.spec.task).check_predicts()
-        samples = by_key(adapt_inputs(inputs, self.spec), self.keys)
+        adapted = adapt_inputs(inputs, self.spec)
+        for note in unknown_values(self.spec.columns, adapted):
+            warnings.warn(note, UserWarning, stacklevel=2)
+        samples = by_key(adapted, self.keys)
         count = len(next(iter(samples.values())))
         batches = [
             self._run(DEFAULT, {key: values[start : start + _BATCH_SIZE] for key, values in samples.items()})

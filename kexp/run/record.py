@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy as np
 from kexp.core.errors import InputError, located
 from kexp.data import DatasetSpec
 from kexp.data.adapters import adapt_inputs
+from kexp.data.table_columns import unknown_values
 from kexp.run.example_inputs import load_samples
 from kexp.run.inference import raw_outputs
 from kexp.run.model_file import load_model, require_inputs, require_outputs
@@ -175,6 +177,8 @@ class RunRecord:
         """
         task_named(self.spec.task).check_predicts()
         adapted = adapt_inputs(inputs, self.spec)
+        for note in unknown_values(self.spec.columns, adapted):
+            warnings.warn(note, UserWarning, stacklevel=2)
         outputs = raw_outputs(self.model, adapted, batch_size, self.spec.input_structure)
         require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
