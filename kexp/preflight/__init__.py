@@ -7,13 +7,15 @@ from typing import Any
 
 from kexp.preflight.cost import estimate_cost
 from kexp.preflight.data_checks import data_findings
+from kexp.preflight.doctor import doctor_findings
+from kexp.preflight.doctor.confident_learning import estimated_label_errors, label_errors
 from kexp.preflight.findings import CostEstimate, Finding, Preflight
 from kexp.preflight.learning_checks import learning_findings
 from kexp.run.context import capture_training
 from kexp.run.dry_run import random_streams_kept
 from kexp.run.training_setup import TrainingSetup
 
-__all__ = ["CostEstimate", "Finding", "Preflight", "check"]
+__all__ = ["CostEstimate", "Finding", "Preflight", "check", "estimated_label_errors", "label_errors"]
 
 
 def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
@@ -27,6 +29,11 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
     - note (a warning): what was left out or changed when the data were read.
     - validation rows, test rows: more than 1 % of them (and more than three, and more than twice the
       share of training rows that are repeated) are among the training rows, by hash. Fewer are a warning.
+    - The data doctor, each of whose checks is there where it applies and at most warns: held out (no row is);
+      one column, ids, groups, target means (columns that give the target away, or whose values stand in
+      several parts); row order (neighbours have like targets); scaling (fitted to all parts); near copies
+      (of training samples in other parts); shift (a classifier tells parts apart, AUROC 0.8 or more); labels
+      (of 0.5 % or more a classifier is sure that they are wrong; the samples are shown).
     - loss (only when it fails): it cannot compare outputs and targets.
     - outputs: logits where the loss takes probabilities, or the reverse.
     - first loss: not finite, or above 10 ln(classes). A warning: off ln(classes) by more than a factor of
@@ -36,7 +43,8 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
       diverges. A warning: it can at another learning rate.
 
     The steps are real ones, with the recipe's optimizer at a constant rate; all they change is put back,
-    and nothing is written. Test data is only hashed: no model sees it.
+    and nothing is written. Test data is compared with training data by its inputs; its targets are only
+    hashed, and the model never sees it.
 
     Args:
         recipe: A recipe, or `kexp.fit`.
@@ -50,7 +58,9 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
         InputError: An argument does not fit.
 
     Source:
-        Karpathy 2019, "A Recipe for Training Neural Networks", for the first loss and the one batch.
+        Karpathy 2019, "A Recipe for Training Neural Networks", for the first loss and the one batch; Kapoor
+        and Narayanan 2023, "Leakage and the reproducibility crisis in machine-learning-based science", for
+        leaks; Northcutt et al. 2021, "Confident Learning", for labels.
 
     Example:
         >>> import kexp
@@ -67,6 +77,8 @@ def _preflight(training: TrainingSetup) -> Preflight:
     findings = data_findings(training)
     if findings[0].status == "problem":  # no step can be taken on such data
         return Preflight(_title(training), tuple(findings))
+    if not training.options["fast_dev_run"]:  # of a few batches nothing can be said
+        findings += doctor_findings(training.raw)
     findings += learning_findings(training)
     measurable = all(finding.name != "loss" for finding in findings)
     return Preflight(_title(training), tuple(findings), estimate_cost(training) if measurable else None)
