@@ -51,6 +51,14 @@ def test_the_embedded_data_raises_no_alarm(name):
     assert alarms(kexp.data.load(name)) == {}
 
 
+def test_small_tables_and_rare_classes_raise_no_alarm():
+    for seed, rows in enumerate((70, 120, 200)):
+        frame = honest_frame(seed, rows).round(1)
+        assert alarms(loaded(frame)) == {}
+        frame["sick"] = np.where(np.arange(rows) % 10 == 3, "yes", "no")
+        assert alarms(loaded(frame)) == {}
+
+
 def test_windows_and_passages_of_the_embedded_data_raise_no_alarm():
     assert alarms(kexp.data.windows("sunspots", history=12, test=60)) == {}
     assert alarms(kexp.data.passages("moby_dick", context=64)) == {}
@@ -234,6 +242,14 @@ def test_plain_vectors_are_checked_as_columns_are():
     x = x.copy()
     x[:, 2] = y + 0.01 * x[:, 2]
     assert "'input 2'" in alarms(kexp.data.load((x, y)))["one column"]
+
+
+def test_many_columns_are_looked_at_by_fewer_rows():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(3000, 300)).astype("float32"), rng.integers(0, 2, 3000)
+    found = {finding.name: finding for finding in doctor_findings(kexp.data.load((x, y)))}
+    assert {finding.status for finding in found.values()} == {"ok"}
+    assert "looked at: 1,333 of" in found["one column"].message
 
 
 def test_missing_values_constant_columns_and_infinities_are_no_hindrance():

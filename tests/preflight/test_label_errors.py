@@ -71,6 +71,13 @@ def test_a_class_of_too_few_samples_is_left_out_and_the_others_are_named_right()
     assert train.targets[int(row)] == int(given) != int(likely) == true[kept][int(row)]
 
 
+def test_a_rare_class_that_nothing_tells_has_no_wrong_labels():
+    rng = np.random.default_rng(0)
+    labels = (rng.permutation(3000) < 45).astype(int)
+    data = kexp.data.load((rng.normal(size=(3000, 5)).astype("float32"), labels))
+    assert {finding.status for finding in doctor_findings(data)} == {"ok"}
+
+
 def test_a_class_that_is_never_given_has_no_errors_and_ties_keep_their_order():
     probabilities = np.array([[0.5, 0.3, 0.2]] * 4)
     assert label_errors(np.array([0, 1, 0, 1]), probabilities).tolist() == [1, 3, 0, 2]

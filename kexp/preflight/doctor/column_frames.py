@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +14,9 @@ from kexp.data import Dataset, Split
 from kexp.data.dataset import DatasetSpec
 from kexp.preflight.doctor.base import class_labels, some_rows, target_numbers
 
-MOST_ROWS = 20_000  # of the training part that columns are judged by
+_MOST_ROWS = 20_000  # of the training part that columns are judged by
+_MOST_CELLS = 400_000
+_LEAST_ROWS = 1000
 _MOST_COLUMNS = 500  # of vectors: what has more is a signal rather than a table
 _DISTINCT = 0.98
 _FOLDS = 3
@@ -65,8 +68,10 @@ def training_frame(data: Dataset) -> pd.DataFrame:
 
 
 def training_rows(data: Dataset) -> np.ndarray:
-    """Return the rows of the training part that `training_frame` has."""
-    return some_rows(len(data.train.targets), MOST_ROWS)
+    """Return the rows of the training part that `training_frame` has: fewer where there are many columns."""
+    columns = math.prod(data.spec.input_shape)
+    most = min(_MOST_ROWS, max(_LEAST_ROWS, _MOST_CELLS // max(1, columns)))
+    return some_rows(len(data.train.targets), most)
 
 
 def is_number(column: pd.Series) -> bool:

@@ -52,8 +52,7 @@ class DoubtfulLabels(DataCheck):
     def findings(self, data: Dataset) -> list[Finding]:
         rows, labels, probabilities = out_of_fold(data)
         order = label_errors(labels, probabilities)
-        given = probabilities[np.arange(len(labels)), labels]
-        sure = (given < _SURE_OF_NOT) & (probabilities.max(axis=1) > _SURE_OF_ANOTHER)
+        sure = surely_wrong(labels, probabilities)
         errors, count = [one for one in order if sure[one]], len(labels)
         names = class_names(data.spec)
         present = np.unique(np.asarray(data.train.targets)[rows])
@@ -62,6 +61,30 @@ class DoubtfulLabels(DataCheck):
             label, likely = (names[present[place]] for place in (labels[one], probabilities[one].argmax()))
             shown.append(f"{rows[one]} ({label!r}, rather {likely!r}: {probabilities[one].max():.2f})")
         return [_finding(self.name, shown, len(errors), count, sampled_note(len(data.train.targets), count))]
+
+
+def surely_wrong(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return a mask of the (samples,) whose given class is as good as excluded, and another one sure.
+
+    What is known of a sample must say so, not that its class is rare: of a rare class that cannot be told from
+    the others every sample is improbable.
+
+    Args:
+        labels: (samples,) class indices.
+        probabilities: (samples, classes) out-of-fold.
+
+    Example:
+        >>> common = np.tile([0.99, 0.01], (100, 1))
+        >>> bool(surely_wrong(np.repeat([0, 1], [99, 1]), common).any())
+        False
+        >>> surely_wrong(np.array([0, 1]), common[:2]).tolist()
+        [False, True]
+    """
+    rows, likely = np.arange(len(labels)), probabilities.argmax(axis=1)
+    given, other = probabilities[rows, labels], probabilities[rows, likely]
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    evidence = other * counts[labels] >= _SURE_OF_ANOTHER / _SURE_OF_NOT * given * counts[likely]
+    return (given < _SURE_OF_NOT) & (other > _SURE_OF_ANOTHER) & evidence
 
 
 def _finding(name: str, shown: Sequence[str], errors: int, count: int, note: str) -> Finding:

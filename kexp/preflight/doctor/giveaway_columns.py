@@ -7,7 +7,6 @@ from typing import ClassVar
 from kexp.data import Dataset
 from kexp.preflight.doctor.base import DataCheck, has_targets, listed, sampled_note
 from kexp.preflight.doctor.column_frames import (
-    MOST_ROWS,
     has_columns,
     is_grouping,
     is_identifier,
@@ -36,7 +35,7 @@ class GiveawayColumns(DataCheck):
         shares = {
             str(name): predictive_share(frame[name], data) for name in names if frame[name].nunique() > 1
         }
-        note = sampled_note(len(data.train.targets), MOST_ROWS)
+        note = sampled_note(len(data.train.targets), len(frame))
         least = _NEARLY_ALL if data.train.targets.dtype.kind in "iu" else _NEARLY_ALL_OF_NUMBERS
         told = [f"{name!r} ({words})" for name, (share, words) in shares.items() if share >= least]
         if told and len(told) <= max(1, len(names) // 2):  # where most columns tell, the task is an easy one

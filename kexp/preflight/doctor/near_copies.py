@@ -8,13 +8,13 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from kexp.data import Dataset, Split
-from kexp.data.dataset import DatasetSpec, single_array
+from kexp.data.dataset import DatasetSpec, sample_count, single_array
+from kexp.data.splits import taken
 from kexp.preflight.data_checks import row_hashes
 from kexp.preflight.doctor.base import DataCheck, listed, other_parts, some_rows
 from kexp.preflight.doctor.column_frames import column_frame, has_columns
 from kexp.preflight.doctor.sample_features import perceptual_hashes, projected_shingles, row_vectors
 from kexp.preflight.findings import Finding
-from kexp.run.dry_run import rows_of
 
 _MOST_TRAIN, _MOST_OTHER = 30_000, 5_000
 _BLOCK = 1000
@@ -39,7 +39,7 @@ class NearCopies(DataCheck):
     def applies(self, data: Dataset) -> bool:
         """Where samples can be compared; of series windows overlap as a rule."""
         spec, split = data.spec, data.train
-        if not list(other_parts(data)) or len(split.targets) < 2:
+        if not list(other_parts(data)) or sample_count(split.targets) < 2:
             return False
         if spec.kind == "image":
             return None not in spec.input_shape and len(spec.input_shape) == 3
@@ -66,8 +66,8 @@ class NearCopies(DataCheck):
 
 
 def _sample(split: Split, most: int) -> tuple[Split, np.ndarray]:
-    rows = some_rows(len(split.targets), most)
-    return rows_of(split, rows), rows
+    rows = some_rows(sample_count(split.targets), most)
+    return taken(split, rows), rows
 
 
 def near_pairs(train: Split, other: Split, spec: DatasetSpec) -> list[tuple[int, int]]:

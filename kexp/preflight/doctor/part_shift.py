@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from kexp.data import Dataset
+from kexp.data.dataset import sample_count
 from kexp.preflight.doctor.base import DataCheck, class_labels, listed, other_parts, some_rows
 from kexp.preflight.doctor.sample_features import has_features, sample_features
 from kexp.preflight.findings import Finding
@@ -43,18 +44,22 @@ class PartShift(DataCheck):
         """Where parts have enough rows of a known kind; forecast series are cut in time, and differ."""
         if data.spec.kind == "series" and class_labels(data) is None:
             return False
-        sizes = [len(split.targets) for _, split in other_parts(data)]
+        sizes = [sample_count(split.targets) for _, split in other_parts(data)]
         return (
-            has_features(data.spec) and bool(sizes) and min([len(data.train.targets), max(sizes)]) >= _FEWEST
+            has_features(data.spec)
+            and bool(sizes)
+            and min([sample_count(data.train.targets), max(sizes)]) >= _FEWEST
         )
 
     def findings(self, data: Dataset) -> list[Finding]:
-        train, names = sample_features(data.train, data.spec, some_rows(len(data.train.targets), _MOST))
+        train, names = sample_features(
+            data.train, data.spec, some_rows(sample_count(data.train.targets), _MOST)
+        )
         areas: dict[str, float] = {}
         telling: list[str] = []
         for part, split in other_parts(data):
-            if len(split.targets) >= _FEWEST:
-                other, _ = sample_features(split, data.spec, some_rows(len(split.targets), _MOST))
+            if sample_count(split.targets) >= _FEWEST:
+                other, _ = sample_features(split, data.spec, some_rows(sample_count(split.targets), _MOST))
                 areas[part] = told_apart(train, other, is_table=bool(names))
                 if areas[part] >= _TOLD_APART:
                     telling = _telling(train, other, names)
