@@ -294,7 +294,7 @@ def test_check_and_the_command_line_show_what_the_doctor_finds(tmp_path, monkeyp
 
 def test_every_check_has_a_name_of_its_own_that_fits_the_page():
     names = [check.name for check in data_checks()]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) >= 10
     assert all(len(name) <= 16 for name in names)
     assert not {"data", "classes", "validation rows", "test rows", "outputs", "gradients", "one batch"} & set(
         names

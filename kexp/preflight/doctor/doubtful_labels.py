@@ -66,8 +66,8 @@ class DoubtfulLabels(DataCheck):
 def surely_wrong(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Return a mask of the (samples,) whose given class is as good as excluded, and another one sure.
 
-    What is known of a sample must say so, not that its class is rare: of a rare class that cannot be told from
-    the others every sample is improbable.
+    What is known of a sample must say so, not that its class is rare: of a rare class that cannot be told
+    from the others every sample is improbable.
 
     Args:
         labels: (samples,) class indices.

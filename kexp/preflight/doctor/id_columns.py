@@ -40,7 +40,7 @@ class IdColumns(DataCheck):
                 told.append(f"{name!r}{_order(frame[name])} predicts the target ({words})")
         if told:
             text = f"{listed(told)}, though it is another value in nearly every row"
-            return [Finding(self.name, "warning", f"{text}; leave it out.")]
+            return [Finding(self.name, "warning", f"{text}; leave it out unless it is a quantity.")]
         shown = listed([repr(name) for name in names])
         return [
             Finding(self.name, "ok", f"{shown} is another value in nearly every row, and predicts nothing.")
