@@ -28,6 +28,7 @@ _KEPT = 0.9  # share of the different numbers that float32 has to tell apart
 _ID = re.compile(r"(^|[\W_])(id|ids|uid|uuid|guid|index|idx|key|rowid|rownum|row)($|[\W_])", re.IGNORECASE)
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_\d+)?$")
 _EXAMPLES = 4
+_CODE = re.compile(r"0\d+$")  # such as 00501, whose digits are no number
 
 
 @dataclass(frozen=True)
@@ -142,13 +143,7 @@ def _texts(
             facts = _facts_of_texts(name, "number", texts)
             said = (*notes, *_number_notes(name, present, numbers, strange, form))
             return _numbers(name, numbers, replace(facts, notes=said), form.decimal, strange, asked=asked)
-        share = 1 - sum(text in strange for text in present) / len(present)
-        if share > 0.5:
-            notes = (
-                *notes,
-                f"{share:.0%} of its values are numbers, and others such as {shown(strange[0])} are not, so "
-                f"all are categories; columns={{{shown(name)}: 'number'}} makes the others missing.",
-            )
+        notes = (*notes, *_why_no_numbers(name, present, strange))
     found = None if asked else date_format(present)
     if found is not None:
         return _dates(place, name, texts, options, found=found)
@@ -206,11 +201,30 @@ def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Sequence[
     others = set(strange) - set(known)
     if np.isfinite(numbers).sum() < 2 and len(present) > 2:
         return False
-    if any(re.match(r"0\d+$", text) for text in present):
-        return False  # codes such as 00501, whose digits are no number
+    if any(map(_CODE.match, present)):
+        return False
     count = sum(text in others for text in present)
     few = len(others) <= _MOST_STRANGE_WORDS and count <= _MOST_STRANGE * len(present)
     return bool(np.isfinite(numbers).any()) and (not others or (few and not any(map(_has_digit, others))))
+
+
+def _why_no_numbers(name: str, present: Sequence[str], strange: Sequence[str]) -> list[str]:
+    """Return what is to be said of texts many of which are numbers, and which are taken for categories."""
+    code = next(filter(_CODE.match, present), None)
+    share = 1 - sum(text in strange for text in present) / len(present)
+    if share <= 0.5:
+        return []
+    if code is not None:
+        return [
+            f"digits that begin with zero, such as {shown(code)}, are codes and so categories; "
+            f"columns={{{shown(name)}: 'number'}} makes numbers of them."
+        ]
+    if not strange:
+        return []
+    return [
+        f"{share:.0%} of its values are numbers, and others such as {shown(strange[0])} are not, so all are "
+        f"categories; columns={{{shown(name)}: 'number'}} makes the others missing."
+    ]
 
 
 def _has_digit(text: str) -> bool:

@@ -163,7 +163,11 @@ def check_objective(
 
 
 def checked_weights(weights: Any, options: TrainOptions, data: Dataset) -> np.ndarray | None:
-    """Return the weights of the samples as float32, checked."""
+    """Return the weights of the samples as float32, checked; None where the data alone say them."""
+    own = getattr(data.train, "sample_weight", None) is not None
+    if own and (weights is not None or options["class_weight"] is not None):
+        given = "class_weight" if weights is None else "sample_weight"
+        raise InputError(f"{given} must be left out for data whose rows have weights already; leave one out.")
     if weights is None:
         return None
     if options["class_weight"] is not None:

@@ -15,7 +15,7 @@ def preprocessed(data: Dataset, preprocessing: keras.Model) -> Dataset:
     """Return a data set with its inputs as a model takes them."""
 
     def apply(split: Split) -> Split:
-        return Split(raw_outputs(preprocessing, split.inputs, 1024), split.targets)
+        return replace(split, inputs=raw_outputs(preprocessing, split.inputs, 1024))
 
     return _each_part(data, apply)
 

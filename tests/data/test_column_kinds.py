@@ -1,0 +1,257 @@
+"""Columns of tables mean the same in a file and in memory, and what they are taken for is said."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kexp
+from kexp.core.errors import InputError
+from kexp.data import load
+from kexp.data.adapters import adapt_inputs, read_inputs
+
+N = 60
+RNG = np.random.default_rng(0)
+ALL = {"validation": 0.0, "test": 0.0}
+
+
+def frame(**columns):
+    return pd.DataFrame({**columns, "y": ["yes", "no"] * (N // 2)})
+
+
+def column(values, **options):
+    """Return the column and its values, as they are learned from."""
+    data = load(frame(other=np.arange(N) % 7, c=values), target="y", **ALL, **options)
+    found = next(one for one in data.spec.columns if one.name == "c")
+    return found, data.train.inputs["c"], data
+
+
+def written(numbers, form):
+    return [form(number) for number in numbers]
+
+
+NUMBERS = np.round(RNG.normal(3000, 900, N), 2)
+FORMS = {
+    "currency before": lambda number: f"${number:,.2f}",
+    "currency after": lambda number: f"{number:.2f} EUR",
+    "per cent": lambda number: f"{number:.2f}%",
+    "grouped thousands": lambda number: f"{number:,.2f}",
+    "Swiss groups": lambda number: f"{number:,.2f}".replace(",", "'"),
+    "decimal comma": lambda number: f"{number:.2f}".replace(".", ","),
+    "German": lambda number: f"{number:,.2f}".translate(str.maketrans(",.", ".,")),
+    "brackets for below zero": lambda number: f"({abs(number):.2f})" if number < 0 else f"{number:.2f}",
+    "white space": lambda number: f"  {number:.2f} ",
+    "scientific": lambda number: f"{number:.6e}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_are_numbers_however_they_are_written(form):
+    numbers = NUMBERS - 2500 if form == "brackets for below zero" else NUMBERS
+    found, values, data = column(written(numbers, FORMS[form]))
+    assert found.kind == "number"
+    np.testing.assert_allclose(values, numbers, rtol=1e-5)
+    if form not in ("white space", "scientific"):
+        assert any("numbers are written as" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("word", ["?", "n/a", "NA", "-", "unknown", "none", "not asked"])
+def test_a_few_words_among_numbers_are_missing_values_and_said(word):
+    texts = [str(number) for number in NUMBERS]
+    texts[3] = texts[40] = word
+    found, values, data = column(texts)
+    assert found.kind == "number"
+    assert np.flatnonzero(np.isnan(values)).tolist() == [3, 40]
+    assert f"{word!r} among numbers stands for missing values, in 2 rows" in " ".join(data.notes)
+    assert data.spec.column_facts[1].missing == 2
+    raw = {"other": [1, 1], "c": [texts[0], word]}
+    np.testing.assert_array_equal(adapt_inputs(raw, data.spec)["c"], np.float32([NUMBERS[0], np.nan]))
+
+
+def test_many_words_among_numbers_are_categories_and_that_is_said_too():
+    texts = [str(number) if row % 3 else f"room {row}" for row, number in enumerate(NUMBERS)]
+    found, _, data = column([*texts[:-1], texts[0]])
+    assert found.kind == "category"
+    assert "are numbers, and others such as" in " ".join(data.notes)
+
+
+@pytest.mark.parametrize("codes", [["00501", "10001"], ["007", "010"]])
+def test_digits_that_begin_with_zero_are_codes(tmp_path, codes):
+    frame(c=codes * (N // 2)).to_csv(tmp_path / "t.csv", index=False)
+    data = load(tmp_path / "t.csv", target="y", **ALL)
+    assert (data.spec.columns[0].kind, data.spec.columns[0].categories) == ("category", tuple(codes))
+
+
+DATES = pd.date_range("2021-11-03", periods=N, freq="11D")
+
+
+@pytest.mark.parametrize(
+    "form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M:%S"]
+)
+def test_dates_become_features_of_time(form):
+    texts = DATES.strftime(form).tolist()
+    found, values, data = column(texts)
+    assert (found.kind, found.date_format, values.tolist()) == ("date", form, texts)
+    model = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
+    named = {name: np.asarray(array) for name, array in data.train.inputs.items()}
+    features = np.asarray(model({name: tensor(array) for name, array in named.items()}))[:, 1:]
+    days = (DATES - DATES[0]).days.to_numpy()
+    np.testing.assert_allclose(features[:, 0], (days - days.mean()) / days.std(), atol=1e-4)
+    week = 2 * np.pi * DATES.day_of_week.to_numpy() / 7
+    np.testing.assert_allclose(features[:, 3:5], np.stack([np.sin(week), np.cos(week)], 1), atol=1e-4)
+
+
+def tensor(array):
+    import tensorflow as tf
+
+    return tf.constant(array.tolist()) if array.dtype == object else tf.constant(array)
+
+
+def test_a_date_may_come_as_a_time_of_pandas_and_is_refused_in_another_format():
+    _, _, data = column(DATES.strftime("%d.%m.%Y").tolist())
+    adapted = adapt_inputs({"other": [1], "c": pd.Series(DATES[:1])}, data.spec)
+    assert adapted["c"].tolist() == ["03.11.2021"]
+    with pytest.raises(InputError, match=r"must be dates as %d\.%m\.%Y, like those of training"):
+        adapt_inputs({"other": [1], "c": ["2021-11-03"]}, data.spec)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index"])
+def test_a_column_that_counts_the_rows_of_a_sorted_table_is_no_input(tmp_path, name):
+    table = pd.DataFrame({"x": RNG.normal(size=N), "y": ["a"] * 30 + ["b"] * 30})
+    table.to_csv(tmp_path / "t.csv", index_label=name)
+    data = load(tmp_path / "t.csv", target="y")
+    assert [one.name for one in data.spec.columns] == ["x"]
+    assert "is no input: it counts the rows" in data.notes[0]
+    assert read_inputs(tmp_path / "t.csv", data.spec).keys() == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("customer_id", RNG.permutation(10_000)[:N]),
+        ("key", [f"K{number:05}" for number in RNG.permutation(N)]),
+    ],
+)
+def test_ids_are_no_inputs_unless_their_owner_says_so(name, values):
+    table = frame(x=RNG.normal(size=N), **{name: values})
+    assert [one.name for one in load(table, target="y").spec.columns] == ["x"]
+    kind = "number" if name == "customer_id" else "category"
+    said = load(table, target="y", columns={name: kind})
+    assert [one.name for one in said.spec.columns] == ["x", name]
+
+
+def test_labels_that_differ_in_white_space_are_one():
+    table = pd.DataFrame({"x": RNG.normal(size=N), "y": ["yes", "no ", " yes", "no"] * (N // 4)})
+    assert load(table, target="y").spec.class_names == ("no", "yes")
+
+
+def test_a_word_for_missing_values_is_the_same_category_in_a_file_and_in_memory(tmp_path):
+    table = frame(zone=["NA", "EU", "AS"] * (N // 3), x=RNG.normal(size=N))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    by_file, by_memory = load(tmp_path / "t.csv", target="y"), load(table, target="y")
+    assert by_file.train.inputs["zone"].tolist() == by_memory.train.inputs["zone"].tolist()
+    assert by_file.spec.columns[0].categories == ("AS", "EU", "NA")
+    # Where training had no such category, the word stands for a missing value.
+    without = load(table.replace({"zone": {"NA": None}}), target="y")
+    assert adapt_inputs({"zone": ["NA", "EU"], "x": [0, 0]}, without.spec)["zone"].tolist() == ["", "EU"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        1_700_000_000_000 + np.arange(N) * 7,
+        2**40 + np.arange(N),
+        1e9 + np.arange(N) / 8,
+        [str(2**33 + row) for row in range(N)],
+    ],
+    ids=["epoch milliseconds", "large whole numbers", "fractions", "texts"],
+)
+def test_numbers_that_float32_would_merge_stay_apart_up_to_the_network(values):
+    found, read, data = column(values, columns={"c": "number"})
+    assert (found.dtype, np.unique(read).size) == ("float64", N)
+    model = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
+    features = np.asarray(model({name: tensor(array) for name, array in data.train.inputs.items()}))
+    exact = np.asarray(values, np.float64)
+    np.testing.assert_allclose(features[:, 1], (exact - exact.mean()) / exact.std(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_separators_are_found_out_and_said(tmp_path, separator, name, encoding):
+    table = frame(a=np.arange(N) % 5, b=["Zoë", "Jo"] * (N // 2))
+    table.to_csv(tmp_path / "t.csv", index=False, sep=separator, encoding=encoding)
+    data = load(tmp_path / "t.csv", target="y")
+    assert data.train.inputs["b"][0] in ("Zoë", "Jo")
+    assert f"columns are separated by {name}." in data.notes
+
+
+def test_an_encoding_and_a_file_without_names_can_be_said(tmp_path):
+    frame(b=["Zoë", "Jo"] * (N // 2)).to_csv(
+        tmp_path / "t.csv", index=False, header=False, encoding="latin-1"
+    )
+    with pytest.raises(InputError, match=r"say what it is in, such as encoding='latin-1'"):
+        load(tmp_path / "t.csv", target="column 2", header=False)
+    data = load(tmp_path / "t.csv", target="column 2", header=False, encoding="latin-1")
+    assert data.spec.columns[0].categories == ("Jo", "Zoë")
+    pd.DataFrame(RNG.normal(size=(N, 3))).to_csv(tmp_path / "numbers.csv", index=False, header=False)
+    found = load(tmp_path / "numbers.csv", target="column 3")
+    assert len(found.train) + len(found.validation) + len(found.test) == N
+    assert "the first line has numbers and no names" in " ".join(found.notes)
+
+
+def test_a_separator_of_labels_is_not_one_of_columns(tmp_path):
+    table = pd.DataFrame({"x": RNG.normal(size=N), "tags": ["red;round", "red", "round"] * (N // 3)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert load(tmp_path / "t.csv", target="tags", separator=";").spec.class_names == ("red", "round")
+    table.to_csv(tmp_path / "s.csv", index=False, sep="|")
+    assert load(tmp_path / "s.csv", target="tags", separator="|").spec.outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"columns": {"zip": "category"}}, "columns names 'zip', and there is no such column"),
+        ({"columns": {"c": "categry"}}, r"did you mean 'category'"),
+        ({"columns": {"c": "date"}}, "expected dates of digits in one format in column 'c'"),
+        ({"group": "shop"}, "there is no column group='shop'"),
+        ({"group": "y"}, "cannot be two of target, group and weight"),
+        ({"split": "group"}, "split='group': expected the column group= that it goes by"),
+        ({"group": "c", "time": "other"}, "expected 'group' or 'time' where both columns are named"),
+        ({"gap": 3}, "only a split by time has a gap"),
+        ({"time": "c"}, "time='c' must be a column of dates or numbers"),
+        ({"weight": "c"}, "the weight 'c' must be numbers of 0 or more"),
+        ({"decimal": ";"}, "decimal=';': expected '.' or ','"),
+        ({"header": "yes"}, "header='yes': expected True or False"),
+        ({"seperator": ";"}, "seperator is no argument of kexp.data.load .*did you mean 'separator'"),
+    ],
+)
+def test_what_cannot_be_said_of_a_table_is_one_sentence(options, words):
+    table = frame(other=np.arange(N) % 7, c=["a", "b", "c"] * (N // 3))
+    with pytest.raises(InputError, match=words) as error:
+        load(table, target="y", **options)
+    assert "\n" not in str(error.value)
+
+
+cells = st.one_of(
+    st.floats(-1e6, 1e6, width=32).map(lambda number: str(np.float32(number))),
+    st.sampled_from(["", "?", "NA", "a", "b", " a ", "1,234.5", "$3", "12%", "2020-01-02", "007"]),
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(cells, min_size=4, max_size=30))
+def test_a_column_gives_the_same_inputs_by_file_parquet_and_memory(tmp_path_factory, texts):
+    folder = tmp_path_factory.mktemp("round")
+    table = pd.DataFrame({"c": [*texts, *texts], "x": 1.5, "y": ["u", "v"] * len(texts)})
+    table.to_csv(folder / "t.csv", index=False)
+    table.replace({"c": {"": None}}).to_parquet(folder / "t.parquet")
+    found = []
+    for source in (table, folder / "t.csv", folder / "t.parquet"):
+        try:
+            data = load(source, target="y", columns={"x": "number"}, **ALL)
+            inputs = {name: values.tolist() for name, values in data.train.inputs.items()}
+            found.append((str(inputs), [(one.name, one.kind) for one in data.spec.columns]))
+        except InputError as error:
+            found.append(str(error).partition(": ")[2].partition("in column")[0])
+    assert found[0] == found[1] == found[2]
