@@ -1,6 +1,7 @@
 """The data doctor finds leaks that were planted, and says nothing of data that has none."""
 
 import io
+import time
 from contextlib import redirect_stdout
 from dataclasses import replace
 
@@ -250,6 +251,20 @@ def test_many_columns_are_looked_at_by_fewer_rows():
     found = {finding.name: finding for finding in doctor_findings(kexp.data.load((x, y)))}
     assert {finding.status for finding in found.values()} == {"ok"}
     assert "looked at: 1,333 of" in found["one column"].message
+
+
+def test_images_and_texts_that_say_nothing_are_no_hindrance():
+    labels = np.random.default_rng(0).integers(0, 2, 300)
+    assert alarms(kexp.data.load((np.zeros((300, 8, 8, 1), "uint8"), labels))) == {}
+    assert alarms(kexp.data.load((np.array([" ", "?"] * 150, object), labels))) == {}
+
+
+def test_long_texts_take_no_longer():
+    rng = np.random.default_rng(0)
+    texts = np.array([" ".join(rng.choice(["up", "down", "left"], 10_000)) for _ in range(200)], object)
+    started_s = time.perf_counter()
+    assert alarms(kexp.data.load((texts, rng.integers(0, 2, 200)))) == {}
+    assert time.perf_counter() - started_s < 30
 
 
 def test_missing_values_constant_columns_and_infinities_are_no_hindrance():

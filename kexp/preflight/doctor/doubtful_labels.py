@@ -22,7 +22,7 @@ from kexp.data.dataset import class_names, single_array
 from kexp.preflight.doctor.base import DataCheck, class_labels, has_targets, sampled_note, some_rows
 from kexp.preflight.doctor.column_frames import column_frame, has_columns, is_number
 from kexp.preflight.doctor.confident_learning import label_errors
-from kexp.preflight.doctor.sample_features import has_features, small_images
+from kexp.preflight.doctor.sample_features import beginnings, has_features, small_images
 from kexp.preflight.findings import Finding
 
 _MOST = 5000  # samples
@@ -47,7 +47,8 @@ class DoubtfulLabels(DataCheck):
     def applies(self, data: Dataset) -> bool:
         """Where a sample has one class, and every class enough samples for each fold."""
         labels = class_labels(data) if has_features(data.spec) and has_targets(data) else None
-        return labels is not None and len(_common_rows(labels)) >= 50
+        common = [] if labels is None else labels[_common_rows(labels)]
+        return len(common) >= 50 and len(np.unique(common)) > 1
 
     def findings(self, data: Dataset) -> list[Finding]:
         rows, labels, probabilities = out_of_fold(data)
@@ -126,14 +127,14 @@ def out_of_fold(data: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     samples, classifier = _samples(data, rows)
     # As good as it is after so many steps will do; such small products are slower in several threads.
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), threadpool_limits(1), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
         probabilities = cross_val_predict(classifier, samples, labels, cv=folds, method="predict_proba")
     return rows, labels, probabilities
 
 
 def _samples(data: Dataset, rows: np.ndarray) -> tuple[Any, Pipeline]:
-    """Return samples as numbers or texts, and a classifier for these."""
+    """Return samples as numbers, and a classifier for these."""
     spec, split = data.spec, data.train
     if has_columns(spec):
         frame = column_frame(split, spec, rows)
@@ -141,7 +142,7 @@ def _samples(data: Dataset, rows: np.ndarray) -> tuple[Any, Pipeline]:
     samples = single_array(split.inputs)[rows]
     if spec.kind == "text":
         pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), max_features=50_000)
-        return [str(text) for text in samples], make_pipeline(pieces, LogisticRegression(C=3, max_iter=300))
+        return pieces.fit_transform(beginnings(samples)), make_pipeline(LogisticRegression(C=3, max_iter=300))
     numbers = small_images(samples) if spec.kind == "image" else np.nan_to_num(samples.astype(np.float32))
     flat = numbers.reshape(len(rows), -1)
     components = min(_COMPONENTS, flat.shape[1], len(flat) // 2)

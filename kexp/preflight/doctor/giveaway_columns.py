@@ -47,5 +47,6 @@ class GiveawayColumns(DataCheck):
         if not shares:
             return []
         best = max(shares, key=lambda name: shares[name][0])
-        text = f"none gives the target away; {best!r} tells most, {shares[best][1]}{note}"
+        most = f"{best!r} tells most, {shares[best][1]}" if shares[best][0] else "none tells anything alone"
+        text = f"none gives the target away; {most}{note}"
         return [Finding(self.name, "ok", f"{text}.")]

@@ -74,7 +74,7 @@ def near_pairs(train: Split, other: Split, spec: DatasetSpec) -> list[tuple[int,
     """Return which rows of another part are near which training row, without exact copies.
 
     Nothing is near where there are as many rows again a little further: there the data is dense; and no row
-    of a table that repeats itself within the training part.
+    of tables and texts that repeat themselves within the training part.
 
     Example:
         >>> import kexp
@@ -91,7 +91,7 @@ def near_pairs(train: Split, other: Split, spec: DatasetSpec) -> list[tuple[int,
     near = (distances <= radius) & ~exact
     further = (distances <= _GAP * radius) & ~exact
     is_dense = spec.kind != "text" and further.sum() > 2 * near.sum()
-    if is_dense or (has_columns(spec) and near.mean() <= 2 * _repeated(known, radius)):
+    if is_dense or (spec.kind != "image" and near.mean() <= 2 * _repeated(known, radius)):
         return []
     return [(int(row), int(nearest[row])) for row in np.flatnonzero(near)]
 

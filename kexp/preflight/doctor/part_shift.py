@@ -93,7 +93,7 @@ def told_apart(train: np.ndarray, other: np.ndarray, *, is_table: bool) -> float
         components = min(_COMPONENTS, features.shape[1], len(features) // 2)
         reduced = PCA(components, svd_solver="randomized", random_state=0)
         classifier = make_pipeline(reduced, StandardScaler(), LogisticRegression(max_iter=200))
-    with threadpool_limits(1):
+    with threadpool_limits(1), np.errstate(all="ignore"):  # of constant images
         probabilities = cross_val_predict(classifier, features, is_other, cv=folds, method="predict_proba")
     return float(roc_auc_score(is_other, probabilities[:, 1]))
 

@@ -18,6 +18,7 @@ _SIDE = 32  # pixels of the images that fingerprints are made of
 _FREQUENCIES = 16
 _MOST_NUMBERS = 20_000  # of a sample that is taken as it is
 _SHINGLE = 5  # characters
+_MOST_CHARACTERS = 500
 _HASHES = 2**14
 _PROJECTED = 256
 
@@ -149,14 +150,24 @@ def projected_shingles(texts: np.ndarray) -> np.ndarray:
         True
     """
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), (_HASHES, _PROJECTED))
-    shingled = shingles().transform([str(text) for text in texts])
+    shingled = shingles().transform(beginnings(texts))
     return np.asarray(shingled @ signs, np.float32) / np.float32(math.sqrt(_PROJECTED))
+
+
+def beginnings(texts: np.ndarray) -> list[str]:
+    """Return what texts begin with, which tells them apart as well and keeps long ones quick.
+
+    Example:
+        >>> beginnings(np.array(["short", ""], object)), len(beginnings(np.array(["x" * 1000]))[0])
+        (['short', '-'], 500)
+    """
+    return [str(text)[:_MOST_CHARACTERS].strip() or "-" for text in texts]
 
 
 def shingles() -> HashingVectorizer:
     """Return what turns texts into which pieces of 5 characters they have, hashed, of length 1 together."""
     return HashingVectorizer(
-        analyzer="char_wb",
+        analyzer="char",
         ngram_range=(_SHINGLE, _SHINGLE),
         n_features=_HASHES,
         binary=True,
