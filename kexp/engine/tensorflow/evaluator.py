@@ -63,7 +63,7 @@ class LossEvaluator:
         self._model = model
         self._objective = objective
         self._replicas = Replicas()
-        self._weights = weights_on_device(split.sample_weight) if objective.takes_weights else None
+        self._weights = weights_on_device(_weights_of(split, objective))
         shared = self._replicas.distributed
         self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
         self._own_steps: OwnSteps | None = None
@@ -130,7 +130,8 @@ class LossEvaluator:
         if not self._replicas.distributed:
             step = SeededStepContext(False, _SEED, place, sample_weight=weights)
             losses = self._losses(inputs, targets, step)
-            loss = tf.reduce_mean(losses.total) + tf.cast(losses.penalty, tf.float32)
+            total = self._weighted(losses.total, weights)
+            loss = tf.reduce_mean(total) + tf.cast(losses.penalty, tf.float32)
             self._metrics.update(losses, targets)
         else:
             loss, *changes = self._replicas.total(self._shared, inputs, targets, weights, place)
@@ -144,10 +145,20 @@ class LossEvaluator:
         with use_shard(shard):
             step = SeededStepContext(False, _SEED, place, shard=shard, sample_weight=weights)
             losses = self._losses(inputs, targets, step)
-        total = tf.reduce_sum(losses.total) * shard.weight
+        total = tf.reduce_sum(self._weighted(losses.total, weights)) * shard.weight
         loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
         return [loss, *self._metrics.changes(losses, targets, shard.weight)]
 
     def _losses(self, inputs: Nest, targets: tf.Tensor, step: StepContext) -> Losses:
         assert self._objective.eval_player is not None
         return self._objective.losses(self._objective.eval_player, self._model, inputs, targets, step)
+
+    def _weighted(self, losses: tf.Tensor, weights: Nest) -> tf.Tensor:
+        """Return (batch,) losses, which an objective that takes weights has weighted itself."""
+        return losses if weights is None or self._objective.takes_weights else losses * weights
+
+
+def _weights_of(split: Split, objective: Objective) -> Any:
+    """Return the weights of a part; those that the objective does not take have the mean 1."""
+    weights = split.sample_weight
+    return weights if weights is None or objective.takes_weights else weights / weights.mean()
