@@ -140,7 +140,7 @@ def _texts(
             {text for text, number in zip(texts, numbers, strict=True) if text and number != number}
         )
         if asked == "number" or _are_numbers(present, numbers, strange):
-            facts = _facts_of_texts(name, "number", texts)
+            facts = _facts_of_texts(name, "number", ["" if text in strange else text for text in texts])
             said = (*notes, *_number_notes(name, present, numbers, strange, form))
             return _numbers(name, numbers, replace(facts, notes=said), form.decimal, strange, asked=asked)
         notes = (*notes, *_why_no_numbers(name, present, strange))

@@ -26,6 +26,7 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
     - data: a label is outside 0..classes - 1; inputs or targets of training or validation are not finite.
     - classes: one is missing in training. A warning: one is missing in validation; the largest has
       more than 10 times the samples of the smallest.
+    - column: what each column of a table is taken for, never a problem.
     - note (a warning): what was left out or changed when the data were read.
     - validation rows, test rows: more than 1 % of them (and more than three, and more than twice the
       share of training rows that are repeated) are among the training rows, by hash. Fewer are a warning.

@@ -10,6 +10,7 @@ import numpy as np
 
 from kexp.data import Dataset, Split
 from kexp.data.series import complete
+from kexp.data.table_columns import ColumnFacts
 from kexp.preflight.findings import Finding, Status
 from kexp.run.dry_run import rows_of
 from kexp.run.training_setup import TrainingSetup
@@ -21,6 +22,7 @@ _LEAKED_SHARE = 0.01
 _LEAKED_ROWS = 3
 _IMBALANCE = 10
 _SHOWN = 5
+_LISTED = 60  # columns
 
 
 def data_findings(training: TrainingSetup) -> list[Finding]:
@@ -28,7 +30,15 @@ def data_findings(training: TrainingSetup) -> list[Finding]:
     findings = [_values(training), *_leakage(training)]
     if task_named(training.raw.spec.task).has_classes:
         findings.insert(1, _classes(training))
+    facts = training.raw.spec.column_facts[:_LISTED]
+    findings += [Finding("column", "ok", _described(one)) for one in facts]
     return findings + [Finding("note", "warning", note) for note in training.raw.notes]
+
+
+def _described(facts: ColumnFacts) -> str:
+    missing = f", {facts.missing:,} missing" if facts.missing else ""
+    values = f"{facts.distinct:,} distinct{missing}, such as {', '.join(facts.examples)}"
+    return f"{facts.name}: {facts.kind}, {values}."
 
 
 def _values(training: TrainingSetup) -> Finding:
