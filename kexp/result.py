@@ -101,7 +101,7 @@ class Result(RunRecord):
         asked: dict[str, Any] = {}
         if task_named(self.spec.task).predicts_inputs:
             samples = self.example_inputs()
-            asked = {"samples": samples, "expected": self.predict(samples)}
+            asked = {"samples": samples, "expected": self.predictions_of(samples)}
         return export_model(
             self.model,
             self.spec,

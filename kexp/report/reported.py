@@ -71,7 +71,7 @@ class ReportedRun:
     def predictions(self, count: int) -> Predictions:
         """Return the predictions for the first samples of the split, fewer where it has fewer."""
         if count not in self._predictions:
-            self._predictions[count] = self.record.predict(first_samples(self.split.inputs, count))
+            self._predictions[count] = self.record.predictions_of(first_samples(self.split.inputs, count))
         return self._predictions[count]
 
     def sample(self, n: int, labels: Sequence[str] = ()) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from kexp.core.errors import InputError, located
 from kexp.data import DatasetSpec
 from kexp.data.adapters import adapt_inputs
+from kexp.data.dataset import Inputs
 from kexp.data.table_columns import unknown_values
 from kexp.run.example_inputs import load_samples
 from kexp.run.inference import raw_outputs
@@ -175,13 +176,24 @@ class RunRecord:
             InputError: The inputs are not what the model was trained on, it makes samples instead, or its
                 file is damaged.
         """
-        task_named(self.spec.task).check_predicts()
-        adapted = adapt_inputs(inputs, self.spec)
-        for note in unknown_values(self.spec.columns, adapted):
+        for note in unknown_values(self.spec.columns, self._adapted(inputs)):
             warnings.warn(note, UserWarning, stacklevel=2)
-        outputs = raw_outputs(self.model, adapted, batch_size, self.spec.input_structure)
+        return self.predictions_of(inputs, batch_size=batch_size)
+
+    def predictions_of(self, inputs: Any, *, batch_size: int = 256) -> Predictions:
+        """Return what `predict` does for inputs of the data's own, without a word on what is new in them.
+
+        Args:
+            inputs: As of `predict`.
+            batch_size: As of `predict`.
+        """
+        outputs = raw_outputs(self.model, self._adapted(inputs), batch_size, self.spec.input_structure)
         require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
+
+    def _adapted(self, inputs: Any) -> Inputs:
+        task_named(self.spec.task).check_predicts()
+        return adapt_inputs(inputs, self.spec)
 
     def sample(self, n: int, *, seed: int = 0, labels: Sequence[str | int] | None = None) -> np.ndarray:
         """Draw new samples from a generative model or a variational autoencoder.
