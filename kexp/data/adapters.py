@@ -16,7 +16,7 @@ from kexp.core.numpy_files import read_npy
 from kexp.core.structures import flat
 from kexp.core.user_paths import user_path
 from kexp.data.array_specs import ArraySpec, shapes_agree
-from kexp.data.column_kinds import dates_as, stripped
+from kexp.data.column_kinds import dates_as, stripped, without
 from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
 from kexp.data.number_texts import NA_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
@@ -350,10 +350,12 @@ def _numbers(column: Column, series: Any) -> np.ndarray:  # (samples,) of the co
     if series.dtype.kind in "Mm":  # to pandas dates are numbers, of nanoseconds since 1970
         series = series.astype(object).astype(str)
     if series.dtype.kind in "biuf" or not any(isinstance(value, str) for value in series):
-        wide = floats_of(series)
+        wide = without(floats_of(series), column.missing_words)
+        gaps = gaps | np.isnan(wide) & ~np.isnan(floats_of(series))
     else:
         texts, _ = stripped(f"inputs in column {shown(column.name)}", series, column.missing_words)
-        gaps = gaps | np.array([not text or is_missing_word(text) for text in texts], bool)
+        known = {*column.missing_words, ""}
+        gaps = gaps | np.array([text in known or is_missing_word(text) for text in texts], bool)
         decimal = column.decimal or "."
         form = NumberFormat(decimal, "," if decimal == "." else ".")
         wide = numbers_of(texts, form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,9 @@ _MOST_STRANGE_WORDS = 5  # different ones
 _FEWEST_IDS = 20  # rows from which values that are all different can be ids
 _FEWEST_COUNTED = 5  # rows from which a column without a name can be one that counts them
 _KEPT = 0.9  # share of the different numbers that float32 has to tell apart
-_ID = re.compile(r"(^|[\W_])(id|ids|uid|uuid|guid|index|idx|key|rowid|rownum|row)($|[\W_])", re.IGNORECASE)
+_ID = re.compile(
+    r"(?i:(^|[\W_])(id|ids|uid|uuid|guid|index|idx|key|rowid|rownum|row)($|[\W_]))|[a-z](Id|ID|Key)$"
+)
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_\d+)?$")
 _EXAMPLES = 4
 _CODE = re.compile(r"0\d+$")  # such as 00501, whose digits are no number
@@ -71,10 +73,23 @@ def read_column(place: str, name: str, series: pd.Series, options: TableOptions)
     if dtype == "date" or asked == "date":
         return _dates(place, name, _date_texts(f"{place}: column {shown(name)}", series), options)
     if dtype in ("number", "bool") and asked != "category":
-        return _numbers(name, floats_of(series), facts_of_column(name, "number", series), "", (), asked=asked)
+        wide = without(floats_of(series), options.missing)
+        facts = facts_of_column(name, "number", series)
+        return _numbers(name, wide, facts, "", options.missing, asked=asked)
     if asked == "category" or dtype == "category":
         return _categories(place, name, series, facts_of_column(name, "category", series), options)
     return _texts(place, name, series, options, asked=asked)
+
+
+def without(numbers: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """Return (samples,) numbers with NaN for those that words say, such as "-999".
+
+    Example:
+        >>> without(np.array([1.0, -999.0]), ("-999", "?")).tolist()
+        [1.0, nan]
+    """
+    known = numbers_of(list(words), NumberFormat())
+    return np.where(np.isin(numbers, known[np.isfinite(known)]), np.nan, numbers)
 
 
 def _storage(place: str, name: str, series: pd.Series) -> str:
@@ -142,11 +157,13 @@ def _texts(
         if asked == "number" or _are_numbers(present, numbers, strange):
             facts = _facts_of_texts(name, "number", ["" if text in strange else text for text in texts])
             said = (*notes, *_number_notes(name, present, numbers, strange, form))
-            return _numbers(name, numbers, replace(facts, notes=said), form.decimal, strange, asked=asked)
+            words = (*options.missing, *strange)
+            return _numbers(name, numbers, replace(facts, notes=said), form.decimal, words, asked=asked)
         notes = (*notes, *_why_no_numbers(name, present, strange))
-    found = None if asked else date_format(present)
+    dated = ["" if is_missing_word(text) else text for text in texts]
+    found = None if asked else date_format([text for text in dated if text])
     if found is not None:
-        return _dates(place, name, texts, options, found=found)
+        return _dates(place, name, dated, options, found=found, words={*texts} - {*dated})
     if looks_like_dates(present) and asked is None:
         raise InputError(
             f"{place}: expected dates of digits in one format in column {shown(name)}, received "
@@ -274,7 +291,7 @@ def _numbers(
 def _merges(wide: np.ndarray) -> bool:
     """Return whether float32 would make one of several numbers."""
     known = wide[np.isfinite(wide)]
-    if not known.size or np.abs(known).max() < 2**24 or np.abs(known).max() > np.finfo(np.float32).max:
+    if not known.size or np.abs(known).max() > np.finfo(np.float32).max:
         return False
     with np.errstate(over="ignore"):
         narrow = np.unique(known.astype(np.float32)).size
@@ -285,10 +302,11 @@ def _counts_rows(name: str, wide: np.ndarray) -> bool:
     """Return whether a column without a name, or with that of an id, has another whole number in each row."""
     if len(wide) < _FEWEST_COUNTED or np.isnan(wide).any() or (wide != np.round(wide)).any():
         return False
-    in_order = bool((np.diff(wide) == 1).all())
-    if _UNNAMED.match(name) and in_order:
+    if np.unique(wide).size < len(wide):
+        return False
+    if _UNNAMED.match(name) and (np.diff(wide) == 1).all():
         return True
-    return len(wide) >= _FEWEST_IDS and bool(_ID.search(name)) and np.unique(wide).size == len(wide)
+    return len(wide) >= _FEWEST_IDS and bool(_UNNAMED.match(name) or _ID.search(name))
 
 
 def _are_ids(name: str, present: Sequence[str], rows: int) -> bool:
@@ -327,6 +345,7 @@ def _dates(
     options: TableOptions,
     *,
     found: str | None = None,
+    words: Collection[str] = (),
 ) -> ReadColumn:
     texts = ["" if text in options.missing else text for text in texts]
     present = [text for text in texts if text]
@@ -338,9 +357,13 @@ def _dates(
             f"columns={{{shown(name)}: 'ignore'}}."
         )
     facts = _facts_of_texts(name, "date", texts)
+    notes = list(facts.notes)
+    if words:
+        notes.append(f"{', '.join(map(shown, sorted(words)))} among dates stands for missing values.")
     if is_ambiguous(present, form):
         order = "day first" if form.startswith("%d") else "month first"
-        facts = replace(facts, notes=(f"dates such as {shown(present[0])} are taken {order}.",))
+        notes.append(f"dates such as {shown(present[0])} are taken {order}.")
+    facts = replace(facts, notes=tuple(notes))
     column = Column(name, "date", date_format=form, missing_words=options.missing)
     return ReadColumn(column, np.array(texts, dtype=object), facts)
 

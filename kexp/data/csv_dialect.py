@@ -63,7 +63,9 @@ def csv_dialect(path: Path, sample: bytes, table: TableOptions) -> CsvDialect:
     rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     header = rows[0] if rows else []
     has_header = table.header if table.header is not None else not _is_data(header)
-    names = header if has_header else [f"column {number + 1}" for number in range(len(header))]
+    # Without a name pandas gives the same one.
+    named = [name or f"Unnamed: {number}" for number, name in enumerate(header)]
+    names = named if has_header else [f"column {number + 1}" for number in range(len(header))]
     values = rows[1:] if has_header else rows
     notes = []
     if separator != "," and table.separator is None:

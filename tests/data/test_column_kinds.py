@@ -141,6 +141,30 @@ def test_ids_are_no_inputs_unless_their_owner_says_so(name, values):
     assert [one.name for one in said.spec.columns] == ["x", name]
 
 
+def test_an_unnamed_column_of_whole_numbers_that_all_differ_is_no_input_in_any_order(tmp_path):
+    table = frame(x=RNG.normal(size=N)).sample(frac=0.7, random_state=0)
+    table.to_csv(tmp_path / "t.csv")
+    assert [one.name for one in load(tmp_path / "t.csv", target="y").spec.columns] == ["x"]
+
+
+def test_a_number_that_stands_for_missing_values_can_be_named():
+    values = RNG.normal(size=N).round(3)
+    values[[2, 9]] = -999
+    found, read, data = column(values, missing="-999")
+    assert np.flatnonzero(np.isnan(read)).tolist() == [2, 9]
+    assert found.missing_words == ("-999",)
+    adapted = adapt_inputs({"other": [1, 1], "c": [-999, 0.5]}, data.spec)["c"]
+    np.testing.assert_array_equal(adapted, np.float32([np.nan, 0.5]))
+
+
+def test_words_for_missing_values_among_dates_are_said():
+    texts = DATES.strftime("%d.%m.%Y").tolist()
+    texts[4] = "n/a"
+    found, read, data = column(texts)
+    assert (found.kind, read[4], found.has_missing) == ("date", "", True)
+    assert "'n/a' among dates stands for missing values" in " ".join(data.notes)
+
+
 def test_labels_that_differ_in_white_space_are_one():
     table = pd.DataFrame({"x": RNG.normal(size=N), "y": ["yes", "no ", " yes", "no"] * (N // 4)})
     assert load(table, target="y").spec.class_names == ("no", "yes")
@@ -164,8 +188,9 @@ def test_a_word_for_missing_values_is_the_same_category_in_a_file_and_in_memory(
         2**40 + np.arange(N),
         1e9 + np.arange(N) / 8,
         [str(2**33 + row) for row in range(N)],
+        123_456 + np.arange(N) / 1000,
     ],
-    ids=["epoch milliseconds", "large whole numbers", "fractions", "texts"],
+    ids=["epoch milliseconds", "large whole numbers", "fractions", "texts", "fine steps"],
 )
 def test_numbers_that_float32_would_merge_stay_apart_up_to_the_network(values):
     found, read, data = column(values, columns={"c": "number"})
