@@ -161,11 +161,10 @@ def _require_flat(folder: Path) -> None:
     deeper = [path for path in class_folders(folder) if any(True for _ in _images_below(path))]
     if deeper:
         count = sum(1 for path in deeper for _ in _images_below(path))
-        others = f" and {len(deeper) - 1} more folders" if len(deeper) > 1 else ""
         raise InputError(
             f"image folder {folder.parent}: expected the images of a class directly in its folder, received "
-            f"{_counted(count)} further down in {folder.name}/{deeper[0].name}{others}; move them up, or put "
-            "each beside the other classes."
+            f"{_counted(count)} further down, such as in {folder.name}/{deeper[0].name}; move them up, or "
+            "put each beside the other classes."
         )
 
 
