@@ -144,7 +144,7 @@ class DatasetSpec:
         for name in _OPTIONAL_KEYS:
             if not content[name]:
                 del content[name]
-        content["columns"] = [column_json(column) for column in self.columns]
+        content["columns"] = tuple(column_json(column) for column in self.columns)
         return content
 
     def __post_init__(self) -> None:

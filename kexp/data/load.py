@@ -114,7 +114,7 @@ def load(
     _require_arguments(task, validation, test, seed, image_size)
     _require_kinds(kinds)
     _require_columns(target, text)
-    named = target if target is None or isinstance(target, str) else tuple(target)
+    named: Any = tuple(target) if isinstance(target, list | tuple) else target
     options = ReadOptions(named, text, task, image_size, None, asked)
     if isinstance(source, Dataset):
         return _as_given(source, options, kinds)

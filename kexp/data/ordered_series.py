@@ -117,7 +117,13 @@ def _of_frame(
 
 def _numbers(name: str, label: str, values: Any) -> np.ndarray:
     options = TableOptions(columns={label: "number"})
-    return read_column(f"data {name!r}", label, values, options).values.astype(np.float64)
+    read = read_column(f"data {name!r}", label, values, options)
+    if read.values.dtype == object:
+        raise InputError(
+            f"data {name!r}: expected numbers in column {shown(label)}, received {shown(read.values[0])}; "
+            "name a column of numbers."
+        )
+    return read.values.astype(np.float64)
 
 
 def _dated(name: str, frame: Any, known: Sequence[str], others: Sequence[str]) -> str | None:

@@ -130,7 +130,7 @@ KEYS = [
     ("result.json", {"spec.columns": None}, "spec: columns must be a list"),
     ("result.json", {"spec.columns": [3]}, "spec: columns must be a list, each an object"),
     ("result.json", {"spec.columns": [{"name": "a"}]}, "columns[0]: lacks the key kind"),
-    ("result.json", {"spec.columns": [{"name": "a", "kind": "date"}]}, "columns[0]: kind must be"),
+    ("result.json", {"spec.columns": [{"name": "a", "kind": "time"}]}, "columns[0]: kind must be"),
     ("result.json", {"spec.target": None}, "spec: target must be a text"),
 ]
 

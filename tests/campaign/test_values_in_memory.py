@@ -250,7 +250,10 @@ SERIES = {
     "of several lengths": ([[1], [2, 3]], "values differ in shape"),
     "NaN": (np.full(30, NAN), "step 0"),
     "what makes no array": (Broken(), "values cannot be made an array"),
-    "times in a table": (pd.DataFrame({"a": pd.date_range("2020", periods=30)}), "step 0"),
+    "times in a table": (
+        pd.DataFrame({"a": pd.date_range("2020", periods=30)}),
+        "expected numbers in column",
+    ),
     "a number of 500 digits in a table": (pd.DataFrame({"a": [*range(29), 10**500]}), "step 29"),
 }
 

@@ -85,7 +85,7 @@ def test_a_killed_classifier_goes_on_to_the_same_weights(digits, trained, tmp_pa
         patch.setattr(
             "kexp.train.checkpoint.interval.CheckpointInterval.after_epoch", lambda due, epoch: epoch == 1
         )
-        patch.setattr("kexp.train.loop.save_checkpoint", killed)
+        patch.setattr("kexp.train.checkpoint.run_checkpoints.save_checkpoint", killed)
         with pytest.raises(Stopped):
             classifier_features(digits, None, str(tmp_path), quiet=True).features(images(digits))
     assert not (tmp_path / "classifier" / "result.json").exists()

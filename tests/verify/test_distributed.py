@@ -21,8 +21,8 @@ def test_devices_and_processes_compute_what_one_device_does(digits_run):
     reports = compare(cases, 4, 2)
     assert len(reports) == len(cases)
     for case, report in zip(cases, reports, strict=True):
-        # Half precision rounds what is in between by up to a 256th, and not always alike.
-        tolerance = 2e-3 if case.arguments.get("precision") else 1e-5
+        # Half precision rounds what is in between by up to a 256th, and not always alike, by the processor.
+        tolerance = 2**-7 if case.arguments.get("precision") else 1e-5
         assert all(way.weight_difference <= tolerance for way in report.ways), str(report)
         assert all(way.loss_difference <= 100 * tolerance for way in report.ways), str(report)
         assert all(way.weight_difference > 0 for way in report.ways), "nothing was trained"
