@@ -31,7 +31,7 @@ def planted(folder, spec, answer, *, figures=FIGURES, name="pixels"):
         (folder / f"{file}.json").write_text(json.dumps(content))
 
     class Answering(Result):
-        def predict(self, inputs, batch_size=256):
+        def predictions_of(self, inputs, batch_size=256):
             return answer(inputs)
 
     history = {key: [value, value] for key, value in figures.items() if not key.startswith("test_")}
