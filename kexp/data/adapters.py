@@ -24,7 +24,7 @@ from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import image_header, upright_image
 from kexp.data.sources.image_layout import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.table_files import read_csv, read_parquet
-from kexp.data.strings import as_categories, as_text, read_lines
+from kexp.data.strings import as_text, read_lines
 from kexp.data.table_columns import Column, column_name
 
 IMAGE_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -311,19 +311,10 @@ def _column(column: Column, values: Any) -> np.ndarray:
         return _numbers(column, series)
     if column.kind == "date":
         return dates_as(column, place, series)
-    return _known_words(column, as_categories(place, series))
-
-
-def _known_words(column: Column, values: np.ndarray) -> np.ndarray:
-    """Return categories without white space around them; words for missing values are "".
-
-    A word that usually stands for one is a category where training had it as such.
-    """
-    texts = np.array([text.strip() for text in values], dtype=object)
-    words = {text for text in texts.tolist() if text in column.missing_words or text in NA_WORDS}
-    for word in words - set(column.categories):
-        texts[texts == word] = ""
-    return texts
+    texts, _ = stripped(place, series, column.missing_words)
+    # A word that usually stands for a missing value is a category where training had it as such.
+    absent = NA_WORDS - set(column.categories)
+    return np.array(["" if text in absent else text for text in texts], dtype=object)
 
 
 def _series(place: str, values: Any) -> Any:
@@ -350,8 +341,9 @@ def _numbers(column: Column, series: Any) -> np.ndarray:  # (samples,) of the co
     if series.dtype.kind in "Mm":  # to pandas dates are numbers, of nanoseconds since 1970
         series = series.astype(object).astype(str)
     if series.dtype.kind in "biuf" or not any(isinstance(value, str) for value in series):
-        wide = without(floats_of(series), column.missing_words)
-        gaps = gaps | np.isnan(wide) & ~np.isnan(floats_of(series))
+        given = floats_of(series)
+        wide = without(given, column.missing_words)
+        gaps = gaps | np.isnan(wide) & ~np.isnan(given)
     else:
         texts, _ = stripped(f"inputs in column {shown(column.name)}", series, column.missing_words)
         known = {*column.missing_words, ""}

@@ -68,7 +68,7 @@ def read_column(place: str, name: str, series: pd.Series, options: TableOptions)
     """
     asked = options.columns.get(name)
     if asked == "ignore":
-        return _ignored(name, series, "ignored", ())
+        return ReadColumn(None, np.zeros(len(series)), facts_of_column(name, "ignored", series))
     dtype = _storage(place, name, series)
     if dtype == "date" or asked == "date":
         return _dates(place, name, _date_texts(f"{place}: column {shown(name)}", series), options)
@@ -77,7 +77,8 @@ def read_column(place: str, name: str, series: pd.Series, options: TableOptions)
         facts = facts_of_column(name, "number", series)
         return _numbers(name, wide, facts, "", options.missing, asked=asked)
     if asked == "category" or dtype == "category":
-        return _categories(place, name, series, facts_of_column(name, "category", series), options)
+        texts, _ = stripped(f"{place}: column {shown(name)}", series, options.missing)
+        return _categories(texts, facts_of_column(name, "category", series), options)
     return _texts(place, name, series, options, asked=asked)
 
 
@@ -170,15 +171,17 @@ def _texts(
             f"{shown(present[0])}; convert it, or say what it is by columns={{{shown(name)}: 'ignore'}}, or "
             "'category'."
         )
-    read = _categories(place, name, series, _facts_of_texts(name, "category", texts), options)
-    facts = replace(read.facts, notes=(*notes, *read.facts.notes))
+    facts = _facts_of_texts(name, "category", texts)
+    read = _categories(texts, replace(facts, notes=(*notes, *facts.notes)), options)
     if asked is None and _are_ids(name, present, len(texts)):
         why = (
             f"each of its {len(present)} values is another one, as of an id; "
             f"columns={{{shown(name)}: 'category'}} takes it."
         )
-        return ReadColumn(None, read.values, replace(facts, kind="id", notes=(*facts.notes, why)))
-    return replace(read, facts=facts)
+        return replace(
+            read, column=None, facts=replace(read.facts, kind="id", notes=(*read.facts.notes, why))
+        )
+    return read
 
 
 def stripped(place: str, series: pd.Series, missing: Sequence[str] = ()) -> tuple[list[str], str | None]:
@@ -300,27 +303,23 @@ def _merges(wide: np.ndarray) -> bool:
 
 def _counts_rows(name: str, wide: np.ndarray) -> bool:
     """Return whether a column without a name, or with that of an id, has another whole number in each row."""
+    unnamed = bool(_UNNAMED.match(name))
+    if not unnamed and not _ID.search(name):
+        return False
     if len(wide) < _FEWEST_COUNTED or np.isnan(wide).any() or (wide != np.round(wide)).any():
         return False
-    if np.unique(wide).size < len(wide):
-        return False
-    if _UNNAMED.match(name) and (np.diff(wide) == 1).all():
+    if unnamed and (np.diff(wide) == 1).all():
         return True
-    return len(wide) >= _FEWEST_IDS and bool(_UNNAMED.match(name) or _ID.search(name))
+    return len(wide) >= _FEWEST_IDS and np.unique(wide).size == len(wide)
 
 
 def _are_ids(name: str, present: Sequence[str], rows: int) -> bool:
     return rows >= _FEWEST_IDS and len(present) == rows and len(set(present)) == rows
 
 
-def _categories(
-    place: str, name: str, series: pd.Series, facts: ColumnFacts, options: TableOptions
-) -> ReadColumn:
-    values = as_categories(f"{place}: column {shown(name)}", series)
-    values = np.array([text.strip() for text in values], dtype=object)
-    for word in options.missing:
-        values[values == word] = ""
-    return ReadColumn(Column(name, "category", missing_words=options.missing), values, facts)
+def _categories(texts: Sequence[str], facts: ColumnFacts, options: TableOptions) -> ReadColumn:
+    column = Column(facts.name, "category", missing_words=options.missing)
+    return ReadColumn(column, np.array(texts, dtype=object), facts)
 
 
 def _date_texts(place: str, series: pd.Series) -> list[str]:
@@ -366,10 +365,6 @@ def _dates(
     facts = replace(facts, notes=tuple(notes))
     column = Column(name, "date", date_format=form, missing_words=options.missing)
     return ReadColumn(column, np.array(texts, dtype=object), facts)
-
-
-def _ignored(name: str, series: pd.Series, kind: str, notes: tuple[str, ...]) -> ReadColumn:
-    return ReadColumn(None, np.zeros(len(series)), replace(facts_of_column(name, kind, series), notes=notes))
 
 
 def facts_of_column(name: str, kind: str, series: pd.Series) -> ColumnFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,11 @@ def number_format(texts: Sequence[str]) -> NumberFormat:
         (NumberFormat(decimal='.', thousands=','), NumberFormat(decimal=',', thousands='.'))
     """
     english, other = NumberFormat(".", ","), NumberFormat(",", ".")
-    counts = [sum(one.number(text) is not None for text in texts) for one in (english, other)]
+    often = Counter(texts)
+    counts = [
+        sum(count for text, count in often.items() if one.number(text) is not None)
+        for one in (english, other)
+    ]
     if counts[1] > counts[0]:
         return other
     return english

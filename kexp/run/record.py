@@ -176,9 +176,10 @@ class RunRecord:
             InputError: The inputs are not what the model was trained on, it makes samples instead, or its
                 file is damaged.
         """
-        for note in unknown_values(self.spec.columns, self._adapted(inputs)):
+        adapted = self._adapted(inputs)
+        for note in unknown_values(self.spec.columns, adapted):
             warnings.warn(note, UserWarning, stacklevel=2)
-        return self.predictions_of(inputs, batch_size=batch_size)
+        return self._predicted(adapted, batch_size)
 
     def predictions_of(self, inputs: Any, *, batch_size: int = 256) -> Predictions:
         """Return what `predict` does for inputs of the data's own, without a word on what is new in them.
@@ -187,7 +188,10 @@ class RunRecord:
             inputs: As of `predict`.
             batch_size: As of `predict`.
         """
-        outputs = raw_outputs(self.model, self._adapted(inputs), batch_size, self.spec.input_structure)
+        return self._predicted(self._adapted(inputs), batch_size)
+
+    def _predicted(self, adapted: Inputs, batch_size: int) -> Predictions:
+        outputs = raw_outputs(self.model, adapted, batch_size, self.spec.input_structure)
         require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 

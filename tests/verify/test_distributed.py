@@ -22,9 +22,9 @@ def test_devices_and_processes_compute_what_one_device_does(digits_run):
     assert len(reports) == len(cases)
     for case, report in zip(cases, reports, strict=True):
         # Half precision rounds what is in between by up to a 256th, and not always alike, by the processor.
-        tolerance = 2**-7 if case.arguments.get("precision") else 1e-5
+        tolerance, loss_tolerance = (2**-7, 0.2) if case.arguments.get("precision") else (1e-5, 1e-3)
         assert all(way.weight_difference <= tolerance for way in report.ways), str(report)
-        assert all(way.loss_difference <= 100 * tolerance for way in report.ways), str(report)
+        assert all(way.loss_difference <= loss_tolerance for way in report.ways), str(report)
         assert all(way.weight_difference > 0 for way in report.ways), "nothing was trained"
 
 

@@ -24,6 +24,8 @@ from kexp.engine.tensorflow.input_pipeline import (
 from kexp.engine.tensorflow.iterator_place import IteratorPlace
 
 _CONSUMED = f"{STREAM_STATE}consumed"
+_AT_END = f"{STREAM_STATE}at_end"
+_MOST_HELD = 1_000_000  # batches of one call, which are far fewer
 _AHEAD = 2  # batches that are made while a step is taken
 
 
@@ -214,10 +216,6 @@ class OpenEndedSource(FeedBatchSource):
             if self._ended:
                 return
             yield self._named(batch), is_end
-
-
-_AT_END = f"{STREAM_STATE}at_end"
-_MOST_HELD = 1_000_000  # batches of one call, which are far fewer
 
 
 def _empty(spec: Any) -> Any:
