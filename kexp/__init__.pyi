@@ -33,6 +33,9 @@ from kexp.result import Result as Result
 from kexp.result import load as load
 from kexp.result import resume as resume
 from kexp.run.reference import Reference as Reference
+from kexp.sweep.cross_validation import cross_validate as cross_validate
+from kexp.sweep.cross_validation_result import CrossValidation as CrossValidation
+from kexp.sweep.cross_validation_result import load_cross_validation as load_cross_validation
 from kexp.sweep.hypermodel import to_hypermodel as to_hypermodel
 from kexp.sweep.space.overrides import When as When
 from kexp.sweep.sweep import sweep as sweep

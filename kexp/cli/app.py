@@ -91,7 +91,7 @@ def _mistake(text: str) -> int:
 
 
 def _is_resumable(arguments: Sequence[str]) -> bool:
-    return arguments[:1] in (["run"], ["resume"], ["sweep"])
+    return arguments[:1] in (["run"], ["resume"], ["sweep"], ["cross-validate"])
 
 
 def _app(arguments: Sequence[str]) -> cyclopts.App:
@@ -121,6 +121,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         app.command(of_recipes((name,), text, look, arguments))
     app.command(verify)
     app.command(_sweep_app(arguments))
+    app.command(_cross_validate_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(command_of(prepare))
     app.command(data)
@@ -139,6 +140,21 @@ def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
     for name, recipe in found.items():
         app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
     add_installed(app, ("sweep",), arguments, found)
+    return app
+
+
+def _cross_validate_app(arguments: Sequence[str]) -> cyclopts.App:
+    name = "cross-validate"
+    app = cyclopts.App(name=name, help="Train a recipe once without each fold, and measure it there.")
+    if arguments[:1] != [name]:
+        return app
+    from kexp.cli.cross_validate_command import command
+    from kexp.sweep.fold_options import FOLD_OPTIONS
+
+    found = recipes_of((name,), arguments, FOLD_OPTIONS)
+    for recipe_name, recipe in found.items():
+        app.command(command(recipe, start_tensorflow), name=recipe_name)
+    add_installed(app, (name,), arguments, found)
     return app
 
 
@@ -213,17 +229,20 @@ def predict(directory: str, inputs: str) -> None:
 
 
 def report(directory: str) -> None:
-    """Write a page about a run or a sweep into its folder: figures, curves, and what the model answers.
+    """Write a page about a run, a sweep or a cross-validation into its folder.
 
     Args:
-        directory: Folder of a finished run, or of a sweep.
+        directory: Folder of a finished run, of a sweep, or of a cross-validation.
     """
     from kexp.result import load
+    from kexp.sweep.cross_validation_result import is_cross_validation, load_cross_validation
     from kexp.sweep.record_file import RECORD
     from kexp.sweep.sweep_result import load_sweep
 
-    if (user_path("directory", directory) / RECORD).exists():
-        print(load_sweep(directory).report())
+    path = user_path("directory", directory)
+    if (path / RECORD).exists():
+        found = load_cross_validation(path) if is_cross_validation(path) else load_sweep(path)
+        print(found.report())
         return
     result = load(directory)
     start_tensorflow()

@@ -41,7 +41,7 @@ def command(
         search(recipe, space, options, on_start=start_tensorflow)
 
     own = inspect.signature(sweep, eval_str=True).parameters
-    help_texts = _texts(sweep)
+    help_texts = argument_help(sweep)
     parameters = [
         _as_text(parameter, texts.get(parameter.name, ""))
         for parameter in command_parameters(recipe)
@@ -75,7 +75,8 @@ def _as_text(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     return parameter.replace(annotation=kind, default=None)
 
 
-def _texts(function: Callable[..., Any]) -> dict[str, str]:
+def argument_help(function: Callable[..., Any]) -> dict[str, str]:
+    """Return what a function's docstring says of each argument, in one line each."""
     from docstring_parser import parse_from_object
 
     return {

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec
 
 from kexp.data.dataset import Dataset
+from kexp.data.folds import current_fold
 
 P = ParamSpec("P")
 Cache = OrderedDict[Any, Dataset]
@@ -44,7 +45,7 @@ def cached(load: Callable[P, Dataset]) -> Callable[P, Dataset]:
         if cache is None:
             return load(*args, **kwargs)
         try:
-            key = (args, tuple(sorted(kwargs.items())))
+            key = (current_fold(), args, tuple(sorted(kwargs.items())))
             found = cache.get(key)
         except TypeError:  # of an argument without a hash
             return load(*args, **kwargs)

@@ -16,6 +16,7 @@ from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, Split
+from kexp.data.folds import current_fold
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import without_far_longer
@@ -24,7 +25,7 @@ from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
 from kexp.data.sources.table_files import separates
 from kexp.data.split_ways import SplitWay
-from kexp.data.splits import Parts, fingerprint, join_validation, make_splits
+from kexp.data.splits import Parts, fingerprint, folded, join_validation, make_splits
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
 from kexp.data.table_options import TableOptions
@@ -117,7 +118,7 @@ def load(
     named: Any = tuple(target) if isinstance(target, list | tuple) else target
     options = ReadOptions(named, text, task, image_size, None, asked)
     if isinstance(source, Dataset):
-        return _as_given(source, options, kinds)
+        return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
     _require_separator(options.separator, task)
     read = without_far_longer(_with_plain_targets(read, options))
@@ -138,7 +139,7 @@ def _divided(
     content = fingerprint(
         parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
     )
-    if shares["validation"] == 0:
+    if shares["validation"] == 0 or current_fold() is not None:
         parts = join_validation(parts)
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
     drawn = make_splits(read.name, parts, spec, **shares, rows=read.rows)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from kexp.core.errors import InputError, shown
-from kexp.data.dataset import DatasetSpec, Inputs, Split
+from kexp.data.dataset import Dataset, DatasetSpec, Inputs, Split
+from kexp.data.folds import Fold, current_fold
 from kexp.data.split_ways import SplitWay, held_groups, latest
 from kexp.data.targets import target_kinds
 
@@ -88,6 +89,14 @@ class RowFacts:
     time_unit: float = 1.0
     weights: np.ndarray | None = None
 
+    def taken(self, index: np.ndarray) -> RowFacts:
+        """Return what is known of some of the rows."""
+
+        def of(facts: np.ndarray | None) -> np.ndarray | None:
+            return None if facts is None else facts[index]
+
+        return RowFacts(of(self.groups), of(self.times), self.time_unit, of(self.weights))
+
 
 def make_splits(
     name: str,
@@ -119,12 +128,14 @@ def make_splits(
     Raises:
         InputError: When there are too few samples, or too few of some class, or groups.
     """
-    way, rows = way or SplitWay(), rows or RowFacts()
+    way, rows, fold = way or SplitWay(), rows or RowFacts(), current_fold()
+    if fold is not None:
+        parts = {part: pair for part, pair in parts.items() if part != fold.part}
     inputs, targets = parts["train"]
     wanted = [
         part
         for part, share in (("test", test), ("validation", validation))
-        if share > 0 and part not in parts
+        if (share > 0 and part not in parts) or (fold is not None and part == fold.part)
     ]
     if way.name in ("group", "time") and len(parts) > 1:
         raise InputError(
@@ -138,15 +149,20 @@ def make_splits(
         _require_enough(name, strata, spec.class_names or ("samples",), ["train", *wanted])
     index = {"train": np.arange(len(targets))}
     for part in wanted:
-        # The test part leaves room for a validation part even if none is wanted: it is always the same.
-        share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
-        kept, held = _divided(way, rows, strata, index["train"], share, part_seed, keep)
+        if fold is not None and part == fold.part:
+            kept, held = _folded(fold, way, rows.taken(index["train"]), strata[index["train"]])
+        else:
+            # The test part leaves room for a validation part even if none is wanted: it is always the same.
+            share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
+            kept, held = _divided(way, rows, strata, index["train"], share, part_seed, keep)
         index["train"], index[part] = index["train"][kept], index["train"][held]
     whole = Split(inputs, targets, rows.weights)
     drawn = {part: taken(whole, one) if wanted else whole for part, one in index.items()}
     splits = {
         part: read_only(split.inputs, split.targets, split.sample_weight) for part, split in drawn.items()
     }
+    if fold is not None:
+        splits[fold.part] = replace(splits[fold.part], rows=index[fold.part])
     own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - index.keys()
     return splits | {part: read_only(*parts[part]) for part in sorted(own)}
 
@@ -162,6 +178,49 @@ def _divided(
         assert rows.times is not None
         return latest(rows.times[index], share, way.gap * rows.time_unit)
     return hold_out(strata[index], share, seed, keep)
+
+
+def folded(data: Dataset, validation: float, seed: int) -> Dataset:
+    """Return a data set that is divided already, divided anew where a fold of it is asked for.
+
+    Its training and validation parts are joined first, and the test part too is left out if a fold is to be.
+
+    Args:
+        data: The data set.
+        validation: Share of what is trained on to validate on, where the data set has such a part.
+        seed: Of that draw.
+
+    Raises:
+        InputError: Its parts are read as they are trained on.
+    """
+    fold = current_fold()
+    if fold is None:
+        return data
+    read = [split for split in (data.train, data.validation) if split is not None]
+    if not all(isinstance(split, Split) for split in read):
+        raise InputError(
+            f"data {data.name!r}: expected arrays to hold out folds of, received batches that are read while "
+            "they are trained on; pass arrays."
+        )
+    pairs = zip(("train", "validation"), read, strict=False)
+    parts = join_validation({part: (split.inputs, split.targets) for part, split in pairs})
+    weights = [split.sample_weight for split in read if split.sample_weight is not None]
+    facts = RowFacts(weights=np.concatenate(weights) if len(weights) == len(read) else None)
+    share = 0.0 if data.validation is None else validation
+    drawn = make_splits(data.name, parts, data.spec, validation=share, test=0.0, seed=seed, rows=facts)
+    note = f"folds of {data.name!r}, which is divided already, take its samples for independent ones."
+    return replace(
+        data,
+        train=drawn["train"],
+        validation=drawn.get("validation"),
+        test=drawn.get("test") if fold.part == "test" else data.test,
+        notes=(*data.notes, note),
+    )
+
+
+def _folded(fold: Fold, way: SplitWay, rows: RowFacts, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of some rows a fold of a cross-validation trains on and holds out."""
+    return fold.divide(way.name, strata, rows.groups, rows.times, way.gap * rows.time_unit)
 
 
 def hold_out(strata: np.ndarray, fraction: float, seed: int, keep: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -234,7 +293,7 @@ def taken(split: Split, rows: slice | np.ndarray) -> Split:
             return None if arrays is None else arrays[rows]
         return {name: array[rows] for name, array in arrays.items()}
 
-    return Split(of(split.inputs), of(split.targets), of(split.sample_weight))
+    return Split(of(split.inputs), of(split.targets), of(split.sample_weight), of(split.rows))
 
 
 def head(split: Split, samples: int) -> Split:

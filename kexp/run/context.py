@@ -131,11 +131,13 @@ class RunContext:
         run: The run of the recipe call that is under way; None outside of one.
         capture: Takes the setup in place of training; None: it is trained.
         hides_test: Whether `fit` leaves the test split out, whoever made the data set.
+        on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
     """
 
     run: OpenRun | None = None
     capture: Capture | None = None
     hides_test: bool = False
+    on_data: Callable[[Dataset], None] | None = None
 
     @property
     def call(self) -> RecipeCall | None:
@@ -192,6 +194,13 @@ def hidden_test_split() -> Iterator[None]:
         []
     """
     with use_context(replace(run_context(), hides_test=True)):
+        yield
+
+
+@contextmanager
+def watched_data(on_data: Callable[[Dataset], None]) -> Iterator[None]:
+    """Have `kexp.fit` show the data of a recipe's run before it trains."""
+    with use_context(replace(run_context(), on_data=on_data)):
         yield
 
 

@@ -82,6 +82,8 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
         return _finished(plan, run.folder)
     checkpoints = CheckpointDir.choose(run.options["checkpoint_dir"], run.folder.path)
     started_s = time.perf_counter()
+    if context.on_data is not None:
+        context.on_data(plan.data)
     plan = replace(plan, data=context.visible(plan.data))
     with compiled_for_run(plan):
         return _prepared(plan, run, checkpoints, trackers, started_s)

@@ -15,7 +15,7 @@ from kexp.core.search import TrialState
 from kexp.core.signals import StopRequest
 from kexp.sweep.budget import Budget
 from kexp.sweep.executors.base import FULL_DISK, Executor, WorkerExit
-from kexp.sweep.folders import folder_bytes, prune_artifacts, trial_folder
+from kexp.sweep.folders import folder_bytes, prune_artifacts, steps_done, trial_folder
 from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
 from kexp.sweep.record_file import ADVICE, RecordLocked
 from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
@@ -23,7 +23,6 @@ from kexp.sweep.state import Event, EventKind, ProbeResult, Requested, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
-from kexp.train.checkpoint.checkpoint import newest_step
 
 _TICK_S = 0.05
 # Deaths of workers, without progress in between, until a trial has failed: a crash is the trial's own doing,
@@ -160,7 +159,7 @@ class Coordinator:
             if ended.code:
                 self._count_idle_death(ended)
             return
-        step = newest_step(trial_folder(self.plan.directory, trial.number) / "checkpoints")
+        step = steps_done(trial_folder(self.plan.directory, trial.number))
         deaths = trial.deaths + 1 if step == trial.step else 1
         columns = {"state": TrialState.WAITING.value, "owner": None, "deaths": deaths, "step": step}
         if deaths >= (_CRASHES if -ended.code in _CRASH_SIGNALS else _DEATHS):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
+from kexp.data.memory_content import Content
+from kexp.data.memory_files import keep
 from kexp.data.memory_forms import in_words, is_described
 from kexp.run.carried_source import PortableRecipe
+from kexp.sweep.folders import data_folder, folder_path, locked, sweep_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, PROBE
 from kexp.sweep.record_file import RECORD
 from kexp.sweep.space.space import Space
@@ -36,13 +41,14 @@ def describe(
     """
     return SweepDescription(
         recipe=recipe.name,
-        space=_in_json(space.to_json()),
-        arguments=_in_json(dict(fixed)),
+        space=in_json(space.to_json()),
+        arguments=in_json(dict(fixed)),
         algorithm=algorithm,
         objective=options.objective,
         seed=options.seed,
         prune=options.prune,
         synchronous=options.synchronous,
+        folds=options.fold_plan,
         # As many in each worker as in a process of its own: a trial is what the recipe's call gives.
         threads=len(usable_cores()),
         source=recipe.digest,
@@ -96,5 +102,35 @@ def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
         yield f"{name} was {was} and is now {become}"
 
 
-def _in_json(content: dict[str, Any]) -> dict[str, Any]:
+def in_json(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON makes of arguments, whose tuples are lists then."""
     return dict(json.loads(json.dumps(content)))
+
+
+@contextmanager
+def recorded_folder(
+    asked: str | os.PathLike[str] | None,
+    description: SweepDescription,
+    space: Space,
+    recipe: PortableRecipe,
+    content: Content | None,
+) -> Iterator[tuple[Path, Store]]:
+    """Hold the folder of a sweep with its recipe and its data in memory, and yield it with its record.
+
+    Args:
+        asked: Where it is to be; None: where its description says.
+        description: Of the sweep.
+        space: What is searched.
+        recipe: As workers find it.
+        content: Data in memory that trials are given, or None.
+
+    Raises:
+        InputError: The folder cannot be used, holds something else, or is held by another process.
+    """
+    with sweep_folder(folder_path(asked, description)) as directory, locked(directory):
+        record(directory, description, space)
+        recipe.write(directory)
+        if content is not None:
+            keep(content, data_folder(directory))
+        with closing(Store(directory)) as store:
+            yield directory, store

@@ -16,19 +16,22 @@ from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
 from kexp.core.user_paths import output_folder
 from kexp.sweep.state import SweepDescription
+from kexp.train.checkpoint.checkpoint import newest_step
 
 RETRAINING = "retraining"  # of runs that train the best trials again
 
 
 def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
-    """Return where a sweep lies: where it was asked to, or under sweeps/, named after what is searched."""
+    """Return where a sweep lies: where it was asked to, or among its like, named after what is searched."""
     if asked is not None:
         return output_folder("dir", asked)
     # The source counts where it is carried, which not every recipe's is.
-    left = ("threads", "source") if description.source is None else ("threads",)
-    content = {name: value for name, value in asdict(description).items() if name not in left}
+    unsaid = {name for name in ("source", "folds") if getattr(description, name) is None}
+    content = {name: value for name, value in asdict(description).items() if name not in {"threads", *unsaid}}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
-    return Path("sweeps") / f"{description.recipe_name}-{digest}"
+    held_out = description.folds is not None and description.folds.part == "test"
+    kind = "cross_validations" if held_out else "sweeps"
+    return Path(kind) / f"{description.recipe_name}-{digest}"
 
 
 @contextmanager
@@ -81,6 +84,21 @@ def trial_folder(directory: Path, number: int) -> Path:
     return directory / "trials" / f"{number:04d}"
 
 
+def fold_folder(trial: Path, number: int) -> Path:
+    """Return the run folder of a fold, of a trial that has several."""
+    return trial / "folds" / f"{number:04d}"
+
+
+def run_folders(trial: Path) -> list[Path]:
+    """Return the run folders of a trial: its own, and those of its folds if it has any."""
+    return [trial, *sorted(trial.glob("folds/*"))]
+
+
+def steps_done(trial: Path) -> int:
+    """Return the steps that the newest checkpoints of a trial stand at, those of all its folds together."""
+    return sum(newest_step(folder / "checkpoints") for folder in run_folders(trial))
+
+
 def folder_bytes(folder: Path) -> int:
     """Return the size of all files under a folder, also while some of them go."""
     total = 0
@@ -92,11 +110,12 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def prune_artifacts(folder: Path) -> None:
-    """Remove what holds weights or data from a run folder: what it was and how it went stays."""
-    for name in ("model.keras", "samples.npz"):
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+def prune_artifacts(trial: Path) -> None:
+    """Remove what holds weights or data from a trial's run folders: what it was and how it went stays."""
+    for folder in run_folders(trial):
+        for name in ("model.keras", "samples.npz"):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from kexp.core.constraints import AtLeast
 from kexp.core.errors import InputError
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import Dimension, DimensionKind
+from kexp.data.folds import FoldPlan
 from kexp.metrics.direction import Direction
 from kexp.sweep.record_file import ADVICE, require_unicode
 from kexp.sweep.state import DrawRequest, Evaluation, ProbeResult, Requested, SweepDescription
@@ -103,6 +104,17 @@ class Comparison:
     top: Annotated[int, AtLeast(1)]
 
 
+def _description(content: Any, place: str) -> SweepDescription:
+    hints = get_type_hints(SweepDescription, include_extras=True)
+    require_keys(content, place, {**hints, "folds": dict[str, Any] | None}, advice=ADVICE)
+    fields = {name: content[name] for name in hints if name in content}
+    if fields.get("folds") is not None:
+        plan = get_type_hints(FoldPlan, include_extras=True)
+        require_keys(fields["folds"], f"{place}: folds", plan, advice=ADVICE)
+        fields["folds"] = FoldPlan(**{name: fields["folds"][name] for name in plan})
+    return SweepDescription(**fields)
+
+
 def _probe(content: Any, place: str) -> Requested | ProbeResult:
     if isinstance(content, str):
         require_keys({"probe": content}, place, {"probe": Literal["wanted"]}, advice=ADVICE)
@@ -158,7 +170,7 @@ _DIMENSION: Keys = {
     "choices": list[Any],
     "condition": tuple[str, list[Any]] | None,
 }
-DESCRIPTION = _entry_of("sweep", SweepDescription)
+DESCRIPTION = Entry[SweepDescription]("sweep", dict[str, Any], _description, asdict)
 DIMENSIONS = Entry[list[Dimension]](
     "dimensions",
     list[dict[str, Any]],

@@ -40,14 +40,24 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
-        """Return the estimate from independent values, two or more; NaN throughout if one is not finite."""
+    def of(cls, values: Sequence[float], held_ratio: float = 0.0) -> Estimate:
+        """Return the estimate from values, two or more; NaN throughout if one is not finite.
+
+        Args:
+            values: Independent ones, or of the folds of a cross-validation, which share what they are trained
+                on.
+            held_ratio: Of folds, held-out rows for each of the others, which widens the interval by what the
+                folds share; default 0: values are independent.
+
+        Source: Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
+        """
         if not all(map(math.isfinite, values)):
             return cls(math.nan, math.nan, math.nan, math.nan)
         from scipy.stats import t
 
         mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
-        reach = float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * spread / math.sqrt(len(values))
+        error = spread * math.sqrt(1 / len(values) + held_ratio)
+        reach = float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
         return cls(mean, spread, mean - reach, mean + reach)
 
     def holds(self, value: float) -> bool:

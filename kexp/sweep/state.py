@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from kexp.core.constraints import RecordedCount
 from kexp.core.json_files import Keys, parse_value, require_keys
 from kexp.core.search import TrialState
+from kexp.data.folds import Fold, FoldPlan
 from kexp.metrics.direction import Direction
 from kexp.sweep.record_file import ADVICE, require_unicode
 
@@ -163,6 +164,7 @@ class SweepDescription:
         synchronous: Whether trials are proposed in rounds.
         threads: Of TensorFlow in each worker.
         source: Digest of the recipe's source, where that is carried to the workers.
+        folds: Of what trials are trained without, as `FoldPlan`; None: they have the parts of any run.
     """
 
     recipe: str
@@ -175,6 +177,13 @@ class SweepDescription:
     synchronous: bool
     threads: int
     source: str | None = None
+    folds: FoldPlan | None = None
+
+    def held(self, number: int) -> Fold | FoldPlan | None:
+        """Return the fold that a trial is measured on, the folds that validate it in turn, or None."""
+        if self.folds is None or self.folds.part == "validation":
+            return self.folds
+        return self.folds.fold(number)
 
     @property
     def recipe_name(self) -> str:

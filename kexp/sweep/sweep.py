@@ -11,23 +11,20 @@ from typing import Any, Literal
 
 from kexp.core.errors import InputError
 from kexp.core.tensorflow_start import require_tensorflow
-from kexp.data.memory_content import Content
-from kexp.data.memory_files import keep
-from kexp.data.memory_forms import form_of
 from kexp.metrics.direction import signed_metric
 from kexp.run.carried_source import PortableRecipe
 from kexp.run.recipe_names import require_not_imported
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
-from kexp.sweep.description import describe, record, recorded_description
-from kexp.sweep.folders import data_folder, folder_path, locked, sweep_folder
+from kexp.sweep.description import describe, recorded_description, recorded_folder
+from kexp.sweep.folders import folder_path
 from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
 from kexp.sweep.reseed import reseed
 from kexp.sweep.search.algorithm import Algorithm
 from kexp.sweep.search.algorithms import AlgorithmName, algorithm_for
 from kexp.sweep.search.callers_oracle import oracle_target
 from kexp.sweep.search.fixed_list import FixedList
-from kexp.sweep.space.space import Space, checked_mapping, space_of
+from kexp.sweep.space.space import Space, checked_mapping, space_of, without_content
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
@@ -49,6 +46,7 @@ def sweep(
     keep: int = 3,
     prune: Literal["median"] | None = None,
     seeds_for_top: int = 0,
+    folds: int = 0,
     dir: str | os.PathLike[str] | None = None,
     synchronous: bool = False,
     oracle: Any = None,
@@ -87,6 +85,9 @@ def sweep(
             have completed; what is stopped then depends on the order. Default: none.
         seeds_for_top: Over how many fresh seeds, 2 or more, to train the best `keep` trials again at the end;
             the winner of that is measured on the test split. Default 0: the best trial of the search is.
+        folds: Into how many folds, 2 or more, to divide what is trained and validated on: every trial is then
+            trained once without each, in run folders of its own, and its metrics are the means of the folds';
+            the winner is trained on all of it and measured on the test split. Default 0: one validation part.
         dir: The sweep folder; default: one under sweeps/, named after the recipe and what is searched.
         synchronous: Propose four trials at a time, and wait for all four, so that `bayesian` and `hyperband`
             give the same table whatever the workers, too; default False.
@@ -138,7 +139,7 @@ def search(
     portable = PortableRecipe.of(recipe)
     require_not_imported()
     checked = SweepOptions.checked(options)
-    searched, content = _without_content(space_of(recipe, space))
+    searched, content = without_content(space_of(recipe, space))
     fixed = _fixed(recipe, searched, checked)
     require_tensorflow()
     algorithm = checked.algorithm if oracle is None else type(oracle).__name__
@@ -147,12 +148,7 @@ def search(
     description = description if own is None else replace(description, objective=own.name)
     after_epochs = checked.prune is not None
     target = TargetMetric(description.objective, None if own is None else own.mode, after_epochs=after_epochs)
-    with sweep_folder(folder_path(checked.dir, description)) as directory, locked(directory):
-        record(directory, description, searched)
-        portable.write(directory)
-        if content is not None:
-            keep(content, data_folder(directory))
-        store = Store(directory)
+    with recorded_folder(checked.dir, description, searched, portable, content) as (directory, store):
         progress = SweepProgress(checked.trials, checked.workers, checked.keep, quiet=checked.quiet)
         spending = Budget(checked.budget, directory, store)
         threads = store.require(DESCRIPTION).threads
@@ -162,9 +158,7 @@ def search(
             plan = _plan(directory, searched, fixed, checked, target)
             Coordinator(plan, store, proposes, target, spending, progress).run(executor)
         _say_the_end(progress, store, target, spending)
-        has_best = target.best(store.trials()) is not None
-        store.close()
-        if checked.seeds_for_top and has_best and not spending.reached:
+        if checked.seeds_for_top and target.best(store.trials()) is not None and not spending.reached:
             reseed(
                 directory,
                 checked.seeds_for_top,
@@ -176,14 +170,6 @@ def search(
                 recipe=recipe,
             )
     return replace(load_sweep(directory), recipe=recipe)
-
-
-def _without_content(space: Space) -> tuple[Space, Content | None]:
-    """Return the space with no more than a fingerprint of data in memory, and their content."""
-    if form_of(space.fixed.get("data")) is None:
-        return space, None
-    content = Content.of(space.fixed["data"])
-    return replace(space, fixed={**space.fixed, "data": content.described}), content
 
 
 def _oracles_target(oracle: Any, description: SweepDescription, options: SweepOptions) -> Target | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from kexp.core.constraints import AtLeast, Count, Seed, check_value
 from kexp.core.errors import InputError
+from kexp.data.folds import FoldPlan
 from kexp.sweep.budget import parse_budget
 from kexp.sweep.executors.executor_choice import ExecutorChoice
 from kexp.sweep.search.algorithms import AlgorithmName
@@ -24,6 +25,7 @@ OPTION_TYPES: dict[str, Any] = {
     "keep": Count,
     "prune": Literal["median"] | None,
     "seeds_for_top": Annotated[int, AtLeast(0, most=10_000)],
+    "folds": Annotated[int, AtLeast(0, most=1000)],
     "dir": str | None,
     "synchronous": bool,
     "cluster": str | None,
@@ -44,6 +46,7 @@ class SweepOptions:
     keep: int
     prune: Literal["median"] | None
     seeds_for_top: int
+    folds: int
     synchronous: bool
     cluster: str | None
     lease_s: float
@@ -68,6 +71,12 @@ class SweepOptions:
         parse_budget(options.budget)
         if options.seeds_for_top == 1:
             raise InputError("seeds_for_top must be 0, or 2 or more for a confidence interval; received 1.")
+        if options.folds == 1:
+            raise InputError("folds must be 0 for one validation part, or 2 or more; received 1.")
+        if options.prune and options.folds:
+            raise InputError(
+                "prune cannot be used with folds, whose trials are several runs; leave one of them out."
+            )
         if options.prune and options.cluster:
             raise InputError("prune cannot be used with cluster; leave one of them out.")
         if options.resources and not options.cluster:
@@ -76,6 +85,11 @@ class SweepOptions:
             )
         options.executor.check()
         return options
+
+    @property
+    def fold_plan(self) -> FoldPlan | None:
+        """The folds that validate every trial, or None."""
+        return FoldPlan(self.folds, seed=self.seed, part="validation") if self.folds else None
 
     @property
     def executor(self) -> ExecutorChoice:

@@ -215,7 +215,12 @@ def load_sweep(dir: str | os.PathLike[str]) -> Sweep:
     if RECORD not in names_in("dir", path, "the folder of a sweep"):
         raise InputError(f"dir must be the folder of a sweep; {path} holds no {RECORD}.")
     with closing(Store(path, patience_s=FIRST_PATIENCE_S)) as store:
-        store.require(DESCRIPTION)
+        folds = store.require(DESCRIPTION).folds
         target = store.read(TARGET) or Target(None, "max")
         trials = tuple(store.trials())
+    if folds is not None and folds.part == "test":
+        raise InputError(
+            f"dir must be the folder of a sweep; {path} holds a cross-validation, so use "
+            "kexp.load_cross_validation."
+        )
     return Sweep(path, trials, target.name, target.mode)

@@ -20,7 +20,12 @@ class SweepProgress:
         workers: How many run at a time.
         keep: How many hold weights at the end.
         quiet: Print nothing.
+
+    Attributes:
+        noun: What ends, in the plural.
     """
+
+    noun = "trials"
 
     def __init__(self, trials: int, workers: int, keep: int, *, quiet: bool) -> None:
         self.trials = trials
@@ -30,19 +35,20 @@ class SweepProgress:
         self._probe: ProbeResult | None = None
 
     def say(self, text: str) -> None:
-        """Print a line, no longer than the terminal is wide."""
+        """Print lines, none longer than the terminal is wide."""
         if not self._quiet:
             width = (
                 shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else 500
             )
-            print(text if len(text) <= width else text[: width - 1] + "…", flush=True)
+            for line in text.splitlines():
+                print(line if len(line) <= width else line[: width - 1] + "…", flush=True)
 
     def estimate(self, probe: ProbeResult) -> None:
         """Say, once, what the sweep will take by what a look at a run has shown."""
         if self._probe is None:
             self._probe = probe
             if probe.seconds is not None:
-                self.say(f"{self.trials} trials on {self.workers} workers: {self._left([])}")
+                self.say(f"{self.trials} {self.noun} on {self.workers} workers: {self._left([])}")
 
     def trial(self, trial: Trial, trials: Sequence[Trial], target: TargetMetric) -> None:
         """Say how a trial ended."""
@@ -51,14 +57,17 @@ class SweepProgress:
             result = (trial.error or "").strip().rpartition("\n")[2]
         else:
             result = f"{target.name} {_short(trial.score)}"
-        best = target.best(trials)
-        found = f"best {_short(best.score)} (trial {best.number})" if best else "no best yet"
         values = " ".join(f"{name}={_short(value)}" for name, value in trial.searched.items())
         state = "" if trial.state == TrialState.COMPLETED else f" {trial.state}:"
         self.say(
-            f"{ended}/{self.trials} trial {trial.number}{state} {result}, {trial.seconds:.1f} s; {found}; "
-            f"{self._left(trials)}; {values}"
+            f"{ended}/{self.trials} {self.noun[:-1]} {trial.number}{state} {result}, {trial.seconds:.1f} s; "
+            f"{self.found(trials, target)}; {self._left(trials)}; {values}"
         )
+
+    def found(self, trials: Sequence[Trial], target: TargetMetric) -> str:
+        """Return what the trials have shown so far, in words."""
+        best = target.best(trials)
+        return f"best {_short(best.score)} (trial {best.number})" if best else "no best yet"
 
     def _left(self, trials: Sequence[Trial]) -> str:
         """Return the time and the disk that the trials still to come will take."""

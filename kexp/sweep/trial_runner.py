@@ -9,17 +9,25 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kexp.core.errors import InputError
 from kexp.data.cache import Cache, kept_data
+from kexp.data.dataset import Dataset
+from kexp.data.folds import Fold, FoldPlan, use_fold
 from kexp.data.memory_content import Content
 from kexp.data.memory_files import read_kept
 from kexp.data.memory_forms import in_words, is_described
 from kexp.metrics.direction import Direction, known_direction, signed_metric
 from kexp.run.recipe_names import find_recipe
-from kexp.sweep.folders import data_folder, main_folder
+from kexp.run.run_files import RESULT
+from kexp.sweep.folders import data_folder, fold_folder, main_folder
+from kexp.sweep.held_out import is_written, require_held_rows, write_held_out
 from kexp.sweep.state import (
     Completed,
     Failed,
@@ -31,9 +39,11 @@ from kexp.sweep.state import (
 )
 
 if TYPE_CHECKING:
+    from kexp.result import Result
     from kexp.run.training_setup import TrainingSetup
 
 T = TypeVar("T")
+HeldFolds: TypeAlias = Fold | FoldPlan | None
 _RELEASE_S = 60.0  # how long a lost attempt at the same trial may still hold its run folder
 
 
@@ -52,20 +62,28 @@ class TrialRunner:
         # A folder of images takes as long to read as a small net takes to train.
         self._data: Cache = OrderedDict()
 
-    def probe(self, arguments: dict[str, Any], objective: str | None) -> ProbeResult | Stopped:
+    def probe(
+        self, arguments: dict[str, Any], objective: str | None, held: HeldFolds = None
+    ) -> ProbeResult | Stopped:
         """Return which metrics a run gives and about what it takes, or the mistake in the arguments.
 
         Args:
             arguments: Of the recipe.
             objective: The metric that was asked for, with or without a sign, or None. One that cannot be
                 known from the setup is looked for in what a run on three batches gives.
+            held: The folds that a trial holds out, in turn; None: it has the parts of any run.
         """
-        from kexp.run.context import capture_training, hidden_test_split
+        from kexp.run.context import capture_training, hidden_test_split, watched_data
 
         try:
-            with hidden_test_split(), kept_data(self._data):
+            fold = held.fold(0) if isinstance(held, FoldPlan) else held
+            hidden = nullcontext() if isinstance(held, Fold) else hidden_test_split()
+            watched = nullcontext() if fold is None else watched_data(partial(require_held_rows, fold))
+            with hidden, kept_data(self._data), use_fold(fold), watched:
                 given = self._with_data(arguments)
                 found = capture_training(_probe_result, self._recipe, **given, quiet=True)
+                if isinstance(held, FoldPlan):
+                    found = _times(found, len(held))
                 name = None if objective is None else signed_metric(objective)[0]
                 if name is not None and name not in found.metrics:
                     found.metrics.update(self._dry_metrics(arguments, name))
@@ -77,15 +95,26 @@ class TrialRunner:
         except Exception:
             return ProbeResult()  # the trials will say
 
-    def run_trial(self, arguments: dict[str, Any], folder: Path) -> TrialOutcome:
-        """Run a trial to its end, or until a signal has it saved, and return how it ended."""
+    def run_trial(self, arguments: dict[str, Any], folder: Path, held: HeldFolds = None) -> TrialOutcome:
+        """Run a trial to its end, or until a signal has it saved, and return how it ended.
+
+        Args:
+            arguments: Of the recipe.
+            folder: The trial's.
+            held: The fold that it holds out, on which it is measured; several that validate it in turn, each
+                in a run folder of its own, whose means are its metrics; None: neither.
+        """
         import keras
 
         from kexp.run.context import hidden_test_split
 
         keras.utils.clear_session()
+        if isinstance(held, Fold):
+            return _outcome(lambda: self._fold_metrics(arguments, folder, held))
         with hidden_test_split():
-            return _outcome(lambda: self._call(arguments, folder))
+            if held is None:
+                return _outcome(lambda: _metrics(self._call(arguments, folder)))
+            return _outcome(lambda: self._mean_metrics(arguments, folder, held))
 
     def evaluate(
         self, runs: Sequence[tuple[dict[str, Any], Path]]
@@ -98,17 +127,49 @@ class TrialRunner:
         metrics = []
         for arguments, folder in runs:
             (folder / "result.json").unlink(missing_ok=True)
-            outcome = _outcome(lambda: self._call(arguments, folder))  # noqa: B023  # called at once
+            outcome = _outcome(lambda: _metrics(self._call(arguments, folder)))  # noqa: B023  # called at once
             if not isinstance(outcome, Completed):
                 return outcome
             metrics.append(outcome.metrics)
         return metrics
 
-    def _call(self, arguments: dict[str, Any], folder: Path) -> Metrics:
+    def _call(self, arguments: dict[str, Any], folder: Path) -> Result:
         with kept_data(self._data):
             given = self._with_data(arguments)
-            result = _when_free(lambda: self._recipe(**given, run_dir=str(folder), quiet=True))
-        return {name: float(value) for name, value in result.metrics.items()}
+            return _when_free(lambda: self._recipe(**given, run_dir=str(folder), quiet=True))
+
+    def _fold_metrics(self, arguments: dict[str, Any], folder: Path, fold: Fold) -> Metrics:
+        """Train on all but a fold, and write down what is predicted for it."""
+        from kexp.run.context import watched_data
+
+        if not is_written(folder):
+            (folder / RESULT).unlink(missing_ok=True)  # a finished run would not load its data again
+        seen: list[Dataset] = []
+
+        def on_data(data: Dataset) -> None:
+            require_held_rows(fold, data)
+            seen.append(data)
+
+        with use_fold(fold), watched_data(on_data):
+            result = self._call(arguments, folder)
+        if not is_written(folder):
+            write_held_out(result, seen[-1], fold, folder)
+        return _metrics(result)
+
+    def _mean_metrics(self, arguments: dict[str, Any], folder: Path, plan: FoldPlan) -> Metrics:
+        """Train once for each fold, and return the means of what all of them are measured by."""
+        import keras
+
+        from kexp.run.context import watched_data
+
+        each = []
+        for number in range(len(plan)):
+            fold = plan.fold(number)
+            keras.utils.clear_session()
+            with use_fold(fold), watched_data(partial(require_held_rows, fold)):
+                each.append(_metrics(self._call(arguments, fold_folder(folder, number))))
+        names = [name for name in each[0] if all(name in metrics for metrics in each)]
+        return {name: fmean(metrics[name] for metrics in each) for name in names}
 
     def _with_data(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return arguments with data in memory anew, whatever an earlier trial did to its own."""
@@ -128,7 +189,7 @@ class TrialRunner:
         short = {**arguments, "fast_dev_run": True}
         try:
             with tempfile.TemporaryDirectory() as folder:
-                names = list(self._call(short, Path(folder) / "run"))
+                names = list(self._call(short, Path(folder) / "run").metrics)
         except Exception:
             names = [objective]  # the trials will say
         return {name: known_direction(name) for name in names}
@@ -166,6 +227,16 @@ def disk_is_full(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def _metrics(result: Result) -> Metrics:
+    return {name: float(value) for name, value in result.metrics.items()}
+
+
+def _times(probe: ProbeResult, runs: int) -> ProbeResult:
+    """Return what several runs take, of what a look at one has shown."""
+    seconds = None if probe.seconds is None else runs * probe.seconds
+    return replace(probe, seconds=seconds, bytes=runs * probe.bytes)
 
 
 def _outcome(call: Callable[[], Metrics]) -> TrialOutcome:

@@ -26,10 +26,11 @@ class InProcessExecutor:
             values = draw(description.algorithm, dimensions, description.seed, request.trials)
             store.write(DRAWN.written(values), DRAW.written(None))
         if store.read(PROBE) is Requested.REQUESTED:
-            found = self._runner.probe(description.arguments, description.objective)
+            found = self._runner.probe(description.arguments, description.objective, description.held(0))
             store.write(PROBE.written(found))
         while (trial := store.claim("test")) is not None:
-            outcome = self._runner.run_trial(trial.arguments, trial_folder(self._directory, trial.number))
+            folder = trial_folder(self._directory, trial.number)
+            outcome = self._runner.run_trial(trial.arguments, folder, description.held(trial.number))
             store.end(trial.number, trial.token, outcome, seconds=1.0)
         if winners := store.read(WINNERS):
             runs = [trial for trial in store.trials() if trial.number in winners]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from kexp.core.errors import InputError, nearest, shown
 from kexp.data.dataset import Dataset, Split, class_names, require_dataset
-from kexp.data.splits import read_only
+from kexp.data.splits import read_only, taken
 from kexp.data.targets import has_labels
 
 
@@ -56,18 +55,20 @@ def one_class(data: Dataset, normal: str | None = None) -> Dataset:
         data,
         train=_only(data.train, index),
         validation=None if validation is None else _only(validation, index),
-        test=data.test and read_only(data.test.inputs, (data.test.targets != index).astype(np.int32)),
+        test=data.test and replace(data.test, targets=_is_other(data.test.targets, index)),
         spec=replace(data.spec, outputs=2, class_names=(normal, f"not {normal}")),
         fingerprint=hashlib.sha256(f"{data.fingerprint} one class {normal!r}".encode()).hexdigest(),
     )
 
 
+def _is_other(targets: np.ndarray, index: int) -> np.ndarray:
+    other = (targets != index).astype(np.int32)
+    other.setflags(write=False)
+    return other
+
+
 def _only(split: Split, index: int) -> Split:
     """Return the samples of a class, as class 0."""
-    rows = np.flatnonzero(split.targets == index)
-    inputs: Any = split.inputs
-    if isinstance(inputs, np.ndarray):
-        taken: Any = inputs[rows]
-    else:
-        taken = {name: column[rows] for name, column in inputs.items()}
-    return read_only(taken, np.zeros(len(rows), np.int32))
+    found = taken(split, np.flatnonzero(split.targets == index))
+    kept = read_only(found.inputs, np.zeros(len(found), np.int32), found.sample_weight)
+    return replace(kept, rows=found.rows)

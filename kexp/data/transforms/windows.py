@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from kexp.core.errors import InputError, shown
 from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Dataset, DatasetSpec, Split
+from kexp.data.folds import current_fold
 from kexp.data.ordered_series import read_series
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
@@ -71,7 +73,7 @@ def windows(
     read = read_series(values, column, time, series)
     name = name or read.name
     each = [_finite(name, one) for one in read.series]
-    parts = [_first_windows(name, len(one), history, horizon, test, validation) for one in each]
+    parts = [_parts(name, len(one), history, horizon, test, validation) for one in each]
     numbers = sum(len(rows) for one in parts for rows in one.values()) * (
         history * each[0].shape[1] + horizon
     )
@@ -86,8 +88,44 @@ def windows(
         )
         for part in parts[0]
     }
+    fold = current_fold()
+    if fold is not None:
+        drawn[fold.part] = replace(drawn[fold.part], rows=_target_steps(each, parts, fold.part, history))
     return Dataset(
         name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint, read.notes
+    )
+
+
+def _parts(
+    name: str, steps: int, history: int, horizon: int, test: int, validation: float
+) -> dict[str, range]:
+    """The windows of each part by their first step; of a fold, those of the steps that it has."""
+    fold = current_fold()
+    if fold is None:
+        return _first_windows(name, steps, history, horizon, test, validation)
+    tested = 0 if fold.part == "test" else test
+    kept, held = fold.steps(steps - tested)
+    if held < horizon:
+        raise InputError(
+            f"folds={fold.folds}: data {name!r} have {steps} steps, {held} for each fold, expected {horizon} "
+            "of horizon or more; pass fewer folds."
+        )
+    share = validation if fold.part == "test" else 0.0
+    parts = _first_windows(name, kept, history, horizon, held, share)
+    if fold.part == "validation":
+        parts["validation"] = parts.pop("test")
+        if tested:
+            parts["test"] = range(steps - tested - history, steps - history - horizon + 1)
+    return parts
+
+
+def _target_steps(
+    each: Sequence[np.ndarray], parts: Sequence[dict[str, range]], part: str, history: int
+) -> np.ndarray:
+    """Return the step of each window's first target, counted over all series."""
+    firsts = np.cumsum([0, *map(len, each)])
+    return np.concatenate(
+        [first + history + np.array(rows[part]) for first, rows in zip(firsts, parts, strict=False)]
     )
 
 

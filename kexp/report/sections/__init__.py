@@ -1,7 +1,8 @@
 """Sections of pages: a folder per page, a file per section, found by scanning.
 
 A section has an `ORDER`, from the top of the page to its end, `applies(subject)`, and `html(subject)`. The
-subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`.
+subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`, and that of
+`folds/` a `kexp.report.folds_record.FoldsRecord`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from typing import Literal
 
 from kexp.core.scan import modules_of
+from kexp.report.folds_record import FoldsRecord
 from kexp.report.reported import ReportedRun, ReportedSweep
 
 
-def render_sections(page: Literal["run", "sweep"], subject: ReportedRun | ReportedSweep) -> list[str]:
+def render_sections(
+    page: Literal["run", "sweep", "folds"], subject: ReportedRun | ReportedSweep | FoldsRecord
+) -> list[str]:
     """Return the HTML of all sections of a page that apply to its subject, in their order."""
     modules = sorted(modules_of(f"{__name__}.{page}"), key=lambda module: module.ORDER)
     return [module.html(subject) for module in modules if module.applies(subject)]

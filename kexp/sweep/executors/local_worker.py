@@ -126,7 +126,8 @@ class LocalWorker:
 
     def _probe(self) -> None:
         if self._store.read(PROBE) is Requested.REQUESTED:
-            found = self._runner.probe(self._description.arguments, self._description.objective)
+            asked = self._description
+            found = self._runner.probe(asked.arguments, asked.objective, asked.held(0))
             if isinstance(found, Stopped):
                 os._exit(0)
             self._store.write(PROBE.written(found))
@@ -157,7 +158,8 @@ class LocalWorker:
         self._heartbeat.hold(trial)
         folder = trial_folder(self._directory, trial.number)
         pruner = self._pruner(trial, folder)
-        outcome: TrialOutcome | Pruned = self._runner.run_trial(trial.arguments, folder)
+        held = self._description.held(trial.number)
+        outcome: TrialOutcome | Pruned = self._runner.run_trial(trial.arguments, folder, held)
         if pruner is not None:
             pruner.stop()
         if isinstance(outcome, Stopped) and pruner is not None and pruner.reason is not None:

@@ -29,7 +29,7 @@ from kexp.sweep.executors.ray_task import (
     crash_log,
     run,
 )
-from kexp.sweep.folders import trial_folder
+from kexp.sweep.folders import steps_done, trial_folder
 from kexp.sweep.metadata import DESCRIPTION, EVALUATION, PROBE, WINNERS
 from kexp.sweep.state import (
     Completed,
@@ -46,7 +46,6 @@ from kexp.sweep.state import (
     TrialOutcome,
 )
 from kexp.sweep.store import Store
-from kexp.train.checkpoint.checkpoint import newest_step
 
 _CONNECT_S = 5.0  # until a machine has answered; Ray itself tries for minutes
 _CLIENT_PORT = 10001
@@ -127,8 +126,9 @@ class RayExecutor:
             if trial is None:
                 break
             crash_log(self._directory, trial.number).unlink(missing_ok=True)
-            step = newest_step(self._checkpoints(trial))
-            self._submit(_Task(RunTrial(trial.number, trial.arguments, step), trial, step))
+            step = steps_done(self._folder(trial))
+            held = self._store.require(DESCRIPTION).held(trial.number)
+            self._submit(_Task(RunTrial(trial.number, trial.arguments, step, held), trial, step))
 
     def poll(self) -> list[WorkerExit]:
         """Write down what the tasks that have ended gave, and return what only the coordinator can handle."""
@@ -192,7 +192,7 @@ class RayExecutor:
         under_way = [type(ray_task.request) for ray_task in self._under_way.values()]
         if Probe not in under_way and self._store.read(PROBE) is Requested.REQUESTED:
             description = self._store.require(DESCRIPTION)
-            self._submit(_Task(Probe(description.arguments, description.objective)))
+            self._submit(_Task(Probe(description.arguments, description.objective, description.held(0))))
         winners = self._store.read(WINNERS)
         if EvaluateWinners not in under_way and winners:
             trials = [trial for trial in self._store.trials() if trial.number in winners]
@@ -228,7 +228,7 @@ class RayExecutor:
         """Write down how a run ended that began at a step."""
         outcome = ending_of(
             ended.outcome,
-            got_on=newest_step(self._checkpoints(trial)) > step,
+            got_on=steps_done(self._folder(trial)) > step,
             log=crash_log(self._directory, trial.number),
         )
         columns: dict[str, float] = {"seconds": round(trial.seconds + ended.seconds, 3)}
@@ -249,8 +249,8 @@ class RayExecutor:
             lost = Evaluation([number for number, _ in request.runs], [], answer.error)
             self._store.write(EVALUATION.written(lost), WINNERS.written(None))
 
-    def _checkpoints(self, trial: Trial) -> Path:
-        return trial_folder(self._directory, trial.number) / "checkpoints"
+    def _folder(self, trial: Trial) -> Path:
+        return trial_folder(self._directory, trial.number)
 
 
 def ending_of(outcome: TrialOutcome | Lost, *, got_on: bool, log: Path) -> Ending:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from kexp.core.errors import InputError
 from kexp.core.signals import Stopped as StoppedBySignal
 from kexp.core.signals import StopRequest
-from kexp.sweep.folders import folder_bytes, trial_folder
+from kexp.sweep.folders import folder_bytes, steps_done, trial_folder
 from kexp.sweep.state import (
     Evaluation,
     Failed,
@@ -26,8 +26,7 @@ from kexp.sweep.state import (
     Stopped,
     TrialOutcome,
 )
-from kexp.sweep.trial_runner import TrialRunner, runner_for
-from kexp.train.checkpoint.checkpoint import newest_step
+from kexp.sweep.trial_runner import HeldFolds, TrialRunner, runner_for
 
 ATTEMPTS = 4  # Ray's first and three more, when a node or a process is lost
 _BEGUN = " process "
@@ -39,6 +38,7 @@ class Probe:
 
     arguments: dict[str, Any]
     objective: str | None
+    held: HeldFolds = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class RunTrial:
     number: int
     arguments: dict[str, Any]
     step: int
+    held: HeldFolds = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ def run(task: TaskSpec) -> Answer:
             f"{platform.node()} cannot ({str(error).rstrip('.')}), so put it on a shared file system."
         )
     match task.request:
-        case Probe(arguments, objective):
-            return runner.probe(arguments, objective)
+        case Probe(arguments, objective, held):
+            return runner.probe(arguments, objective, held)
         case RunTrial() as request:
             return _run_trial(task, runner, request)
         case EvaluateWinners(runs):
@@ -147,10 +148,10 @@ def _run_trial(task: TaskSpec, runner: TrialRunner, request: RunTrial) -> Ended:
     folder = trial_folder(task.directory, request.number)
     log = crash_log(task.directory, request.number)
     # Ray tries again without end when its memory monitor has killed a process.
-    if _begun(log) >= ATTEMPTS and newest_step(folder / "checkpoints") == request.step:
+    if _begun(log) >= ATTEMPTS and steps_done(folder) == request.step:
         return Ended(Lost("its process was killed, perhaps for want of memory."))
     with _crash_traced(log):
-        outcome = runner.run_trial(request.arguments, folder)
+        outcome = runner.run_trial(request.arguments, folder, request.held)
     return Ended(outcome, time.monotonic() - started_s, folder_bytes(folder))
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.search import Dimension
+from kexp.data.memory_content import Content
+from kexp.data.memory_forms import form_of
 from kexp.run.recipe_call import bind, refuse_callbacks
 from kexp.sweep.space.signature import overridden_dimensions, own_dimensions
 
@@ -199,3 +201,11 @@ def _as_tuple(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def without_content(space: Space) -> tuple[Space, Content | None]:
+    """Return the space with no more than a fingerprint of data in memory, and their content."""
+    if form_of(space.fixed.get("data")) is None:
+        return space, None
+    content = Content.of(space.fixed["data"])
+    return replace(space, fixed={**space.fixed, "data": content.described}), content
