@@ -265,8 +265,8 @@ class Split:
             one; (samples, height, width) int32 class indices of pixels; or (samples,) str objects. Of a model
             with several outputs a mapping from their names; (samples, 0) where a model has no targets.
         sample_weight: (samples,) weights of the loss, or a mapping from outputs to them; None: all alike.
-        rows: (samples,) places of the samples in the data, of what a fold of a cross-validation holds out; else
-            None.
+        rows: (samples,) places of the samples in the data, of what a fold of a cross-validation holds out;
+            else None.
     """
 
     inputs: Inputs

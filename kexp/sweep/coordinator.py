@@ -15,7 +15,7 @@ from kexp.core.search import TrialState
 from kexp.core.signals import StopRequest
 from kexp.sweep.budget import Budget
 from kexp.sweep.executors.base import FULL_DISK, Executor, WorkerExit
-from kexp.sweep.folders import folder_bytes, prune_artifacts, steps_done, trial_folder
+from kexp.sweep.folders import prune_artifacts, steps_done, trial_bytes, trial_folder
 from kexp.sweep.metadata import DRAW, EVALUATION, PROBE, TARGET, WINNERS
 from kexp.sweep.record_file import ADVICE, RecordLocked
 from kexp.sweep.search.algorithm import ROUND, Algorithm, Proposal
@@ -245,7 +245,7 @@ class Coordinator:
             if trial.reported and not trial.stripped and trial.number not in kept:
                 folder = trial_folder(self.plan.directory, trial.number)
                 prune_artifacts(folder)
-                self.store.update(trial.number, stripped=1, bytes=folder_bytes(folder))
+                self.store.update(trial.number, stripped=1, bytes=trial_bytes(folder))
 
     def _settle(self) -> None:
         """Take in how trials ended while the workers were stopped."""

@@ -81,7 +81,7 @@ def cross_validate(
         >>> cross_validate(mlp_tabular, folds=1, data="iris")
         Traceback (most recent call last):
         ...
-        kexp.InputError: folds must be from 2 to 1000; received 1.
+        kexp.InputError: folds must be a whole number, 2 or more; received 1.
     """
     given = {name: value for name, value in locals().items() if name in FOLD_OPTIONS}
     return run_folds(recipe, arguments, given)
@@ -151,8 +151,8 @@ def _fixed(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> Space:
     for name in ("run_dir", "checkpoint_dir", "seed"):
         if name in arguments:
             raise InputError(
-                f"{name} must be left out of the recipe's arguments: the cross-validation gives every fold one "
-                "of its own."
+                f"{name} must be left out of the recipe's arguments: the cross-validation gives every fold "
+                "one of its own."
             )
     bound = bind(recipe, **arguments)
     return Space((), {name: bound[name] for name in arguments})

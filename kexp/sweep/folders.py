@@ -85,13 +85,27 @@ def trial_folder(directory: Path, number: int) -> Path:
 
 
 def fold_folder(trial: Path, number: int) -> Path:
-    """Return the run folder of a fold, of a trial that has several."""
-    return trial / "folds" / f"{number:04d}"
+    """Return the run folder of a fold, of a trial that has several.
+
+    Example:
+        >>> str(fold_folder(trial_folder(Path("sweeps/a"), 3), 1))
+        'sweeps/a/folds/0003/0001'
+    """
+    return _folds(trial) / f"{number:04d}"
+
+
+def _folds(trial: Path) -> Path:
+    return trial.parent.parent / "folds" / trial.name
 
 
 def run_folders(trial: Path) -> list[Path]:
     """Return the run folders of a trial: its own, and those of its folds if it has any."""
-    return [trial, *sorted(trial.glob("folds/*"))]
+    return [trial, *sorted(_folds(trial).glob("*"))]
+
+
+def trial_bytes(trial: Path) -> int:
+    """Return the size of all files of a trial, those of its folds too."""
+    return sum(map(folder_bytes, run_folders(trial)))
 
 
 def steps_done(trial: Path) -> int:

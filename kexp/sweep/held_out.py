@@ -55,8 +55,8 @@ def held_rows(fold: Fold, data: Dataset) -> np.ndarray:
     split = getattr(data, fold.part)
     if split is None or getattr(split, "rows", None) is None:
         raise InputError(
-            f"folds: the recipe divides data {data.name!r} itself, expected kexp.data.load or "
-            "kexp.data.windows to do so, which hold out a fold; use one of them in it."
+            f"folds: data {data.name!r} of the recipe are not as kexp.data.load or kexp.data.windows divide "
+            "them, so that no fold can be held out; hand on what these return."
         )
     return split.rows
 
@@ -91,7 +91,7 @@ def write_held_out(result: Result, data: Dataset, fold: Fold, folder: Path) -> N
 def held_out_table(result: Result, data: Dataset, fold: Fold) -> pd.DataFrame:
     """Return a row per held-out sample: repeat, fold, row, what is expected, and the predictions.
 
-    Of models that answer no inputs, or whose answers have no table, it has no more than the rows.
+    Of models that answer no inputs it has no more than the rows.
     """
     import pandas as pd
 
@@ -101,15 +101,11 @@ def held_out_table(result: Result, data: Dataset, fold: Fold) -> pd.DataFrame:
     assert split is not None
     columns: dict[str, Any] = {"repeat": fold.repeat, "fold": fold.number, "row": held_rows(fold, data)}
     table = pd.DataFrame(columns)
-    task = task_named(result.spec.task)
-    if not task.predicts_inputs:
+    if not task_named(result.spec.task).predicts_inputs:
         return table
-    predictions = result.predictions_of(split.inputs)
-    answers = predictions.to_frame(result.spec)
-    examples = task.example_columns(split.targets, predictions.named(), result.spec)
-    for name, values in examples.items():
-        if "expected" in name and len(values) == len(table):
-            table[name] = values
+    expected = task_named(data.spec.task).expected_columns(split.targets, data.spec)
+    table = table.assign(**{name: list(values) for name, values in expected.items()})
+    answers = result.predictions_of(split.inputs).to_frame(result.spec)
     taken = {*table.columns}
     answers.columns = [f"predicted {name}" if name in taken else str(name) for name in answers.columns]
     return pd.concat([table, answers.reset_index(drop=True)], axis=1)

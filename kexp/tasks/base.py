@@ -295,12 +295,20 @@ class Task:
             spec: What the data is.
         """
         columns: dict[str, Sequence[object]] = {}
-        for index in range(spec.outputs):
-            number = f" {index}" if spec.outputs > 1 else ""
-            number = f" {spec.target_names[index]}" if spec.target_names else number
-            columns[f"expected{number}"] = list(targets[:, index])
-            columns[f"answer{number}"] = list(predictions["values"][:, index])
+        for index, (title, values) in enumerate(self.expected_columns(targets, spec).items()):
+            columns[title] = values
+            columns[title.replace("expected", "answer", 1)] = list(predictions["values"][:, index])
         return columns
+
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        """Return targets as columns of a table, a row per sample.
+
+        Args:
+            targets: (samples, ...) of the data.
+            spec: What the data is.
+        """
+        names = spec.target_names or (range(spec.outputs) if spec.outputs > 1 else [""])
+        return {f"expected {name}".rstrip(): list(targets[:, index]) for index, name in enumerate(names)}
 
     # Samples
 

@@ -79,12 +79,15 @@ class Classification(Choice):
     def example_columns(
         self, targets: Any, predictions: Arrays, spec: DatasetSpec
     ) -> dict[str, Sequence[object]]:
-        names = class_names(spec)
         return {
-            "expected": [names[index] for index in targets],
+            **self.expected_columns(targets, spec),
             "answer": list(predictions["label"]),
             "its probability": list(predictions["probabilities"].max(axis=1)),
         }
+
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        names = class_names(spec)
+        return {"expected": [names[index] for index in targets]}
 
 
 def _class_indices(targets: np.ndarray, classes: int) -> np.ndarray | None:

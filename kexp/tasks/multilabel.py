@@ -127,11 +127,13 @@ class Multilabel(Task):
     def example_columns(
         self, targets: Any, predictions: Arrays, spec: DatasetSpec
     ) -> dict[str, Sequence[object]]:
+        joined = (spec.separator or _JOINED_BY).join
+        answers = [joined(filter(None, row)) for row in predictions["labels"]]
+        return {**self.expected_columns(targets, spec), "answer": answers}
+
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
         names, joined = np.array(class_names(spec), dtype=object), (spec.separator or _JOINED_BY).join
-        return {
-            "expected": [joined(names[row > 0.5]) for row in np.asarray(targets)],
-            "answer": [joined(filter(None, row)) for row in predictions["labels"]],
-        }
+        return {"expected": [joined(names[row > 0.5]) for row in np.asarray(targets)]}
 
 
 def _thresholds(spec: DatasetSpec) -> np.ndarray:  # (labels,) float32

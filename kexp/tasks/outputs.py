@@ -64,6 +64,10 @@ class Outputs(Task):
         flat = np.asarray(predictions["values"]).reshape(len(predictions["values"]), -1)[:, :8]
         return {f"answer {place}": list(flat[:, place]) for place in range(flat.shape[1])}
 
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        """Return nothing: of such targets it is not known what they mean."""
+        return {}
+
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
     ) -> dict[str, Any]:

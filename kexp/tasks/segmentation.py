@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -41,6 +42,10 @@ class Segmentation(Choice):
 
     def _chosen(self, probabilities: np.ndarray, spec: DatasetSpec) -> dict[str, np.ndarray]:
         return {"mask": probabilities.argmax(axis=-1).astype(np.int32), "probabilities": probabilities}
+
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        """Return nothing: a mask has no place in a cell."""
+        return {}
 
     def frame(self, predictions: Arrays, spec: DatasetSpec) -> pd.DataFrame:
         """Return a table of the share of pixels of each class."""

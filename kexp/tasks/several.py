@@ -136,6 +136,14 @@ class Several(Task):
             ).items()
         }
 
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        return {
+            f"{head.name}: {title}": column
+            for head, task, own in _heads(spec)
+            if head.name in targets
+            for title, column in task.expected_columns(targets[head.name], own).items()
+        }
+
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
     ) -> dict[str, Any]:

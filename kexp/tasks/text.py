@@ -94,7 +94,10 @@ class Text(Choice):
     ) -> dict[str, Sequence[object]]:
         columns: dict[str, Sequence[object]] = {}
         if "text" in predictions:
-            columns = {"expected": list(targets), "answer": list(predictions["text"])}
+            columns = {**self.expected_columns(targets, spec), "answer": list(predictions["text"])}
         if "log_probability" in predictions:
             columns["log probability"] = list(predictions["log_probability"])
         return columns
+
+    def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        return {"expected": list(targets)}

@@ -18,7 +18,7 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.processes import die_with
 from kexp.sweep.executors.base import FULL_DISK, LOST_LEASE
-from kexp.sweep.folders import folder_bytes, trial_folder
+from kexp.sweep.folders import trial_bytes, trial_folder
 from kexp.sweep.metadata import DESCRIPTION, DIMENSIONS, DRAW, DRAWN, EVALUATION, PROBE, WINNERS
 from kexp.sweep.pruning import Pruner
 from kexp.sweep.record_file import RecordLocked
@@ -177,7 +177,7 @@ class LocalWorker:
                     file=sys.stderr,
                     flush=True,
                 )
-        self._heartbeat.end(self._store, outcome, bytes=folder_bytes(folder))
+        self._heartbeat.end(self._store, outcome, bytes=trial_bytes(folder))
 
     def _pruner(self, trial: Trial, folder: Path) -> Pruner | None:
         global _pruner

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from kexp.core.errors import InputError
 from kexp.core.signals import Stopped as StoppedBySignal
 from kexp.core.signals import StopRequest
-from kexp.sweep.folders import folder_bytes, steps_done, trial_folder
+from kexp.sweep.folders import steps_done, trial_bytes, trial_folder
 from kexp.sweep.state import (
     Evaluation,
     Failed,
@@ -152,7 +152,7 @@ def _run_trial(task: TaskSpec, runner: TrialRunner, request: RunTrial) -> Ended:
         return Ended(Lost("its process was killed, perhaps for want of memory."))
     with _crash_traced(log):
         outcome = runner.run_trial(request.arguments, folder, request.held)
-    return Ended(outcome, time.monotonic() - started_s, folder_bytes(folder))
+    return Ended(outcome, time.monotonic() - started_s, trial_bytes(folder))
 
 
 def _begun(log: Path) -> int:
