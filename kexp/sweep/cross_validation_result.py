@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from kexp.core.search import TrialState
 from kexp.core.user_paths import user_path
 from kexp.data.folds import FoldPlan
 from kexp.run.run_files import names_in
+from kexp.sweep.fold_predictions import PREDICTIONS, is_written, read_rows
 from kexp.sweep.folders import trial_folder
-from kexp.sweep.held_out import PREDICTIONS, is_written, read_rows
 from kexp.sweep.metadata import DESCRIPTION
 from kexp.sweep.record_file import RECORD
 from kexp.sweep.seed_comparison import CONFIDENCE, Estimate
@@ -117,7 +117,7 @@ class CrossValidation:
 
     def _row(self, run: Trial) -> dict[str, Any]:
         folder = self.run_dir(run.number)
-        known = read_rows(folder)._asdict() if is_written(folder) else {}
+        known = asdict(read_rows(folder)) if is_written(folder) else {}
         rows = {f"{part} rows": known.get(part) for part in ("train", "validation", "held_out")}
         names = dict.fromkeys(name for one in self.runs for name in one.metrics)
         return {

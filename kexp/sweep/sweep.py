@@ -78,23 +78,20 @@ def sweep(
         space: What to search, by argument, in place of what the signature spans; see `space_of` in
             `kexp.sweep.space`.
         seed: Of the search and of every trial, 0 or more; default 0.
-        budget: "2h" of this sweep's time or "20GB" in its folder; running trials are then saved, and a larger
-            budget goes on with them. Default: no limit.
+        budget: "2h" of this sweep's time or "20GB" in its folder; a larger one goes on. Default: no limit.
         keep: How many of the best trials hold weights, 1 or more; default 3.
         prune: "median" stops a trial that is worse than the median of the others at the same epoch, once five
             have completed; what is stopped then depends on the order. Default: none.
         seeds_for_top: Over how many fresh seeds, 2 or more, to train the best `keep` trials again at the end;
             the winner of that is measured on the test split. Default 0: the best trial of the search is.
-        folds: Into how many folds, 2 or more, to divide what is trained and validated on: every trial is then
-            trained once without each, in run folders of its own, and its metrics are the means of the folds';
-            the winner is trained on all of it and measured on the test split. Default 0: one validation part.
+        folds: How many, 2 or more, validate each trial in turn, whose metrics are means; the winner is
+            trained on all of them. Default 0: one validation part.
         dir: The sweep folder; default: one under sweeps/, named after the recipe and what is searched.
-        synchronous: Propose four trials at a time, and wait for all four, so that `bayesian` and `hyperband`
+        synchronous: Propose four trials at a time, and wait for all four: `bayesian` and `hyperband` then
             give the same table whatever the workers, too; default False.
         oracle: A new KerasTuner oracle in place of `algorithm`; what it is made for is what is optimised.
-        cluster: A Ray cluster that runs the trials, `workers` of them at a time: "auto" for the one that this
-            machine belongs to, or an address, "ray://host:10001". Needs `kexp[ray]`, and a `dir` that all
-            machines see. Default: none, processes on this machine.
+        cluster: A Ray cluster that runs the trials, `workers` of them at a time: "auto" for this machine's, or
+            an address, "ray://host:10001". Needs `kexp[ray]` and a `dir` that all machines see. Default: none.
         resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
         lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
             86400; default 30.
@@ -112,7 +109,6 @@ def sweep(
         >>> from kexp.recipes import mlp_images
         >>> sweep(mlp_images, trials=4, space={"dropout": (0.0, 0.9)})
         Traceback (most recent call last):
-        ...
         kexp.InputError: space: dropout must be a number, from 0 to 0.5; received 0.9, ...
     """
     given = {name: value for name, value in locals().items() if name in OPTIONS}

@@ -26,8 +26,8 @@ from kexp.data.memory_forms import in_words, is_described
 from kexp.metrics.direction import Direction, known_direction, signed_metric
 from kexp.run.recipe_names import find_recipe
 from kexp.run.run_files import RESULT
+from kexp.sweep.fold_predictions import is_written, require_held_rows, write_held_out
 from kexp.sweep.folders import data_folder, fold_folder, main_folder
-from kexp.sweep.held_out import is_written, require_held_rows, write_held_out
 from kexp.sweep.state import (
     Completed,
     Failed,

@@ -38,7 +38,11 @@ def rows_of(part, frame):
     return [places[value] for value in part.inputs["x"].astype(np.float32)]
 
 
-def test_folds_by_group_are_those_of_group_k_fold(frame):
+@pytest.mark.parametrize("kind", [str, int])
+def test_folds_by_group_are_those_of_group_k_fold(frame, kind):
+    frame = frame.assign(patient=(frame["patient"].astype(int) + 4).astype(kind))
+    if kind is str:
+        frame["patient"] = "p" + frame["patient"]
     expected = GroupKFold(4).split(frame, groups=frame["patient"])
     for number, (kept, held) in enumerate(expected):
         data = loaded(frame, Fold(number, 4), target="kind", group="patient", validation=0.2)

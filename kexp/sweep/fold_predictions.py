@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ PREDICTIONS, FOLD = "held_out.parquet", "fold.json"
 ADVICE = "call kexp.cross_validate again in a new dir"
 
 
-class FoldRows(NamedTuple):
+@dataclass(frozen=True)
+class FoldRows:
     """How many rows a fold has.
 
     Attributes:
@@ -85,7 +87,7 @@ def write_held_out(result: Result, data: Dataset, fold: Fold, folder: Path) -> N
         held_out_table(result, data, fold).to_parquet(temporary, index=False)
     sizes = FoldRows(*(0 if part is None else len(part) for part in (data.train, data.validation, data.test)))
     # The last one: a folder with it has both.
-    write_json(folder / FOLD, {"fold": fold.number, "repeat": fold.repeat, **sizes._asdict()})
+    write_json(folder / FOLD, {"fold": fold.number, "repeat": fold.repeat, **asdict(sizes)})
 
 
 def held_out_table(result: Result, data: Dataset, fold: Fold) -> pd.DataFrame:
@@ -117,6 +119,7 @@ def read_rows(folder: Path) -> FoldRows:
     Raises:
         InputError: The file is damaged.
     """
-    keys = dict.fromkeys(("fold", "repeat", *FoldRows._fields), RecordedCount)
+    sizes = [field.name for field in fields(FoldRows)]
+    keys = dict.fromkeys(("fold", "repeat", *sizes), RecordedCount)
     found = read_json_file(folder / FOLD, keys, advice=ADVICE)
-    return FoldRows(**{name: found[name] for name in FoldRows._fields})
+    return FoldRows(**{name: found[name] for name in sizes})
