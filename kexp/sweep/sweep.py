@@ -90,8 +90,8 @@ def sweep(
         synchronous: Propose four trials at a time, and wait for all four: `bayesian` and `hyperband` then
             give the same table whatever the workers, too; default False.
         oracle: A new KerasTuner oracle in place of `algorithm`; what it is made for is what is optimised.
-        cluster: A Ray cluster that runs the trials, `workers` of them at a time: "auto" for this machine's, or
-            an address, "ray://host:10001". Needs `kexp[ray]` and a `dir` that all machines see. Default: none.
+        cluster: A Ray cluster that runs `workers` trials at a time: "auto" for this machine's, or an address
+            such as "ray://host:10001". Needs `kexp[ray]` and a `dir` that all machines see. Default: none.
         resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
         lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
             86400; default 30.
