@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kexp.core.errors import InputError, nearest
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.user_paths import user_path
+from kexp.data.given_tables import given_tables, is_frame
 from kexp.data.sources import DataLocation, DataSource, data_sources
 from kexp.data.sources.base import data_dir
 
@@ -63,7 +64,7 @@ def check_source(source: object) -> None:
     """Refuse a data set name or path that cannot be loaded, before anything heavy is imported.
 
     Args:
-        source: What `load` takes; anything but a name or a path is left to `load`.
+        source: What `load` takes; anything but a name, a path, or tables by part is left to `load`.
 
     Raises:
         InputError: When the name is unknown or the path absent or of no known form.
@@ -77,6 +78,29 @@ def check_source(source: object) -> None:
     """
     if isinstance(source, str | Path):
         locate(source)
+    for part, table in (given_tables(source) or {}).items():
+        locate_table(part, table)
+
+
+def locate_table(part: str, table: object) -> DataLocation | None:
+    """Find the table of a part where it is a file; None for one in memory.
+
+    Args:
+        part: Such as "test", for messages.
+        table: A DataFrame, or the name or path of a CSV or Parquet file.
+
+    Raises:
+        InputError: It is something else, or there is no such file.
+    """
+    place = locate(table) if isinstance(table, str | Path) else None
+    if place is None and is_frame(table):
+        return None
+    if place is None or not data_sources()[place.form].has_columns or place.path.is_dir():
+        raise InputError(
+            f"data: expected a DataFrame, or a CSV or Parquet file, as the {part} table, received "
+            f"{shown(table)}; give one."
+        )
+    return place
 
 
 def names() -> dict[str, str]:

@@ -388,21 +388,34 @@ def _short(value: Any) -> str:
     return text if len(text) <= 30 else f"{text[:29]}…"
 
 
-def ordered_times(place: str, name: str, series: pd.Series, options: TableOptions) -> tuple[np.ndarray, bool]:
-    """Return (samples,) float64 that rows go by, and whether they are the seconds of dates.
+def ordered_times(
+    place: str, name: str, series: pd.Series, options: TableOptions, written: Column | None = None
+) -> tuple[np.ndarray, Column]:
+    """Return (samples,) float64 that rows go by, seconds of dates or numbers, and how they are written.
+
+    Args:
+        place: The data, for messages.
+        name: Of the column.
+        series: Its values.
+        options: Of the table.
+        written: How those of the training part are, where these are of another; None: found out.
 
     Raises:
-        InputError: The column has neither.
+        InputError: The column has neither dates nor numbers, or others than those of the training part.
     """
+    if written is not None and written.kind == "date":
+        texts = dates_as(written, f"{place}: column {shown(name)}", series)
+        return seconds_of(texts.tolist(), written.date_format), written
     kinds = {one: kind for one, kind in options.columns.items() if one == name and kind == "date"}
     read = read_column(place, name, series, replace(options, columns=kinds))
     if read.column is not None and read.column.kind == "date":
-        return seconds_of(read.values.tolist(), read.column.date_format), True
+        return seconds_of(read.values.tolist(), read.column.date_format), read.column
     if read.values.dtype == object:
         raise InputError(
             f"{place}: time={name!r} must be a column of dates or numbers; received {shown(read.values[0])}."
         )
-    return (floats_of(series) if series.dtype.kind in "iuf" else read.values.astype(np.float64)), False
+    times = floats_of(series) if series.dtype.kind in "iuf" else read.values.astype(np.float64)
+    return times, Column(name, "number")
 
 
 def dates_as(column: Column, place: str, series: pd.Series) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, get_args
@@ -15,7 +15,7 @@ from kexp.core.options import Unpack
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
-from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, Split
+from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.folds import current_fold
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
@@ -23,12 +23,11 @@ from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
-from kexp.data.sources.table_files import separates
+from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
-from kexp.data.splits import Parts, fingerprint, folded, join_validation, make_splits
+from kexp.data.splits import Parts, fingerprint, folded, join_validation, joined_rows, make_splits
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
-from kexp.data.table_options import TableOptions
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
 # Of what a run makes of any targets.
@@ -64,8 +63,9 @@ def load(
     A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
     (`kexp.data.names` lists it), then in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), then
     as a path, then among what tensorflow-datasets has prepared (`kexp.data.prepare` downloads). A path
-    is an .npz, .csv, .csv.gz or .parquet file, a folder of IDX files, or a folder of class folders of
-    images, with or without train, validation and test folders around them.
+    is an .npz, .csv, .csv.gz or .parquet file, a folder of IDX files, a folder of tables such as train.csv
+    and test.csv, or a folder of class folders of images, with or without train, validation and test folders
+    around them.
 
     Series of different lengths are a list of (steps, channels) arrays, or one array whose steps after
     the end are NaN in all channels; in an .npz file or a mapping length_train and so on give the lengths of
@@ -75,6 +75,8 @@ def load(
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
             y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
             elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
+            Of tables also (train, test), or a mapping with the keys train, validation and test, of DataFrames
+            and paths: what columns are and how they are written is found in the training table.
             Where x is one-dimensional and of strings, it is text; None and NaN are the empty string. Where x
             is of images and y of (samples, height, width) whole numbers as large, y is their masks. A
             `Dataset` is returned as it is: it is split already, whatever validation, test and seed say.
@@ -136,16 +138,18 @@ def _divided(
     separator = options.separator or ""
     spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
     parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
+    rows = read.rows or {}
     content = fingerprint(
         parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
     )
     if shares["validation"] == 0 or current_fold() is not None:
-        parts = join_validation(parts)
+        parts, rows = join_validation(parts), joined_rows(rows)
     targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
-    drawn = make_splits(read.name, parts, spec, **shares, rows=read.rows)
+    drawn = make_splits(read.name, parts, spec, **shares, rows=rows)
     targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
     spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
-    notes = (*read.notes, *split_notes(shares["way"], options.table, drawn))
+    held = {part: facts for part, facts in rows.items() if part == "train" or part in drawn}
+    notes = (*read.notes, *split_notes(shares["way"], options.table, drawn, held))
     return Dataset(
         read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content, notes
     )
@@ -337,8 +341,7 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
             f"data: expected a name, a path, (x, y), a mapping, a DataFrame, a tf.data.Dataset or a Dataset, "
             f"received {type(source).__name__}; pass (x, y) if it is an array."
         )
-    of_file = place is not None and place.form == "csv" and separates(place.path, table)
-    if table.separator is not None and not of_file:
+    if table.separator is not None and not reader.separates(place or source, table):
         options = replace(options, separator=table.separator, table=replace(table, separator=None))
     return (reader.read(place, options) if place else reader.take(source, options)), options
 
@@ -366,13 +369,3 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
     require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
     fits = inputs["train"].shape[1:3] == tuple(image_size)
     return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}
-
-
-def split_notes(way: SplitWay, table: TableOptions, drawn: Mapping[str, Split]) -> tuple[str, ...]:
-    """Return what is to be said of parts that are not drawn as usual."""
-    sizes = ", ".join(f"{len(split):,} {part}" for part, split in drawn.items())
-    if way.name == "group":
-        return (f"no group of {table.group!r} is in two parts: {sizes}.",)
-    if way.name == "time":
-        return (f"the parts follow each other by {table.time!r}, the latest rows are tested on: {sizes}.",)
-    return ()

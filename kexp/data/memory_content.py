@@ -2,7 +2,7 @@
 
 A run has a fingerprint of it, and the workers of a sweep read it. Data in memory are what a recipe takes in
 `data=` beside names and paths: a `Dataset`, arrays and lists of them, `(x, y)`, a mapping such as
-`{"x_train": …}`, a DataFrame or Series of pandas, and a finite tf.data.Dataset.
+`{"x_train": …}`, a DataFrame or Series of pandas, tables by part, and a finite tf.data.Dataset.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from kexp.core.errors import InputError, shown
+from kexp.core.files import sha256_of
 from kexp.core.foreign_files import guarded
+from kexp.data.catalog import locate_table
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.frame_columns import (
     Node,
@@ -32,6 +35,7 @@ from kexp.data.frame_columns import (
     series_node,
     series_of,
 )
+from kexp.data.given_tables import given_tables
 from kexp.data.memory_forms import form_of
 from kexp.data.sources.tf_data import from_dataset, is_dataset
 
@@ -72,6 +76,8 @@ class Content:
             raise InputError(f"data must be in memory; received {shown(data)}.")
         if is_dataset(data):
             given = from_dataset(data).parts["train"]
+        if given_tables(data):
+            given = _with_files(data)
         return cls(form, encoder.node(given, "data"), encoder.arrays)
 
     @cached_property
@@ -123,6 +129,14 @@ def texts_of(characters: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return texts
 
 
+def _with_files(data: Any) -> Any:
+    """Return tables by part of which those in files are given by whole paths."""
+    listed = data.items() if isinstance(data, Mapping) else zip(("train", "test"), data, strict=True)
+    places = {key: (table, locate_table(key, table)) for key, table in listed}
+    found = {key: place.path.resolve() if place else table for key, (table, place) in places.items()}
+    return found if isinstance(data, Mapping) else tuple(found.values())
+
+
 class _Encoder:
     """Takes values apart into a description and arrays with names."""
 
@@ -154,6 +168,8 @@ class _Encoder:
             return {"mapping": self._mapping(value, place)}
         if value is None or type(value) in (bool, int, float, str):
             return {"value": value}
+        if isinstance(value, Path):
+            return {"file": str(value), "sha256": sha256_of(value)}
         pandas = sys.modules.get("pandas")
         if pandas is not None and isinstance(value, pandas.DataFrame):
             return {"frame": frame_node(value, self.put, place)}
@@ -239,6 +255,8 @@ def _is_ragged(value: Sequence[Any]) -> bool:
 def _decoded(node: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     if "value" in node:
         return node["value"]
+    if "file" in node:
+        return Path(node["file"])
     if "array" in node:
         return arrays[node["array"]].copy()
     if "scalars" in node:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.search import label
 from kexp.data.dataset import Dataset
+from kexp.data.given_tables import given_tables
 from kexp.data.sources.tf_data import is_dataset
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def form_of(data: object) -> str | None:
     """
     if isinstance(data, Dataset):
         return "Dataset"
+    if isinstance(data, tuple | list) and given_tables(data):
+        return "(train, test)"
     if isinstance(data, tuple | list):
         is_names = all(isinstance(item, str | Path) for item in data)
         return None if is_names else "(x, y)" if len(data) == 2 else "array"

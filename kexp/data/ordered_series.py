@@ -102,14 +102,15 @@ def _of_frame(
         np.zeros(len(frame), int) if series is None else np.asarray(frame.iloc[:, known.index(series)], str)
     )
     each, notes = [], []
+    if time is not None:  # of all series at once, whose dates are in one format
+        column_of_time = frame.iloc[:, known.index(time)]
+        times, written = ordered_times(f"data {name!r}", time, column_of_time, TableOptions())
+        is_date = written.kind == "date"
     for key in np.unique(keys):
         rows = np.flatnonzero(keys == key)
         of_key = "" if series is None else f" of {series} {shown(str(key))}"
         if time is not None:
-            times, is_date = ordered_times(
-                f"data {name!r}", time, frame.iloc[rows, known.index(time)], TableOptions()
-            )
-            rows, said = _in_order(rows, times, time, of_key, is_date=is_date)
+            rows, said = _in_order(rows, times[rows], time, of_key, is_date=is_date)
             notes += said
         each.append(numbers[rows])
     return OrderedSeries(tuple(each), name, chosen[0], tuple(notes))

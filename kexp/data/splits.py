@@ -14,10 +14,12 @@ from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Dataset, DatasetSpec, Inputs, Split
 from kexp.data.folds import Fold, current_fold
 from kexp.data.split_ways import SplitWay, held_groups, latest
+from kexp.data.table_columns import Column
 from kexp.data.targets import target_kinds
 
 Parts = dict[str, tuple[Inputs, np.ndarray]]
 
+_DAY_S = 86400.0
 TEST_SEED = 0  # fixed: whatever seed a run takes, no search ever looks at a test sample
 
 
@@ -73,20 +75,28 @@ def join_validation(parts: Parts) -> Parts:
     return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
 
 
+def joined_rows(rows: Mapping[str, RowFacts]) -> dict[str, RowFacts]:
+    """Add what is known of the rows of the validation part to what is known of those of the training part."""
+    if "validation" not in rows:
+        return dict(rows)
+    train = {"train": rows["train"].joined(rows["validation"])}
+    return train | {part: facts for part, facts in rows.items() if part == "test"}
+
+
 @dataclass(frozen=True)
 class RowFacts:
-    """What the rows of the one part of a source belong to, when they are from, and what they count.
+    """What the rows of a part of a source belong to, when they are from, and what they count.
 
     Attributes:
         groups: (samples,), or None.
         times: (samples,) float64, or None.
-        time_unit: Of `times` for people: in days there are so many.
+        time_column: How the times are written; None: there are none.
         weights: (samples,) float32, or None.
     """
 
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
-    time_unit: float = 1.0
+    time_column: Column | None = None
     weights: np.ndarray | None = None
 
     def taken(self, index: np.ndarray) -> RowFacts:
@@ -95,7 +105,18 @@ class RowFacts:
         def of(facts: np.ndarray | None) -> np.ndarray | None:
             return None if facts is None else facts[index]
 
-        return RowFacts(of(self.groups), of(self.times), self.time_unit, of(self.weights))
+        return RowFacts(of(self.groups), of(self.times), self.time_column, of(self.weights))
+
+    @property
+    def time_unit(self) -> float:
+        """Of `times` for people: in days there are so many."""
+        return _DAY_S if self.time_column is not None and self.time_column.kind == "date" else 1.0
+
+    def joined(self, other: RowFacts) -> RowFacts:
+        """Return the facts of these rows and those of another part after them."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("groups", "times", "weights"))
+        groups, times, weights = (None if one is None else np.concatenate([one, two]) for one, two in pairs)
+        return RowFacts(groups, times, self.time_column, weights)
 
 
 def make_splits(
@@ -107,7 +128,7 @@ def make_splits(
     test: float,
     seed: int,
     way: SplitWay | None = None,
-    rows: RowFacts | None = None,
+    rows: Mapping[str, RowFacts] | None = None,
 ) -> dict[str, Split]:
     """Draw the parts that the source does not have, and make all of them read-only.
 
@@ -120,7 +141,7 @@ def make_splits(
         test: Fraction of the whole to test on; 0 for none.
         seed: Seed of the validation part; the test part is always the same.
         way: How they are drawn; default: each class in proportion.
-        rows: What the rows belong to and when they are from; default: nothing is known.
+        rows: What the rows of the parts belong to and when they are from; default: nothing is known.
 
     Returns:
         The splits by part, without those that are not wanted.
@@ -128,7 +149,7 @@ def make_splits(
     Raises:
         InputError: When there are too few samples, or too few of some class, or groups.
     """
-    way, rows, fold = way or SplitWay(), rows or RowFacts(), current_fold()
+    way, known, fold = way or SplitWay(), dict.fromkeys(parts, RowFacts()) | dict(rows or {}), current_fold()
     if fold is not None:
         parts = {part: pair for part, pair in parts.items() if part != fold.part}
     inputs, targets = parts["train"]
@@ -137,11 +158,6 @@ def make_splits(
         for part, share in (("test", test), ("validation", validation))
         if (share > 0 and part not in parts) or (fold is not None and part == fold.part)
     ]
-    if way.name in ("group", "time") and len(parts) > 1:
-        raise InputError(
-            f"split={way.name!r}: data {name!r} has parts of its own, {', '.join(parts)}; leave split, group "
-            "and time out."
-        )
     strata = target_kinds()[spec.task].strata(targets)
     if way.name != "stratified":
         strata = np.zeros(len(targets), int)
@@ -150,13 +166,13 @@ def make_splits(
     index = {"train": np.arange(len(targets))}
     for part in wanted:
         if fold is not None and part == fold.part:
-            kept, held = _folded(fold, way, rows.taken(index["train"]), strata[index["train"]])
+            kept, held = _folded(fold, way, known["train"].taken(index["train"]), strata[index["train"]])
         else:
             # The test part leaves room for a validation part even if none is wanted: it is always the same.
             share, part_seed, keep = (test, TEST_SEED, 2) if part == "test" else (validation, seed, 1)
-            kept, held = _divided(way, rows, strata, index["train"], share, part_seed, keep)
+            kept, held = _divided(way, known["train"], strata, index["train"], share, part_seed, keep)
         index["train"], index[part] = index["train"][kept], index["train"][held]
-    whole = Split(inputs, targets, rows.weights)
+    whole = Split(inputs, targets, known["train"].weights)
     drawn = {part: taken(whole, one) if wanted else whole for part, one in index.items()}
     splits = {
         part: read_only(split.inputs, split.targets, split.sample_weight) for part, split in drawn.items()
@@ -164,7 +180,7 @@ def make_splits(
     if fold is not None:
         splits[fold.part] = replace(splits[fold.part], rows=index[fold.part])
     own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - index.keys()
-    return splits | {part: read_only(*parts[part]) for part in sorted(own)}
+    return splits | {part: read_only(*parts[part], known[part].weights) for part in sorted(own)}
 
 
 def _divided(
@@ -206,8 +222,8 @@ def folded(data: Dataset, validation: float, seed: int) -> Dataset:
     parts = join_validation({part: (split.inputs, split.targets) for part, split in pairs})
     weights = [split.sample_weight for split in read if split.sample_weight is not None]
     facts = RowFacts(weights=np.concatenate(weights) if len(weights) == len(read) else None)
-    share = 0.0 if data.validation is None else validation
-    drawn = make_splits(data.name, parts, data.spec, validation=share, test=0.0, seed=seed, rows=facts)
+    share, rows = 0.0 if data.validation is None else validation, {"train": facts}
+    drawn = make_splits(data.name, parts, data.spec, validation=share, test=0.0, seed=seed, rows=rows)
     note = f"folds of {data.name!r}, which is divided already, take its samples for independent ones."
     return replace(
         data,

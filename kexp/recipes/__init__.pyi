@@ -358,7 +358,7 @@ def mlp_tabular(
     """Classify the rows of a table, label them or predict a number for each.
 
     Args:
-        data: Name of a table, or path of a CSV or Parquet file.
+        data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
         columns: Kinds by name, such as zip=category when=date id=ignore; None finds out from their values.

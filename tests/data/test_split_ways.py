@@ -139,6 +139,15 @@ def test_windows_stay_within_one_of_several_series():
     assert sorted(data.test.targets.ravel()) == [*range(110, 120), *range(1110, 1120)]
 
 
+def test_dates_of_all_series_are_in_one_format():
+    days = pd.date_range("2022-01-01", periods=40)
+    plain = pd.DataFrame({"date": days.strftime("%d/%m/%Y"), "close": np.arange(40.0), "shop": "a"})
+    # Alone, these would be the 2nd of January and the 1st of February.
+    doubtful = pd.DataFrame({"date": ["01/02/2021", "02/01/2021"] * 6, "close": np.arange(12.0), "shop": "b"})
+    data = windows(pd.concat([plain, doubtful]), history=2, column="close", test=2, series="shop")
+    assert data.test.targets.ravel().tolist() == [38, 39, 8, 10]
+
+
 def test_missing_days_and_repeated_ones_are_said():
     table = newest_first()[::-1].drop(index=[50, 51, 52])
     table = pd.concat([table.iloc[:10], table.iloc[9:]])

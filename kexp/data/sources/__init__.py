@@ -32,4 +32,5 @@ def source_of_value(value: object) -> DataSource | None:
         >>> source_of_value(([[1.0]], [0])).name
         'pairs'
     """
-    return next((source for source in data_sources().values() if source.accepts(value)), None)
+    asked = sorted(data_sources().values(), key=lambda source: source.asked_last)
+    return next((source for source in asked if source.accepts(value)), None)

@@ -18,6 +18,7 @@ class Mappings(DataSource):
     """A mapping with the keys x_train, y_train and so on."""
 
     name: ClassVar[str] = "mapping"
+    asked_last: ClassVar[bool] = True
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, Mapping)
@@ -30,6 +31,7 @@ class Pairs(DataSource):
     """(x, y), or a pair of such pairs."""
 
     name: ClassVar[str] = "pairs"
+    asked_last: ClassVar[bool] = True
 
     def accepts(self, value: object) -> bool:
         return isinstance(value, tuple | list)

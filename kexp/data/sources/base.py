@@ -66,7 +66,7 @@ class DataSource:
         folder_noun: What such a folder holds, for messages; empty for no folder.
         has_columns: Data are columns, of which one is the target, so that names of columns mean something.
         gives_way: A name that is a built-in data set's too means that one rather than a file of this form.
-        asked_last: Of a folder that is of several forms, another counts.
+        asked_last: Of a folder, or an object in memory, that is of several forms, another counts.
     """
 
     name: ClassVar[str]
@@ -95,6 +95,15 @@ class DataSource:
 
     def accepts(self, value: object) -> bool:
         """Return whether this source reads an object in memory."""
+        return False
+
+    def separates(self, origin: Any, table: TableOptions) -> bool:
+        """Return whether the separator of options stands between the columns of a file.
+
+        Args:
+            origin: The location that will be read, or the object in memory.
+            table: How tables are read.
+        """
         return False
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:

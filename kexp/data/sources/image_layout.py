@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.data.given_tables import PART_NAMES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-PART_FOLDERS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "val", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 _DEEPEST = 4  # folders between a folder and its images, for it to be looked at as one of images
 _SHOWN = 3
@@ -82,7 +78,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _part(folder: Path) -> str | None:
-    return PART_FOLDERS.get(folder.name.lower())
+    return PART_NAMES.get(folder.name.lower())
 
 
 def _unwrapped(folder: Path) -> Path:
@@ -131,7 +127,7 @@ def _require_parts(folder: Path, known: list[Path], others: list[Path]) -> None:
         count = len(list(_images_below(path)))
         if count:
             raise InputError(
-                f"image folder {folder}: expected folders of parts ({', '.join(PART_FOLDERS)}), received "
+                f"image folder {folder}: expected folders of parts ({', '.join(PART_NAMES)}), received "
                 f"{path.name!r} with {_counted(count)} beside {_names(known)}; rename it or move it away."
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,9 +11,17 @@ import numpy as np
 from kexp.core.errors import InputError, nearest, shown
 from kexp.data.column_kinds import ReadColumn, facts_of_column, ordered_times, read_column
 from kexp.data.dataset import Source
+from kexp.data.given_tables import is_frame
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
-from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns
+from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns, separates
+from kexp.data.sources.table_targets import (
+    TableTargets,
+    read_targets,
+    require_complete,
+    require_finite,
+    require_no_gaps,
+)
 from kexp.data.splits import RowFacts
 from kexp.data.strings import as_text
 from kexp.data.table_columns import Column, ColumnFacts, column_name
@@ -23,8 +30,6 @@ from kexp.data.targets import target_kinds
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_INTEGER_CLASSES = 20
 
 
 class CsvFile(DataSource):
@@ -37,12 +42,11 @@ class CsvFile(DataSource):
     gives_way: ClassVar[bool] = True
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        # What is text is taken to the letter, be it an input or a target.
-        verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
-        one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
-        letters = [column for column in (options.text, one) if column]
-        frame, notes = read_csv_table(place.path, text=letters, table=options.table)
+        frame, notes = read_table(place, options)
         return _of_frame(frame, place.name, options, notes)
+
+    def separates(self, origin: Any, table: TableOptions) -> bool:
+        return separates(origin.path, table)
 
 
 class ParquetFile(DataSource):
@@ -65,25 +69,37 @@ class DataFrames(DataSource):
     has_columns: ClassVar[bool] = True
 
     def accepts(self, value: object) -> bool:
-        pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
-        return pandas is not None and isinstance(value, pandas.DataFrame)
+        return is_frame(value)
 
     def take(self, value: Any, options: ReadOptions) -> Source:
         return _of_frame(value, "DataFrame", options)
 
 
 def _of_frame(frame: pd.DataFrame, name: str, options: ReadOptions, notes: Sequence[str] = ()) -> Source:
-    separated = bool(options.separator)
-    read = from_frame(
-        frame,
-        name,
-        options.target,
-        options.task,
-        options.text,
-        separated=separated,
-        table=options.table,
-    )
+    read, _ = read_frame(frame, name, options)
     return replace(read, notes=(*notes, *read.notes))
+
+
+def read_table(
+    place: DataLocation, options: ReadOptions, texts: Sequence[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the table of a CSV or Parquet file, and what was found out about how it is written.
+
+    Args:
+        place: The file.
+        options: How it is read.
+        texts: Columns of a CSV file that are texts whatever they look like.
+
+    Raises:
+        InputError: It is damaged, or no table.
+    """
+    if place.form == ParquetFile.name:
+        return read_parquet(place.path), ()
+    # What is text is taken to the letter, be it an input or a target.
+    verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
+    one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
+    letters = [column for column in (options.text, one) if column]
+    return read_csv_table(place.path, texts, text=letters, table=options.table)
 
 
 def from_frame(
@@ -121,7 +137,13 @@ def from_frame(
         >>> from_frame(frame, "patients", target="ill", task=None).columns
         (Column(name='age', kind='number'), Column(name='town', kind='category'))
     """
-    table = table or TableOptions()
+    options = ReadOptions(target, text, task, None, " " if separated else None, table or TableOptions())
+    return read_frame(frame, name, options)[0]
+
+
+def read_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> tuple[Source, TableTargets]:
+    """Return a DataFrame as `from_frame` does, and its targets as those of another part are to be read."""
+    table, target, text = options.table, options.target, options.text
     names = [column_name(column) for column in frame.columns]
     require_columns(f"data {name!r}", names)
     several = isinstance(target, tuple) and column_name(target) not in names  # as pandas may call one column
@@ -138,28 +160,26 @@ def from_frame(
             f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
             "read."
         )
-    chosen = [(names[position], frame.iloc[:, position]) for position in positions]
-    targets, facts = (
-        _number_columns(name, chosen, table)
-        if several
-        else _targets(name, *chosen[0], task, table, separated=separated)
-    )
     named = tuple(names[position] for position in positions)
+    chosen = {names[position]: frame.iloc[:, position] for position in positions}
+    separated = bool(options.separator)
+    targets = read_targets(name, chosen, options.task, table, several=several, separated=separated)
     described = Source(
         name,
         {},
         class_names=named if several else (),
         target=", ".join(named),
         target_names=named if several else (),
-        rows=_row_facts(name, names, frame, table),
+        rows={"train": row_facts(name, frame, table)},
     )
     if text is not None:
         column, texts = _text(frame, name, names, text)
-        return replace(described, parts={"train": (texts, targets)}, columns=(column,))
+        return replace(described, parts={"train": (texts, targets.values)}, columns=(column,)), targets
     apart = {*positions, *(names.index(one) for one, _ in _roles(table))}
     series = {column: frame.iloc[:, place] for place, column in enumerate(names) if place not in apart}
     beside = _facts_beside(names, frame, table)
-    return _with_columns(described, names, series, table, {**facts, **beside}, targets)
+    facts = {**targets.facts, **beside}
+    return _with_columns(described, names, series, table, facts, targets.values), targets
 
 
 def _with_columns(
@@ -177,7 +197,7 @@ def _with_columns(
     inputs = {column: one.values for column, one in read.items() if one.column is not None}
     found = {column: one.facts for column, one in read.items()} | dict(facts)
     listed = tuple(found[column] for column in names if column in found)
-    _require_finite(source.name, inputs)
+    require_finite(source.name, inputs)
     return replace(
         source,
         parts={"train": (inputs, targets)},
@@ -222,17 +242,30 @@ def _facts_beside(names: Sequence[str], frame: pd.DataFrame, table: TableOptions
     }
 
 
-def _row_facts(name: str, names: Sequence[str], frame: pd.DataFrame, table: TableOptions) -> RowFacts:
-    """Return what columns say of rows: what they belong to, when they are from and what they count."""
+def row_facts(
+    name: str, frame: pd.DataFrame, table: TableOptions, time_column: Column | None = None
+) -> RowFacts:
+    """Return what columns say of rows: what they belong to, when they are from and what they count.
+
+    Args:
+        name: Name of the data, for messages.
+        frame: A row per sample.
+        table: Which columns they are.
+        time_column: That of the training part, as whose times those of another part are read.
+
+    Raises:
+        InputError: A column is absent, has gaps, or something else in it.
+    """
+    names = [column_name(column) for column in frame.columns]
     groups = times = weights = None
-    unit = 1.0
     if table.group is not None:
         series = _complete(name, names, frame, table.group, "group")
-        groups = np.array([str(value) for value in series], dtype=object)
+        groups = np.array([_group(value) for value in series], dtype=object)
     if table.time is not None:
         series = _complete(name, names, frame, table.time, "time")
-        times, is_date = ordered_times(f"data {name!r}", table.time, series, table)
-        unit = 86400.0 if is_date else 1.0
+        place = f"data {name!r}"
+        times, time_column = ordered_times(place, table.time, series, table, time_column)
+        require_no_gaps(name, table.time, np.isnan(times), "time")
     if table.weight is not None:
         weights = floats_of(_complete(name, names, frame, table.weight, "weight")).astype(np.float32)
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
@@ -240,12 +273,17 @@ def _row_facts(name: str, names: Sequence[str], frame: pd.DataFrame, table: Tabl
                 f"data {name!r}: the weight {shown(table.weight)} must be numbers of 0 or more, one above 0; "
                 "mend them or leave weight out."
             )
-    return RowFacts(groups, times, unit, weights)
+    return RowFacts(groups, times, time_column, weights)
+
+
+def _group(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()  # as pandas makes of whole numbers with gaps
+    return str(int(value) if whole else value)
 
 
 def _complete(name: str, names: Sequence[str], frame: pd.DataFrame, column: str, argument: str) -> Any:
     series = frame.iloc[:, _position(name, names, column, argument)]
-    _require_complete(name, column, series, argument)
+    require_complete(name, column, series, argument)
     return series
 
 
@@ -266,16 +304,6 @@ def _require_said(name: str, names: Sequence[str], targets: Sequence[str], table
         )
 
 
-def _require_finite(name: str, inputs: dict[str, np.ndarray]) -> None:
-    for column, values in inputs.items():
-        infinite = np.flatnonzero(np.isinf(values)) if values.dtype.kind == "f" else np.zeros(0, int)
-        if infinite.size:
-            raise InputError(
-                f"data {name!r}: column {shown(column)} is infinite (in float32) in row {infinite[0] + 1} of "
-                f"{len(values)}, expected finite or missing numbers; mend it or leave it empty."
-            )
-
-
 def _text(frame: pd.DataFrame, name: str, names: Sequence[str], text: str) -> tuple[Column, np.ndarray]:
     position = _position(name, names, text, "text")
     texts = as_text(f"data {name!r}: the column {shown(text)}", frame.iloc[:, position])
@@ -294,81 +322,3 @@ def _position(name: str, names: Sequence[str], wanted: str | None, argument: str
             f"{columns}{hint}."
         )
     return names.index(wanted)
-
-
-def _targets(
-    name: str,
-    column: str,
-    series: pd.Series,
-    task: str | None,
-    table: TableOptions,
-    *,
-    separated: bool = False,
-) -> tuple[np.ndarray, dict[str, ColumnFacts]]:
-    """(samples,) float64 for regression, str objects for classes and texts, or lists of labels."""
-    asked = None if task is None else target_kinds()[task]
-    if separated or (asked is not None and asked.is_verbatim):
-        return as_text(f"data {name!r}: the column {shown(column)}", series), {}
-    _require_complete(name, column, series)
-    lists = isinstance(series.iloc[0], list | tuple | set | frozenset | np.ndarray)
-    if lists and (asked is None or asked.is_separable):
-        return series.to_numpy(dtype=object), {}
-    kind = table.columns.get(column)
-    said = {} if kind is None or kind == "ignore" else {column: kind}
-    read = read_column(f"data {name!r}", column, series, replace(table, columns=said))
-    if read.column is not None and read.column.kind == "date":
-        raise InputError(
-            f"data {name!r}: the target {shown(column)} must be numbers or classes, received dates such as "
-            f"{shown(read.values[0])}; turn them into numbers, such as days since a date."
-        )
-    values, facts = read.values, {column: replace(read.facts, kind="target")}
-    if values.dtype == object:
-        _require_no_gaps(name, column, values == "")
-        return values, facts
-    _require_finite(name, {column: values})
-    _require_no_gaps(name, column, np.isnan(values))
-    is_bool = series.dtype == bool or (series.dtype == object and isinstance(series.iloc[0], bool))
-    numbers: Any = values == 1 if is_bool else _exact(series, values)
-    whole = bool((numbers == np.round(numbers)).all())
-    few = len(np.unique(numbers)) <= MOST_INTEGER_CLASSES
-    implied = "classification" if is_bool or (whole and few) else "regression"
-    return (asked or target_kinds()[implied]).of_column(numbers), facts
-
-
-def _exact(series: Any, values: np.ndarray) -> np.ndarray:
-    """Return (samples,) float64: of numbers as they are, of texts as they were read."""
-    return floats_of(series) if series.dtype.kind in "biuf" else values.astype(np.float64)
-
-
-def _number_columns(
-    name: str, columns: Sequence[tuple[str, pd.Series]], table: TableOptions
-) -> tuple[np.ndarray, dict[str, ColumnFacts]]:
-    """(samples, columns) float64 of several target columns, whole numbers where all are 0 or 1."""
-    numbers, facts = [], {}
-    for column, series in columns:
-        _require_complete(name, column, series)
-        read = read_column(f"data {name!r}", column, series, replace(table, columns={}))
-        if read.values.dtype == object:
-            raise InputError(
-                f"data {name!r}: several targets must be numbers, or 0 and 1 for labels; received text in "
-                f"column {shown(column)}, so name that column alone or convert it."
-            )
-        _require_finite(name, {column: read.values})
-        _require_no_gaps(name, column, np.isnan(read.values))
-        numbers.append(_exact(series, read.values))
-        facts[column] = replace(read.facts, kind="target")
-    stacked = np.stack(numbers, axis=1)
-    return (stacked.astype(np.int64) if np.isin(stacked, (0, 1)).all() else stacked), facts
-
-
-def _require_complete(name: str, column: str, series: pd.Series, what: str = "target") -> None:
-    _require_no_gaps(name, column, series.isna().to_numpy(), what)
-
-
-def _require_no_gaps(name: str, column: str, missing: np.ndarray, what: str = "target") -> None:
-    gaps = np.flatnonzero(missing)
-    if len(gaps):
-        raise InputError(
-            f"data {name!r}: the {what} {shown(column)} is missing in {len(gaps)} rows, the first is row "
-            f"{gaps[0] + 1} of {len(missing)}; fill in those rows or drop them."
-        )
