@@ -33,6 +33,7 @@ def autoencoder_anomaly(
     data: str = "digits",
     *,
     target: str | None = None,
+    table: kexp.data.TableArguments,
     normal: str | None = None,
     code: Annotated[int, Between(2, 64, log=True)] = 8,
     hidden: Annotated[tuple[int, ...], Between(16, 512, log=True)] = (64,),
@@ -47,6 +48,7 @@ def autoencoder_anomaly(
     Args:
         data: Name or path of a data set of images or of a table, with classes.
         target: The column with the classes; a table in a file needs it.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         normal: The class that is trained on; None: the first one.
         code: Numbers of the code.
         hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
@@ -60,8 +62,9 @@ def autoencoder_anomaly(
         data,
         target=target,
         task="classification",
-        **kexp.holdout(train),
         kinds=("image", "table", "array"),
+        **kexp.holdout(train),
+        **table,
     )
     dataset = kexp.data.one_class(dataset, normal)
     options: dict[str, Any] = {"code": code, "activation": activation, "normalization": normalization}

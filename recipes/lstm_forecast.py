@@ -33,6 +33,8 @@ def lstm_forecast(
     data: str = "sunspots",
     *,
     column: str | None = None,
+    time: str | None = None,
+    series: str | None = None,
     history: Annotated[int, Between(11, 66)] = 22,
     horizon: Annotated[int, AtLeast(1)] = 3,
     season: Annotated[int, AtLeast(1)] = 11,
@@ -45,8 +47,10 @@ def lstm_forecast(
     """Forecast a series with a stack of recurrent layers.
 
     Args:
-        data: Name of a series, or path of a CSV file in the order of time.
+        data: Name of a series, or path of a CSV or Parquet file with a row per step.
         column: The column to forecast; needed for a file.
+        time: The column that rows are ordered by; None: the only one of dates, else they are in order.
+        series: The column that says which of several series a row belongs to; None: all are one.
         history: Steps that a forecast is made from.
         horizon: Steps ahead that are forecast.
         season: Steps after which the series about repeats itself, for the seasonal forecast beside it.
@@ -63,6 +67,8 @@ def lstm_forecast(
         test=test,
         validation=kexp.holdout(train)["validation"],
         column=column,
+        time=time,
+        series=series,
     )
     model = kexp.models.rnn(
         dataset.spec.input_shape,

@@ -30,6 +30,7 @@ def lstm_text(
     *,
     text: str | None = None,
     target: str | None = None,
+    table: kexp.data.TableArguments,
     split: Literal["character", "word"] = "character",
     vocabulary: Annotated[int, AtLeast(3)] = 20_000,
     cell: Literal["lstm", "gru", "simple"] = "lstm",
@@ -46,6 +47,7 @@ def lstm_text(
         data: Name or path of a data set of texts.
         text: The column with the text; needed for a table.
         target: The column to predict; needed for a table.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         split: What a token is; words make sense from sentences on.
         vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
         cell: Of the layers.
@@ -56,7 +58,7 @@ def lstm_text(
         dropout: Share of each layer's outputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, text=text, target=target, **kexp.holdout(train), kinds=("text",))
+    dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     model = kexp.models.rnn(
         (None,),  # texts of any length, so that a batch is as long as its longest

@@ -13,7 +13,6 @@ Score: test RMSE 54.3 ± 0.5, 5 seeds (0 to 4); scikit-learn's RidgeCV has 53.2 
     these 354 samples the perceptron is not the better model
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import kexp
@@ -28,14 +27,7 @@ def mlp_tabular(
     *,
     target: str | None = None,
     task: Literal["classification", "multilabel", "regression"] | None = None,
-    columns: Mapping[str, str] | tuple[str, ...] | None = None,
-    missing: tuple[str, ...] | None = None,
-    separator: str | None = None,
-    decimal: Literal[".", ","] | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    weight: str | None = None,
-    split: Literal["stratified", "random", "group", "time"] | None = None,
+    table: kexp.data.TableArguments,
     hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (64, 32),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -48,27 +40,13 @@ def mlp_tabular(
         data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
-        columns: Kinds by name, such as zip=category when=date id=ignore; None finds out from their values.
-        missing: Words for missing values, besides empty cells.
-        separator: What stands between columns, or between several labels in the target; None finds out.
-        decimal: What stands before the fraction of numbers; None finds out.
-        group: Column of what a row belongs to, such as a patient, none of which is in two parts.
-        time: Column of dates or numbers; the latest rows are tested on.
-        weight: Column with the weight of each row in the loss.
-        split: How parts are drawn; None goes by group or time where there is one.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
         dropout: Share of units dropped after each hidden layer.
         **train: Training options.
     """
-    table: dict[str, Any] = {
-        "columns": columns,
-        "missing": missing,
-        "separator": separator,
-        "decimal": decimal,
-    }
-    table |= {"group": group, "time": time, "weight": weight, "split": split}
     dataset = kexp.data.load(
         data, target=target, task=task, kinds=("table", "array"), **kexp.holdout(train), **table
     )

@@ -34,6 +34,7 @@ def seq2seq(
     *,
     text: str | None = None,
     target: str | None = None,
+    table: kexp.data.TableArguments,
     source_split: Literal["character", "space"] = "character",
     target_split: Literal["character", "space"] = "space",
     reverse: bool = False,
@@ -52,6 +53,7 @@ def seq2seq(
         data: Name or path of a data set of texts with texts as targets.
         text: The column with the text; needed for a table.
         target: The column with the answer; needed for a table.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         source_split: What a token of the text is; "space" stands between them.
         target_split: What a token of the answer is.
         reverse: Whether the text is read from its end.
@@ -65,7 +67,7 @@ def seq2seq(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, text=text, target=target, task="text", kinds=("text",), **kexp.holdout(train)
+        data, text=text, target=target, task="text", kinds=("text",), **kexp.holdout(train), **table
     )
     reads = kexp.models.tokenizer(dataset.train.inputs, split=source_split, reverse=reverse)
     writes = kexp.models.tokenizer(dataset.train.targets, split=target_split, ends=True)

@@ -30,6 +30,7 @@ def transformer_text(
     *,
     text: str | None = None,
     target: str | None = None,
+    table: kexp.data.TableArguments,
     split: Literal["character", "word"] = "character",
     vocabulary: Annotated[int, AtLeast(3)] = 20_000,
     width: Literal[32, 64, 128] = 64,
@@ -46,6 +47,7 @@ def transformer_text(
         data: Name or path of a data set of texts.
         text: The column with the text; needed for a table.
         target: The column to predict; needed for a table.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         split: What a token is; words make sense from sentences on.
         vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
         width: Numbers of a token's vector.
@@ -56,7 +58,7 @@ def transformer_text(
         dropout: Share dropped of what each branch adds.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, text=text, target=target, **kexp.holdout(train), kinds=("text",))
+    dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     # Of any length, so that a batch is as long as its longest text.
     steps = preprocessing.output_shape[1] if positions == "learned" else None

@@ -10,6 +10,7 @@ kexp.train, which import Keras, so that the command line cannot ask them.
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import sysconfig
@@ -108,7 +109,20 @@ def signature(recipe: Any) -> str:
     if first_keyword < len(own):
         lines.insert(first_keyword, "*,")
     head = f"def {recipe.__name__}({' '.join(lines)} **train: Unpack[TrainOptions]) -> Result:"
-    return f'@recipe()\n{head}\n    """{inspect.unwrap(recipe).__doc__}"""'
+    return f'@recipe()\n{head}\n    """{documented(recipe)}"""'
+
+
+def documented(recipe: Any) -> str:
+    """Return a recipe's docstring, with names of arguments in the place of one that stands for several."""
+    from kexp.core.argument_groups import keys_of
+    from kexp.core.call_signatures import GROUPS
+
+    plain = inspect.unwrap(recipe)
+    doc = str(plain.__doc__)
+    for name, group in getattr(plain, GROUPS).items():
+        first, *_, last = keys_of(group, list(inspect.signature(plain).parameters))
+        doc = re.sub(rf"^( +){name}: ", rf"\1{first} to {last}: ", doc, flags=re.MULTILINE)
+    return doc
 
 
 def text(kind: Any) -> str:

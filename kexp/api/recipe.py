@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, cast, get_type_hints
 
+from kexp.core.argument_groups import argument_groups, gathering
 from kexp.core.call_signatures import CALLBACKS, help_text, recipe_signature
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete
@@ -44,7 +45,9 @@ def recipe(
     which it hands to `kexp.fit`. Its calls are bound and validated before TensorFlow is imported, and
     the seed is set before its body runs. From Python its argument `data`, if it is a string, may also be a
     path or data in memory (annotated `kexp.data.DataLike`, to type checkers too), of which the run folder
-    records form and fingerprint; and every recipe takes `callbacks`, Keras callbacks for its `kexp.fit`.
+    records form and fingerprint; and every recipe takes `callbacks`, Keras callbacks for its `kexp.fit`. An
+    argument `table: kexp.data.TableArguments` is a mapping in its body, for `kexp.data.load(data, **table)`,
+    and all of `TableArguments` in its signature, but for those of which it has its own.
 
     Args:
         references: Published metrics that it is to meet; `kexp reproduce` runs them.
@@ -72,7 +75,8 @@ def recipe(
         raise InputError("batch_size of a recipe must by default be a number, which 'auto' then begins with.")
 
     def decorate(function: Callable[P, Result]) -> Recipe[P]:
-        signature = recipe_signature(function, get_type_hints(function, include_extras=True), own_defaults)
+        types = get_type_hints(function, include_extras=True)
+        signature, groups = recipe_signature(function, types, own_defaults), argument_groups(types)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> Result:
@@ -80,7 +84,7 @@ def recipe(
             changed = frozenset(name for name, value in own_defaults.items() if arguments[name] != value)
             callbacks = checked_callbacks(kwargs.get(CALLBACKS))
             made_call = RecipeCall(function.__name__, arguments, default_batch_size, changed, callbacks)
-            return run_recipe(function, made_call, load)
+            return run_recipe(gathering(function, groups), made_call, load)
 
         made = cast(Recipe[P], call)
         made.__doc__ = help_text(function, signature)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+from kexp.core.argument_groups import Groups, argument_groups, flat_parameters
 from kexp.core.constraints import describe
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, OPTIONS, TrainOptions, option_types
@@ -18,6 +20,7 @@ R = TypeVar("R")
 _WIDTH = 92
 # What every recipe takes from Python alone: objects are on no command line, in no search space and no record.
 CALLBACKS = "callbacks"
+GROUPS = "argument_groups"  # attribute of a recipe's own function: its arguments that stand for several
 _CALLBACKS = inspect.Parameter(
     CALLBACKS, inspect.Parameter.KEYWORD_ONLY, default=(), annotation="a list of Keras callbacks, from Python"
 )
@@ -55,7 +58,8 @@ def flat_signature(
 
     Args:
         function: Ends in `**train: Unpack[TrainOptions]`.
-        types: Type of its own arguments, by name; those absent keep the annotation they have.
+        types: Type of its own arguments, by name; those absent keep the annotation they have. In the place of
+            one that is typed as a TypedDict its keys are arguments.
         defaults: Value of every training option.
 
     Example:
@@ -65,11 +69,12 @@ def flat_signature(
         (10, '(model, **train)')
     """
     signature = inspect.signature(function)
-    own = [
+    typed = [
         parameter.replace(annotation=types.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
+    own = flat_parameters(typed, argument_groups(types))
     options = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=option_types()[name]
@@ -99,6 +104,7 @@ def recipe_signature(
             "them, and kexp.fit in it gets them, so leave it out."
         )
     parameters = list(signature.parameters.values())
+    setattr(function, GROUPS, argument_groups(types))
     own = len(parameters) - len(OPTIONS)
     return FlatSignature(
         [*parameters[:own], _CALLBACKS, *parameters[own:]], return_annotation=signature.return_annotation
@@ -133,8 +139,16 @@ def argument_docs(function: Callable[..., Any]) -> dict[str, str]:
         >>> argument_docs(flat_signature)["defaults"]
         'Value of every training option.'
     """
-    doc = inspect.cleandoc(inspect.unwrap(function).__doc__ or "")
-    _, _, section = doc.partition("Args:\n")
+    plain = inspect.unwrap(function)
+    groups: Groups = getattr(plain, GROUPS, {})
+    documented = [_entries(group, "Attributes") for group in groups.values()]
+    own = {name: text for name, text in _entries(plain, "Args").items() if name not in groups}
+    return functools.reduce(operator.or_, [*documented, own])
+
+
+def _entries(documented: Any, title: str) -> dict[str, str]:
+    doc = inspect.cleandoc(documented.__doc__ or "")
+    _, _, section = doc.partition(f"{title}:\n")
     entries = re.findall(r"^    \*{0,2}(\w+): (.*(?:\n {5,}.*)*)", section.partition("\n\n")[0], re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}
 
@@ -178,6 +192,7 @@ def _entry(name: str, kind: Any, default: object, meaning: str) -> str:
 
 __all__ = [
     "CALLBACKS",
+    "GROUPS",
     "FlatSignature",
     "argument_docs",
     "command_parameters",

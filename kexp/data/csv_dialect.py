@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError
 from kexp.data.number_texts import NumberFormat
 from kexp.data.table_options import TableOptions
 
@@ -98,12 +98,6 @@ def _encoding(sample: bytes) -> str:
 
 
 def _decoded(path: Path, sample: bytes, encoding: str) -> str:
-    try:
-        "".encode(encoding)
-    except LookupError:
-        raise InputError(
-            f"encoding={shown(encoding)}: expected the name of an encoding such as 'latin-1'; correct it."
-        ) from None
     for cut in range(4):  # the sample may end within a character
         try:
             return sample[: len(sample) - cut].decode(encoding)

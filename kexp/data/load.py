@@ -62,10 +62,9 @@ def load(
 
     A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
     (`kexp.data.names` lists it), then in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), then
-    as a path, then among what tensorflow-datasets has prepared (`kexp.data.prepare` downloads). A path
-    is an .npz, .csv, .csv.gz or .parquet file, a folder of IDX files, a folder of tables such as train.csv
-    and test.csv, or a folder of class folders of images, with or without train, validation and test folders
-    around them.
+    as a path, then among what `kexp.data.prepare` has downloaded. A path is an .npz, .csv, .csv.gz or
+    .parquet file, a folder of IDX files, of tables such as train.csv and test.csv, or of class folders of
+    images, with or without train, validation and test folders around them.
 
     Series of different lengths are a list of (steps, channels) arrays, or one array whose steps after
     the end are NaN in all channels; in an .npz file or a mapping length_train and so on give the lengths of
@@ -75,14 +74,13 @@ def load(
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
             y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
             elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
-            Of tables also (train, test), or a mapping with the keys train, validation and test, of DataFrames
-            and paths: what columns are and how they are written is found in the training table.
+            Also tables by part, (train, test) or a mapping from train, validation and test, of DataFrames and
+            paths, all of which are read as the training table is.
             Where x is one-dimensional and of strings, it is text; None and NaN are the empty string. Where x
             is of images and y of (samples, height, width) whole numbers as large, y is their masks. A
             `Dataset` is returned as it is: it is split already, whatever validation, test and seed say.
         target: Column to predict; tables need it, nothing else takes it.
-        text: Column of a table that is the text to learn from, the others being left out; default: all
-            columns but the target are inputs, strings being categories.
+        text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
             "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
             rows of zeros and ones and lists are labels, floats are quantities, everything else classes, and

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
+from kexp.core.constraints import AtLeast
 from kexp.core.errors import InputError, nearest, shown
 from kexp.data.split_ways import SplitName, SplitWay, chosen_way
 from kexp.data.table_columns import column_name
@@ -41,9 +42,9 @@ class TableArguments(TypedDict, total=False):
     """
 
     columns: Mapping[str, ColumnKind] | Sequence[str] | None
-    missing: str | Sequence[str] | None
+    missing: Sequence[str] | str | None
     separator: str | None
-    decimal: str | None
+    decimal: Literal[".", ","] | None
     thousands: str | None
     encoding: str | None
     header: bool | None
@@ -51,7 +52,7 @@ class TableArguments(TypedDict, total=False):
     time: str | None
     weight: str | None
     split: SplitName | None
-    gap: float
+    gap: Annotated[float, AtLeast(0.0)] | None
 
 
 def table_options(given: Mapping[str, Any]) -> tuple[TableOptions, SplitWay]:
@@ -79,6 +80,7 @@ def table_options(given: Mapping[str, Any]) -> tuple[TableOptions, SplitWay]:
         if value is not None and not (isinstance(value, str) and value):
             example = " such as ';'" if name == "separator" else ""
             raise InputError(f"{name}={shown(value)}: expected a text{example}; pass one or leave it out.")
+    _require_encoding(given.get("encoding"))
     header, decimal, missing = given.get("header"), given.get("decimal"), given.get("missing")
     if header not in (None, True, False):
         raise InputError(f"header={shown(header)}: expected True or False; pass one of them.")
@@ -94,7 +96,17 @@ def table_options(given: Mapping[str, Any]) -> tuple[TableOptions, SplitWay]:
         header=header,
         **texts,
     )
-    return options, chosen_way(given.get("split"), options, given.get("gap", 0.0))
+    gap = given.get("gap")
+    return options, chosen_way(given.get("split"), options, 0.0 if gap is None else gap)
+
+
+def _require_encoding(encoding: str | None) -> None:
+    try:
+        "".encode(encoding or "utf-8")
+    except LookupError:
+        raise InputError(
+            f"encoding={shown(encoding)}: expected the name of an encoding such as 'latin-1'; correct it."
+        ) from None
 
 
 def _kinds(columns: Any) -> dict[str, ColumnKind]:

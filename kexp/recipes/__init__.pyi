@@ -15,6 +15,18 @@ def autoencoder_anomaly(
     data: DataLike = "digits",
     *,
     target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
     normal: str | None = None,
     code: int = 8,
     hidden: tuple[int, ...] = (64,),
@@ -30,6 +42,7 @@ def autoencoder_anomaly(
     Args:
         data: Name or path of a data set of images or of a table, with classes.
         target: The column with the classes; a table in a file needs it.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         normal: The class that is trained on; None: the first one.
         code: Numbers of the code.
         hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
@@ -227,6 +240,8 @@ def lstm_forecast(
     data: DataLike = "sunspots",
     *,
     column: str | None = None,
+    time: str | None = None,
+    series: str | None = None,
     history: int = 22,
     horizon: int = 3,
     season: int = 11,
@@ -240,8 +255,10 @@ def lstm_forecast(
     """Forecast a series with a stack of recurrent layers.
 
     Args:
-        data: Name of a series, or path of a CSV file in the order of time.
+        data: Name of a series, or path of a CSV or Parquet file with a row per step.
         column: The column to forecast; needed for a file.
+        time: The column that rows are ordered by; None: the only one of dates, else they are in order.
+        series: The column that says which of several series a row belongs to; None: all are one.
         history: Steps that a forecast is made from.
         horizon: Steps ahead that are forecast.
         season: Steps after which the series about repeats itself, for the seasonal forecast beside it.
@@ -282,6 +299,17 @@ def lstm_text(
     *,
     text: str | None = None,
     target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    gap: float | None = None,
     split: Literal["character", "word"] = "character",
     vocabulary: int = 20000,
     cell: Literal["lstm", "gru", "simple"] = "lstm",
@@ -299,6 +327,7 @@ def lstm_text(
         data: Name or path of a data set of texts.
         text: The column with the text; needed for a table.
         target: The column to predict; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         split: What a token is; words make sense from sentences on.
         vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
         cell: Of the layers.
@@ -340,14 +369,18 @@ def mlp_tabular(
     *,
     target: str | None = None,
     task: Literal["classification", "multilabel", "regression"] | None = None,
-    columns: Mapping[str, str] | tuple[str, ...] | None = None,
-    missing: tuple[str, ...] | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
     separator: str | None = None,
     decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
     group: str | None = None,
     time: str | None = None,
     weight: str | None = None,
     split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
     hidden: tuple[int, ...] = (64, 32),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
@@ -361,14 +394,7 @@ def mlp_tabular(
         data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
-        columns: Kinds by name, such as zip=category when=date id=ignore; None finds out from their values.
-        missing: Words for missing values, besides empty cells.
-        separator: What stands between columns, or between several labels in the target; None finds out.
-        decimal: What stands before the fraction of numbers; None finds out.
-        group: Column of what a row belongs to, such as a patient, none of which is in two parts.
-        time: Column of dates or numbers; the latest rows are tested on.
-        weight: Column with the weight of each row in the loss.
-        split: How parts are drawn; None goes by group or time where there is one.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -382,6 +408,18 @@ def seq2seq(
     *,
     text: str | None = None,
     target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
     source_split: Literal["character", "space"] = "character",
     target_split: Literal["character", "space"] = "space",
     reverse: bool = False,
@@ -401,6 +439,7 @@ def seq2seq(
         data: Name or path of a data set of texts with texts as targets.
         text: The column with the text; needed for a table.
         target: The column with the answer; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         source_split: What a token of the text is; "space" stands between them.
         target_split: What a token of the answer is.
         reverse: Whether the text is read from its end.
@@ -488,6 +527,17 @@ def transformer_text(
     *,
     text: str | None = None,
     target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    gap: float | None = None,
     split: Literal["character", "word"] = "character",
     vocabulary: int = 20000,
     width: Literal[32, 64, 128] = 64,
@@ -505,6 +555,7 @@ def transformer_text(
         data: Name or path of a data set of texts.
         text: The column with the text; needed for a table.
         target: The column to predict; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         split: What a token is; words make sense from sentences on.
         vocabulary: Most tokens to tell apart; the rarest of the training texts are left out.
         width: Numbers of a token's vector.

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kexp.core.call_signatures import CALLBACKS
+from kexp.core.argument_groups import keys_of
+from kexp.core.call_signatures import CALLBACKS, GROUPS
 from kexp.core.constraints import check_value, fits
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.graph_names import names_counted_anew
@@ -20,6 +21,7 @@ from kexp.core.user_paths import user_path
 from kexp.data import check_source
 from kexp.data.catalog import locate
 from kexp.data.memory_forms import form_of
+from kexp.data.table_arguments import TableArguments, table_options
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, recipe_run
 from kexp.run.folder import RunFolder
@@ -71,7 +73,17 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
     complete({name: checked[name] for name in option_types()})
     if "data" in checked:
         check_source(checked["data"])
+    _check_tables(function, checked)
     return checked
+
+
+def _check_tables(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of tables that contradict each other, where a recipe has a group of them."""
+    plain = inspect.unwrap(function)
+    own = inspect.signature(plain).parameters
+    for group in getattr(plain, GROUPS, {}).values():
+        if group is TableArguments:
+            table_options({name: arguments[name] for name in keys_of(group, [*own])})
 
 
 def argument_value(name: str, value: Any, annotation: Any) -> Any:

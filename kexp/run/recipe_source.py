@@ -12,6 +12,7 @@ from pathlib import Path
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.user_paths import user_path
+from kexp.data.table_arguments import TableArguments
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MOST_HOPS = 4
@@ -61,7 +62,8 @@ class RecipeSource:
         node = self.definition
         if node is None or not any(map(_makes_recipe, node.decorator_list)):
             return None
-        return tuple(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+        found = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        return tuple(name for one in found for name in _option_names(one))
 
     @property
     def first_line(self) -> str:
@@ -81,6 +83,13 @@ class RecipeSource:
             f"recipe {name}: {self.path} has no function {shown(self.function)}"
             f"{nearest(self.function, functions)}; {known}."
         )
+
+
+def _option_names(argument: ast.arg) -> tuple[str, ...]:
+    """Return the names that an argument has outside: of one that stands for those of tables, theirs."""
+    kind = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    stands_for_several = kind.rpartition(".")[2] == TableArguments.__name__
+    return tuple(TableArguments.__annotations__) if stands_for_several else (argument.arg,)
 
 
 def is_file_name(place: str) -> bool:

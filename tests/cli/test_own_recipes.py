@@ -30,10 +30,11 @@ def one_layer(
     *,
     units: Annotated[int, AtLeast(1)] = 4,
     deep: bool = False,
+    table: kexp.data.TableArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify rows with one layer."""
-    dataset = kexp.data.load(data, **kexp.holdout(train))
+    dataset = kexp.data.load(data, **table, **kexp.holdout(train))
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
     model = kexp.models.mlp(preprocessing.output_shape[1:], dataset.spec.outputs, hidden=(units,))
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)
@@ -68,6 +69,8 @@ MISTAKES = (
     ("run parts-net --epoch 3", "Unknown option: --epoch. Did you mean --epochs?"),
     ("run gone", "recipe nowhere.nets:net: there is no module nowhere"),
     ("check light.py:one_layer --unit 3", "Unknown option: --unit. Did you mean --units?"),
+    ("run light.py:one_layer --no-header --group a --gap 1", "gap=1.0: only a split by time has a gap"),
+    ("run light.py:one_layer --table 3", "Unknown option: --table."),
     ("lr-find light.py:one_layer --step 3", "Unknown option: --step. Did you mean --steps?"),
     ("verify resume light.py:one_layer --kill 3", "Unknown option: --kill. Did you mean --kills?"),
     ("verify distributed light.py:one_layer --replica 3", "Did you mean --replicas?"),
