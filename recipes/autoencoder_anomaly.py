@@ -58,14 +58,8 @@ def autoencoder_anomaly(
         noise: Deviation of what is put on the inputs in training, to be taken off.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        target=target,
-        task="classification",
-        kinds=("image", "table", "array"),
-        **kexp.holdout(train),
-        **table,
-    )
+    asked: dict[str, Any] = {"task": "classification", "kinds": ("image", "table", "array")}
+    dataset = kexp.data.load(data, target=target, **asked, **kexp.holdout(train), **table)
     dataset = kexp.data.one_class(dataset, normal)
     options: dict[str, Any] = {"code": code, "activation": activation, "normalization": normalization}
     options |= {"noise": noise, "dtype": "uint8" if dataset.spec.kind == "image" else "float32"}

@@ -11,7 +11,7 @@ Score: sunspots of the last 40 years, three years ahead: test RMSE 24.7 ± 1.3, 
     a sweep on validation data
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -60,24 +60,12 @@ def lstm_forecast(
         dropout: Share of each layer's outputs dropped.
         **train: Training options.
     """
-    dataset = kexp.data.windows(
-        data,
-        history=history,
-        horizon=horizon,
-        test=test,
-        validation=kexp.holdout(train)["validation"],
-        column=column,
-        time=time,
-        series=series,
-    )
-    model = kexp.models.rnn(
-        dataset.spec.input_shape,
-        dataset.spec.outputs,
-        cell=cell,
-        units=units,
-        dropout=dropout,
-        **kexp.models.output_scaling(dataset),
-    )
+    columns: dict[str, Any] = {"column": column, "time": time, "series": series}
+    steps: dict[str, Any] = {"history": history, "horizon": horizon, "test": test}
+    dataset = kexp.data.windows(data, **steps, **columns, validation=kexp.holdout(train)["validation"])
+    network: dict[str, Any] = {"cell": cell, "units": units, "dropout": dropout}
+    network |= kexp.models.output_scaling(dataset)
+    model = kexp.models.rnn(dataset.spec.input_shape, dataset.spec.outputs, **network)
     baselines = {
         "naive": kexp.metrics.naive_forecast(horizon),
         "seasonal_naive": kexp.metrics.naive_forecast(horizon, season=season),

@@ -72,19 +72,18 @@ def load(
 
     Args:
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
-            y_train, x_test and y_test, a pandas DataFrame, or a finite tf.data.Dataset of (x, y) whose
-            elements are batches if the targets are vectors as long as the inputs, and samples otherwise.
-            Also tables by part, (train, test) or a mapping from train, validation and test, of DataFrames and
-            paths, all of which are read as the training table is.
-            Where x is one-dimensional and of strings, it is text; None and NaN are the empty string. Where x
-            is of images and y of (samples, height, width) whole numbers as large, y is their masks. A
-            `Dataset` is returned as it is: it is split already, whatever validation, test and seed say.
-        target: Column to predict; tables need it, nothing else takes it.
+            y_train, x_test and y_test, a pandas DataFrame, tables by part, (train, test) or a mapping from
+            train, validation and test, of DataFrames and paths, all read as the training table is, or a
+            finite tf.data.Dataset of (x, y) whose elements are batches if the targets are vectors as long as
+            the inputs, and samples otherwise. Where x is one-dimensional and of strings, it is text; None and
+            NaN are the empty string. Where x is of images and y of (samples, height, width) whole numbers as
+            large, y is their masks. A `Dataset` is returned as it is: it is split already.
+        target: Column to predict; only tables take it, and need it.
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
             "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
-            rows of zeros and ones and lists are labels, floats are quantities, everything else classes, and
-            in a table whole numbers are classes if there are at most 20 different ones.
+            rows of zeros and ones and lists are labels, floats are quantities (in a table also more than 20
+            different whole numbers), everything else classes.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.
         test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
