@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from kexp.core.foreign_files import reading
 from kexp.core.memory_budget import Meter, require_bytes
+from kexp.core.reading_progress import Work
 
 _SAMPLE = 2**24  # bytes at the beginning, by which the rest is judged
 
@@ -58,6 +59,27 @@ class _Counted(io.RawIOBase):
         count = self._content.readinto(buffer)
         self._meter.add(count)
         return count
+
+
+class Watched(io.RawIOBase):
+    """A file whose bytes are counted as work that is done, as they are read.
+
+    Args:
+        file: It is left open.
+        work: Counts bytes.
+    """
+
+    def __init__(self, file: BinaryIO, work: Work) -> None:
+        self._file, self._work = file, work
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        self._work.advance(len(content))
+        return len(content)
 
 
 def sample_of(path: Path, what: str, advice: str) -> tuple[bytes, int]:

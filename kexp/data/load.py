@@ -12,11 +12,11 @@ import numpy as np
 from kexp.core.constraints import plain
 from kexp.core.errors import InputError, shown
 from kexp.core.options import Unpack
+from kexp.core.reading_progress import shown_work
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
-from kexp.data.folds import current_fold
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import without_far_longer
@@ -25,7 +25,7 @@ from kexp.data.sources.base import Size
 from kexp.data.sources.image_folder import require_pixels, resize
 from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
-from kexp.data.splits import Parts, fingerprint, folded, join_validation, joined_rows, make_splits
+from kexp.data.splits import Parts, fingerprint, folded, make_splits, to_divide
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
@@ -131,20 +131,20 @@ def _divided(
     read: Source, kind: Kind, inputs: dict[str, Any], options: ReadOptions, shares: _Shares
 ) -> Dataset:
     """Return what was read with its targets encoded and its splits drawn."""
-    targets, encoded, class_names = _encoded(read, kind, inputs, options.task or read.task)
-    separator = options.separator or ""
-    spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
-    parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
-    rows = read.rows or {}
-    content = fingerprint(
-        parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
-    )
-    if shares["validation"] == 0 or current_fold() is not None:
-        parts, rows = join_validation(parts), joined_rows(rows)
-    targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
-    drawn = make_splits(read.name, parts, spec, **shares, rows=rows)
-    targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
-    spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
+    with shown_work(f"dividing {read.name}"):
+        targets, encoded, class_names = _encoded(read, kind, inputs, options.task or read.task)
+        separator = options.separator or ""
+        spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
+        parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
+        rows = read.rows or {}
+        content = fingerprint(
+            parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
+        )
+        parts, rows = to_divide(parts, rows, shares["validation"])
+        targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
+        drawn = make_splits(read.name, parts, spec, **shares, rows=rows)
+        targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
+        spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
     held = {part: facts for part, facts in rows.items() if part == "train" or part in drawn}
     notes = (*read.notes, *split_notes(shares["way"], options.table, drawn, held))
     return Dataset(

@@ -75,12 +75,29 @@ def join_validation(parts: Parts) -> Parts:
     return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
 
 
-def joined_rows(rows: Mapping[str, RowFacts]) -> dict[str, RowFacts]:
-    """Add what is known of the rows of the validation part to what is known of those of the training part."""
-    if "validation" not in rows:
-        return dict(rows)
-    train = {"train": rows["train"].joined(rows["validation"])}
-    return train | {part: facts for part, facts in rows.items() if part == "test"}
+def to_divide(
+    parts: Parts, rows: Mapping[str, RowFacts], validation: float
+) -> tuple[Parts, Mapping[str, RowFacts]]:
+    """Return the parts of a source, and what is known of their rows, of which the others are to be drawn.
+
+    Without a validation part, or where a fold is to be held out, what the source has of it is training data;
+    and a part that the fold is to be is left out.
+
+    Args:
+        parts: Inputs and targets by part, as the source has them.
+        rows: What is known of their rows, by part.
+        validation: Share of the training part to validate on.
+    """
+    fold = current_fold()
+    if validation == 0 or fold is not None:
+        parts = join_validation(parts)
+        if "validation" in rows:
+            joined = {"train": rows["train"].joined(rows["validation"])}
+            rows = joined | {part: facts for part, facts in rows.items() if part == "test"}
+    if fold is None:
+        return parts, rows
+    others = {part: pair for part, pair in parts.items() if part != fold.part}
+    return others, {part: facts for part, facts in rows.items() if part in others}
 
 
 @dataclass(frozen=True)
@@ -150,8 +167,6 @@ def make_splits(
         InputError: When there are too few samples, or too few of some class, or groups.
     """
     way, known, fold = way or SplitWay(), dict.fromkeys(parts, RowFacts()) | dict(rows or {}), current_fold()
-    if fold is not None:
-        parts = {part: pair for part, pair in parts.items() if part != fold.part}
     inputs, targets = parts["train"]
     wanted = [
         part

@@ -15,6 +15,7 @@ from kexp.core.constraints import check_value, fits
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.graph_names import names_counted_anew
 from kexp.core.options import TrainOptions, complete, option_types
+from kexp.core.reading_progress import quiet_work
 from kexp.core.storage import is_remote
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.core.user_paths import user_path
@@ -185,6 +186,7 @@ def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Pat
         precision(run.options["precision"]),
         recipe_run(run),
         names_counted_anew(),
+        quiet_work(run.options["quiet"]),
     ):
         keras.utils.set_random_seed(run.options["seed"])
         return function(**{**call.arguments, **run.options})

@@ -15,6 +15,7 @@ import keras
 
 from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
+from kexp.core.reading_progress import quiet_work
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import Engine, Workers
 from kexp.engine.engine_choice import backend
@@ -76,7 +77,8 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
         run = OpenRun.of(RecipeCall("fit", arguments) if run is None else run.call, options)
     if run.folder.finished() and plan.given is None:
         return RunRecord.load(run.folder.path)
-    plan = with_data(plan, run.options)
+    with quiet_work(run.options["quiet"]):
+        plan = with_data(plan, run.options)
     assert plan.data is not None
     if run.folder.finished():
         return _finished(plan, run.folder)

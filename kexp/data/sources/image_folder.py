@@ -13,6 +13,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reading
 from kexp.core.memory_budget import require_bytes
+from kexp.core.reading_progress import shown_work
 from kexp.data.dataset import Source
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size
 from kexp.data.sources.image_layout import has_images, image_layout
@@ -88,13 +89,15 @@ def read_images(paths: Sequence[Path], image_size: Size | None = None) -> tuple[
     """
     images: list[np.ndarray] = []
     largest: list[int] = []  # value of each image of 16 bits
-    for path in paths:
-        upright = _fitting_image(path, image_size, len(paths))
-        image = _pixels(upright, image_size)
-        if images and image.shape[:2] != images[0].shape[:2]:
-            raise _several_sizes(paths, images[0].shape[:2], path, image.shape[:2])
-        images.append(image)
-        largest += [] if upright.largest is None else [upright.largest]
+    with shown_work("reading images", len(paths), "images") as work:
+        for path in paths:
+            upright = _fitting_image(path, image_size, len(paths))
+            image = _pixels(upright, image_size)
+            if images and image.shape[:2] != images[0].shape[:2]:
+                raise _several_sizes(paths, images[0].shape[:2], path, image.shape[:2])
+            images.append(image)
+            largest += [] if upright.largest is None else [upright.largest]
+            work.advance()
     channels = max(image.shape[-1] for image in images)
     # A grey image among coloured ones: the same value in each channel.
     stacked = np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kexp.core.compressed_files import open_within_budget, sample_of
+from kexp.core.compressed_files import Watched, open_within_budget, sample_of
 from kexp.core.errors import InputError, shown
 from kexp.core.foreign_files import guarded, reading
 from kexp.core.memory_budget import Meter, max_bytes, require_bytes
+from kexp.core.reading_progress import shown_work
 from kexp.data.csv_dialect import CsvDialect, csv_dialect
 from kexp.data.csv_dialect import separates as stands_between
 from kexp.data.strings import is_unicode
@@ -73,21 +75,29 @@ def read_csv_table(
         "names": list(dialect.names),
         "index_col": False,
     }
+    options = {"low_memory": False, "dtype": dtype, "keep_default_na": False, "na_values": [""]}
     with (
-        open_within_budget(path, _CSV, _MEND) as file,
+        _opened(path, f"reading {path.name}") as file,
         guarded(place, _CSV, _MEND),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows are cut with a warning only
-        frame = pd.read_csv(
-            file, **written, low_memory=False, dtype=dtype, keep_default_na=False, na_values=[""]
-        )
+        frame = pd.read_csv(file, **written, **options)
     for column in {text} if isinstance(text, str) else text:
         if column in frame.columns:
-            with open_within_budget(path, _CSV, _MEND) as file, guarded(place, _CSV, _MEND):
+            title = f"reading {shown(column)} of {path.name}"
+            with _opened(path, title) as file, guarded(place, _CSV, _MEND):
                 letters = pd.read_csv(file, **written, usecols=[column], dtype=str, na_filter=False)
             frame[column] = letters[column]
     return frame, dialect.notes
+
+
+@contextmanager
+def _opened(path: Path, title: str) -> Iterator[Any]:
+    """Open a CSV file, whose bytes are counted as they are read; a compressed one does not say how many."""
+    size = None if path.suffix.lower() == ".gz" else path.stat().st_size
+    with open_within_budget(path, _CSV, _MEND) as file, shown_work(title, size, "bytes") as work:
+        yield Watched(file, work)
 
 
 def separates(path: Path, table: TableOptions) -> bool:
@@ -170,7 +180,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
         if texts:
             # What is no UTF-8 would come to light only where somebody looks at it.
             pyarrow.parquet.read_table(path, columns=texts).validate(full=True)
-        return pd.read_parquet(path, page_checksum_verification=True)  # where there are checksums
+        with shown_work(f"reading {path.name}"):
+            return pd.read_parquet(path, page_checksum_verification=True)  # where there are checksums
 
 
 def _texts(announced: pyarrow.parquet.FileMetaData) -> list[str]:

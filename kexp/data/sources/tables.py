@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from kexp.core.errors import InputError, nearest, shown
+from kexp.core.reading_progress import shown_work
 from kexp.data.column_kinds import ReadColumn, facts_of_column, ordered_times, read_column
 from kexp.data.dataset import Source
 from kexp.data.given_tables import is_frame
@@ -191,12 +192,15 @@ def _with_columns(
     targets: np.ndarray,
 ) -> Source:
     """Return a source with the inputs that are in columns, and what was found in all of them."""
-    read = _with_inputs(
-        {column: read_column(f"data {source.name!r}", column, one, table) for column, one in series.items()}
-    )
+    found: dict[str, ReadColumn] = {}
+    with shown_work(f"looking at the columns of {source.name}", len(series), "columns") as work:
+        for column, one in series.items():
+            found[column] = read_column(f"data {source.name!r}", column, one, table)
+            work.advance()
+    read = _with_inputs(found)
     inputs = {column: one.values for column, one in read.items() if one.column is not None}
-    found = {column: one.facts for column, one in read.items()} | dict(facts)
-    listed = tuple(found[column] for column in names if column in found)
+    known = {column: one.facts for column, one in read.items()} | dict(facts)
+    listed = tuple(known[column] for column in names if column in known)
     require_finite(source.name, inputs)
     return replace(
         source,

@@ -6,9 +6,11 @@ target of validation or test data, and none changes anything.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from kexp.core.reading_progress import shown_work
 from kexp.core.scan import instances_of
 from kexp.data import Dataset
 from kexp.data.batch_feed import FedSplit
@@ -48,4 +50,9 @@ def doctor_findings(data: Dataset) -> list[Finding]:
         return []
     if data.validation is data.train:  # as with overfit_batches, where it was asked for
         data = replace(data, validation=None)
-    return [finding for check in data_checks() if check.applies(data) for finding in check.findings(data)]
+    return [finding for check in data_checks() for finding in _findings(check, data)]
+
+
+def _findings(check: DataCheck, data: Dataset) -> Sequence[Finding]:
+    with shown_work(f"checking the data for {check.name}"):
+        return check.findings(data) if check.applies(data) else ()
