@@ -18,7 +18,7 @@ from kexp.core.user_paths import user_path
 from kexp.data.array_specs import ArraySpec, shapes_agree
 from kexp.data.column_kinds import dates_as, stripped, without
 from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
-from kexp.data.number_texts import NA_WORDS, NumberFormat, is_missing_word, numbers_of
+from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
 from kexp.data.sources.image_folder import image_header, upright_image
@@ -350,7 +350,8 @@ def _numbers(column: Column, series: Any) -> np.ndarray:  # (samples,) of the co
         gaps = gaps | np.array([text in known or is_missing_word(text) for text in texts], bool)
         decimal = column.decimal or "."
         form = NumberFormat(decimal, "," if decimal == "." else ".")
-        wide = numbers_of(texts, form)
+        truths = np.array([TRUTH_WORDS.get(text, np.nan) for text in texts])
+        wide = np.where(np.isnan(truths), numbers_of(texts, form), truths)
     with np.errstate(over="ignore"):  # what does not fit is refused on the next lines
         numbers = wide.astype(column.dtype)
     wrong = np.flatnonzero((np.isnan(numbers) & ~gaps) | np.isinf(numbers))

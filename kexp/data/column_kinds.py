@@ -70,6 +70,8 @@ def read_column(place: str, name: str, series: pd.Series, options: TableOptions)
     if asked == "ignore":
         return ReadColumn(None, np.zeros(len(series)), facts_of_column(name, "ignored", series))
     dtype = _storage(place, name, series)
+    if dtype == "date" and asked is None and not series.notna().any():
+        dtype, series = "number", series.astype(object)  # as of a column of a file that is empty
     if dtype == "date" or asked == "date":
         return _dates(place, name, _date_texts(f"{place}: column {shown(name)}", series), options)
     if dtype in ("number", "bool") and asked != "category":
@@ -219,13 +221,14 @@ def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Sequence[
     """Return whether texts are numbers, but for a few words that can only stand for missing values."""
     known = [word for word in strange if is_missing_word(word)]
     others = set(strange) - set(known)
-    if np.isfinite(numbers).sum() < 2 and len(present) > 2:
+    found = int((~np.isnan(numbers)).sum())
+    if found < 2 and len(present) > 2:
         return False
     if any(map(_CODE.match, present)):
         return False
     count = sum(text in others for text in present)
     few = len(others) <= _MOST_STRANGE_WORDS and count <= _MOST_STRANGE * len(present)
-    return bool(np.isfinite(numbers).any()) and (not others or (few and not any(map(_has_digit, others))))
+    return found > 0 and (not others or (few and not any(map(_has_digit, others))))
 
 
 def _why_no_numbers(name: str, present: Sequence[str], strange: Sequence[str]) -> list[str]:

@@ -25,12 +25,15 @@ _OF_PANDAS = (
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
 NA_WORDS = frozenset(_OF_PANDAS)
+# What a CSV file has for truth values, which are numbers to a model.
+TRUTH_WORDS = {"True": 1.0, "TRUE": 1.0, "true": 1.0, "False": 0.0, "FALSE": 0.0, "false": 0.0}
 _UNITS = r"r\$|[$€£¥₹₽₩₺₪₴₫฿¢%]|(?:usd|eur|gbp|chf|jpy|cny|inr|brl|cad|aud|sek|nok|dkk|pln|czk|huf)\b"
 _BEFORE = re.compile(rf"^(?:{_UNITS})\s*", re.IGNORECASE)
 _AFTER = re.compile(r"\s*(?:[$€£¥₹₽₩₺₪₴₫฿¢%]|\b[a-z]{3})$", re.IGNORECASE)
 _CODES = re.compile(rf"^\s*(?:{_UNITS})$", re.IGNORECASE)
 _MINUS = "-\N{MINUS SIGN}"
 _GROUPS = " '\N{RIGHT SINGLE QUOTATION MARK}\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+_INFINITE = re.compile(r"^([+-]?)inf(?:inity)?$", re.IGNORECASE)  # as CSV files have it
 _POWER = re.compile(r"^(.*\d[.,]?)(e[+-]?\d+)$", re.IGNORECASE)
 
 
@@ -62,6 +65,9 @@ class NumberFormat:
             >>> NumberFormat().number("12 apples") is None
             True
         """
+        infinite = _INFINITE.match(text.strip())
+        if infinite:
+            return -np.inf if infinite[1] == "-" else np.inf
         text, negative = _without_sign(text.strip())
         power = _POWER.match(text)
         digits = power[1] if power else text

@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import kexp
 from kexp.core.errors import InputError
@@ -256,27 +254,3 @@ def test_what_cannot_be_said_of_a_table_is_one_sentence(options, words):
     with pytest.raises(InputError, match=words) as error:
         load(table, target="y", **options)
     assert "\n" not in str(error.value)
-
-
-cells = st.one_of(
-    st.floats(-1e6, 1e6, width=32).map(lambda number: str(np.float32(number))),
-    st.sampled_from(["", "?", "NA", "a", "b", " a ", "1,234.5", "$3", "12%", "2020-01-02", "007"]),
-)
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(cells, min_size=4, max_size=30))
-def test_a_column_gives_the_same_inputs_by_file_parquet_and_memory(tmp_path_factory, texts):
-    folder = tmp_path_factory.mktemp("round")
-    table = pd.DataFrame({"c": [*texts, *texts], "x": 1.5, "y": ["u", "v"] * len(texts)})
-    table.to_csv(folder / "t.csv", index=False)
-    table.replace({"c": {"": None}}).to_parquet(folder / "t.parquet")
-    found = []
-    for source in (table, folder / "t.csv", folder / "t.parquet"):
-        try:
-            data = load(source, target="y", columns={"x": "number"}, **ALL)
-            inputs = {name: values.tolist() for name, values in data.train.inputs.items()}
-            found.append((str(inputs), [(one.name, one.kind) for one in data.spec.columns]))
-        except InputError as error:
-            found.append(str(error).partition(": ")[2].partition("in column")[0])
-    assert found[0] == found[1] == found[2]

@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 import kexp
@@ -40,43 +38,6 @@ def test_repeated_patients_give_away_their_outcome_unless_they_are_a_group():
     assert [one.name for one in data.spec.columns] == ["s0", "s1", "s2", "s3"]
     assert "no group of 'patient' is in two parts" in data.notes[-1]
     assert next(one.kind for one in data.spec.column_facts if one.name == "patient") == "group"
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    st.lists(st.integers(0, 12), min_size=30, max_size=80).filter(lambda keys: len(set(keys)) > 5),
-    st.floats(0.05, 0.4),
-    st.integers(0, 5),
-)
-def test_no_group_is_in_two_parts(keys, share, seed):
-    table = pd.DataFrame({"row": np.arange(len(keys)) / 8, "g": keys, "y": np.arange(len(keys)) * 1.5})
-    data = load(table, target="y", group="g", test=share, validation=share, seed=seed)
-    each = (data.train, data.validation, data.test)
-    parts = [{keys[int(row * 8)] for row in part.inputs["row"]} for part in each]
-    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
-    assert sum(map(len, each)) == len(keys)
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(
-    st.lists(st.integers(0, 30), min_size=20, max_size=60).filter(lambda days: len(set(days)) > 6),
-    st.floats(0.05, 0.3),
-    st.sampled_from([0.0, 1.0, 3.0]),
-)
-def test_no_moment_is_in_two_parts_and_each_part_is_later(days, share, gap):
-    when = pd.Timestamp("2024-02-20") + pd.to_timedelta(days, unit="D")
-    table = pd.DataFrame({"when": when.strftime("%Y-%m-%d"), "day": days, "y": np.arange(len(days)) * 1.5})
-    try:
-        data = load(table, target="y", time="when", test=share, validation=share, gap=gap)
-    except InputError:  # of a gap that leaves nothing
-        assert gap
-        return
-    each = (data.train, data.validation, data.test)
-    train, validation, test = (part.inputs["day"] for part in each)
-    assert train.max() < validation.min() - gap + 1e-6
-    assert validation.max() < test.min() - gap + 1e-6
-    if not gap:
-        assert len(train) + len(validation) + len(test) == len(days)
 
 
 def test_the_test_part_by_group_is_the_same_whatever_the_seed():
