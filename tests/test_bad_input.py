@@ -59,8 +59,8 @@ CASES = {
     "infinite number": (table("size,kind\ninf,a\n" + ROWS), ["'size'", "infinite", "row 1 of 41"]),
     "target with gaps": (table("size,kind\n3,\n" + ROWS), ["'kind' is missing in 1 rows"]),
     "dates": (
-        table("day,kind\n" + "".join(f"{n + 1} Jan 2024,{'ab'[n % 2]}\n" for n in range(28))),
-        ["'day'", "dates of digits in one format", "'1 Jan 2024'", "convert it"],
+        table("day,kind\n" + "".join(f"{n + 1}st of Jan 2024,{'ab'[n % 2]}\n" for n in range(28))),
+        ["'day'", "dates in one format", "'1st of Jan 2024'", "convert it"],
     ),
     "NaN": (arrays(with_value(GOOD, np.nan), LABELS), ["NaN"]),
     "infinity": (arrays(with_value(GOOD, np.inf), LABELS), ["infinit"]),

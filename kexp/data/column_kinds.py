@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from kexp.core.errors import InputError, shown
-from kexp.data.date_texts import date_format, is_ambiguous, looks_like_dates, seconds_of
+from kexp.data.date_texts import date_format, is_ambiguous, looks_like_dates, seconds_of, written_dates
 from kexp.data.number_texts import NumberFormat, is_missing_word, number_format, numbers_of
 from kexp.data.plain_arrays import floats_of
 from kexp.data.strings import as_categories
@@ -30,6 +30,7 @@ _ID = re.compile(
 )
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_\d+)?$")
 _EXAMPLES = 4
+_LIKE = "in one format, such as 2024-01-03, 1/3/2024 5:30 PM or 3 Jan 2024,"
 _CODE = re.compile(r"0\d+$")  # such as 00501, whose digits are no number
 
 
@@ -169,7 +170,7 @@ def _texts(
         return _dates(place, name, dated, options, found=found, words={*texts} - {*dated})
     if looks_like_dates(present) and asked is None:
         raise InputError(
-            f"{place}: expected dates of digits in one format in column {shown(name)}, received "
+            f"{place}: expected dates {_LIKE} in column {shown(name)}, received "
             f"{shown(present[0])}; convert it, or say what it is by columns={{{shown(name)}: 'ignore'}}, or "
             "'category'."
         )
@@ -337,7 +338,7 @@ def _date_texts(place: str, series: pd.Series) -> list[str]:
     if getattr(series.dtype, "tz", None) is not None:
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     whole = bool((series.dropna() == series.dropna().dt.normalize()).all())
-    return series.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S").fillna("").tolist()
+    return written_dates(series, "%Y-%m-%d" if whole else "%Y-%m-%d %H:%M:%S")
 
 
 def _dates(
@@ -354,7 +355,7 @@ def _dates(
     form = found or date_format(present)
     if form is None:
         raise InputError(
-            f"{place}: expected dates of digits in one format in column {shown(name)}, received "
+            f"{place}: expected dates {_LIKE} in column {shown(name)}, received "
             f"{', '.join(map(shown, present[:3])) or 'none'}; convert it, or leave it out by "
             f"columns={{{shown(name)}: 'ignore'}}."
         )
@@ -391,10 +392,25 @@ def _short(value: Any) -> str:
     return text if len(text) <= 30 else f"{text[:29]}…"
 
 
+@dataclass(frozen=True)
+class OrderedTimes:
+    """Times that rows go by.
+
+    Attributes:
+        values: (samples,) float64, seconds of dates, or numbers.
+        column: How they are written.
+        notes: What is to be said of how dates were read.
+    """
+
+    values: np.ndarray
+    column: Column
+    notes: tuple[str, ...] = ()
+
+
 def ordered_times(
     place: str, name: str, series: pd.Series, options: TableOptions, written: Column | None = None
-) -> tuple[np.ndarray, Column]:
-    """Return (samples,) float64 that rows go by, seconds of dates or numbers, and how they are written.
+) -> OrderedTimes:
+    """Return the times that rows go by.
 
     Args:
         place: The data, for messages.
@@ -408,17 +424,18 @@ def ordered_times(
     """
     if written is not None and written.kind == "date":
         texts = dates_as(written, f"{place}: column {shown(name)}", series)
-        return seconds_of(texts.tolist(), written.date_format), written
+        return OrderedTimes(seconds_of(texts.tolist(), written.date_format), written)
     kinds = {one: kind for one, kind in options.columns.items() if one == name and kind == "date"}
     read = read_column(place, name, series, replace(options, columns=kinds))
     if read.column is not None and read.column.kind == "date":
-        return seconds_of(read.values.tolist(), read.column.date_format), read.column
+        seconds = seconds_of(read.values.tolist(), read.column.date_format)
+        return OrderedTimes(seconds, read.column, read.facts.notes)
     if read.values.dtype == object:
         raise InputError(
             f"{place}: time={name!r} must be a column of dates or numbers; received {shown(read.values[0])}."
         )
     times = floats_of(series) if series.dtype.kind in "iuf" else read.values.astype(np.float64)
-    return times, Column(name, "number")
+    return OrderedTimes(times, Column(name, "number"))
 
 
 def dates_as(column: Column, place: str, series: pd.Series) -> np.ndarray:
@@ -432,7 +449,7 @@ def dates_as(column: Column, place: str, series: pd.Series) -> np.ndarray:
     if pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.infer_dtype(
         series, skipna=True
     ).startswith("date"):
-        texts = pd.to_datetime(series).dt.strftime(column.date_format).fillna("").tolist()
+        texts = written_dates(pd.to_datetime(series), column.date_format)
     else:
         texts = stripped(place, series, column.missing_words)[0]
     wrong = [

@@ -102,10 +102,9 @@ def _of_frame(
         np.zeros(len(frame), int) if series is None else np.asarray(frame.iloc[:, known.index(series)], str)
     )
     each, notes = [], []
-    if time is not None:  # of all series at once, whose dates are in one format
-        column_of_time = frame.iloc[:, known.index(time)]
-        times, written = ordered_times(f"data {name!r}", time, column_of_time, TableOptions())
-        is_date = written.kind == "date"
+    if time is not None:  # of all series at once, so that their dates are read in one format
+        times, is_date, said = _times(name, time, frame.iloc[:, known.index(time)])
+        notes += said
     for key in np.unique(keys):
         rows = np.flatnonzero(keys == key)
         of_key = "" if series is None else f" of {series} {shown(str(key))}"
@@ -141,6 +140,19 @@ def _dated(name: str, frame: Any, known: Sequence[str], others: Sequence[str]) -
         if read.column is not None and read.column.kind == "date" and "" not in read.values:
             found.append(label)
     return found[0] if len(found) == 1 else None
+
+
+def _times(name: str, time: str, values: Any) -> tuple[np.ndarray, bool, list[str]]:
+    read = ordered_times(f"data {name!r}", time, values, TableOptions())
+    times = read.values
+    gaps = np.flatnonzero(np.isnan(times))
+    if len(gaps):
+        raise InputError(
+            f"data {name!r}: the time {shown(time)} is missing in {len(gaps)} rows, the first is row "
+            f"{gaps[0] + 1} of {len(times)}; fill in those rows or drop them."
+        )
+    said = [f"column {shown(time)}: {note}" for note in read.notes]
+    return times, read.column.kind == "date", said
 
 
 def _in_order(

@@ -146,5 +146,7 @@ def _input_signature(spec: DatasetSpec, keys: Mapping[str, str]) -> list[Any]:
         return [tf.TensorSpec((None, *one.shape), one.dtype, name=keys[one.name]) for one in spec.inputs]
     if spec.kind != "table":
         return [tf.TensorSpec((None, *spec.input_shape), spec.dtype, name=ARRAY_KEY)]
-    types = {"number": tf.float32, "category": tf.string}
-    return [tf.TensorSpec((None,), types[column.kind], name=keys[column.name]) for column in spec.columns]
+    # Texts and dates go in as they are written, and numbers in the type that tells them apart.
+    types = [column.dtype if column.kind == "number" else "string" for column in spec.columns]
+    named = [keys[column.name] for column in spec.columns]
+    return [tf.TensorSpec((None,), dtype, name=key) for dtype, key in zip(types, named, strict=True)]

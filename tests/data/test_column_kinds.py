@@ -6,8 +6,9 @@ import pytest
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.data import load
+from kexp.data import Column, load, windows
 from kexp.data.adapters import adapt_inputs, read_inputs
+from kexp.data.date_texts import date_format, seconds_of, written_dates
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -85,10 +86,15 @@ DATES = pd.date_range("2021-11-03", periods=N, freq="11D")
 
 
 @pytest.mark.parametrize(
-    "form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M:%S"]
+    "form",
+    [
+        *("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y %H:%M:%S"),
+        *("%d %b %Y", "%b %d, %Y", "%d-%b-%y", "%d%b%Y", "%a, %d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y"),
+        *("%m/%d/%Y %I:%M %p", "%b %d, %Y %I:%M:%S%p", "%Y-%m-%dT%H:%M:%S%z", "%d/%b/%Y:%H:%M:%S %z"),
+    ],
 )
 def test_dates_become_features_of_time(form):
-    texts = DATES.strftime(form).tolist()
+    texts = DATES.tz_localize("UTC").strftime(form).tolist()
     found, values, data = column(texts)
     assert (found.kind, found.date_format, values.tolist()) == ("date", form, texts)
     model = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
@@ -100,6 +106,55 @@ def test_dates_become_features_of_time(form):
     np.testing.assert_allclose(features[:, 3:5], np.stack([np.sin(week), np.cos(week)], 1), atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("texts", "moments"),
+    [
+        (["3 January 2024", "14 FEB 2024", "1 sept. 2023"], ["2024-01-03", "2024-02-14", "2023-09-01"]),
+        (["January 2024", "Feb 2024"], ["2024-01-01", "2024-02-01"]),
+        (["1/2/2024 12:30 AM", "13/2/2024 12:30 pm"], ["2024-02-01 00:30", "2024-02-13 12:30"]),
+        (["2024-01-01T00:30:00+02:00", "2024-01-01T00:00:00Z"], ["2023-12-31 22:30", "2024-01-01"]),
+        (["2024-01-01 00:30:00-0330", "2024-01-01 00:00:00+0545"], ["2024-01-01 04:00", "2023-12-31 18:15"]),
+        (["2024-01-01T08:30:00.250Z", "2024-01-01T09:00:00Z"], ["2024-01-01 08:30", "2024-01-01 09:00"]),
+    ],
+)
+def test_dates_mean_the_same_moments_in_splits_by_time_and_in_models(texts, moments):
+    found = date_format(texts)
+    expected = np.array(moments, "datetime64[s]").astype(np.float64)
+    np.testing.assert_array_equal(seconds_of(texts, found), expected)
+    layer = kexp.models.tabular_preprocessing(
+        {"c": np.array(texts, object)}, [Column("c", "date", date_format=found)]
+    )
+    days = np.asarray(layer({"c": tensor(np.array(texts, object))}))[:, 0]
+    np.testing.assert_allclose(days, (expected - expected.mean()) / expected.std(), atol=1e-5)
+
+
+def test_names_of_months_are_english_in_any_language_of_the_machine():
+    texts = written_dates(pd.Series(DATES), "%a %d %b %Y")
+    assert (texts[0], date_format(texts)) == ("Wed 03 Nov 2021", "%a %d %b %Y")
+
+
+@pytest.mark.parametrize(
+    "texts", [["3 Jan 2024", "2024-02-03"], ["3 Jan 2024", "Feb 4, 2024"], ["3rd Jan 2024", "4th Jan 2024"]]
+)
+def test_dates_in_no_format_or_in_several_are_refused_with_what_is_known(texts):
+    with pytest.raises(
+        InputError, match=r"expected dates in one format, such as .* 3 Jan 2024, in column 'c'"
+    ):
+        column(texts * (N // len(texts)))
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("%m/%d/%Y", "month first"), ("%d.%m.%y %H:%M", "day first"), ("%d %b %Y", None)]
+)
+def test_dates_whose_day_could_be_their_month_are_said_with_what_was_taken(form, said):
+    days = pd.to_datetime([f"2024-{row % 12 + 1}-{row // 12 + 1}" for row in range(N)])
+    texts = days.strftime(form).tolist()
+    table = frame(c=texts, value=np.arange(N))
+    notes = [column(texts)[2].notes, windows(table, column="value", history=2, test=4, time="c").notes]
+    for found in notes:
+        assert (f"column 'c': dates such as {texts[0]!r} are taken {said}." in found) == (said is not None)
+
+
 def tensor(array):
     import tensorflow as tf
 
@@ -108,8 +163,9 @@ def tensor(array):
 
 def test_a_date_may_come_as_a_time_of_pandas_and_is_refused_in_another_format():
     _, _, data = column(DATES.strftime("%d.%m.%Y").tolist())
-    adapted = adapt_inputs({"other": [1], "c": pd.Series(DATES[:1])}, data.spec)
-    assert adapted["c"].tolist() == ["03.11.2021"]
+    for zone in (None, "UTC", "Asia/Tokyo"):
+        moments = pd.Series(DATES[:1] + pd.Timedelta(hours=20)).dt.tz_localize("UTC").dt.tz_convert(zone)
+        assert adapt_inputs({"other": [1], "c": moments}, data.spec)["c"].tolist() == ["03.11.2021"]
     with pytest.raises(InputError, match=r"must be dates as %d\.%m\.%Y, like those of training"):
         adapt_inputs({"other": [1], "c": ["2021-11-03"]}, data.spec)
 
@@ -236,7 +292,7 @@ def test_a_separator_of_labels_is_not_one_of_columns(tmp_path):
     [
         ({"columns": {"zip": "category"}}, "columns names 'zip', and there is no such column"),
         ({"columns": {"c": "categry"}}, r"did you mean 'category'"),
-        ({"columns": {"c": "date"}}, "expected dates of digits in one format in column 'c'"),
+        ({"columns": {"c": "date"}}, "expected dates in one format, such as .* in column 'c'"),
         ({"group": "shop"}, "there is no column group='shop'"),
         ({"group": "y"}, "cannot be two of target, group and weight"),
         ({"split": "group"}, "split='group': expected the column group= that it goes by"),

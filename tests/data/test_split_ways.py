@@ -117,6 +117,27 @@ def test_missing_days_and_repeated_ones_are_said():
     assert "1 rows come later after the one before than usual by 'date', at most 4 times as late" in notes
 
 
+def test_the_dates_of_several_series_are_read_in_one_format():
+    days = pd.date_range("2024-01-01", periods=12).union(pd.date_range("2024-02-10", periods=20))
+    early = days[days.day <= 12]
+    table = pd.concat(
+        [
+            pd.DataFrame({"when": found.strftime("%d/%m/%Y"), "value": np.arange(len(found)), "key": key})
+            for key, found in (("all", days), ("early", early))
+        ]
+    )
+    data = windows(table, column="value", time="when", series="key", history=2, test=2, validation=0)
+    assert data.test.targets.ravel().tolist() == [30, 31, len(early) - 2, len(early) - 1]
+    assert not any("in the order of" in note for note in data.notes)
+
+
+def test_a_row_without_its_time_is_no_part_of_a_series():
+    table = newest_first()
+    table.iloc[3, 0] = None
+    with pytest.raises(InputError, match="the time 'date' is missing in 1 rows, the first is row 4 of 120"):
+        windows(table, column="close", time="date", history=5, test=10)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

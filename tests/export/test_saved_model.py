@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kexp.core.errors import InputError
@@ -20,6 +21,7 @@ from kexp.export import ExportError, export_model, load_exported
 from kexp.export.export_pipeline import without_cudnn
 from kexp.export.manifest import Manifest
 from kexp.tasks.predictions import Predictions
+from tests.export.conftest import made_export
 from tests.forked_python import forked_without_keras
 
 
@@ -264,3 +266,43 @@ except ImportError:
     np.testing.assert_allclose(
         np.load(tmp_path / "probabilities.npy"), digits.expected.probabilities, atol=1e-6
     )
+
+
+def test_numbers_that_float32_would_merge_stay_apart_in_an_export(tmp_path):
+    import keras
+
+    import kexp
+
+    moments = 1_700_000_000_000 + np.arange(40) * 7
+    data = kexp.data.load(pd.DataFrame({"c": moments, "y": np.arange(40) / 4}), target="y", test=0.0)
+    features = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
+    model = keras.Model(features.input, keras.layers.Dense(1)(features.output))
+    exported = made_export(model, data.spec, dict(data.train.inputs), tmp_path / "numbers")
+    assert shapes(signature(exported).structured_input_signature[1]) == {"c": ("float64", (None,))}
+    values = load_exported(exported.directory).predict({"c": moments}).values
+    assert np.unique(values).size == 40
+
+
+def test_dates_with_names_of_months_go_in_raw_as_they_stand_in_the_table(tmp_path):
+    import keras
+    import tensorflow as tf
+
+    import kexp
+
+    written = [
+        "3 Jan 2024 5:30 PM",
+        "14 February 2024 12:05 am",
+        "1 Sept. 2023 11:59 AM",
+        "9 MAY 2022 1:00 pm",
+    ]
+    table = pd.DataFrame({"when": written, "y": [1.5, 2.5, 3.5, 4.25]})
+    data = kexp.data.load(table, target="y", validation=0.0, test=0.0)
+    features = kexp.models.tabular_preprocessing(data.train.inputs, data.spec.columns)
+    model = keras.Model(features.input, keras.layers.Dense(1)(features.output))
+    dates = made_export(model, data.spec, dict(data.train.inputs), tmp_path / "dates")
+    answered = signature(dates)(when=tf.constant(written))["values"]
+    np.testing.assert_allclose(answered, dates.expected.values, rtol=1e-6)
+    moved = load_exported(dates.directory).predict({"when": "10 may 2022 1:00 PM"})
+    moments = pd.Series(pd.to_datetime(["2022-05-10 13:00"]))
+    same = load_exported(dates.directory).predict({"when": moments})
+    assert moved.values.tolist() == same.values.tolist() != dates.expected.values[3:].tolist()

@@ -268,7 +268,8 @@ def row_facts(
     if table.time is not None:
         series = _complete(name, names, frame, table.time, "time")
         place = f"data {name!r}"
-        times, time_column = ordered_times(place, table.time, series, table, time_column)
+        read = ordered_times(place, table.time, series, table, time_column)
+        times, time_column = read.values, read.column
         require_no_gaps(name, table.time, np.isnan(times), "time")
     if table.weight is not None:
         weights = floats_of(_complete(name, names, frame, table.weight, "weight")).astype(np.float32)

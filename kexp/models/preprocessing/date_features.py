@@ -13,12 +13,12 @@ from keras import ops
 
 from kexp.core.types import Tensor
 from kexp.data import Column
-from kexp.data.date_texts import pattern, seconds_of
+from kexp.data.date_texts import MONTHS, pattern, seconds_of
 
 _DAY_S = 86400.0
 _CYCLES_S = {"year": 365.2425 * _DAY_S, "week": 7 * _DAY_S, "day": _DAY_S}
 _MONDAY_S = 4 * _DAY_S  # the first one after 1970 began on a Thursday
-_PARTS = ("Y", "y", "m", "d", "H", "M", "S")
+_PARTS = ("Y", "y", "m", "d", "H", "I", "M", "S")
 
 
 @keras.saving.register_keras_serializable("kexp")
@@ -30,7 +30,7 @@ class DateFeatures(keras.layers.Layer):
     where training had such.
 
     Args:
-        date_format: As of `time.strptime`, of digits alone.
+        date_format: As of `time.strptime`; the names of months and days are English, long or short.
         mean_s: Mean of the training dates, in seconds since 1970.
         deviation_s: Their deviation, above 0.
         has_missing: Whether there is a flag.
@@ -51,7 +51,7 @@ class DateFeatures(keras.layers.Layer):
         self.deviation_s = deviation_s
         self.has_missing = has_missing
         self._cycles_s = [
-            length for name, length in _CYCLES_S.items() if name != "day" or "%H" in date_format
+            length for name, length in _CYCLES_S.items() if name != "day" or "%M" in date_format
         ]
         # RE2 knows no names of groups in what replaces, so their numbers are looked up.
         named = re.compile(pattern(date_format))
@@ -93,14 +93,35 @@ class DateFeatures(keras.layers.Layer):
         years = numbers.get("Y")
         if years is None:  # two digits, as Python takes them
             years = ops.where(numbers["y"] < 69, numbers["y"] + 2000, numbers["y"] + 1900)
-        days = _days(years, numbers["m"], numbers["d"])
+        months = self._month(texts, known) if "b" in self._groups else numbers["m"]
+        days = _days(years, months, numbers.get("d", ops.ones_like(months)))
         zero = ops.zeros_like(days)
         hours, minutes, seconds = (numbers.get(part, zero) for part in ("H", "M", "S"))
-        return ops.cast(days, "float64") * _DAY_S + ops.cast(hours * 3600 + minutes * 60 + seconds, "float64")
+        if "p" in self._groups:
+            afternoon = tf.strings.regex_full_match(self._text(texts, "p"), "(?i)pm")
+            hours = numbers["I"] % 12 + 12 * ops.cast(afternoon, "int64")
+        seconds = hours * 3600 + minutes * 60 + seconds
+        if "z" in self._groups:
+            seconds -= self._offset_s(texts, known)
+        return ops.cast(days, "float64") * _DAY_S + ops.cast(seconds, "float64")
+
+    def _text(self, texts: Tensor, part: str) -> Tensor:
+        return tf.strings.regex_replace(texts, self._pattern, rf"\{self._groups[part]}")
 
     def _number(self, texts: Tensor, known: Tensor, part: str) -> Tensor:
-        digits = tf.strings.regex_replace(texts, self._pattern, rf"\{self._groups[part]}")
-        return tf.strings.to_number(tf.where(known, digits, "1"), tf.int64)
+        return tf.strings.to_number(tf.where(known, self._text(texts, part), "1"), tf.int64)
+
+    def _month(self, texts: Tensor, known: Tensor) -> Tensor:
+        """Return (batch,) int64 numbers of the months whose names stand in texts."""
+        begins = tf.strings.lower(tf.strings.substr(tf.where(known, self._text(texts, "b"), "jan"), 0, 3))
+        return ops.cast(ops.argmax(begins[:, None] == tf.constant(MONTHS), axis=-1), "int64") + 1
+
+    def _offset_s(self, texts: Tensor, known: Tensor) -> Tensor:
+        """Return (batch,) int64 seconds that the clocks of time zones are before UTC."""
+        written = tf.strings.regex_replace(self._text(texts, "z"), ":", "")
+        numbered = known & (written != "Z")
+        hundreds = tf.strings.to_number(tf.where(numbered, written, "0"), tf.int64)
+        return ops.sign(hundreds) * (ops.abs(hundreds) // 100 * 3600 + ops.abs(hundreds) % 100 * 60)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape, 1 + 2 * len(self._cycles_s) + self.has_missing)
