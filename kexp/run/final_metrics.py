@@ -14,13 +14,21 @@ from kexp.train.objectives.compiled import Compiled
 from kexp.train.position import Position
 
 
-def evaluate_run(setup: TrainingSetup, position: Position) -> dict[str, float]:
-    """Return the metrics of the chosen epoch, and of its weights on the test split."""
+def evaluate_run(setup: TrainingSetup, position: Position, *, again: bool = False) -> dict[str, float]:
+    """Return the metrics of the chosen epoch, and of its weights on the test split.
+
+    Args:
+        setup: Of a run that is trained.
+        position: At its end.
+        again: Whether the weights are measured on the validation split too, where they are others than then.
+    """
     metrics = dict(position.history[(position.best_epoch or len(position.history)) - 1])
-    if setup.data.test is not None:
-        test, train = setup.data.test, setup.data.train
-        measured = backend().evaluator(setup.model, setup.objective, test, train).measure(position.batch_size)
-        metrics.update({f"test_{name}": value for name, value in measured.items()})
+    measured = {"val_": setup.data.validation if again else None, "test_": setup.data.test}
+    for prefix, split in measured.items():
+        if split is not None:
+            evaluator = backend().evaluator(setup.model, setup.objective, split, setup.data.train)
+            found = evaluator.measure(position.batch_size)
+            metrics.update({f"{prefix}{name}": value for name, value in found.items()})
     return metrics
 
 

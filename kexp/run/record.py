@@ -167,6 +167,8 @@ class RunRecord:
     def predict(self, inputs: Any, batch_size: int = 256) -> Predictions:
         """Return labels and probabilities, values, masks, texts or reconstructions for raw inputs.
 
+        What training had nothing of is counted in a warning: categories, missing values, tokens of texts.
+
         Args:
             inputs: Images (samples, height, width[, channels]), a DataFrame or mapping of columns, strings,
                 a list of (steps, channels) series, or an array as the model was trained on.
@@ -177,9 +179,16 @@ class RunRecord:
                 file is damaged.
         """
         adapted = self._adapted(inputs)
-        for note in unknown_values(self.spec.columns, adapted):
+        for note in self._unknown(adapted):
             warnings.warn(note, UserWarning, stacklevel=2)
         return self._predicted(adapted, batch_size)
+
+    def _unknown(self, adapted: Inputs) -> tuple[str, ...]:
+        if isinstance(adapted, np.ndarray) and self.spec.kind == "text":
+            from kexp.models.preprocessing.token_counts import unknown_tokens
+
+            return unknown_tokens(self.model, adapted)
+        return unknown_values(self.spec.columns, adapted)
 
     def predictions_of(self, inputs: Any, *, batch_size: int = 256) -> Predictions:
         """Return what `predict` does for inputs of the data's own, without a word on what is new in them.

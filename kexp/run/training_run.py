@@ -45,6 +45,7 @@ from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.split_metrics import epoch_measure
 from kexp.run.training_setup import TrainingSetup, prepare
+from kexp.run.unknown_token import settle_unknown_token
 from kexp.tasks import task_named
 from kexp.trackers.base import Trackers
 from kexp.train.callbacks import SampleGrids
@@ -206,10 +207,11 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
     if setup.optimizer is None:
         setup.model.optimizer = None
+    again = settle_unknown_token(setup)
     # Which all workers measure together.
-    metrics = evaluate_run(setup, loop.position)
+    metrics = evaluate_run(setup, loop.position, again=again)
     exact, spec, notes = judged(setup, loop.position.batch_size)
-    metrics = {**metrics, **{name: value for name, value in exact.items() if name not in metrics}}
+    metrics |= {name: value for name, value in exact.items() if again or name not in metrics}
     setup = replace(setup, raw=replace(setup.raw, spec=spec))
     trained = setup.inference_model or raw_model(setup.model, setup.preprocessing)
     recorded: dict[str, Any] = {}

@@ -49,12 +49,12 @@ def test_a_run_learns_and_records_figures_of_tokens_and_of_answers(run):
     assert {"test_accuracy", "test_perplexity", "test_wrong", "val_wrong"} <= run.metrics.keys()
     assert run.spec.task == "text"
     test = kexp.data.load(pairs(), task="text").test
-    assert run.metrics["test_wrong"] == np.mean(run.predict(test.inputs).texts != test.targets)
+    assert run.metrics["test_wrong"] == np.mean(run.predictions_of(test.inputs).texts != test.targets)
 
 
 def test_a_loaded_run_gives_the_same_answers(run):
     words = pairs()[0][:20]
-    first, second = run.predict(words), kexp.load(run.run_dir).predict(words)
+    first, second = run.predictions_of(words), kexp.load(run.run_dir).predictions_of(words)
     np.testing.assert_array_equal(first.texts, second.texts)
     np.testing.assert_allclose(first.log_probabilities, second.log_probabilities, rtol=1e-6)
     frame = second.to_frame(run.spec)
