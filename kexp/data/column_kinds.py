@@ -13,6 +13,7 @@ from kexp.core.errors import InputError, shown
 from kexp.data.date_texts import date_format, is_ambiguous, looks_like_dates, seconds_of, written_dates
 from kexp.data.number_texts import NumberFormat, is_missing_word, number_format, numbers_of
 from kexp.data.plain_arrays import floats_of
+from kexp.data.precision import distinct_numbers, merges
 from kexp.data.strings import as_categories
 from kexp.data.table_columns import Column, ColumnFacts
 from kexp.data.table_options import TableOptions
@@ -24,7 +25,6 @@ _MOST_STRANGE = 0.1  # share of words among numbers up to which they stand for m
 _MOST_STRANGE_WORDS = 5  # different ones
 _FEWEST_IDS = 20  # rows from which values that are all different can be ids
 _FEWEST_COUNTED = 5  # rows from which a column without a name can be one that counts them
-_KEPT = 0.9  # share of the different numbers that float32 has to tell apart
 _ID = re.compile(
     r"(?i:(^|[\W_])(id|ids|uid|uuid|guid|index|idx|key|rowid|rownum|row)($|[\W_]))|[a-z](Id|ID|Key)$"
 )
@@ -300,9 +300,8 @@ def _merges(wide: np.ndarray) -> bool:
     known = wide[np.isfinite(wide)]
     if not known.size or np.abs(known).max() > np.finfo(np.float32).max:
         return False
-    with np.errstate(over="ignore"):
-        narrow = np.unique(known.astype(np.float32)).size
-    return narrow < _KEPT * np.unique(known).size
+    distinct, narrow = distinct_numbers(known[:, None])
+    return bool(merges(distinct, narrow)[0])
 
 
 def _counts_rows(name: str, wide: np.ndarray) -> bool:

@@ -19,6 +19,7 @@ from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
 from kexp.data.plain_arrays import plain_targets
+from kexp.data.precision import merging_notes
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
@@ -146,10 +147,18 @@ def _divided(
         targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
         spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
     held = {part: facts for part, facts in rows.items() if part == "train" or part in drawn}
-    notes = (*read.notes, *split_notes(shares["way"], options.table, drawn, held))
+    notes = (*read.notes, *_merging(read, kind, targets))
+    notes += split_notes(shares["way"], options.table, drawn, held)
     return Dataset(
         read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content, notes
     )
+
+
+def _merging(read: Source, kind: Kind, targets: TargetKind) -> tuple[str, ...]:
+    """Return what is to be said of numbers that float32 makes one of; columns of tables are centred."""
+    x, y = read.parts["train"]
+    inputs = merging_notes("the inputs are", x) if kind in ("array", "series") else ()
+    return (*inputs, *(merging_notes("the targets are", y) if targets.has_scale else ()))
 
 
 def _require_kind(name: str, kind: Kind, kinds: Sequence[Kind]) -> None:

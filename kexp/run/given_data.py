@@ -13,7 +13,7 @@ import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.core.options import TrainOptions
-from kexp.core.structures import Structure, is_nested, packed
+from kexp.core.structures import Structure, is_nested, leaves, packed
 from kexp.core.types import Nest
 from kexp.data import Dataset, Split, load
 from kexp.data.array_specs import ArraySpec
@@ -21,6 +21,7 @@ from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split
 from kexp.data.dataset import DatasetSpec, Kind
 from kexp.data.feed_kinds import ends, feed_of
 from kexp.data.given_arrays import GivenArrays, as_array, given_arrays
+from kexp.data.precision import merging_notes
 from kexp.data.splits import fingerprint
 from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
 
@@ -88,7 +89,11 @@ def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, option
         input_names=names[0],
         output_names=names[1],
     )
-    return _dataset(arrays, "arrays", None)
+    data, inputs, targets = _dataset(arrays, "arrays", None)
+    # Whole numbers stay what they are; they may be those of tokens.
+    floats = [one for one in leaves(given.x) if getattr(getattr(one, "dtype", None), "kind", "") == "f"]
+    merging = dict.fromkeys(note for one in floats for note in merging_notes("the inputs are", one))
+    return replace(data, notes=tuple(merging)), inputs, targets
 
 
 def _of_feed(

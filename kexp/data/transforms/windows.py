@@ -13,6 +13,7 @@ from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.folds import current_fold
 from kexp.data.ordered_series import read_series
+from kexp.data.precision import merging_notes
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
@@ -72,6 +73,7 @@ def windows(
     _require_names(name, column)
     read = read_series(values, column, time, series)
     name = name or read.name
+    merging = merging_notes("the numbers are", np.concatenate(read.series))
     each = [_finite(name, one) for one in read.series]
     parts = [_parts(name, len(one), history, horizon, test, validation) for one in each]
     numbers = sum(len(rows) for one in parts for rows in one.values()) * (
@@ -91,9 +93,8 @@ def windows(
     fold = current_fold()
     if fold is not None:
         drawn[fold.part] = replace(drawn[fold.part], rows=_target_steps(each, parts, fold.part, history))
-    return Dataset(
-        name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint, read.notes
-    )
+    notes = (*read.notes, *merging)
+    return Dataset(name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, fingerprint, notes)
 
 
 def _parts(
