@@ -3,6 +3,7 @@
 from kexp import data as data
 from kexp import metrics as metrics
 from kexp import models as models
+from kexp import preflight as preflight
 from kexp import recipes as recipes
 from kexp import tasks as tasks
 from kexp import verify as verify

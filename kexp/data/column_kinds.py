@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.data.date_texts import date_format, is_ambiguous, looks_like_dates, seconds_of, written_dates
+from kexp.data.merging_numbers import distinct_numbers, merges
 from kexp.data.number_texts import NumberFormat, is_missing_word, number_format, numbers_of
 from kexp.data.plain_arrays import floats_of
-from kexp.data.precision import distinct_numbers, merges
 from kexp.data.strings import as_categories
 from kexp.data.table_columns import Column, ColumnFacts
 from kexp.data.table_options import TableOptions
@@ -145,9 +146,9 @@ def _texts(
     place: str, name: str, series: pd.Series, options: TableOptions, *, asked: str | None
 ) -> ReadColumn:
     """Return a column of texts as what they are: numbers, dates, categories or ids."""
-    if not all(map(_is_writable, series[series.notna()])):
-        from pandas.api import types
+    from pandas.api import types
 
+    if types.is_object_dtype(series.dtype) and not all(map(_is_writable, series[series.notna()])):
         raise _refusal(place, name, types.infer_dtype(series, skipna=True))
     texts, trimmed = stripped(f"{place}: column {shown(name)}", series, options.missing)
     present = [text for text in texts if text]
@@ -155,19 +156,19 @@ def _texts(
     if asked == "number" or (present and asked is None):
         form = _format(present, options)
         numbers = numbers_of(texts, form)
-        strange = sorted(
-            {text for text, number in zip(texts, numbers, strict=True) if text and number != number}
-        )
+        unread = np.flatnonzero(np.isnan(numbers)).tolist()
+        strange = dict.fromkeys(sorted({texts[row] for row in unread} - {""}))
         if asked == "number" or _are_numbers(present, numbers, strange):
             facts = _facts_of_texts(name, "number", ["" if text in strange else text for text in texts])
             said = (*notes, *_number_notes(name, present, numbers, strange, form))
             words = (*options.missing, *strange)
             return _numbers(name, numbers, replace(facts, notes=said), form.decimal, words, asked=asked)
         notes = (*notes, *_why_no_numbers(name, present, strange))
-    dated = ["" if is_missing_word(text) else text for text in texts]
-    found = None if asked else date_format([text for text in dated if text])
+    words = set(filter(is_missing_word, {*texts})) - {""}
+    found = None if asked else date_format([text for text in present if text not in words])
     if found is not None:
-        return _dates(place, name, dated, options, found=found, words={*texts} - {*dated})
+        dated = ["" if text in words else text for text in texts]
+        return _dates(place, name, dated, options, found=found, words=words)
     if looks_like_dates(present) and asked is None:
         raise InputError(
             f"{place}: expected dates {_LIKE} in column {shown(name)}, received "
@@ -218,7 +219,7 @@ def _format(present: Sequence[str], options: TableOptions) -> NumberFormat:
     return NumberFormat(options.decimal, other if options.thousands is None else options.thousands)
 
 
-def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Sequence[str]) -> bool:
+def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Collection[str]) -> bool:
     """Return whether texts are numbers, but for a few words that can only stand for missing values."""
     known = [word for word in strange if is_missing_word(word)]
     others = set(strange) - set(known)
@@ -232,7 +233,7 @@ def _are_numbers(present: Sequence[str], numbers: np.ndarray, strange: Sequence[
     return found > 0 and (not others or (few and not any(map(_has_digit, others))))
 
 
-def _why_no_numbers(name: str, present: Sequence[str], strange: Sequence[str]) -> list[str]:
+def _why_no_numbers(name: str, present: Sequence[str], strange: Collection[str]) -> list[str]:
     """Return what is to be said of texts many of which are numbers, and which are taken for categories."""
     code = next(filter(_CODE.match, present), None)
     share = 1 - sum(text in strange for text in present) / len(present)
@@ -245,9 +246,10 @@ def _why_no_numbers(name: str, present: Sequence[str], strange: Sequence[str]) -
         ]
     if not strange:
         return []
+    other = shown(next(iter(strange)))
     return [
-        f"{share:.0%} of its values are numbers, and others such as {shown(strange[0])} are not, so all are "
-        f"categories; columns={{{shown(name)}: 'number'}} makes the others missing."
+        f"{share:.0%} of its values are numbers, and others such as {other} are not, so all are categories; "
+        f"columns={{{shown(name)}: 'number'}} makes the others missing."
     ]
 
 
@@ -256,12 +258,12 @@ def _has_digit(text: str) -> bool:
 
 
 def _number_notes(
-    name: str, present: Sequence[str], numbers: np.ndarray, strange: Sequence[str], form: NumberFormat
+    name: str, present: Sequence[str], numbers: np.ndarray, strange: Collection[str], form: NumberFormat
 ) -> list[str]:
     notes = []
     if strange:
         count = sum(text in strange for text in present)
-        words = ", ".join(map(shown, strange[:_EXAMPLES]))
+        words = ", ".join(map(shown, islice(strange, _EXAMPLES)))
         notes.append(
             f"{words} among numbers {'stands' if len(strange) == 1 else 'stand'} for missing values, in "
             f"{count} rows; columns={{{shown(name)}: 'category'}} makes categories of all."

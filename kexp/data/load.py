@@ -18,8 +18,8 @@ from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
+from kexp.data.merging_numbers import merging_notes
 from kexp.data.plain_arrays import plain_targets
-from kexp.data.precision import merging_notes
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size

@@ -106,9 +106,9 @@ def as_categories(place: str, series: Any) -> np.ndarray:
         ['Bonn', '']
     """
     gaps = series.isna().to_numpy()
-    values = ["" if gap else str(value) for value, gap in zip(series, gaps, strict=True)]
-    strange = next((row for row, value in enumerate(values) if not is_unicode(value)), None)
-    if strange is not None:
+    values = ["" if gap else str(value) for value, gap in zip(series.tolist(), gaps.tolist(), strict=True)]
+    if not all(map(is_unicode, set(values))):
+        strange = next(row for row, value in enumerate(values) if not is_unicode(value))
         raise InputError(
             f"{place} must have text that UTF-8 can say, without NUL characters; received "
             f"{shown(values[strange])} in row {strange + 1} of {len(values)}, so remove it."

@@ -21,7 +21,7 @@ from kexp.data.batch_feed import BatchFeed, FedSplit, described, fed_split
 from kexp.data.dataset import DatasetSpec, Kind
 from kexp.data.feed_kinds import ends, feed_of
 from kexp.data.given_arrays import GivenArrays, as_array, given_arrays
-from kexp.data.precision import merging_notes
+from kexp.data.merging_numbers import merging_notes
 from kexp.data.splits import fingerprint
 from kexp.run.fit_plan import EpochOptions, FitPlan, GivenData
 

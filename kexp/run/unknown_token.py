@@ -33,7 +33,7 @@ def settle_unknown_token(setup: TrainingSetup) -> bool:
     Returns:
         Whether validation texts have such tokens, so that what was measured on them has to be measured again.
     """
-    tables, tokens = _tables(setup.model), _tokens(setup)
+    tables, tokens = token_tables(setup.model), _tokens(setup)
     if not tables or tokens is None:
         return False
     for table in tables:
@@ -64,7 +64,7 @@ def _source(split: Split) -> Any:
     return split.inputs["source"] if isinstance(split.inputs, Mapping) else split.inputs
 
 
-def _tables(model: keras.Model) -> list[Any]:
+def token_tables(model: keras.Model) -> list[Any]:
     """Return the trained tables of the vectors that a model makes of its first input."""
     if not isinstance(getattr(model, "inputs", None), list):
         return []

@@ -12,11 +12,11 @@ from sklearn.metrics import average_precision_score
 import kexp
 from kexp.core.errors import InputError
 from kexp.data import Split
-from kexp.preflight import estimated_label_errors, label_errors
 from kexp.preflight.doctor import doctor_findings
 from kexp.preflight.doctor.doubtful_labels import out_of_fold
 
 SHARE = 0.05
+label_errors, estimated_label_errors = kexp.preflight.label_errors, kexp.preflight.estimated_label_errors
 
 
 def flipped(name, seed=0):

@@ -103,7 +103,7 @@ def test_a_prediction_counts_the_words_that_are_new(pair):
     ids=["rnn", "transformer_encoder", "seq2seq"],
 )
 def test_the_vectors_of_source_tokens_are_found_in_the_models_of_texts(built):
-    (table,) = unknown_token._tables(built())
+    (table,) = unknown_token.token_tables(built())
     assert table.shape[0] == 9
 
 

@@ -12,8 +12,8 @@ from kexp.core.errors import InputError, shown
 from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.folds import current_fold
+from kexp.data.merging_numbers import merging_notes
 from kexp.data.ordered_series import read_series
-from kexp.data.precision import merging_notes
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 

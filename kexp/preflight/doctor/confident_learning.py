@@ -28,8 +28,9 @@ def label_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         Journal of Artificial Intelligence Research 70.
 
     Example:
+        >>> import kexp
         >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.05, 0.95], [0.1, 0.9]])
-        >>> label_errors(np.array([0, 0, 0, 1]), probabilities).tolist()
+        >>> kexp.preflight.label_errors(np.array([0, 0, 0, 1]), probabilities).tolist()
         [2, 1, 0, 3]
     """
     _require_probabilities(labels, probabilities)
@@ -54,8 +55,9 @@ def estimated_label_errors(labels: np.ndarray, probabilities: np.ndarray) -> int
         Northcutt, Jiang and Chuang 2021, section 3.1.
 
     Example:
+        >>> import kexp
         >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.05, 0.95], [0.1, 0.9]])
-        >>> estimated_label_errors(np.array([0, 0, 0, 1]), probabilities)
+        >>> kexp.preflight.estimated_label_errors(np.array([0, 0, 0, 1]), probabilities)
         1
     """
     _require_probabilities(labels, probabilities)

@@ -131,7 +131,7 @@ def test_columns_that_are_constant_or_wholly_missing_are_kept():
     [
         (pd.to_timedelta([1, 2, 3], unit="D"), "timedelta64"),
         (["2020-01-01", "2020-02-29 12:00", None], "received '2020-01-01'; convert it"),
-        (["3 Jan 2020", "14 Feb 2021", "1 May 2022"], "received '3 Jan 2020'; convert it"),
+        (["3rd Jan 2020", "14 Feb 2021", "1 May 2022"], "received '3rd Jan 2020'; convert it"),
         (["2020-01-03", "14.02.2021", "2022-05-01"], "received '2020-01-03'; convert it"),
         ([[1], [2], [3]], "received mixed; convert it to numbers or to text"),
         ([b"a", b"b", b"c"], "received bytes"),
