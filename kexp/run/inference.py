@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.errors import InputError
 from kexp.core.structures import Structure, packed
 from kexp.core.trainer_private import call_model
 from kexp.data.dataset import Inputs, sample_count
@@ -54,6 +56,8 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
     """
     from keras import ops, tree
 
+    count = sample_count(inputs)
+
     def outputs(first: int) -> Any:
         rows = slice(first, first + batch_size)
         if isinstance(inputs, np.ndarray):
@@ -63,5 +67,21 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         outputs = call_model(model, packed(structure, batch), training=False)
         return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), outputs)
 
-    parts = [outputs(first) for first in range(0, sample_count(inputs), batch_size)]
-    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+    begun = outputs(0)
+    if count <= batch_size:
+        return begun
+    # Each batch goes where it belongs: all of them beside the whole would be twice the memory.
+    whole = tree.map_structure(lambda array: np.empty((count, *array.shape[1:]), array.dtype), begun)
+    for first in range(0, count, batch_size):
+        batch = begun if first == 0 else outputs(first)
+        tree.map_structure(partial(_put, slice(first, min(first + batch_size, count))), whole, batch)
+    return whole
+
+
+def _put(rows: slice, whole: np.ndarray, batch: np.ndarray) -> None:
+    if len(batch) != rows.stop - rows.start:
+        raise InputError(
+            f"model must give an output for each sample; received {len(batch)} for "
+            f"{rows.stop - rows.start} samples, so keep the first axis."
+        )
+    whole[rows] = batch

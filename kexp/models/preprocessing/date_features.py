@@ -89,39 +89,30 @@ class DateFeatures(keras.layers.Layer):
 
     def _seconds(self, texts: Tensor, known: Tensor) -> Tensor:
         """Return (batch,) float64 seconds since 1970; anything for what is no date."""
-        numbers = {part: self._number(texts, known, part) for part in _PARTS if part in self._groups}
+        parts = self._parts(texts, known)
+        numbers = {part: tf.strings.to_number(parts[part], tf.int64) for part in _PARTS if part in parts}
         years = numbers.get("Y")
         if years is None:  # two digits, as Python takes them
             years = ops.where(numbers["y"] < 69, numbers["y"] + 2000, numbers["y"] + 1900)
-        months = self._month(texts, known) if "b" in self._groups else numbers["m"]
+        months = _month(parts["b"]) if "b" in parts else numbers["m"]
         days = _days(years, months, numbers.get("d", ops.ones_like(months)))
         zero = ops.zeros_like(days)
         hours, minutes, seconds = (numbers.get(part, zero) for part in ("H", "M", "S"))
-        if "p" in self._groups:
-            afternoon = tf.strings.regex_full_match(self._text(texts, "p"), "(?i)pm")
+        if "p" in parts:
+            afternoon = tf.strings.regex_full_match(parts["p"], "(?i)pm")
             hours = numbers["I"] % 12 + 12 * ops.cast(afternoon, "int64")
         seconds = hours * 3600 + minutes * 60 + seconds
-        if "z" in self._groups:
-            seconds -= self._offset_s(texts, known)
+        if "z" in parts:
+            seconds -= _offset_s(parts["z"])
         return ops.cast(days, "float64") * _DAY_S + ops.cast(seconds, "float64")
 
-    def _text(self, texts: Tensor, part: str) -> Tensor:
-        return tf.strings.regex_replace(texts, self._pattern, rf"\{self._groups[part]}")
-
-    def _number(self, texts: Tensor, known: Tensor, part: str) -> Tensor:
-        return tf.strings.to_number(tf.where(known, self._text(texts, part), "1"), tf.int64)
-
-    def _month(self, texts: Tensor, known: Tensor) -> Tensor:
-        """Return (batch,) int64 numbers of the months whose names stand in texts."""
-        begins = tf.strings.lower(tf.strings.substr(tf.where(known, self._text(texts, "b"), "jan"), 0, 3))
-        return ops.cast(ops.argmax(begins[:, None] == tf.constant(MONTHS), axis=-1), "int64") + 1
-
-    def _offset_s(self, texts: Tensor, known: Tensor) -> Tensor:
-        """Return (batch,) int64 seconds that the clocks of time zones are before UTC."""
-        written = tf.strings.regex_replace(self._text(texts, "z"), ":", "")
-        numbered = known & (written != "Z")
-        hundreds = tf.strings.to_number(tf.where(numbered, written, "0"), tf.int64)
-        return ops.sign(hundreds) * (ops.abs(hundreds) // 100 * 3600 + ops.abs(hundreds) % 100 * 60)
+    def _parts(self, texts: Tensor, known: Tensor) -> dict[str, Tensor]:
+        """Return the parts of dates as (batch,) texts by their names; those of some date for what is none."""
+        listed = "|".join(rf"\{group}" for group in self._groups.values())
+        some = "|".join({"b": "jan", "z": "Z"}.get(part, "1") for part in self._groups)
+        joined = tf.where(known, tf.strings.regex_replace(texts, self._pattern, listed), some)
+        each = tf.strings.split(joined, "|").to_tensor(shape=(None, len(self._groups)))
+        return {part: each[:, place] for place, part in enumerate(self._groups)}
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape, 1 + 2 * len(self._cycles_s) + self.has_missing)
@@ -134,6 +125,19 @@ class DateFeatures(keras.layers.Layer):
             "has_missing": self.has_missing,
         }
         return {**super().get_config(), **own}
+
+
+def _month(names: Tensor) -> Tensor:
+    """Return (batch,) int64 numbers of months by their names."""
+    begins = tf.strings.lower(tf.strings.substr(names, 0, 3))
+    return ops.cast(ops.argmax(begins[:, None] == tf.constant(MONTHS), axis=-1), "int64") + 1
+
+
+def _offset_s(zones: Tensor) -> Tensor:
+    """Return (batch,) int64 seconds that the clocks of time zones, such as "+05:30", are before UTC."""
+    written = tf.strings.regex_replace(zones, ":", "")
+    hundreds = tf.strings.to_number(tf.where(written == "Z", "0", written), tf.int64)
+    return ops.sign(hundreds) * (ops.abs(hundreds) // 100 * 3600 + ops.abs(hundreds) % 100 * 60)
 
 
 def _days(years: Tensor, months: Tensor, days: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,7 +97,8 @@ def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
 def _category(column: Any, values: np.ndarray) -> Any:
     kept = kept_categories(values)
     lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
-    counts = [int((values == one).sum()) for one in kept]
+    often = Counter(values.tolist())
+    counts = [often[one] for one in kept]
     if len(kept) < np.unique(values.astype(str)).size:  # those that are not kept have trained the first place
         return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
     places = np.eye(len(kept), dtype=np.float32)
