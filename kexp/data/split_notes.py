@@ -48,7 +48,15 @@ def _way_notes(
         return (f"{said or nothing}: {sizes}.",)
     if way.name == "group":
         return (f"no group of {column!r} is in two parts: {sizes}.",)
-    return (f"the parts follow each other by {column!r}, the latest rows are tested on: {sizes}.",)
+    note = f"the parts follow each other by {column!r}, the latest rows are tested on: {sizes}."
+    inputs = drawn["train"].inputs
+    if not isinstance(inputs, Mapping) or column not in inputs:
+        return (note,)
+    beyond = (
+        f"column {shown(column)} is an input, of which later parts have what training never had; "
+        f"columns={{{shown(column)}: 'ignore'}} leaves it out."
+    )
+    return (note, beyond)
 
 
 def _group_notes(

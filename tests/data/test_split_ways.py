@@ -46,6 +46,17 @@ def test_the_test_part_by_group_is_the_same_whatever_the_seed():
     assert parts[0].validation.inputs["s0"].tolist() != parts[1].validation.inputs["s0"].tolist()
 
 
+def test_an_input_whose_later_values_training_never_has_is_said_and_can_be_left_out():
+    table = newest_first(shop=np.arange(120) % 7)
+    beyond = "column 'date' is an input, of which later parts have what training never had; "
+    advice = "columns={'date': 'ignore'} leaves it out."
+    assert load(table, target="close", time="date").notes[-1] == beyond + advice
+    data = load(table, target="close", time="date", columns={"date": "ignore"})
+    assert [one.name for one in data.spec.columns] == ["shop"]
+    assert data.test.targets.min() > data.validation.targets.max() > data.train.targets.max()
+    assert not any(beyond in note for note in data.notes)
+
+
 def test_rows_count_by_their_weight_in_the_loss(tmp_path):
     x = np.repeat([0.0, 1.0], 50)
     table = pd.DataFrame({"x": x, "y": np.tile([0.0, 1.0], 50), "w": np.tile([9.0, 1.0], 50)})
