@@ -164,11 +164,11 @@ def _texts(
             words = (*options.missing, *strange)
             return _numbers(name, numbers, replace(facts, notes=said), form.decimal, words, asked=asked)
         notes = (*notes, *_why_no_numbers(name, present, strange))
-    words = set(filter(is_missing_word, {*texts})) - {""}
-    found = None if asked else date_format([text for text in present if text not in words])
+    unknown = set(filter(is_missing_word, {*texts})) - {""}
+    found = None if asked else date_format([text for text in present if text not in unknown])
     if found is not None:
-        dated = ["" if text in words else text for text in texts]
-        return _dates(place, name, dated, options, found=found, words=words)
+        dated = ["" if text in unknown else text for text in texts]
+        return _dates(place, name, dated, options, found=found, words=unknown)
     if looks_like_dates(present) and asked is None:
         raise InputError(
             f"{place}: expected dates {_LIKE} in column {shown(name)}, received "
