@@ -62,6 +62,12 @@ def test_a_loaded_run_gives_the_same_answers(run):
 
 
 @pytest.mark.slow
+def test_characters_of_the_source_that_training_had_not_are_counted(run):
+    for one in (run, kexp.load(run.run_dir)):
+        with pytest.warns(UserWarning, match="1 of 3 characters is not in the vocabulary .*, such as '9'"):
+            one.predict(["be9"])
+
+
 def test_the_export_answers_strings_with_strings(run, tmp_path):
     run.export(tmp_path / "served")
     words = pairs()[0][:20]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 import keras
@@ -100,7 +101,7 @@ def unknown_tokens(model: keras.Model, texts: np.ndarray) -> tuple[str, ...]:
     """Return what is to be said of tokens of texts that are not in the vocabulary of a model.
 
     Args:
-        model: One with a text preprocessing in it, the first of which is that of its inputs.
+        model: One with a text preprocessing in it.
         texts: (samples,) str objects.
 
     Example:
@@ -109,7 +110,9 @@ def unknown_tokens(model: keras.Model, texts: np.ndarray) -> tuple[str, ...]:
         >>> unknown_tokens(model, np.array(["to see", "or not"], object))
         ("2 of 4 words are not in the vocabulary of training, such as 'see'.",)
     """
-    limit = next(filter(None, map(_limit_of, all_layers(model))), None)
+    # What answers with texts has tokens of two kinds: those of the source are asked for.
+    parts = [getattr(layer, "source", layer) for layer in model.layers]
+    limit = next(filter(None, map(_limit_of, chain.from_iterable(map(all_layers, parts)))), None)
     if limit is None:
         return ()
     count = known = 0
