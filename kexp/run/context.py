@@ -144,8 +144,11 @@ class RunContext:
         """The recipe call that is under way; None outside of one."""
         return None if self.run is None else self.run.call
 
-    def visible(self, data: Dataset) -> Dataset:
-        """Return a data set as this run may see it."""
+    def seen(self, data: Dataset | None) -> Dataset:
+        """Return the data of a run as it may see them, once who asked for it is told of them."""
+        assert data is not None
+        if self.on_data is not None:
+            self.on_data(data)
         return replace(data, test=None) if self.hides_test else data
 
 

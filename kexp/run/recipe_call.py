@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -175,6 +176,13 @@ def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Pat
         if not run.options["quiet"]:
             print(f"{run.folder.path} is finished; its recorded result is returned.")
         return load(run.folder.path)
+    with _scope(run):
+        return function(**{**call.arguments, **run.options})
+
+
+@contextmanager
+def _scope(run: OpenRun) -> Iterator[None]:
+    """Have what is trained in this block use the devices, the precision and the seed of a run."""
     require_tensorflow()
     import keras
 
@@ -189,4 +197,4 @@ def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Pat
         quiet_work(run.options["quiet"]),
     ):
         keras.utils.set_random_seed(run.options["seed"])
-        return function(**{**call.arguments, **run.options})
+        yield

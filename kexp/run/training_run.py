@@ -63,6 +63,22 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     Raises:
         InputError: An option is out of range, or model and data do not fit each other.
     """
+    plan, run = _opened(plan, train)
+    if run.folder.finished() and plan.given is None:
+        return RunRecord.load(run.folder.path)
+    with quiet_work(run.options["quiet"]):
+        plan = with_data(plan, run.options)
+    if run.folder.finished():
+        return _finished(plan, run.folder)
+    checkpoints = CheckpointDir.choose(run.options["checkpoint_dir"], run.folder.path)
+    started_s = time.perf_counter()
+    plan = replace(plan, data=run_context().seen(plan.data))
+    with compiled_for_run(plan):
+        return _prepared(plan, run, checkpoints, trackers, started_s)
+
+
+def _opened(plan: FitPlan, train: Mapping[str, Any]) -> tuple[FitPlan, OpenRun]:
+    """Return the plan with what the recipe call adds to it, and the run: the call's, or one of its own."""
     check_plan(plan)
     context = run_context()
     run = context.run
@@ -76,20 +92,7 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
         options = complete(dict(train))
         arguments = {**options, "data": plan.data_name, "model": plan.model_name, **recorded_arguments(plan)}
         run = OpenRun.of(RecipeCall("fit", arguments) if run is None else run.call, options)
-    if run.folder.finished() and plan.given is None:
-        return RunRecord.load(run.folder.path)
-    with quiet_work(run.options["quiet"]):
-        plan = with_data(plan, run.options)
-    assert plan.data is not None
-    if run.folder.finished():
-        return _finished(plan, run.folder)
-    checkpoints = CheckpointDir.choose(run.options["checkpoint_dir"], run.folder.path)
-    started_s = time.perf_counter()
-    if context.on_data is not None:
-        context.on_data(plan.data)
-    plan = replace(plan, data=context.visible(plan.data))
-    with compiled_for_run(plan):
-        return _prepared(plan, run, checkpoints, trackers, started_s)
+    return plan, run
 
 
 def _by_task(plan: FitPlan, options: Mapping[str, Any]) -> FitPlan:
@@ -151,22 +154,36 @@ def _train(
     kind = RunFolder if workers.is_chief else NonChiefRunFolder
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
     with workers.guard(), disk_trouble_explained(folder.path):
-        folder.check_same(description)
-        if workers.is_chief:
-            checkpoints.check_same_run(folder, description)
+        _check_same(folder, checkpoints, description, workers)
         engine = _engine(setup, folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
             loop = _loop(setup, engine, folder, checkpoints, events)
             loop.find_checkpoint()
-            if workers.is_chief:
-                checkpoints.create(folder, description)
-            folder.create(description)
+            _create(folder, checkpoints, description, workers)
             loop.run()
             record = _record(setup, loop, folder.path, started_s, workers)
         events.finished(record.metrics)
     return record
+
+
+def _check_same(
+    folder: RunFolder, checkpoints: CheckpointDir, description: RunDescription, workers: Workers
+) -> None:
+    """Refuse folders that hold another run."""
+    folder.check_same(description)
+    if workers.is_chief:
+        checkpoints.check_same_run(folder, description)
+
+
+def _create(
+    folder: RunFolder, checkpoints: CheckpointDir, description: RunDescription, workers: Workers
+) -> None:
+    """Make the folders of a run, and write down what it is."""
+    if workers.is_chief:
+        checkpoints.create(folder, description)
+    folder.create(description)
 
 
 def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine:

@@ -121,17 +121,10 @@ class Loop:
             Stopped: SIGINT or SIGTERM came; the state is saved.
             TrainingDiverged: A step went wrong; the last checkpoint is from before it.
         """
-        self.engine.model.stop_training = False
-        forget_first_epoch(self.engine.model)
-        if not self._looked:
-            self.find_checkpoint()
-        checkpoint, self._found = self._found, None  # whose arrays would stay in memory
-        self._callbacks.on_train_begin()
+        checkpoint = self._begin()
         try:
             with self._stop:
-                self._restore(checkpoint)
-                if checkpoint is None and self._keeps_rollback_checkpoint():
-                    self._save()  # to have something to go back to from the first epoch
+                self._begin_from(checkpoint)
                 while not self._over():
                     try:
                         self._epoch()
@@ -142,6 +135,20 @@ class Loop:
         finally:
             if self._lines is not None:
                 self._lines.close()
+        self._end()
+
+    def _begin(self) -> Checkpoint | None:
+        """Return the checkpoint that the run goes on from, once callbacks know that it begins."""
+        self.engine.model.stop_training = False
+        forget_first_epoch(self.engine.model)
+        if not self._looked:
+            self.find_checkpoint()
+        checkpoint, self._found = self._found, None  # whose arrays would stay in memory
+        self._callbacks.on_train_begin()
+        return checkpoint
+
+    def _end(self) -> None:
+        """Tell callbacks that the run is over, and put the chosen weights into the model."""
         self._callbacks.on_train_end(self.position.history[-1] if self.position.history else None)
         restored = [one for one in restoring(self._with_state) if one.best_weights is not None]
         if restored:
@@ -149,6 +156,11 @@ class Loop:
             self.position.best_epoch = restored[0].best_epoch + 1 - (self.position.first or 0)
         elif self.best.weights is not None:
             self.engine.model.set_weights(self.best.weights)
+
+    def _begin_from(self, checkpoint: Checkpoint | None) -> None:
+        self._restore(checkpoint)
+        if checkpoint is None and self._keeps_rollback_checkpoint():
+            self._save()  # to have something to go back to from the first epoch
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
@@ -185,8 +197,12 @@ class Loop:
         self._train_epoch()
         if position.step == 0 and not self.engine.model.stop_training:
             self._end_with_data()
-            return
-        metrics = self.engine.read_metrics()
+        else:
+            self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        """Measure what an epoch has come to, and record it."""
+        position, metrics = self.position, self.engine.read_metrics()
         self._validate(metrics)
         position.history.append(metrics)
         self._callbacks.on_epoch_end(position.epoch, metrics)
@@ -244,39 +260,67 @@ class Loop:
     def _run_rows(self, rows: np.ndarray, first: int = 0) -> None:
         """Take those steps of an epoch that are left; `rows` has the samples from step `first` on."""
         while self.position.step < first + len(rows):
-            skips = self._steps_taken() in self.position.skipped  # it went wrong before
             left = rows[self.position.step - first :]
-            wanted = 1 if skips else min(len(left), self._steps_of_call())
+            if self._steps_taken() in self.position.skipped:  # it went wrong before
+                if not self._pass_over(rows.shape[1]):
+                    return
+                continue
+            wanted = min(len(left), self._steps_of_call())
             count = self.engine.batch_source.ready(wanted, self.position.step)
             if not count:
                 return
-            if skips:
-                self.engine.batch_source.skip(rows.shape[1])
-                self.position.step += 1
-                continue
             started_s = time.perf_counter()
             self._training_batches.begin(self.position.step)
             failure = self.engine.run(left[:count], self.position.batch_size)
-            if failure is not None:
-                if not self._left_to_callbacks(failure):
-                    raise _BadStep(failure, left[failure.steps])
-                count = failure.steps + 1
-            self.position.step += count
-            is_last = self.position.step == self._plan.steps_of(self.position.epoch)
-            self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=is_last)
-            if self._lines is not None:
-                self._lines.show_steps(self.position.step)
+            count = self._steps_that_count(failure, left, count)
+            self._end_steps(count)
             if self.engine.model.stop_training:  # at once: nothing is to go on from a checkpoint here
                 return
             self._pace.adapt(count, time.perf_counter() - started_s)
-            due, signal_number = self._pace.agreed(
-                is_due=self._checkpoint_interval.within_epoch(self._steps_taken()),
-                signal_number=self._stop.signal_number or 0,
-            )
-            if due or signal_number:
-                self._save()
-            if signal_number:
-                raise Stopped(signal_number, self._steps_taken())
+            self._save_if_due()
+
+    def _steps_that_count(self, failure: StepFailure | None, rows: np.ndarray, count: int) -> int:
+        """Return how many of some steps were taken; one that went wrong counts if callbacks are to judge it.
+
+        Raises:
+            _BadStep: One went wrong, and they are not.
+        """
+        if failure is None:
+            return count
+        if not self._left_to_callbacks(failure):
+            raise _BadStep(failure, rows[failure.steps])
+        return failure.steps + 1
+
+    def _pass_over(self, samples: int) -> bool:
+        """Leave a step out, and return whether there was one."""
+        if not self.engine.batch_source.ready(1, self.position.step):
+            return False
+        self.engine.batch_source.skip(samples)
+        self.position.step += 1
+        return True
+
+    def _end_steps(self, count: int) -> None:
+        """Tell callbacks and the terminal of steps that were taken."""
+        self.position.step += count
+        is_last = self.position.step == self._plan.steps_of(self.position.epoch)
+        self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=is_last)
+        if self._lines is not None:
+            self._lines.show_steps(self.position.step)
+
+    def _save_if_due(self) -> None:
+        """Save the state where the interval or a signal asks for it.
+
+        Raises:
+            Stopped: There was a signal.
+        """
+        due, signal_number = self._pace.agreed(
+            is_due=self._checkpoint_interval.within_epoch(self._steps_taken()),
+            signal_number=self._stop.signal_number or 0,
+        )
+        if due or signal_number:
+            self._save()
+        if signal_number:
+            raise Stopped(signal_number, self._steps_taken())
 
     def _left_to_callbacks(self, failure: StepFailure) -> bool:
         """Return whether a loss that is no number is for a callback to judge, as TerminateOnNaN does."""

@@ -153,17 +153,7 @@ class GradientSteps:
         self, number: int, batch: Any, samples: tf.Tensor, first: Any, shard: Shard | None = None
     ) -> tuple[list[Any], tf.Tensor, Losses, tf.Tensor]:
         """Return gradient, loss, losses and targets of a batch, or of a replica's share of one."""
-        inputs, targets, weights = batch
-        if self._augmentation is not None:
-            inputs, targets = self._augmentation(inputs, targets)
-        if self._class_weights is not None:
-            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
-            weights = tf.linalg.matvec(soft, self._class_weights)
-        own_weights = weights if self._objective.takes_weights else None
-        if self._objective.takes_weights:
-            weights = None
-        if shard is not None:
-            weights = shard.weight if weights is None else weights * shard.weight
+        inputs, targets, weights, own_weights = self._weighed(batch, shard)
         player, trained = self._players[number], self._trained(number)
         count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
         # The last number tells nothing apart, but the metrics that are published were drawn with it.
@@ -177,6 +167,21 @@ class GradientSteps:
             scaled = self._optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
         return gradients, loss, losses, self._objective.metric_targets(targets)
+
+    def _weighed(self, batch: Any, shard: Shard | None) -> tuple[Any, Any, Any, Any]:
+        """Return inputs, targets and weights of a batch, and those that the objective takes itself."""
+        inputs, targets, weights = batch
+        if self._augmentation is not None:
+            inputs, targets = self._augmentation(inputs, targets)
+        if self._class_weights is not None:
+            soft = tf.one_hot(targets, len(self._class_weights)) if len(targets.shape) == 1 else targets
+            weights = tf.linalg.matvec(soft, self._class_weights)
+        own_weights = weights if self._objective.takes_weights else None
+        if self._objective.takes_weights:
+            weights = None
+        if shard is not None:
+            weights = shard.weight if weights is None else weights * shard.weight
+        return inputs, targets, weights, own_weights
 
     def _connected(self, gradients: list[Any], weights: list[Any]) -> list[Any]:
         unreached = [weight.path for weight, g in zip(weights, gradients, strict=True) if g is None]
