@@ -36,11 +36,12 @@ def unchecked(monkeypatch):
 
 def test_a_run_on_text_learns_and_answers_strings_also_when_it_is_loaded(text_run):
     assert text_run.metrics["test_accuracy"] > 0.7
-    answer = text_run.predict(NAMES)
+    with pytest.warns(UserWarning, match="not in the vocabulary of training, such as 'Ł'"):
+        answer = text_run.predict(NAMES)
     assert answer.labels[:2].tolist() == ["f", "m"]
     loaded = kexp.load(text_run.run_dir)
     assert loaded.spec == text_run.spec
-    np.testing.assert_array_equal(loaded.predict(NAMES).probabilities, answer.probabilities)
+    np.testing.assert_array_equal(loaded.predictions_of(NAMES).probabilities, answer.probabilities)
     np.testing.assert_allclose(loaded.predict("Ivan").probabilities, answer.probabilities[1:2], atol=1e-6)
     assert loaded.evaluate("first_names")["accuracy"] == text_run.metrics["test_accuracy"]
 
@@ -62,7 +63,7 @@ def test_an_export_takes_what_the_run_takes(name, request, unchecked, tmp_path):
     inputs = NAMES
     if name == "series":
         inputs = [np.ones((length, 12)) for length in (29, 7, 1)]
-    expected, answer = result.predict(inputs), exported.predict(inputs)
+    expected, answer = result.predictions_of(inputs), exported.predict(inputs)
     np.testing.assert_allclose(answer.probabilities, expected.probabilities, atol=1e-5)
     assert answer.labels.tolist() == expected.labels.tolist()
 
