@@ -82,7 +82,7 @@ def test_the_command_line_answers_every_line_of_a_text_file(text_run, tmp_path, 
     done = run_kexp("predict", tmp_path / "served", tmp_path / "names.txt")
     assert (done.returncode, done.stderr) == (0, "")
     answer = pd.read_csv(io.StringIO(done.stdout))
-    assert answer["label"].tolist() == text_run.predict(NAMES).labels.tolist()
+    assert answer["label"].tolist() == text_run.predictions_of(NAMES).labels.tolist()
 
 
 def findings(*args, **kwargs):
