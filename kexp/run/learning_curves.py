@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = 3  # panels beside one another
+_PANEL = 4.5, 3.4  # inches, wide and high
+# Inches to the left, right, bottom and top of its axes: fixed, since to measure the texts takes longer than
+# to draw them.
+_MARGINS = 0.85, 0.15, 0.55, 0.35
 _OF_A_CLASS = "iou_"
 _LEGEND = 12  # lines; the names of more would hide them
 
@@ -28,15 +32,13 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
         >>> [axes.get_title() for axes in draw_curves({"loss": [0.5], "val_frechet_cnn_1000": [9.0]}).axes]
         ['loss', 'frechet cnn 1000']
     """
-    from matplotlib.figure import Figure
-
     stems = dict.fromkeys(name.removeprefix("val_") for name in history)
     names = [name for name in stems if not name.startswith(_OF_A_CLASS)]
     classes = [name for name in history if name.startswith(_OF_A_CLASS)]
     count = len(names) + bool(classes)
     columns = min(max(count, 2), _COLUMNS)  # one panel alone would fill a page
     rows = -(-count // columns)
-    figure = Figure(figsize=(4.5 * columns, 3.4 * rows), layout="constrained")
+    figure = _empty_figure(rows, columns)
     for number, name in enumerate(names):
         axes = figure.add_subplot(rows, columns, number + 1)
         for key, label, colour in ((name, "training", "C0"), (f"val_{name}", "validation", "C1")):
@@ -46,6 +48,23 @@ def draw_curves(history: dict[str, list[float]]) -> Figure:
     if classes:
         axes = figure.add_subplot(rows, columns, count)
         _draw_classes(axes, history, classes)
+    return figure
+
+
+def _empty_figure(rows: int, columns: int) -> Figure:
+    from matplotlib.figure import Figure
+
+    (across, up), (left, right, bottom, top) = _PANEL, _MARGINS
+    width, height = across * columns, up * rows
+    figure = Figure(figsize=(width, height))
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - right / width,
+        bottom=bottom / height,
+        top=1 - top / height,
+        wspace=(left + right) / (across - left - right),
+        hspace=(bottom + top) / (up - bottom - top),
+    )
     return figure
 
 

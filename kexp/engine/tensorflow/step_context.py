@@ -39,10 +39,7 @@ class SeededStepContext:
         self.training = training
         self.sample_weight = sample_weight
         self._shard = shard
-        seed = tf.constant([0, 0], tf.int32)
-        for number in place:
-            seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
-        self._seed = seed
+        self._place = place
         self._draws = 0
 
     def normal(self, shape: Sequence[Any]) -> Any:
@@ -77,4 +74,8 @@ class SeededStepContext:
 
     def _next(self) -> tf.Tensor:
         self._draws += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._draws, alg="philox")
+        seed = tf.constant([0, 0], tf.int32)
+        # Here, since most objectives draw nothing, and tracing this takes long.
+        for number in (*self._place, self._draws):
+            seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
+        return seed
