@@ -40,6 +40,7 @@ class SeededStepContext:
         self.sample_weight = sample_weight
         self._shard = shard
         self._place = place
+        self._seeds: dict[Any, tf.Tensor] = {}  # by the graph that they are in
         self._draws = 0
 
     def normal(self, shape: Sequence[Any]) -> Any:
@@ -74,8 +75,13 @@ class SeededStepContext:
 
     def _next(self) -> tf.Tensor:
         self._draws += 1
-        seed = tf.constant([0, 0], tf.int32)
-        # Here, since most objectives draw nothing, and tracing this takes long.
-        for number in (*self._place, self._draws):
+        graph = tf.compat.v1.get_default_graph()
+        if graph not in self._seeds:  # most objectives draw nothing, and tracing this takes long
+            self._seeds[graph] = self._folded(tf.constant([0, 0], tf.int32), *self._place)
+        return self._folded(self._seeds[graph], self._draws)
+
+    @staticmethod
+    def _folded(seed: tf.Tensor, *numbers: Any) -> tf.Tensor:
+        for number in numbers:
             seed = tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32), alg="philox")
         return seed

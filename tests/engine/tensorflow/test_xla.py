@@ -30,9 +30,8 @@ HOST = ("infeed", "outfeed", "send(", "recv(", "custom-call")
 DRAWS = ("dropout", "shift")
 
 
-def steps(training, jit, count=3):
+def steps(engine, jit, count=3):
     """Return the losses of some steps, and the program if it is XLA's."""
-    engine = training.engine()
     step = tf.function(lambda row: engine.step(row, BATCH), jit_compile=jit, autograph=False)
     rows = [tf.constant(np.arange(first, first + BATCH), tf.int32) for first in range(count)]
     losses = [float(step(row)[0]) for row in rows]
@@ -46,10 +45,11 @@ def test_a_whole_step_is_one_program_that_calls_no_host(name, digits_run):
     keras.backend.clear_session()
 
     def compare(training):
-        start = training.engine().read_state()
-        plain, _ = steps(training, jit=False)
-        training.engine().restore_state(start)
-        return plain, *steps(training, jit=True)
+        engine = training.engine()
+        start = engine.read_state()
+        plain, _ = steps(engine, jit=False)
+        engine.restore_state(start)
+        return plain, *steps(engine, jit=True)
 
     known = inspect.signature(recipe).parameters
     # XLA draws other numbers for a layer than TensorFlow does.
@@ -67,7 +67,7 @@ def test_a_whole_step_is_one_program_that_calls_no_host(name, digits_run):
 @pytest.mark.parametrize("name", ["cnn_images", "transformer_lm"])
 def test_so_is_one_in_bfloat16(name):
     def losses(training):
-        return steps(training, jit=True)
+        return steps(training.engine(), jit=True)
 
     arguments = {**TINY.get(name, {}), "batch_size": BATCH, "precision": "bfloat16", "quiet": True}
     compiled, program = capture_training(losses, getattr(recipes, name), **arguments)
