@@ -106,7 +106,8 @@ def main() -> None:
             first, memory = found["first_epoch_s"][0], found["peak_mb"][0]
             print(
                 f"{job:12} {way:16} {speed:8.4g} steps/s ({least:.4g} to {most:.4g}), "
-                f"{ratio:.2f} of {ways[0]} ({low:.2f} to {high:.2f}); first epoch {first:.1f} s, {memory:.0f} MB",
+                f"{ratio:.2f} of {ways[0]} ({low:.2f} to {high:.2f}); "
+                f"first epoch {first:.1f} s, {memory:.0f} MB",
                 flush=True,
             )
         if asked.json:  # after each job, as the last may be far away
