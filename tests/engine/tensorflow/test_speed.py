@@ -28,6 +28,6 @@ def test_a_perceptron_trains_as_fast_as_by_a_loop_of_ones_own(bench):
         for way, ratios in faster.items():
             keras.backend.clear_session()
             ratios.append(bench[way]() / bench["kexp"]())
-    # Measured: 1.5 times as fast as a step to a call, 0.8 times as fast as an epoch to a call; other tests run.
+    # Measured: 1.5 times as fast as a step to a call, 0.8 times as fast as an epoch to a call.
     assert statistics.median(faster["step"]) > 1.0, faster
     assert statistics.median(faster["while"]) > 0.5, faster
