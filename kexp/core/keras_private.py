@@ -168,12 +168,47 @@ def learning_rate_of(optimizer: keras.optimizers.Optimizer) -> Any:
 
     `optimizer.learning_rate` is a number of the moment where there is a schedule.
     """
-    return getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    return inner_optimizer(optimizer)._learning_rate
 
 
 def variables_trained_by(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Return the variables that an optimizer was built for; `optimizer.variables` are its own."""
-    return getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+    return inner_optimizer(optimizer)._trainable_variables
+
+
+def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> Any:
+    """Return the optimizer inside of one that scales the loss, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def slots_of(optimizer: keras.optimizers.Optimizer, variable: Any) -> list[Any]:
+    """Return the TensorFlow variables that Adam or SGD, or one made of them, keeps for a weight, in order.
+
+    Example:
+        >>> import keras
+        >>> optimizer, weight = keras.optimizers.Adam(), keras.Variable([1.0, 2.0])
+        >>> optimizer.build([weight])
+        >>> [slot.shape.as_list() for slot in slots_of(optimizer, weight)]
+        [[2], [2]]
+    """
+    number = optimizer._get_variable_index(variable)
+    groups = [optimizer._momentums, optimizer._velocities] if hasattr(optimizer, "_velocities") else None
+    return [slots[number].value for slots in groups or [optimizer.momentums] if slots]
+
+
+@contextmanager
+def updating_by(optimizer: keras.optimizers.Optimizer, update: Callable[..., None]) -> Iterator[None]:
+    """Have an optimizer that is applied inside change each weight by another function.
+
+    Args:
+        optimizer: Of Keras; it has no option for this.
+        update: Takes gradient, TensorFlow variable and learning rate.
+    """
+    optimizer.update_step = update
+    try:
+        yield
+    finally:
+        del optimizer.update_step  # the class has its own
 
 
 def take_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
@@ -181,7 +216,7 @@ def take_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
 
     Keras would sum them over replicas once more, and has no option for it.
     """
-    getattr(optimizer, "inner_optimizer", optimizer)._all_reduce_sum_gradients = list
+    inner_optimizer(optimizer)._all_reduce_sum_gradients = list
 
 
 def direction_of(metric: keras.metrics.Metric) -> Literal["max", "min"] | None:

@@ -56,6 +56,23 @@ class Player(NamedTuple):
     learning_rate: float = 1.0
 
 
+@dataclass(frozen=True)
+class Computation:
+    """How the steps of a run are computed: equal to rounding, so that the last bits of a run follow from it.
+
+    It is recorded with the run, which goes on as it began.
+
+    Attributes:
+        fused_updates: Whether one kernel updates a weight where the backend has such for the optimizer, in
+            the place of Keras's operations.
+    """
+
+    fused_updates: bool = True
+
+
+PREFERRED = Computation()  # of a new run
+
+
 class StepContext(Protocol):
     """Random numbers and gradients for one forward pass, which an objective asks for.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Split
-from kexp.engine.base import Engine, MetricProvider, Workers
+from kexp.engine.base import PREFERRED, Computation, Engine, MetricProvider, Workers
 from kexp.train.objectives import Objective
 
 
@@ -38,6 +38,7 @@ class Backend(Protocol):
         sample_weight: np.ndarray | None = None,
         class_weights: np.ndarray | None = None,
         steps_before: int = 0,
+        computation: Computation = PREFERRED,
     ) -> Engine:
         """Return an engine that trains on `data.train` and validates on `data.validation`.
 
@@ -52,6 +53,7 @@ class Backend(Protocol):
             sample_weight: (training samples,) weights of the training loss.
             class_weights: (classes,) float32 weights of the training loss.
             steps_before: Steps of the epochs before the first one of the run.
+            computation: How steps are computed.
         """
         ...
 

@@ -9,6 +9,8 @@ from typing import Any
 from kexp.core.errors import InputError
 from kexp.core.storage import is_remote, storage
 from kexp.core.user_paths import output_folder
+from kexp.engine.base import Computation
+from kexp.run.environment import recorded_computation
 from kexp.run.folder import RunDescription, RunFolder, changes, require_same_models
 from kexp.run.run_files import (
     ARCHITECTURE,
@@ -94,7 +96,8 @@ class CheckpointDir:
         """
         if self.asked is None:
             return
-        whose, files = {**run.config, "data": description.environment["data"]}, storage(self.path)
+        described = {name: description.environment[name] for name in ("data", "computation")}
+        whose, files = {**run.config, **described}, storage(self.path)
         try:
             if self._recorded() != whose:
                 files.create()
@@ -103,6 +106,11 @@ class CheckpointDir:
                 files.write_json(ARCHITECTURE, {"format": FORMAT, **description.architecture})
         except (ConnectionError, FileNotFoundError) as error:
             raise self._out_of_reach("written to", error) from error
+
+    def computation(self) -> Computation | None:
+        """Return how the steps of the run whose state is here are computed; None: there is none."""
+        recorded = self._recorded()
+        return None if recorded is None else recorded_computation(recorded, f"{self.path}/{_WHOSE}")
 
     def _recorded(self) -> dict[str, Any] | None:
         return self._read(_WHOSE)

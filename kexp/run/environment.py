@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 import psutil
 
+from kexp.core.errors import InputError
 from kexp.data import Dataset
+from kexp.engine.base import Computation
 
 _PACKAGES = ("kexp", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-tpu", "numpy", "keras-tuner")
 _LONGEST_DIFF = 1_000_000  # characters
+
+
+def recorded_computation(environment: Mapping[str, Any], path: str) -> Computation:
+    """Return how the steps of a recorded run are computed.
+
+    Args:
+        environment: What was recorded of it.
+        path: Of the file, for the message.
+
+    Raises:
+        InputError: It is damaged.
+
+    Example:
+        >>> recorded_computation({"computation": {"fused_updates": True}}, "env.json")
+        Computation(fused_updates=True)
+        >>> recorded_computation({"computation": True}, "env.json")
+        Traceback (most recent call last):
+        kexp.InputError: file env.json is damaged: computation must be true or false by name; received true.
+    """
+    # Runs from before there was a choice are computed by Keras's operations.
+    before = asdict(Computation(fused_updates=False))
+    recorded = environment.get("computation", {})
+    if not isinstance(recorded, dict) or not all(isinstance(value, bool) for value in recorded.values()):
+        raise InputError(
+            f"file {path} is damaged: computation must be true or false by name; received "
+            f"{json.dumps(recorded)}."
+        )
+    return Computation(**{name: recorded.get(name, value) for name, value in before.items()})
 
 
 def describe_environment(data: Dataset, seed: int) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
 from kexp.data.memory_forms import in_words
+from kexp.engine.base import Computation
 from kexp.run.architecture_change import model_change
+from kexp.run.environment import recorded_computation
 from kexp.run.run_files import (
     ARCHITECTURE,
     CONFIG,
@@ -130,6 +132,11 @@ class RunFolder:
                 f"run_dir {self.path} holds a run with checkpoint_dir {recorded!r}; received "
                 f"{checkpoint_dir!r}, so repeat that one or give another run_dir."
             )
+
+    def computation(self) -> Computation | None:
+        """Return how the steps of the run in the folder are computed; None: there is none yet."""
+        path = str(self.path / ENVIRONMENT)
+        return recorded_computation(read_environment(self.path), path) if self._holds_run() else None
 
     def create(self, run: RunDescription) -> None:
         """Write what a run begins with, or that it goes on for more epochs; the folder is `locked`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from kexp.core.keras_private import inner_optimizer
 from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.tasks import task_named
@@ -13,7 +14,7 @@ from kexp.train.objectives import Objective
 
 def averages(optimizer: keras.optimizers.Optimizer | None) -> bool:
     """Return whether an optimizer of the caller's computes a moving average of the weights."""
-    return bool(getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False))
+    return bool(getattr(inner_optimizer(optimizer), "use_ema", False))
 
 
 def callbacks_of(

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
 from kexp.core.reading_progress import quiet_work
 from kexp.data.batch_feed import FedSplit
-from kexp.engine.base import Engine, Workers
+from kexp.engine.base import PREFERRED, Computation, Engine, Workers
 from kexp.engine.engine_choice import backend
 from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
@@ -155,7 +155,9 @@ def _train(
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
-        engine = _engine(setup, folder, workers)
+        computation = _computation(folder, checkpoints, workers)
+        description.environment["computation"] = asdict(computation)
+        engine = _engine(setup, computation, folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
@@ -186,9 +188,17 @@ def _create(
     folder.create(description)
 
 
-def _engine(setup: TrainingSetup, folder: RunFolder, workers: Workers) -> Engine:
+def _computation(folder: RunFolder, checkpoints: CheckpointDir, workers: Workers) -> Computation:
+    """Return how the steps of a run are computed: as it began, so that it goes on to the same bits."""
+    chosen = PREFERRED
+    if workers.is_chief:
+        chosen = folder.computation() or checkpoints.computation() or chosen
+    return Computation(**json.loads(workers.broadcast(json.dumps(asdict(chosen)).encode())))
+
+
+def _engine(setup: TrainingSetup, computation: Computation, folder: RunFolder, workers: Workers) -> Engine:
     """Return the engine of a run, once there is room for it on the disk."""
-    engine = setup.engine()
+    engine = setup.engine(computation)
     if workers.is_chief:
         check_space(engine, folder.path, quiet=setup.options["quiet"])
         if not setup.options["quiet"]:

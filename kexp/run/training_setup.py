@@ -17,7 +17,7 @@ from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import sample_count
 from kexp.data.splits import head
-from kexp.engine.base import Engine
+from kexp.engine.base import PREFERRED, Computation, Engine
 from kexp.engine.engine_choice import backend
 from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
@@ -137,8 +137,12 @@ class TrainingSetup:
         """Steps of an epoch, the last of which may have fewer samples."""
         return self.epoch_plan.steps_per_epoch
 
-    def engine(self) -> Engine:
-        """Return the engine that takes the steps; the model gets its optimizer."""
+    def engine(self, computation: Computation = PREFERRED) -> Engine:
+        """Return the engine that takes the steps; the model gets its optimizer.
+
+        Args:
+            computation: How steps are computed, default as in a new run.
+        """
         players = self.objective.players(self.model)
         optimizers = [self._optimizer(player, last=player == players[-1]) for player in players]
         # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
@@ -154,6 +158,7 @@ class TrainingSetup:
             sample_weight=self.sample_weight,
             class_weights=self._class_weights(),
             steps_before=self.epoch_plan.steps_before(self.epochs.first) or 0,
+            computation=computation,
         )
 
     def _class_weights(self) -> np.ndarray | None:

@@ -157,21 +157,22 @@ class OneCycleSGD(keras.optimizers.SGD):
         momentum_at = _momentum_of(learning_rate, momenta)
         super().__init__(learning_rate, momentum=float(momenta[0]), nesterov=nesterov, **others)
         self._momentum_at, self._momenta = momentum_at, [float(one) for one in momenta]
+        self.momentum_now = self.momentum
 
     def apply(
         self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None
     ) -> None:
         # Once for all variables: it would cost as much as the update of a small one.
-        self._momentum_now = self._momentum_at(self.iterations)
+        self.momentum_now = self._momentum_at(self.iterations)
         try:
             super().apply(grads, trainable_variables)
         finally:
-            self._momentum_now = None
+            self.momentum_now = self.momentum
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         # Keras's own asks `if momentum != 0` in Python, which a tensor cannot answer in a graph.
         velocity = self.momentums[self._get_variable_index(variable)]
-        momentum = ops.cast(self._momentum_now, variable.dtype)
+        momentum = ops.cast(self.momentum_now, variable.dtype)
         change = ops.multiply(ops.cast(gradient, variable.dtype), ops.cast(learning_rate, variable.dtype))
         self.assign(velocity, ops.subtract(ops.multiply(velocity, momentum), change))
         ahead = ops.subtract(ops.multiply(velocity, momentum), change) if self.nesterov else velocity

@@ -13,6 +13,7 @@ from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.feed_kinds import ends
+from kexp.engine.base import PREFERRED, Computation
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
@@ -49,6 +50,7 @@ def engine(
     sample_weight: np.ndarray | None = None,
     class_weights: np.ndarray | None = None,
     steps_before: int = 0,
+    computation: Computation = PREFERRED,
 ) -> TensorFlowEngine:
     """Return an engine that trains on `data.train` and validates on `data.validation`."""
     source: TensorSource
@@ -74,6 +76,7 @@ def engine(
         options,
         augmentation=augmentation,
         class_weights=class_weights,
+        computation=computation,
     )
 
 

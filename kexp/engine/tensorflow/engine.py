@@ -13,7 +13,7 @@ from kexp.core.graph_names import stable_graph_names
 from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
-from kexp.engine.base import BatchWatcher, StepFailure
+from kexp.engine.base import PREFERRED, BatchWatcher, Computation, StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradient_steps import GradientSteps
 from kexp.engine.tensorflow.input_pipeline import TensorSource
@@ -47,6 +47,7 @@ class TensorFlowEngine:
         options: Complete training options.
         augmentation: Changes the inputs and targets of a training batch; has `variables`.
         class_weights: (classes,) float32 weights of the training loss.
+        computation: How steps are computed.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class TensorFlowEngine:
         *,
         augmentation: Any | None = None,
         class_weights: np.ndarray | None = None,
+        computation: Computation = PREFERRED,
     ) -> None:
         self.model = model
         self.objective = objective
@@ -95,6 +97,7 @@ class TensorFlowEngine:
             self._progress[0],
             augmentation=augmentation,
             class_weights=class_weights,
+            computation=computation,
         )
         self._validation = None if validation is None else Evaluator(model, objective, validation)
 

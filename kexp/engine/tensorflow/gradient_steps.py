@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.options import TrainOptions
+from kexp.engine.base import PREFERRED, Computation
+from kexp.engine.tensorflow.fused_updates import fused_updates
 from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
 from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
@@ -37,6 +40,7 @@ class GradientSteps:
         taken: Variable with the number of steps taken.
         augmentation: Changes the inputs and targets of a training batch.
         class_weights: (classes,) float32 weights of the training loss.
+        computation: How steps are computed.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class GradientSteps:
         *,
         augmentation: Any | None = None,
         class_weights: np.ndarray | None = None,
+        computation: Computation = PREFERRED,
     ) -> None:
         self._model = model
         self._objective = objective
@@ -64,6 +69,7 @@ class GradientSteps:
         self._taken = taken
         self._augmentation = augmentation
         self._class_weights = class_weights
+        self._updates = fused_updates if computation.fused_updates else nullcontext
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
@@ -198,8 +204,9 @@ class GradientSteps:
         """Clip and apply the gradient of a whole step, and return its norm."""
         optimizer, weights = self._optimizers[number], self._trained(number)
         gradients, norm = clipped(gradients, optimizer, self._options)
-        if not self._replicas.distributed:
-            optimizer.apply(gradients, weights)
-        else:
-            self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
+        with self._updates(optimizer):
+            if not self._replicas.distributed:
+                optimizer.apply(gradients, weights)
+            else:
+                self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
