@@ -16,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
+    from kexp.data import Split
+
 
 STREAM_STATE = "feed/"  # before the names of what a batch source saves, which are bytes of any number
 ITERATOR_STATE = f"{STREAM_STATE}file/"  # of an iterator, which is only there while it is read from
@@ -234,6 +236,16 @@ class Engine(Protocol):
 
         Raises:
             OutOfMemory: A batch does not fit.
+        """
+        ...
+
+    def measure(self, split: Split, train: Split, batch_size: int) -> dict[str, float]:
+        """Return loss and metrics of the finished model on a part that it was not trained on.
+
+        Args:
+            split: The part, such as the test split.
+            train: The training part, which samples of the model are compared with.
+            batch_size: Samples per forward pass.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kexp.data import DatasetSpec, Split
+from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
 from kexp.run.split_metrics import exact_metrics, undefined
@@ -14,11 +15,14 @@ from kexp.train.objectives.compiled import Compiled
 from kexp.train.position import Position
 
 
-def evaluate_run(setup: TrainingSetup, position: Position, *, again: bool = False) -> dict[str, float]:
+def evaluate_run(
+    setup: TrainingSetup, engine: Engine, position: Position, *, again: bool = False
+) -> dict[str, float]:
     """Return the metrics of the chosen epoch, and of its weights on the test split.
 
     Args:
         setup: Of a run that is trained.
+        engine: That trained it.
         position: At its end.
         again: Whether the weights are measured on the validation split too, where they are others than then.
     """
@@ -26,8 +30,7 @@ def evaluate_run(setup: TrainingSetup, position: Position, *, again: bool = Fals
     measured = {"val_": setup.data.validation if again else None, "test_": setup.data.test}
     for prefix, split in measured.items():
         if split is not None:
-            evaluator = backend().evaluator(setup.model, setup.objective, split, setup.data.train)
-            found = evaluator.measure(position.batch_size)
+            found = engine.measure(split, setup.data.train, position.batch_size)
             metrics.update({f"{prefix}{name}": value for name, value in found.items()})
     return metrics
 

@@ -236,7 +236,7 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         setup.model.optimizer = None
     again = settle_unknown_token(setup)
     # Which all workers measure together.
-    metrics = evaluate_run(setup, loop.position, again=again)
+    metrics = evaluate_run(setup, loop.engine, loop.position, again=again)
     exact, spec, notes = judged(setup, loop.position.batch_size)
     metrics |= {name: value for name, value in exact.items() if again or name not in metrics}
     setup = replace(setup, raw=replace(setup.raw, spec=spec))

@@ -150,6 +150,10 @@ class TensorFlowEngine:
         with memory_checked():
             return self._validation.measure(batch_size, watcher)
 
+    def measure(self, split: Split, train: Split, batch_size: int) -> dict[str, float]:
+        """Return loss, metrics, those of samples included, of the finished model on another part."""
+        return Evaluator(self.model, self.objective, split, train, self._validation).measure(batch_size)
+
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
         # A copy: the array that TensorFlow hands out may be the variable's own memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +25,7 @@ from kexp.engine.tensorflow.input_pipeline import (
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas, use_shard
-from kexp.engine.tensorflow.running_metrics import running_metrics
+from kexp.engine.tensorflow.running_metrics import RunningMetrics, running_metrics
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives.base import Losses, Objective
 from kexp.train.objectives.compiled import Compiled
@@ -41,13 +42,21 @@ class Evaluator:
         objective: What it is trained for.
         split: The part.
         train: The training part, if the model is finished and its samples are to be measured thoroughly.
+        like: What measures the same model on another part, whose compiled functions are taken if they fit.
     """
 
     def __init__(
-        self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
+        self,
+        model: keras.Model,
+        objective: Objective,
+        split: Split,
+        train: Split | None = None,
+        like: Evaluator | None = None,
     ) -> None:
         self._samples = objective.samples(model, split, train)
-        self._losses = None if objective.eval_player is None else LossEvaluator(model, objective, split)
+        self._losses: LossEvaluator | None = None
+        if objective.eval_player is not None:
+            self._losses = LossEvaluator(model, objective, split, None if like is None else like._losses)
 
     def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics and those of samples, without touching a weight."""
@@ -59,25 +68,35 @@ class Evaluator:
 class LossEvaluator:
     """Measures the losses of a model on one part of a data set, which stays on the device."""
 
-    def __init__(self, model: keras.Model, objective: Objective, split: Split) -> None:
+    def __init__(
+        self, model: keras.Model, objective: Objective, split: Split, like: LossEvaluator | None = None
+    ) -> None:
         self._model = model
         self._objective = objective
         self._replicas = Replicas()
-        self._weights = weights_on_device(_weights_of(split, objective))
-        shared = self._replicas.distributed
-        self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
-        self._own_steps: OwnSteps | None = None
-        if isinstance(objective, Compiled) and objective.has_own_test_step:
-            batch = objective.batch(*first_of(split), gathered(self._weights, [0]))
-            self._own_steps = OwnSteps(model, model.test_step, batch)
+        weights = weights_on_device(_weights_of(split, objective))
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
         as_they_are = self._replicas.static or objective.takes_weights
         buckets = None if as_they_are else Buckets.of(model, split, objective.task)
-        self._cut = None if buckets is None else buckets.cutter()
+        cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
         self._order = by_length.astype(np.int32)
-        self._arrays = on_device(split)
+        # Functions take them, so that one is traced for all parts of a data set.
+        self._tensors = [*on_device(split), *([] if weights is None else [weights])]
+        self._tensors += [] if cut is None else [cut.lengths]
+        self._has_weights, self._cut = weights is not None, cut
+        self._specs = tf.nest.map_structure(_any_number_of, self._tensors)
+        self._own_steps: OwnSteps | None = None
         self._functions: dict[int | None, Any] = {}
+        self._metrics: RunningMetrics
+        if like is not None and like._own_steps is None and like._takes_like(self):
+            self._metrics, self._functions = like._metrics, like._functions
+            return
+        shared = self._replicas.distributed
+        self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
+        if isinstance(objective, Compiled) and objective.has_own_test_step:
+            batch = objective.batch(*first_of(split), gathered(weights, [0]))
+            self._own_steps = OwnSteps(model, model.test_step, batch)
 
     def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss and metrics, without touching a weight, and tell of each batch if somebody watches."""
@@ -89,12 +108,19 @@ class LossEvaluator:
         for number, rows in enumerate(calls):
             if watcher is not None:
                 watcher.begin(number)
-            self._steps(rows.shape[1] if self._replicas.static else None)(tf.constant(rows))
+            steps = self._steps(rows.shape[1] if self._replicas.static else None)
+            steps(tf.constant(rows), *tf.nest.flatten(self._tensors))
             if watcher is not None:
                 watcher.end(number, self._read())
         metrics = self._read()
         self._metrics.reset()
         return metrics
+
+    def _takes_like(self, other: LossEvaluator) -> bool:
+        """Whether another one's tensors have the form of these, so that functions of these take them."""
+        cut = [None if one is None else one.with_targets for one in (self._cut, other._cut)]
+        forms = [(one._specs, one._has_weights) for one in (self, other)]
+        return bool(forms[0] == forms[1] and cut[0] == cut[1])
 
     def _read(self) -> dict[str, float]:
         return self._metrics.read() if self._own_steps is None else self._own_steps.read()
@@ -104,14 +130,19 @@ class LossEvaluator:
         if width in self._functions:
             return self._functions[width]
 
-        @tf.function(input_signature=[tf.TensorSpec([None, width], tf.int32)], autograph=False)
-        def run(rows: tf.Tensor) -> None:
+        signature = [tf.TensorSpec([None, width], tf.int32), *tf.nest.flatten(self._specs)]
+
+        @tf.function(input_signature=signature, autograph=False)
+        def run(rows: tf.Tensor, *flat: tf.Tensor) -> None:
+            parts = tf.nest.pack_sequence_as(self._specs, flat)
+
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
                 taken = rows[number]
-                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), self._arrays)
+                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), tuple(parts[:2]))
                 if self._cut is not None:
-                    inputs, targets = self._cut(inputs, targets, taken)
-                self._step(inputs, targets, gathered(self._weights, taken), taken[0])
+                    inputs, targets = replace(self._cut, lengths=parts[-1])(inputs, targets, taken)
+                weights = gathered(parts[2], taken) if self._has_weights else None
+                self._step(inputs, targets, weights, taken[0])
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
@@ -156,6 +187,10 @@ class LossEvaluator:
     def _weighted(self, losses: tf.Tensor, weights: Nest) -> tf.Tensor:
         """Return (batch,) losses, which an objective that takes weights has weighted itself."""
         return losses if weights is None or self._objective.takes_weights else losses * weights
+
+
+def _any_number_of(samples: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *samples.shape[1:]], samples.dtype)
 
 
 def _weights_of(split: Split, objective: Objective) -> Any:

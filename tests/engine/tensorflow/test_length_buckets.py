@@ -71,6 +71,29 @@ def test_measuring_with_buckets_gives_the_same_figures(head):
     assert figures[0] == pytest.approx(figures[1], rel=1e-5)
 
 
+def test_another_part_is_measured_by_the_same_function_if_it_has_the_same_form():
+    split, spec = tokens(), DatasetSpec("array", (30,), "int32", "classification", 5)
+    weighted = Split(split.inputs, split.targets, np.linspace(0.5, 1.5, 60, dtype="float32"))
+    traced, dense = [], keras.layers.Dense(5)
+
+    def counted(x):
+        traced.append(x)
+        return dense(x)
+
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.LSTM(4)(keras.layers.Embedding(6, 4, mask_zero=True)(inputs))
+    model = keras.Model(inputs, keras.layers.Lambda(counted)(x))
+    first = LossEvaluator(model, supervised(spec), split)
+    first.measure(16)
+    shorter = Split(split.inputs[7:40], split.targets[7:40])
+    for part, more in ((shorter, 0), (weighted, 1)):
+        expected = LossEvaluator(model, supervised(spec), part).measure(16)
+        shared = LossEvaluator(model, supervised(spec), part, first)
+        before = len(traced)
+        assert shared.measure(16) == expected
+        assert len(traced) - before == more
+
+
 @pytest.mark.parametrize(
     "build",
     [
