@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
     np.linalg.norm(np.ones((64, 64)) @ np.ones((64, 64)), 2)
     scipy.linalg.norm(np.ones((64, 64)), 2)
     draw_curves({"loss": [1.0]}).savefig(io.BytesIO(), format="png")
-    limit = psutil.Process().memory_info().vms + 600_000_000
+    limit = psutil.Process().memory_info().vms + 700_000_000
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
