@@ -65,7 +65,7 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         else:
             batch = {name: ops.convert_to_tensor(column[rows]) for name, column in inputs.items()}
         outputs = call_model(model, packed(structure, batch), training=False)
-        return tree.map_structure(lambda tensor: as_str(np.asarray(tensor)), outputs)
+        return tree.map_structure(lambda tensor: as_str(np.array(tensor)), outputs)  # writable
 
     begun = outputs(0)
     if count <= batch_size:
