@@ -55,6 +55,7 @@ def test_raw_images_with_or_without_their_channel_axis_give_labels_and_probabili
     result = kexp.load(digits_run)
     answer = result.predict(images)
     assert answer.probabilities.shape == (1797, 10)
+    assert all(result.predict(images[:count]).probabilities.flags.writeable for count in (3, 300))
     np.testing.assert_allclose(answer.probabilities.sum(axis=1), 1, atol=1e-5)
     assert set(answer.labels) <= set("0123456789")
     accuracy = np.mean(answer.labels.astype(int) == load_digits().target)
