@@ -7,6 +7,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cyclopts
 
@@ -131,31 +132,34 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
 def _sweep_app(arguments: Sequence[str]) -> cyclopts.App:
     text = "Search a recipe's arguments; each option also takes a range (1e-4..1e-2) or choices (adam,sgd)."
     app = cyclopts.App(name="sweep", help=text)
-    if arguments[:1] != ["sweep"]:
-        return app
-    from kexp.cli.sweep_command import command
-    from kexp.sweep.sweep_options import OPTIONS
+    if arguments[:1] == ["sweep"]:
+        from kexp.cli.sweep_command import command
+        from kexp.sweep.sweep_options import OPTIONS
 
-    found = recipes_of(("sweep",), arguments, OPTIONS)
-    for name, recipe in found.items():
-        app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
-    add_installed(app, ("sweep",), arguments, found)
+        _add_recipes(app, arguments, OPTIONS, command)
     return app
 
 
 def _cross_validate_app(arguments: Sequence[str]) -> cyclopts.App:
     name = "cross-validate"
     app = cyclopts.App(name=name, help="Train a recipe once without each fold, and measure it there.")
-    if arguments[:1] != [name]:
-        return app
-    from kexp.cli.cross_validate_command import command
-    from kexp.sweep.fold_options import FOLD_OPTIONS
+    if arguments[:1] == [name]:
+        from kexp.cli.cross_validate_command import command
+        from kexp.sweep.fold_options import FOLD_OPTIONS
 
-    found = recipes_of((name,), arguments, FOLD_OPTIONS)
-    for recipe_name, recipe in found.items():
-        app.command(command(recipe, start_tensorflow), name=recipe_name)
-    add_installed(app, (name,), arguments, found)
+        _add_recipes(app, arguments, FOLD_OPTIONS, command)
     return app
+
+
+def _add_recipes(
+    app: cyclopts.App, arguments: Sequence[str], options: Sequence[str], command: Callable[..., Any]
+) -> None:
+    """Add a command for every recipe, made of it and of what the help says of its arguments."""
+    path = tuple(arguments[:1])
+    found = recipes_of(path, arguments, options)
+    for name, recipe in found.items():
+        app.command(command(recipe, argument_texts(recipe), start_tensorflow), name=name)
+    add_installed(app, path, arguments, found)
 
 
 def list_() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kexp.cli.command_options import option, options_of
-from kexp.cli.recipe_commands import argument_texts, first_line
+from kexp.cli.recipe_commands import first_line
 from kexp.cli.sweep_command import argument_help
 from kexp.sweep.cross_validation import cross_validate, run_folds
 from kexp.sweep.fold_options import FOLD_OPTION_TYPES, FOLD_OPTIONS
@@ -16,11 +16,14 @@ from kexp.sweep.fold_options import FOLD_OPTION_TYPES, FOLD_OPTIONS
 _GIVEN_BY_THE_FOLDS = ("checkpoint_dir", "run_dir", *FOLD_OPTIONS)
 
 
-def command(recipe: Callable[..., Any], start_tensorflow: Callable[[], object]) -> Callable[..., None]:
+def command(
+    recipe: Callable[..., Any], texts: dict[str, str], start_tensorflow: Callable[[], object]
+) -> Callable[..., None]:
     """Return a command with the recipe's arguments and those of `kexp.cross_validate`.
 
     Args:
         recipe: A recipe.
+        texts: What the help says of each of its arguments.
         start_tensorflow: Imports TensorFlow without its notices.
     """
 
@@ -33,14 +36,13 @@ def command(recipe: Callable[..., Any], start_tensorflow: Callable[[], object]) 
         if any(run.error for run in found.runs):
             sys.exit(1)
 
-    own, texts = inspect.signature(cross_validate, eval_str=True).parameters, argument_help(cross_validate)
+    own = inspect.signature(cross_validate, eval_str=True).parameters
+    help_texts = argument_help(cross_validate)
     parameters = [
-        parameter
-        for parameter in options_of(recipe, argument_texts(recipe))
-        if parameter.name not in _GIVEN_BY_THE_FOLDS
+        parameter for parameter in options_of(recipe, texts) if parameter.name not in _GIVEN_BY_THE_FOLDS
     ]
     parameters += [
-        own[name].replace(annotation=option(name, kind, texts[name]))
+        own[name].replace(annotation=option(name, kind, help_texts[name]))
         for name, kind in FOLD_OPTION_TYPES.items()
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -30,6 +30,7 @@ class Fold:
         seed: Of the division of the rows, where it is drawn; another one for each repeat.
         part: What the held-out rows are: "test", or "validation", beside which the test part stays as it is.
         repeat: How often all rows have been divided before, from 0.
+        repeats: How often they are divided in all; default 1.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Fold:
     seed: int = 0
     part: HeldPart = "test"
     repeat: int = 0
+    repeats: int = 1
 
     def divide(
         self,
@@ -62,7 +64,8 @@ class Fold:
             way, else ascending.
 
         Raises:
-            InputError: There are too few rows, groups or rows of a class for so many folds.
+            InputError: There are too few rows, groups or rows of a class for so many folds, or rows in the
+                order of time are to be divided repeatedly.
 
         Source: https://scikit-learn.org/stable/modules/cross_validation.html
 
@@ -103,6 +106,7 @@ class Fold:
     def _by_time(self, times: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.model_selection import TimeSeriesSplit
 
+        self._require_one_division()
         self._require("rows", len(times), self.folds + 1)
         order = np.argsort(times, kind="stable")
         kept, held = (order[rows] for rows in self._of(TimeSeriesSplit(self.folds), times))
@@ -130,6 +134,13 @@ class Fold:
                 f"folds={self.folds}: expected {least} {what} or more, received {count}; pass fewer folds."
             )
 
+    def _require_one_division(self) -> None:
+        if self.repeats > 1:
+            raise InputError(
+                f"repeats={self.repeats}: expected 1 of folds by time, which are divided in one way alone; "
+                "leave it out."
+            )
+
     def steps(self, steps: int) -> tuple[int, int]:
         """Return the steps of a series that this fold has, and how many of them, the last, are held out.
 
@@ -145,6 +156,7 @@ class Fold:
             >>> [Fold(number, 3).steps(9) for number in range(3)]
             [(5, 2), (7, 2), (9, 2)]
         """
+        self._require_one_division()
         held = steps // (self.folds + 1)
         self._require("steps", steps, self.folds + 1)
         return steps - (self.folds - 1 - self.number) * held, held
@@ -182,10 +194,10 @@ class FoldPlan:
 
         Example:
             >>> FoldPlan(5, repeats=2).fold(6)
-            Fold(number=1, folds=5, seed=1, part='test', repeat=1)
+            Fold(number=1, folds=5, seed=1, part='test', repeat=1, repeats=2)
         """
         repeat, own = divmod(number, self.folds)
-        return Fold(own, self.folds, self.seed + repeat, self.part, repeat)
+        return Fold(own, self.folds, self.seed + repeat, self.part, repeat, self.repeats)
 
 
 _fold: ContextVar[Fold | None] = ContextVar("fold of a cross-validation", default=None)

@@ -137,7 +137,7 @@ class RunContext:
     run: OpenRun | None = None
     capture: Capture | None = None
     hides_test: bool = False
-    on_data: Callable[[Dataset], None] | None = None
+    on_data: Callable[[Dataset], object] | None = None
 
     @property
     def call(self) -> RecipeCall | None:
@@ -201,7 +201,7 @@ def hidden_test_split() -> Iterator[None]:
 
 
 @contextmanager
-def watched_data(on_data: Callable[[Dataset], None]) -> Iterator[None]:
+def watched_data(on_data: Callable[[Dataset], object]) -> Iterator[None]:
     """Have `kexp.fit` show the data of a recipe's run before it trains."""
     with use_context(replace(run_context(), on_data=on_data)):
         yield

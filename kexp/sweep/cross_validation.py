@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kexp.core.errors import InputError
-from kexp.core.processes import usable_cores
 from kexp.core.search import TrialState
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.metrics.direction import better
@@ -17,11 +16,12 @@ from kexp.run.recipe_names import require_not_imported
 from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.cross_validation_result import CROSS_VALIDATION, CrossValidation, load_cross_validation
-from kexp.sweep.description import in_json, recorded_folder
+from kexp.sweep.description import describe, recorded_folder
 from kexp.sweep.fold_options import FOLD_OPTIONS, FoldOptions
+from kexp.sweep.metadata import DESCRIPTION
 from kexp.sweep.search.fixed_list import FixedList
 from kexp.sweep.space.space import Space, without_content
-from kexp.sweep.state import ProbeResult, SweepDescription, Trial
+from kexp.sweep.state import ProbeResult, Trial
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
 
@@ -106,34 +106,27 @@ def run_folds(
     require_not_imported()
     checked = FoldOptions.checked(options)
     space, content = without_content(_fixed(recipe, arguments))
-    _require_one_division(checked, space.fixed)
     require_tensorflow()
-    description = SweepDescription(
-        recipe=portable.name,
-        space=in_json(space.to_json()),
-        arguments=in_json({"checkpoint_every": "1 minutes", **space.fixed, "seed": checked.seed}),
-        algorithm=CROSS_VALIDATION,
-        objective=None,
-        seed=checked.seed,
-        prune=None,
-        synchronous=False,
-        threads=len(usable_cores()),
-        source=portable.digest,
-        folds=checked.plan,
+    fixed = {"checkpoint_every": "1 minutes", **space.fixed, "seed": checked.seed}
+    description = describe(
+        portable, space, fixed, CROSS_VALIDATION, seed=checked.seed, folds=checked.fold_plan
     )
+    folds = [checked.fold_plan.fold(number) for number in range(len(checked.fold_plan))]
+    settings = [{"repeat": fold.repeat, "fold": fold.number} for fold in folds]
+
+    def arguments_of(values: dict[str, Any]) -> dict[str, Any]:
+        return {**fixed, "seed": checked.seed + values["repeat"]}
+
     with recorded_folder(checked.dir, description, space, portable, content) as (directory, store):
-        runs = len(checked.plan)
+        runs = len(folds)
         progress, target = FoldProgress(runs, checked.workers, quiet=checked.quiet), HeldOutMetric()
         spending = Budget(checked.budget, directory, store)
-        arguments_of = _Arguments(checked, description.arguments)
         plan = Plan(
             directory, arguments_of, lambda trials: [], runs, runs, checked.lease_s, synchronous=False
         )
-        settings = [
-            {"repeat": fold.repeat, "fold": fold.number} for fold in map(checked.plan.fold, range(runs))
-        ]
         algorithm = FixedList(lambda trials: settings)
-        with checked.executor.executor(directory, description.threads) as executor:
+        # As many threads as when it was begun: sums are split by them.
+        with checked.executor.executor(directory, store.require(DESCRIPTION).threads) as executor:
             on_start()
             replay(store, algorithm, target)
             Coordinator(plan, store, algorithm, target, spending, progress).run(executor)
@@ -156,26 +149,6 @@ def _fixed(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> Space:
             )
     bound = bind(recipe, **arguments)
     return Space((), {name: bound[name] for name in arguments})
-
-
-def _require_one_division(options: FoldOptions, fixed: Mapping[str, Any]) -> None:
-    way = fixed.get("split") or ("time" if fixed.get("time") and not fixed.get("group") else None)
-    if way == "time" and options.repeats > 1:
-        raise InputError(
-            f"repeats={options.repeats}: expected 1 of folds by time, which are divided in one way alone; "
-            "leave it out."
-        )
-
-
-class _Arguments:
-    """The recipe's arguments in each run: every repeat has a seed of its own."""
-
-    def __init__(self, options: FoldOptions, fixed: Mapping[str, Any]) -> None:
-        self._seed = options.seed
-        self._fixed = fixed
-
-    def __call__(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {**self._fixed, "seed": self._seed + values["repeat"]}
 
 
 class HeldOutMetric(TargetMetric):

@@ -12,6 +12,7 @@ from typing import Any
 
 from kexp.core.errors import InputError
 from kexp.core.processes import usable_cores
+from kexp.data.folds import FoldPlan
 from kexp.data.memory_content import Content
 from kexp.data.memory_files import keep
 from kexp.data.memory_forms import in_words, is_described
@@ -22,13 +23,21 @@ from kexp.sweep.record_file import RECORD
 from kexp.sweep.space.space import Space
 from kexp.sweep.state import Requested, SweepDescription
 from kexp.sweep.store import FIRST_PATIENCE_S, Store
-from kexp.sweep.sweep_options import SweepOptions
 
 _GROUPS = ("space", "arguments", "searched", "fixed")
 
 
 def describe(
-    recipe: PortableRecipe, space: Space, fixed: Mapping[str, Any], options: SweepOptions, algorithm: str
+    recipe: PortableRecipe,
+    space: Space,
+    fixed: Mapping[str, Any],
+    algorithm: str,
+    *,
+    seed: int,
+    folds: FoldPlan | None,
+    objective: str | None = None,
+    prune: str | None = None,
+    synchronous: bool = False,
 ) -> SweepDescription:
     """Return the description of a call, in JSON types.
 
@@ -36,19 +45,23 @@ def describe(
         recipe: As workers find it.
         space: What is searched.
         fixed: What every trial gets.
-        options: Of the call.
         algorithm: Name of what proposes trials.
+        seed: Of the call, as all that follow.
+        folds: What trials are trained without, or None.
+        objective: The metric that is asked for.
+        prune: How trials are stopped early.
+        synchronous: Whether trials are proposed in rounds.
     """
     return SweepDescription(
         recipe=recipe.name,
-        space=in_json(space.to_json()),
-        arguments=in_json(dict(fixed)),
+        space=_in_json(space.to_json()),
+        arguments=_in_json(dict(fixed)),
         algorithm=algorithm,
-        objective=options.objective,
-        seed=options.seed,
-        prune=options.prune,
-        synchronous=options.synchronous,
-        folds=options.fold_plan,
+        objective=objective,
+        seed=seed,
+        prune=prune,
+        synchronous=synchronous,
+        folds=folds,
         # As many in each worker as in a process of its own: a trial is what the recipe's call gives.
         threads=len(usable_cores()),
         source=recipe.digest,
@@ -102,8 +115,7 @@ def _changes(before: Any, now: Any, name: str = "") -> Iterator[str]:
         yield f"{name} was {was} and is now {become}"
 
 
-def in_json(content: dict[str, Any]) -> dict[str, Any]:
-    """Return what JSON makes of arguments, whose tuples are lists then."""
+def _in_json(content: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(json.dumps(content)))
 
 

@@ -63,11 +63,6 @@ def held_rows(fold: Fold, data: Dataset) -> np.ndarray:
     return split.rows
 
 
-def require_held_rows(fold: Fold, data: Dataset) -> None:
-    """Refuse data that are not divided for a fold; as `held_rows`."""
-    held_rows(fold, data)
-
-
 def is_written(folder: Path) -> bool:
     """Return whether a run folder has its fold's predictions."""
     return (folder / FOLD).is_file()

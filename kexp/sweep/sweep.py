@@ -139,7 +139,17 @@ def search(
     fixed = _fixed(recipe, searched, checked)
     require_tensorflow()
     algorithm = checked.algorithm if oracle is None else type(oracle).__name__
-    description = describe(portable, searched, fixed, checked, algorithm)
+    description = describe(
+        portable,
+        searched,
+        fixed,
+        algorithm,
+        seed=checked.seed,
+        folds=checked.fold_plan,
+        objective=checked.objective,
+        prune=checked.prune,
+        synchronous=checked.synchronous,
+    )
     own = _oracles_target(oracle, description, checked)
     description = description if own is None else replace(description, objective=own.name)
     after_epochs = checked.prune is not None

@@ -26,7 +26,7 @@ from kexp.data.memory_forms import in_words, is_described
 from kexp.metrics.direction import Direction, known_direction, signed_metric
 from kexp.run.recipe_names import find_recipe
 from kexp.run.run_files import RESULT
-from kexp.sweep.fold_predictions import is_written, require_held_rows, write_held_out
+from kexp.sweep.fold_predictions import held_rows, is_written, write_held_out
 from kexp.sweep.folders import data_folder, fold_folder, main_folder
 from kexp.sweep.state import (
     Completed,
@@ -78,7 +78,7 @@ class TrialRunner:
         try:
             fold = held.fold(0) if isinstance(held, FoldPlan) else held
             hidden = nullcontext() if isinstance(held, Fold) else hidden_test_split()
-            watched = nullcontext() if fold is None else watched_data(partial(require_held_rows, fold))
+            watched = nullcontext() if fold is None else watched_data(partial(held_rows, fold))
             with hidden, kept_data(self._data), use_fold(fold), watched:
                 given = self._with_data(arguments)
                 found = capture_training(_probe_result, self._recipe, **given, quiet=True)
@@ -147,7 +147,7 @@ class TrialRunner:
         seen: list[Dataset] = []
 
         def on_data(data: Dataset) -> None:
-            require_held_rows(fold, data)
+            held_rows(fold, data)
             seen.append(data)
 
         with use_fold(fold), watched_data(on_data):
@@ -166,7 +166,7 @@ class TrialRunner:
         for number in range(len(plan)):
             fold = plan.fold(number)
             keras.utils.clear_session()
-            with use_fold(fold), watched_data(partial(require_held_rows, fold)):
+            with use_fold(fold), watched_data(partial(held_rows, fold)):
                 each.append(_metrics(self._call(arguments, fold_folder(folder, number))))
         names = [name for name in each[0] if all(name in metrics for metrics in each)]
         return {name: fmean(metrics[name] for metrics in each) for name in names}

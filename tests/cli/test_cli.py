@@ -1,6 +1,5 @@
 """The command line answers in plain sentences, with exit code 0 or 2, and quickly."""
 
-import contextlib
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from sklearn.datasets import load_digits
 import kexp
 from kexp.cli.app import main
 from tests.forked_python import forked
+from tests.pseudo_terminal import read_to_the_end
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,13 +116,9 @@ def test_a_bar_with_an_estimate_shows_on_a_terminal(tmp_path):
         **dict.fromkeys(("stdin", "stdout", "stderr"), terminal),
     )
     os.close(terminal)
-    parts = []
-    with contextlib.suppress(OSError):  # when nobody has the other end any more
-        while part := os.read(ours, 4096):
-            parts.append(part)
-    os.close(ours)
+    written = read_to_the_end(ours)
     assert process.wait() == 0
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", b"".join(parts).decode())
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
     assert re.search(r"epoch 1/2 ━+ \d+ % (-:--:--|0:00:\d\d)", shown)
     assert re.search(r"epoch 2/2 ━+ \d+ % 0:00:\d\d", shown)
     assert "test_accuracy" in shown

@@ -1,6 +1,5 @@
 """What takes long before training says how far it is, on standard error, and what is short says nothing."""
 
-import contextlib
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ from kexp.data import load
 from kexp.data.adapters import read_inputs
 from kexp.preflight.doctor import doctor_findings
 from kexp.run.context import capture_training
+from tests.pseudo_terminal import read_to_the_end
 
 
 @pytest.fixture
@@ -143,12 +143,8 @@ def test_a_bar_shows_on_a_terminal_and_is_taken_away(table):
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=terminal
     )
     os.close(terminal)
-    parts = []
-    with contextlib.suppress(OSError):  # when nobody has the other end any more
-        while part := os.read(ours, 4096):
-            parts.append(part)
-    os.close(ours)
+    written = read_to_the_end(ours)
     assert process.communicate()[0] == b"answer\n"
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", b"".join(parts).decode())
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode())
     assert re.search(r"reading: 3 of 4 images, \d s ━+", shown)
-    assert b"\x1b[2K" in b"".join(parts)  # the line is erased
+    assert b"\x1b[2K" in written  # the line is erased

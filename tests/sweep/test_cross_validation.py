@@ -140,6 +140,7 @@ def test_a_recipe_that_divides_its_data_itself_is_refused_before_it_trains(tmp_p
         ({"callbacks": []}, "callbacks must be left out"),
         ({"patient": "x"}, "planted has no argument patient"),
         ({"budget": "much"}, "budget must be an amount"),
+        ({"resources": {"GPU": 1}}, "resources needs cluster"),
     ],
 )
 def test_what_does_not_fit_is_said_at_once(options, words, tmp_path):
@@ -148,7 +149,8 @@ def test_what_does_not_fit_is_said_at_once(options, words, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_folds_by_time_have_no_repeats(visits, tmp_path):
+def test_folds_by_time_have_no_repeats(visits, tmp_path, monkeypatch):
+    in_process(monkeypatch, kexp.recipes.mlp_tabular)
     options = {"data": visits, "target": "ill", "time": "patient", "repeats": 2, "dir": tmp_path / "new"}
     with pytest.raises(InputError, match="expected 1 of folds by time"):
         kexp.cross_validate(kexp.recipes.mlp_tabular, **options)
