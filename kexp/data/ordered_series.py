@@ -16,6 +16,7 @@ from kexp.data.column_kinds import ordered_times, read_column
 from kexp.data.plain_arrays import plain_array
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.table_files import read_csv, read_parquet
+from kexp.data.sources.table_targets import require_no_gaps
 from kexp.data.table_options import TableOptions
 
 _LARGE_GAP = 1.5  # times the usual step from one row to the next
@@ -144,15 +145,9 @@ def _dated(name: str, frame: Any, known: Sequence[str], others: Sequence[str]) -
 
 def _times(name: str, time: str, values: Any) -> tuple[np.ndarray, bool, list[str]]:
     read = ordered_times(f"data {name!r}", time, values, TableOptions())
-    times = read.values
-    gaps = np.flatnonzero(np.isnan(times))
-    if len(gaps):
-        raise InputError(
-            f"data {name!r}: the time {shown(time)} is missing in {len(gaps)} rows, the first is row "
-            f"{gaps[0] + 1} of {len(times)}; fill in those rows or drop them."
-        )
+    require_no_gaps(name, time, np.isnan(read.values), "time")
     said = [f"column {shown(time)}: {note}" for note in read.notes]
-    return times, read.column.kind == "date", said
+    return read.values, read.column.kind == "date", said
 
 
 def _in_order(
