@@ -6,7 +6,7 @@ TensorFlow 2.20 and 2.21. Both are imported when one is called, so that what nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,9 +20,6 @@ _KEEP_VALUES = (
     *("ActivityRegularization", "Cast", "Dropout", "ExpandDims", "Flatten", "GetItem", "Identity"),
     *("Permute", "Reshape", "Squeeze", "Transpose"),
 )
-
-# What Keras's layers draw from; beta and the rest are made of these. (The shape is their first argument.)
-_DRAWS = ("normal", "uniform", "truncated_normal", "randint", "gamma")
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -211,6 +208,20 @@ def updating_by(optimizer: keras.optimizers.Optimizer, update: Callable[..., Non
         del optimizer.update_step  # the class has its own
 
 
+def drawn_seed(seed: Any) -> Any:
+    """Return the (2,) seed that Keras's layers draw with, and move on the generator that it is from.
+
+    Example:
+        >>> import keras
+        >>> generator = keras.random.SeedGenerator(3)
+        >>> [drawn_seed(generator).numpy().tolist() for _ in range(2)]
+        [[3, 0], [3, 1]]
+    """
+    from keras.src.random.seed_generator import draw_seed
+
+    return draw_seed(seed)
+
+
 def take_gradients_as_they_are(optimizer: keras.optimizers.Optimizer) -> None:
     """Have an optimizer take gradients that are the same on all replicas already.
 
@@ -293,28 +304,37 @@ def scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
 
 
 @contextmanager
-def drawing_by(
-    draw: Callable[..., Any], dropout: Callable[..., Any], moments: Callable[..., Any]
-) -> Iterator[None]:
-    """Have Keras's layers draw random numbers and normalise batches by other functions, and losses be whole.
-
-    Keras's replicas all draw the same, and add up their moments in a way that loses what is small beside its
-    mean; its losses are divided by the number of replicas, as its own step needs it. It has no option for it.
+def drawing_by(draws: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Have Keras's layers draw random numbers by other functions, which it has no option for.
 
     Args:
-        draw: Takes Keras's function and its arguments, of which the first is the shape.
-        dropout: Takes Keras's function and its arguments.
+        draws: By the name of Keras's own, such as "normal" and "dropout"; each takes Keras's function and its
+            arguments.
+    """
+    from keras.src.backend.tensorflow import random
+
+    with ExitStack() as stack:
+        for name, draw in draws.items():
+            stack.enter_context(_replaced(random, name, partial(draw, getattr(random, name))))
+        yield
+
+
+@contextmanager
+def measuring_all_replicas(moments: Callable[..., Any]) -> Iterator[None]:
+    """Have layers normalise batches by another function, and losses be whole.
+
+    Keras's replicas add up their moments in a way that loses what is small beside its mean; its losses are
+    divided by the number of replicas, as its own step needs it. It has no option for it.
+
+    Args:
         moments: Takes a tensor, axes and whether they are kept, and gives mean and variance over replicas.
     """
-    from keras.src.backend.tensorflow import nn, random
+    from keras.src.backend.tensorflow import nn
     from keras.src.losses import loss
 
     with ExitStack() as stack:
         for name in ("scale_loss_for_distribution", "unscale_loss_for_distribution"):
             stack.enter_context(_replaced(loss, name, lambda value: value))
-        for name in _DRAWS:
-            stack.enter_context(_replaced(random, name, partial(draw, getattr(random, name))))
-        stack.enter_context(_replaced(random, "dropout", partial(dropout, random.dropout)))
         stack.enter_context(_replaced(nn, "_compute_moments_sync", moments))
         yield
 

@@ -67,9 +67,12 @@ class Computation:
     Attributes:
         fused_updates: Whether one kernel updates a weight where the backend has such for the optimizer, in
             the place of Keras's operations.
+        counter_random: Whether layers and objectives draw random numbers by a counter, in the place of
+            Keras's and the backend's generators.
     """
 
     fused_updates: bool = True
+    counter_random: bool = True
 
 
 PREFERRED = Computation()  # of a new run

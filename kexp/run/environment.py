@@ -33,13 +33,13 @@ def recorded_computation(environment: Mapping[str, Any], path: str) -> Computati
 
     Example:
         >>> recorded_computation({"computation": {"fused_updates": True}}, "env.json")
-        Computation(fused_updates=True)
+        Computation(fused_updates=True, counter_random=False)
         >>> recorded_computation({"computation": True}, "env.json")
         Traceback (most recent call last):
         kexp.InputError: file env.json is damaged: computation must be true or false by name; received true.
     """
     # Runs from before there was a choice are computed by Keras's operations.
-    before = asdict(Computation(fused_updates=False))
+    before = asdict(Computation(fused_updates=False, counter_random=False))
     recorded = environment.get("computation", {})
     if not isinstance(recorded, dict) or not all(isinstance(value, bool) for value in recorded.values()):
         raise InputError(

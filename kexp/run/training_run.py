@@ -155,7 +155,7 @@ def _train(
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
-        computation = _computation(folder, checkpoints, workers)
+        computation = _computation(setup, folder, checkpoints, workers)
         description.environment["computation"] = asdict(computation)
         engine = _engine(setup, computation, folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
@@ -188,9 +188,12 @@ def _create(
     folder.create(description)
 
 
-def _computation(folder: RunFolder, checkpoints: CheckpointDir, workers: Workers) -> Computation:
+def _computation(
+    setup: TrainingSetup, folder: RunFolder, checkpoints: CheckpointDir, workers: Workers
+) -> Computation:
     """Return how the steps of a run are computed: as it began, so that it goes on to the same bits."""
-    chosen = PREFERRED
+    # A compiled model trains as it would by Keras's own `fit`, dropout included.
+    chosen = replace(PREFERRED, counter_random=not setup.objective.takes_weights)
     if workers.is_chief:
         chosen = folder.computation() or checkpoints.computation() or chosen
     return Computation(**json.loads(workers.broadcast(json.dumps(asdict(chosen)).encode())))

@@ -8,7 +8,11 @@ import pytest
 from kexp.core.errors import InputError
 from tests.train.iris_runs import Cut, CutAfter, train, weights
 
-WAYS = {"fused": {"fused_updates": True}, "composed": {"fused_updates": False}}
+WAYS = {
+    "new": {"fused_updates": True, "counter_random": True},
+    "fused": {"fused_updates": True},
+    "composed": {"fused_updates": False},
+}
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def cut_run(iris, tmp_path):
             train(iris, folder, [CutAfter(5)], checkpoint_every="1 epoch")
         path = folder / "env.json"
         environment = json.loads(path.read_text())
-        assert environment.pop("computation") == WAYS["fused"]
+        assert environment.pop("computation") == WAYS["new"]
         path.write_text(json.dumps({**environment, **computation}))
         return folder
 

@@ -71,7 +71,7 @@ class TensorFlowEngine:
         self.options = options
         self.workers = TensorFlowWorkers()
         self._augmentation = augmentation
-        self._replicas = Replicas()
+        self._replicas = Replicas(counter_random=computation.counter_random)
         if self._replicas.distributed:
             for layer in batch_normalizations(model):
                 layer.synchronized = options["sync_normalization"]

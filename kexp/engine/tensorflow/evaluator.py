@@ -24,8 +24,9 @@ from kexp.engine.tensorflow.input_pipeline import (
 )
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.own_steps import OwnSteps
-from kexp.engine.tensorflow.replicas import Replicas, use_shard
+from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import RunningMetrics, running_metrics
+from kexp.engine.tensorflow.shard import use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives.base import Losses, Objective
 from kexp.train.objectives.compiled import Compiled

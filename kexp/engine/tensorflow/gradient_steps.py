@@ -12,13 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kexp.core.keras_private import drawing_by
 from kexp.core.options import TrainOptions
 from kexp.engine.base import PREFERRED, Computation
 from kexp.engine.tensorflow.fused_updates import fused_updates
 from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
-from kexp.engine.tensorflow.replicas import Replicas, Shard, use_shard
+from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import RunningMetrics
+from kexp.engine.tensorflow.shard import Shard, use_shard
 from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives import Losses, Objective
 
@@ -70,6 +72,7 @@ class GradientSteps:
         self._augmentation = augmentation
         self._class_weights = class_weights
         self._updates = fused_updates if computation.fused_updates else nullcontext
+        self._counter_random = computation.counter_random
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
@@ -140,7 +143,8 @@ class GradientSteps:
         batch = self._batch_source(rows)
         samples = count_of(batch[0]) if samples is None else samples
         if not self._replicas.distributed:
-            gradients, loss, losses, targets = self._forward(number, batch, samples, first)
+            with drawing_by(self._replicas.draws):
+                gradients, loss, losses, targets = self._forward(number, batch, samples, first)
             self._metrics.update(losses, targets)
             return gradients, loss, samples
         loss, *others = self._replicas.total(partial(self._shared, number), batch, samples, first)
@@ -164,7 +168,9 @@ class GradientSteps:
         count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
         # The last number tells nothing apart, but the metrics that are published were drawn with it.
         place = (self._options["seed"], self._taken, first, number, 0)
-        step = SeededStepContext(True, *place, shard=shard, sample_weight=own_weights)
+        step = SeededStepContext(
+            True, *place, shard=shard, sample_weight=own_weights, counter_random=self._counter_random
+        )
         with tf.GradientTape() as tape:
             losses = self._objective.losses(player.name, self._model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights

@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from kexp.core.keras_private import drawing_by
+from kexp.core.keras_private import drawing_by, measuring_all_replicas
 from kexp.core.types import Tensor
-
-_taken = threading.local()
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The samples of a batch that one replica takes.
-
-    Random numbers are drawn for the whole batch, of which each replica keeps those of its samples: so the
-    replicas draw unlike numbers, and together what one device would have drawn.
-
-    Attributes:
-        first: Place of its first sample in the batch.
-        size: How many it takes.
-        whole: Samples of the batch.
-        weight: What each of its samples counts; below 1 where several replicas take the same ones.
-    """
-
-    first: Any
-    size: Any
-    whole: Any
-    weight: Any
-
-    @property
-    def count(self) -> Any:
-        """How many samples it counts for, float32."""
-        return tf.cast(self.size, tf.float32) * self.weight
-
-    def sample(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
-        """Return numbers of a shape whose first axis is that of the samples, one or several to each.
-
-        Args:
-            draw: From a shape to numbers.
-            shape: What is wanted.
-        """
-        each = shape[0] // self.size
-        numbers = draw((each * self.whole, *shape[1:]))
-        return tf.slice(numbers, [each * self.first, *[0] * (len(shape) - 1)], list(shape))
+from kexp.engine.tensorflow.layer_draws import layer_draws
+from kexp.engine.tensorflow.shard import Shard
 
 
 class Replicas:
@@ -59,14 +19,16 @@ class Replicas:
     Args:
         static: Whether shapes must be known when a step is compiled, so that shares are all of one size.
             Default: where the strategy is for TPUs.
+        counter_random: Whether layers draw by a counter, default False: as Keras does.
     """
 
-    def __init__(self, *, static: bool | None = None) -> None:
+    def __init__(self, *, static: bool | None = None, counter_random: bool = False) -> None:
         self.strategy = tf.distribute.get_strategy()
         self.count = self.strategy.num_replicas_in_sync
         # Of one device too, a strategy wants to be the one that runs its replica.
         self.distributed = tf.distribute.has_strategy()
         self.static = isinstance(self.strategy, tf.distribute.TPUStrategy) if static is None else static
+        self.draws = layer_draws(counter_based=counter_random, distributed=self.distributed)
 
     def number(self) -> Any:
         """Return which replica this is, where it is one that asks."""
@@ -113,21 +75,11 @@ class Replicas:
             return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
         # Layers draw and normalise as for the whole batch while a replica's step is traced.
-        with drawing_by(_drawn, _dropped, moments_of_all):
+        with drawing_by(self.draws), measuring_all_replicas(moments_of_all):
             parts = self.strategy.run(joined, args=arguments)
         together = self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
         pieces = tf.split(together, [shape.num_elements() for shape in shapes])
         return [tf.reshape(piece, shape) for piece, shape in zip(pieces, shapes, strict=True)]
-
-
-@contextmanager
-def use_shard(shard: Shard) -> Iterator[None]:
-    """Have layers draw this share's part of the numbers of the whole batch."""
-    _taken.shard = shard
-    try:
-        yield
-    finally:
-        _taken.shard = None
 
 
 def moments_of_all(x: Tensor, axes: Sequence[int], keepdims: bool) -> tuple[Any, Any]:
@@ -153,31 +105,3 @@ def moments_of_all(x: Tensor, axes: Sequence[int], keepdims: bool) -> tuple[Any,
     squares = tf.math.squared_difference(x, tf.stop_gradient(mean))
     variance = summed(tf.reduce_sum(squares, axis=axes, keepdims=True)) / sums[-1]
     return (mean, variance) if keepdims else (tf.squeeze(mean, axes), tf.squeeze(variance, axes))
-
-
-def _drawn(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:
-    shard = getattr(_taken, "shard", None)
-    wanted = tf.unstack(shape) if tf.is_tensor(shape) else list(shape)
-    if shard is None or not wanted or not _of_samples(shard, wanted[0]):
-        return draw(shape, *others, **options)
-    return shard.sample(lambda whole: draw(whole, *others, **options), wanted)
-
-
-def _dropped(
-    dropout: Callable[..., Any], inputs: Tensor, rate: float, noise_shape: Any = None, seed: Any = None
-) -> Any:
-    shard = getattr(_taken, "shard", None)
-    asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
-    sizes = [
-        own if fixed is None else fixed for own, fixed in zip(keras.ops.shape(inputs), asked, strict=True)
-    ]
-    if shard is None or not _of_samples(shard, sizes[0]) or not 0 < rate < 1:
-        return dropout(inputs, rate, noise_shape, seed)
-    return inputs * shard.sample(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
-
-
-def _of_samples(shard: Shard, size: Tensor) -> bool:
-    """Return whether a first axis is that of the samples: where shapes are open, that of others is known."""
-    if isinstance(shard.size, int):
-        return not isinstance(size, int) or (size >= shard.size and size % shard.size == 0)
-    return not isinstance(size, int)

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kexp.engine.tensorflow.replicas import Shard
+from kexp.engine.tensorflow import counter_random as by_counter
+from kexp.engine.tensorflow.shard import Shard
 
 
 class SeededStepContext:
@@ -23,6 +24,7 @@ class SeededStepContext:
         *place: Whole numbers that tell the pass from all others: first the seed.
         shard: Which samples of the batch the pass is of; None (default): all of them.
         sample_weight: Weights of the samples; None (default): all alike.
+        counter_random: Whether numbers are drawn by a counter, default False: by TensorFlow's kernels.
 
     Example:
         >>> one, same, other = (SeededStepContext(True, 0, place) for place in (5, 5, 6))
@@ -34,7 +36,12 @@ class SeededStepContext:
     """
 
     def __init__(
-        self, training: bool, *place: Any, shard: Shard | None = None, sample_weight: Any = None
+        self,
+        training: bool,
+        *place: Any,
+        shard: Shard | None = None,
+        sample_weight: Any = None,
+        counter_random: bool = False,
     ) -> None:
         self.training = training
         self.sample_weight = sample_weight
@@ -42,19 +49,20 @@ class SeededStepContext:
         self._place = place
         self._seeds: dict[Any, tf.Tensor] = {}  # by the graph that they are in
         self._draws = 0
+        self._counter_random = counter_random
 
     def normal(self, shape: Sequence[Any]) -> Any:
         """Return float32 of a shape, of which the first axis is that of the samples, standard normal."""
-        return self._drawn(partial(tf.random.stateless_normal, seed=self._next(), alg="philox"), shape)
+        return self._drawn(by_counter.normal, tf.random.stateless_normal, shape)
 
     def uniform(self, shape: Sequence[Any]) -> Any:
         """Return float32 of a shape as for `normal`, from 0 to below 1."""
-        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), alg="philox"), shape)
+        return self._drawn(by_counter.uniform, tf.random.stateless_uniform, shape)
 
     def integers(self, shape: Sequence[Any], end: int) -> Any:
         """Return int32 of a shape as for `normal`, from 0 to below `end`, each as likely as the others."""
-        kind = {"minval": 0, "maxval": end, "dtype": tf.int32, "alg": "philox"}
-        return self._drawn(partial(tf.random.stateless_uniform, seed=self._next(), **kind), shape)
+        kernel = partial(tf.random.stateless_uniform, minval=0, maxval=end, dtype=tf.int32)
+        return self._drawn(partial(by_counter.integers, end=end), kernel, shape)
 
     def gradient(self, function: Callable[[Any], Any], x: Any) -> Any:
         """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape.
@@ -68,13 +76,16 @@ class SeededStepContext:
             value = tf.reduce_sum(function(x))
         return tape.gradient(value, x)
 
-    def _drawn(self, draw: Callable[[Sequence[Any]], Any], shape: Sequence[Any]) -> Any:
-        if self._shard is None:
-            return draw(shape)
-        return self._shard.sample(draw, tf.unstack(shape) if tf.is_tensor(shape) else shape)
-
-    def _next(self) -> tf.Tensor:
+    def _drawn(self, counted: Callable[..., Any], kernel: Callable[..., Any], shape: Sequence[Any]) -> Any:
         self._draws += 1
+        sizes = tf.unstack(shape) if tf.is_tensor(shape) else shape
+        if self._counter_random:
+            place = 0 if self._shard is None else self._shard.place(sizes)
+            return counted(by_counter.key_of(*self._place, self._draws), sizes, place)
+        draw = partial(kernel, seed=self._seed(), alg="philox")
+        return draw(shape) if self._shard is None else self._shard.sample(draw, sizes)
+
+    def _seed(self) -> tf.Tensor:
         graph = tf.compat.v1.get_default_graph()
         if graph not in self._seeds:  # most objectives draw nothing, and tracing this takes long
             self._seeds[graph] = self._folded(tf.constant([0, 0], tf.int32), *self._place)

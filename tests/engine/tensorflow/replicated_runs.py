@@ -23,7 +23,7 @@ CASES = {
         {
             "batch_size": 25,
             "accumulate": 3,
-            "dropout": 0.0,
+            "dropout": 0.2,
             "hidden": (16,),
             "optimizer": "adamw",
             "weight_decay": 0.1,
