@@ -119,6 +119,15 @@ class TrainOptions(TypedDict, total=False):
         Literal["float32", "float16", "bfloat16"],
         Option("float32", "Format that layers compute in; float16 scales the loss, weights stay float32."),
     ]
+    jit: Annotated[
+        Literal["auto", "on", "off"],
+        Option(
+            "auto",
+            "Compilation of the steps by XLA. auto compiles on a GPU; on a CPU it times both ways before a "
+            "run that takes minutes, and remembers which is faster under KEXP_CACHE_DIR. What cannot be "
+            "compiled is said.",
+        ),
+    ]
     validation: Annotated[
         float,
         Between(0.0, 0.9),

@@ -69,10 +69,12 @@ class Computation:
             the place of Keras's operations.
         counter_random: Whether layers and objectives draw random numbers by a counter, in the place of
             Keras's and the backend's generators.
+        jit: Whether XLA compiles all steps of a call as one program.
     """
 
     fused_updates: bool = True
     counter_random: bool = True
+    jit: bool = False
 
 
 PREFERRED = Computation()  # of a new run
@@ -198,12 +200,20 @@ class Engine(Protocol):
         optimizers: That of each player.
         batch_source: Gives the samples of a step.
         workers: Those that train together.
+        jit: Whether steps are compiled by XLA, as `Computation.jit`; setting it changes no state.
+        device_type: The type of device that holds the weights, such as "CPU" or "GPU".
     """
 
     model: keras.Model
     players: tuple[Player, ...]
     optimizers: tuple[keras.optimizers.Optimizer, ...]
     workers: Workers
+    jit: bool
+
+    @property
+    def device_type(self) -> str:
+        """The type of device that holds the weights, such as "CPU" or "GPU"."""
+        ...
 
     @property
     def batch_source(self) -> BatchSource:
@@ -227,6 +237,15 @@ class Engine(Protocol):
 
         Raises:
             OutOfMemory: A batch does not fit; a step may have been taken in part.
+        """
+        ...
+
+    def compile_problem(self, rows: np.ndarray, batch_size: int) -> str | None:
+        """Return why steps like this one cannot be compiled, or None; no state is changed.
+
+        Args:
+            rows: (1, samples) positions in the training data.
+            batch_size: Samples per forward pass.
         """
         ...
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,7 +34,7 @@ def recorded_computation(environment: Mapping[str, Any], path: str) -> Computati
 
     Example:
         >>> recorded_computation({"computation": {"fused_updates": True}}, "env.json")
-        Computation(fused_updates=True, counter_random=False)
+        Computation(fused_updates=True, counter_random=False, jit=False)
         >>> recorded_computation({"computation": True}, "env.json")
         Traceback (most recent call last):
         kexp.InputError: file env.json is damaged: computation must be true or false by name; received true.
@@ -61,7 +62,7 @@ def describe_environment(data: Dataset, seed: int) -> dict[str, Any]:
         repository), hardware, the data's name and fingerprint, notes on the data, the seed.
     """
     return {
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions()},
         "git": _git_state(),
         "hardware": _hardware(),
         "data": {"name": data.name, "fingerprint": data.fingerprint},
@@ -70,7 +71,8 @@ def describe_environment(data: Dataset, seed: int) -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the installed version of each package that a run hangs on."""
     installed = {}
     for package in _PACKAGES:
         try:
@@ -78,6 +80,16 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return installed
+
+
+def processor() -> str:
+    """Return the name of the processor, or where the system does not tell it, its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return (names and names[0]) or platform.processor() or platform.machine()
 
 
 def _git_state() -> dict[str, str] | None:
@@ -103,7 +115,7 @@ def _hardware() -> dict[str, Any]:
 
     return {
         "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "devices": backend().device_types(),

@@ -38,6 +38,7 @@ from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
 from kexp.run.given_data import with_data
 from kexp.run.inference import raw_model
+from kexp.run.jit_choice import jit_choice
 from kexp.run.learning_curves import draw_curves
 from kexp.run.model_file import save_model
 from kexp.run.plan_checks import check_comparable, check_plan
@@ -155,9 +156,7 @@ def _train(
     folder = kind(folder.path, {**folder.config, "batch": setup.batch})
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
-        computation = _computation(setup, folder, checkpoints, workers)
-        description.environment["computation"] = asdict(computation)
-        engine = _engine(setup, computation, folder, workers)
+        engine = _engine(setup, description, _recorded(folder, checkpoints, workers), folder, workers)
         events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
@@ -188,19 +187,23 @@ def _create(
     folder.create(description)
 
 
-def _computation(
-    setup: TrainingSetup, folder: RunFolder, checkpoints: CheckpointDir, workers: Workers
-) -> Computation:
-    """Return how the steps of a run are computed: as it began, so that it goes on to the same bits."""
+def _recorded(folder: RunFolder, checkpoints: CheckpointDir, workers: Workers) -> Computation | None:
+    """Return how the steps of a run that goes on are computed, so that it ends with the same bits."""
+    found = folder.computation() or checkpoints.computation() if workers.is_chief else None
+    shared = json.loads(workers.broadcast(json.dumps(found and asdict(found)).encode()))
+    return None if shared is None else Computation(**shared)
+
+
+def _engine(
+    setup: TrainingSetup,
+    description: RunDescription,
+    recorded: Computation | None,
+    folder: RunFolder,
+    workers: Workers,
+) -> Engine:
+    """Return the engine of a run, once there is room for it on the disk, and describe how it computes."""
     # A compiled model trains as it would by Keras's own `fit`, dropout included.
-    chosen = replace(PREFERRED, counter_random=not setup.objective.takes_weights)
-    if workers.is_chief:
-        chosen = folder.computation() or checkpoints.computation() or chosen
-    return Computation(**json.loads(workers.broadcast(json.dumps(asdict(chosen)).encode())))
-
-
-def _engine(setup: TrainingSetup, computation: Computation, folder: RunFolder, workers: Workers) -> Engine:
-    """Return the engine of a run, once there is room for it on the disk."""
+    computation = recorded or replace(PREFERRED, counter_random=not setup.objective.takes_weights)
     engine = setup.engine(computation)
     if workers.is_chief:
         check_space(engine, folder.path, quiet=setup.options["quiet"])
@@ -209,6 +212,13 @@ def _engine(setup: TrainingSetup, computation: Computation, folder: RunFolder, w
             if setup.objective.takes_weights:
                 print(summary(setup.model))
         _say(setup, (*setup.raw.notes, *setup.notes, *setup.epoch_plan.notes()))
+    if recorded is None:
+        choice = jit_choice(setup, engine, description.architecture)
+        engine.jit = json.loads(workers.broadcast(json.dumps(choice.jit).encode()))
+        description.environment["jit"] = choice.reason
+        if workers.is_chief and choice.is_news:
+            _say(setup, [str(choice)])
+    description.environment["computation"] = asdict(replace(computation, jit=engine.jit))
     return engine
 
 

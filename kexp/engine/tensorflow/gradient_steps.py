@@ -43,6 +43,10 @@ class GradientSteps:
         augmentation: Changes the inputs and targets of a training batch.
         class_weights: (classes,) float32 weights of the training loss.
         computation: How steps are computed.
+
+    Attributes:
+        jit: Whether XLA compiles the part of a step that a replica takes; of one device, the loop over steps
+            is for who calls to compile.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class GradientSteps:
         self._class_weights = class_weights
         self._updates = fused_updates if computation.fused_updates else nullcontext
         self._counter_random = computation.counter_random
+        self.jit = computation.jit
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
@@ -155,6 +160,13 @@ class GradientSteps:
     def _shared(self, number: int, batch: Any, samples: tf.Tensor, first: Any) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss, the gradients and the metrics."""
         own, shard = self._replicas.shard(batch)
+        part = partial(self._part, number)
+        if self.jit:
+            part = tf.function(part, jit_compile=True, autograph=False)
+        return part(own, (shard.first, shard.size, shard.whole, shard.weight), samples, first)
+
+    def _part(self, number: int, own: Any, place: Sequence[Any], samples: Any, first: Any) -> list[tf.Tensor]:
+        shard = Shard(*place)
         with use_shard(shard):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
         return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]

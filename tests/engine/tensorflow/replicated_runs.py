@@ -3,6 +3,7 @@
 python replicated_runs.py REPLICAS FOLDER
 """
 
+import json
 import sys
 from functools import partialmethod
 from pathlib import Path
@@ -52,6 +53,8 @@ CASES = {
     "table": ("mlp_tabular", {"batch_size": 84, "dropout": 0.0, "epochs": 3, "label_smoothing": 0.1}),
 }
 
+# Whose steps XLA compiles on the replicas, and nothing on one device.
+COMPILED = ("one sample left", "clipped and accumulated", "float16")
 # As for a TPU: every share of one size, every size of a batch a program of its own.
 STATIC = ("clipped and accumulated", "by value, momentum")
 # Four replicas with a quarter of batch and learning rate each are one device with all of it.
@@ -69,6 +72,9 @@ def train(name: str, run_dir: Path, strategy: str, case: tuple | None = None) ->
     result = getattr(recipes, recipe)(
         **{**COMMON, **arguments}, run_dir=str(run_dir / name.replace(" ", "-")), strategy=strategy
     )
+    environment = json.loads((result.run_dir / "env.json").read_text())
+    asked = arguments.get("jit") == "on"
+    assert environment["computation"]["jit"] == asked, environment["jit"]
     weights = {f"weight/{number}": np.array(w) for number, w in enumerate(result.model.get_weights())}
     return {
         **weights,
@@ -86,6 +92,10 @@ def main(replicas: int, folder: Path) -> None:
     for name, own in (("scaled", QUARTER), ("apart", APART)):
         case = (SCALED[0], {**SCALED[1], **own})
         np.savez(folder / f"{name}.npz", **train(name, folder, "mirrored", case))
+    for name in COMPILED:
+        recipe, arguments = CASES[name]
+        case = (recipe, {**arguments, "jit": "on"})
+        np.savez(folder / f"compiled-{name}.npz", **train(name, folder / "compiled", "mirrored", case))
     from kexp.engine.tensorflow.replicas import Replicas
 
     Replicas.__init__ = partialmethod(Replicas.__init__, static=True)

@@ -43,12 +43,15 @@ def replicated(tmp_path_factory):
 def test_replicas_with_uneven_batches_clipping_accumulation_ema_and_float16_equal_one_device(
     alone, replicated
 ):
-    for name in [*alone, *(f"static-{name}" for name in replicated_runs.STATIC)]:
-        expected, found = alone[name.removeprefix("static-")], replicated[name]
+    static = [f"static-{name}" for name in replicated_runs.STATIC]
+    compiled = [f"compiled-{name}" for name in replicated_runs.COMPILED]
+    for name in [*alone, *static, *compiled]:
+        plain = name.removeprefix("static-").removeprefix("compiled-")
+        expected, found = alone[plain], replicated[name]
         assert set(found) == set(expected)
         for part, array in found.items():
             np.testing.assert_allclose(
-                array, expected[part], atol=TOLERANCES.get(name, 1e-5), err_msg=f"{name}: {part}"
+                array, expected[part], atol=TOLERANCES.get(plain, 1e-5), err_msg=f"{name}: {part}"
             )
 
 
