@@ -141,14 +141,13 @@ def uncompiled(error: tf.errors.OpError) -> str:
     """Return which operation XLA has said it cannot compile, or what else it has said.
 
     Example:
-        >>> uncompiled(tf.errors.UnimplementedError(None, None, "No registered 'Qr' OpKernel for XLA_CPU_JIT"))
-        'XLA has no operation Qr'
+        >>> message = "No registered 'AsString' OpKernel for XLA_CPU_JIT devices"
+        >>> uncompiled(tf.errors.InvalidArgumentError(None, None, message))
+        'XLA has no operation AsString'
     """
-    operation = re.search(
-        r"No registered '(\w+)' OpKernel|unsupported operations[^:]*:\s*(\w+)", error.message
-    )
+    operation = re.search(r"No registered '(\w+)' OpKernel", error.message)
     if operation:
-        return f"XLA has no operation {operation[1] or operation[2]}"
+        return f"XLA has no operation {operation[1]}"
     place = re.search(r"\{\{node (?:\S+/)?(\S+)\}\}", error.message)
     words = re.sub(r"\{\{.*?\}\} ?", "", error.message).strip().partition("\n")[0].rstrip(":.")
     return f"XLA says of {place[1]}: {words}" if place else f"XLA says: {words}"
