@@ -83,7 +83,7 @@ def test_a_run_goes_on_without_xla_where_it_began_so(iris, tmp_path, long_runs, 
 
 
 def test_what_xla_cannot_compile_is_named_and_trains_without(tmp_path, capsys):
-    layers = [keras.layers.Flatten(), ByText(), keras.layers.Dense(10)]
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), ByText(), keras.layers.Dense(10)]
     model = keras.Sequential([keras.Input((8, 8, 1), dtype="uint8"), *layers])
     run_dir = str(tmp_path / "run")
     result = kexp.fit(model, kexp.data.load("digits"), jit="on", epochs=1, run_dir=run_dir)
