@@ -304,18 +304,24 @@ def scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
 
 
 @contextmanager
-def drawing_by(draws: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
-    """Have Keras's layers draw random numbers by other functions, which it has no option for.
+def computing_by(draws: Mapping[str, Callable[..., Any]], lstm: Callable[..., Any] | None) -> Iterator[None]:
+    """Have Keras's layers draw random numbers and take the steps of an LSTM by other functions.
+
+    Keras has no option for either.
 
     Args:
         draws: By the name of Keras's own, such as "normal" and "dropout"; each takes Keras's function and its
             arguments.
+        lstm: With the arguments of Keras's backend function of that name, which it has for cuDNN; None: that.
     """
-    from keras.src.backend.tensorflow import random
+    from keras.src import backend
 
     with ExitStack() as stack:
         for name, draw in draws.items():
-            stack.enter_context(_replaced(random, name, partial(draw, getattr(random, name))))
+            own = getattr(backend.random, name)
+            stack.enter_context(_replaced(backend.random, name, partial(draw, own)))
+        if lstm is not None:
+            stack.enter_context(_replaced(backend, "lstm", lstm))
         yield
 
 

@@ -69,15 +69,19 @@ class Computation:
             the place of Keras's operations.
         counter_random: Whether layers and objectives draw random numbers by a counter, in the place of
             Keras's and the backend's generators.
+        fused_recurrent: Whether an LSTM on a CPU has a gradient of its own, in the place of that of Keras's
+            operations.
         jit: Whether XLA compiles all steps of a call as one program.
     """
 
     fused_updates: bool = True
     counter_random: bool = True
+    fused_recurrent: bool = True
     jit: bool = False
 
 
 PREFERRED = Computation()  # of a new run
+KERAS = Computation(fused_updates=False, counter_random=False, fused_recurrent=False)
 
 
 class StepContext(Protocol):

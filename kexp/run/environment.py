@@ -16,7 +16,7 @@ import psutil
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset
-from kexp.engine.base import Computation
+from kexp.engine.base import KERAS, Computation
 
 _PACKAGES = ("kexp", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-tpu", "numpy", "keras-tuner")
 _LONGEST_DIFF = 1_000_000  # characters
@@ -34,13 +34,13 @@ def recorded_computation(environment: Mapping[str, Any], path: str) -> Computati
 
     Example:
         >>> recorded_computation({"computation": {"fused_updates": True}}, "env.json")
-        Computation(fused_updates=True, counter_random=False, jit=False)
+        Computation(fused_updates=True, counter_random=False, fused_recurrent=False, jit=False)
         >>> recorded_computation({"computation": True}, "env.json")
         Traceback (most recent call last):
         kexp.InputError: file env.json is damaged: computation must be true or false by name; received true.
     """
     # Runs from before there was a choice are computed by Keras's operations.
-    before = asdict(Computation(fused_updates=False, counter_random=False))
+    before = asdict(KERAS)
     recorded = environment.get("computation", {})
     if not isinstance(recorded, dict) or not all(isinstance(value, bool) for value in recorded.values()):
         raise InputError(

@@ -9,7 +9,7 @@ from kexp.core.errors import InputError
 from tests.train.iris_runs import Cut, CutAfter, train, weights
 
 WAYS = {
-    "new": {"fused_updates": True, "counter_random": True},
+    "new": {"fused_updates": True, "counter_random": True, "fused_recurrent": True, "jit": False},
     "fused": {"fused_updates": True},
     "composed": {"fused_updates": False},
 }

@@ -66,7 +66,7 @@ class TensorFlowEngine:
         self.options = options
         self.workers = TensorFlowWorkers()
         self._augmentation = augmentation
-        self._replicas = Replicas(counter_random=computation.counter_random)
+        self._replicas = Replicas(computation=computation)
         self._normalizes_together = False
         if self._replicas.distributed:
             for layer in batch_normalizations(model):

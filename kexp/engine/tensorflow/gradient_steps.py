@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kexp.core.keras_private import drawing_by
 from kexp.core.options import TrainOptions
 from kexp.engine.base import PREFERRED, Computation
 from kexp.engine.tensorflow.fused_updates import fused_updates
@@ -148,7 +147,7 @@ class GradientSteps:
         batch = self._batch_source(rows)
         samples = count_of(batch[0]) if samples is None else samples
         if not self._replicas.distributed:
-            with drawing_by(self._replicas.draws):
+            with self._replicas.layers():
                 gradients, loss, losses, targets = self._forward(number, batch, samples, first)
             self._metrics.update(losses, targets)
             return gradients, loss, samples

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
-from kexp.core.keras_private import drawing_by, measuring_all_replicas
+from kexp.core.keras_private import computing_by, measuring_all_replicas
 from kexp.core.types import Tensor
+from kexp.engine.base import KERAS, Computation
+from kexp.engine.tensorflow.fused_lstm import lstm
 from kexp.engine.tensorflow.layer_draws import layer_draws
 from kexp.engine.tensorflow.shard import Shard
 
@@ -19,16 +22,19 @@ class Replicas:
     Args:
         static: Whether shapes must be known when a step is compiled, so that shares are all of one size.
             Default: where the strategy is for TPUs.
-        counter_random: Whether layers draw by a counter, default False: as Keras does.
+        computation: How layers compute, default as Keras has it.
     """
 
-    def __init__(self, *, static: bool | None = None, counter_random: bool = False) -> None:
+    def __init__(self, *, static: bool | None = None, computation: Computation = KERAS) -> None:
         self.strategy = tf.distribute.get_strategy()
         self.count = self.strategy.num_replicas_in_sync
         # Of one device too, a strategy wants to be the one that runs its replica.
         self.distributed = tf.distribute.has_strategy()
         self.static = isinstance(self.strategy, tf.distribute.TPUStrategy) if static is None else static
-        self.draws = layer_draws(counter_based=counter_random, distributed=self.distributed)
+        draws = layer_draws(counter_based=computation.counter_random, distributed=self.distributed)
+        # A GPU has a kernel of its own.
+        own_lstm = computation.fused_recurrent and not tf.config.list_physical_devices("GPU")
+        self.layers = partial(computing_by, draws, lstm if own_lstm else None)
 
     def number(self) -> Any:
         """Return which replica this is, where it is one that asks."""
@@ -75,7 +81,7 @@ class Replicas:
             return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors], axis=0)
 
         # Layers draw and normalise as for the whole batch while a replica's step is traced.
-        with drawing_by(self.draws), measuring_all_replicas(moments_of_all):
+        with self.layers(), measuring_all_replicas(moments_of_all):
             parts = self.strategy.run(joined, args=arguments)
         together = self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
         pieces = tf.split(together, [shape.num_elements() for shape in shapes])
