@@ -287,6 +287,10 @@ class Engine(Protocol):
         """Return every variable that a step reads or writes, by a stable name."""
         ...
 
+    def snapshot(self) -> Callable[[], dict[str, np.ndarray]]:
+        """Return what gives the state as it is now, whenever and in whatever thread it is asked."""
+        ...
+
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
         ...

@@ -133,9 +133,14 @@ class Loop:
                     except OutOfMemory:
                         self._halve_batches()
         finally:
-            if self._lines is not None:
-                self._lines.close()
+            self._close()
         self._end()
+
+    def _close(self) -> None:
+        """Leave the terminal as it was, and the last checkpoint whole."""
+        if self._lines is not None:
+            self._lines.close()
+        self._checkpoints.settle()
 
     def _begin(self) -> Checkpoint | None:
         """Return the checkpoint that the run goes on from, once callbacks know that it begins."""

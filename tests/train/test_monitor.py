@@ -12,6 +12,7 @@ from tests.train.iris_runs import BATCH, Cut, CutAfter, assert_same, build, trai
 
 # At this learning rate metrics go up and down, so that the last epoch is not the best one.
 UNSTEADY = {"epochs": 6, "learning_rate": 0.9}
+STOPPED = {**UNSTEADY, "epochs": 40, "dropout": 0.2}  # before the last
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -40,7 +41,7 @@ def stopping():
 @pytest.fixture(scope="module")
 def stopped(iris, stopping, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("stopped") / "run"
-    return train(iris, run_dir, callbacks=stopping, **UNSTEADY, dropout=0.2)
+    return train(iris, run_dir, callbacks=stopping, **STOPPED)
 
 
 def measured(result, data):
@@ -114,7 +115,7 @@ def test_early_stopping_counts_epochs_from_the_one_that_the_run_begins_with(tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [2, 9])
 def test_a_run_with_early_stopping_goes_on_to_the_bit(stopped, iris, tmp_path, batches):
-    options = {**UNSTEADY, "checkpoint_every": "1 steps", "dropout": 0.2}
+    options = {**STOPPED, "checkpoint_every": "1 steps"}
 
     def callbacks():
         return [keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)]

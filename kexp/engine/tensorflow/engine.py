@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -185,9 +185,15 @@ class TensorFlowEngine:
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
-        # A copy: the array that TensorFlow hands out may be the variable's own memory.
-        state = {name: np.copy(variable.numpy()) for name, variable in self._variables().items()}
-        return {**state, **self.batch_source.read_state()}
+        return self.snapshot()()
+
+    def snapshot(self) -> Callable[[], dict[str, np.ndarray]]:
+        """Return what gives the state as it is now, whenever and in whatever thread it is asked."""
+        # Memory that a tensor shares with a variable is copied by the next update, which leaves the tensor's.
+        held = {name: tf.identity(variable) for name, variable in self._variables().items()}
+        source = self.batch_source.read_state()
+        # A copy: the array that TensorFlow hands out may be the tensor's own memory.
+        return lambda: {**{name: np.copy(tensor.numpy()) for name, tensor in held.items()}, **source}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
@@ -205,7 +211,8 @@ class TensorFlowEngine:
 
     def state_bytes(self) -> int:
         """Return the size of what `read_state` returns."""
-        return sum(array.nbytes for array in self.read_state().values())
+        variables = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self._variables().values())
+        return variables + sum(array.nbytes for array in self.batch_source.read_state().values())
 
     def _variables(self) -> dict[str, Any]:
         groups = {

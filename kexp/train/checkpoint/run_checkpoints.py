@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from kexp.train.position import Position
 class RunCheckpoints:
     """Reads and writes the checkpoints of a run, which the chief of its workers has.
 
+    What is to be saved is copied at once, and a thread writes it while training goes on.
+
     Args:
         folder: Where they are, or a path with a scheme.
         engine: Whose state they hold.
@@ -31,13 +34,17 @@ class RunCheckpoints:
         self._folder = folder
         self._engine = engine
         self._callbacks = callbacks
+        self._writer = ThreadPoolExecutor(1, "checkpoints")
+        self._writing: Future[None] | None = None
 
     def latest(self) -> Checkpoint | None:
         """Return the newest checkpoint, which the chief reads for all workers.
 
         Raises:
             InputError: It is not of this model and optimizer.
+            OSError: As of `settle`.
         """
+        self.settle()
         workers = self._engine.workers
         checkpoint = load_latest(self._folder, self._check) if workers.is_chief else None
         if workers.count == 1:
@@ -46,13 +53,33 @@ class RunCheckpoints:
         return unpacked(content) if content else None
 
     def save(self, position: Position, steps_taken: int, best_weights: Sequence[np.ndarray]) -> None:
-        """Write a checkpoint, if this is the chief."""
+        """Begin to write a checkpoint, if this is the chief, once the one before is whole.
+
+        Raises:
+            OSError: The one before could not be written.
+        """
         if not self._engine.workers.is_chief:
             return
         best = {f"{BEST}{number}": array for number, array in enumerate(best_weights)}
         states, state_arrays = read_states(self._callbacks)
-        arrays = {**self._engine.read_state(), **best, **state_arrays}
-        save_checkpoint(self._folder, steps_taken, Checkpoint(arrays, asdict(position), states))
+        state, plain = self._engine.snapshot(), asdict(position)
+
+        def write() -> None:
+            checkpoint = Checkpoint({**state(), **best, **state_arrays}, plain, states)
+            save_checkpoint(self._folder, steps_taken, checkpoint)
+
+        self.settle()
+        self._writing = self._writer.submit(write)
+
+    def settle(self) -> None:
+        """Wait until the last checkpoint is whole.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def _check(self, checkpoint: Checkpoint, place: str) -> None:
         engine = self._engine
