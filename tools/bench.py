@@ -7,9 +7,10 @@ way in the same round. The data are numbers from a seed: speed knows no content.
 
     python tools/bench.py [--rounds 5] [--jobs perceptron lstm] [--ways kexp while] [--torch PYTHON]
 
-Ways: `kexp`; `kexp_compiled`, of a compiled model; `kexp_checkpoints`, with one every 30 seconds (of whole
-runs: give --epochs that take over a minute); `fit`, Keras's as it is by default; `best_fit`, with a
-prefetching dataset and 100 steps a call; `step` and `while`, written by hand, a step or an epoch to a call;
+Ways: `kexp`, and `kexp_jit` with its steps compiled by XLA; `kexp_compiled`, of a compiled model;
+`kexp_checkpoints`, with one every 30 seconds (of whole runs: give --epochs that take over a minute); `fit`,
+Keras's as it is by default; `best_fit`, with a prefetching dataset and 100 steps a call; `step` and `while`,
+written by hand, a step or an epoch to a call;
 `while_xla`, with the step compiled by XLA; `torch` and `torch_loader`, with tensors on the device and with a
 DataLoader, by the Python that --torch names.
 """
@@ -24,7 +25,7 @@ import sys
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
-DEFAULT_WAYS = ["kexp", "fit", "best_fit", "while", "while_xla", "torch"]
+DEFAULT_WAYS = ["kexp", "kexp_jit", "fit", "best_fit", "while", "while_xla", "torch"]
 MORE_WAYS = ["kexp_compiled", "kexp_checkpoints", "step", "torch_loader"]
 
 

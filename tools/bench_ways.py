@@ -135,7 +135,8 @@ def by_hand(job, epochs, *, loop, jit=False):
 
 
 WAYS = {
-    "kexp": by_kexp,
+    "kexp": lambda job, epochs: by_kexp(job, epochs, jit="off"),
+    "kexp_jit": lambda job, epochs: by_kexp(job, epochs, jit="on"),
     "kexp_compiled": lambda job, epochs: by_kexp(job, epochs, compiles=True),
     "kexp_checkpoints": lambda job, epochs: by_kexp(job, epochs, checkpoint_every="0.5 minutes"),
     "fit": by_fit,
