@@ -177,11 +177,7 @@ class GradientSteps:
         inputs, targets, weights, own_weights = self._weighed(batch, shard)
         player, trained = self._players[number], self._trained(number)
         count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
-        # The last number tells nothing apart, but the metrics that are published were drawn with it.
-        place = (self._options["seed"], self._taken, first, number, 0)
-        step = SeededStepContext(
-            True, *place, shard=shard, sample_weight=own_weights, counter_random=self._counter_random
-        )
+        step = self._context(number, first, shard, own_weights)
         with tf.GradientTape() as tape:
             losses = self._objective.losses(player.name, self._model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights
@@ -190,6 +186,12 @@ class GradientSteps:
             scaled = self._optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
         return gradients, loss, losses, self._objective.metric_targets(targets)
+
+    def _context(self, number: int, first: Any, shard: Shard | None, weights: Any) -> SeededStepContext:
+        # The last number tells nothing apart, but the metrics that are published were drawn with it.
+        place = (self._options["seed"], self._taken, first, number, 0)
+        drawn = {"shard": shard, "sample_weight": weights, "counter_random": self._counter_random}
+        return SeededStepContext(True, *place, **drawn)
 
     def _weighed(self, batch: Any, shard: Shard | None) -> tuple[Any, Any, Any, Any]:
         """Return inputs, targets and weights of a batch, and those that the objective takes itself."""

@@ -28,10 +28,19 @@ def html(run: ReportedRun) -> str:
             "time": duration(record.seconds),
             "arguments": ", ".join(f"{name} {argument_label(value)}" for name, value in arguments.items()),
             "folder": str(run.folder),
+            **_compilation(run),
             **_notes(run),
             **_why_no_samples(run),
         }
     )
+
+
+def _compilation(run: ReportedRun) -> dict[str, str]:
+    environment = run.record.environment
+    if "jit" not in environment:  # of a run from before there was a choice
+        return {}
+    steps = "steps are compiled" if environment["computation"]["jit"] else "steps are not compiled"
+    return {"XLA": f"{steps}: {environment['jit']}"}
 
 
 def _notes(run: ReportedRun) -> dict[str, str]:
