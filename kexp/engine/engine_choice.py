@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kexp.core.options import TrainOptions
+from kexp.core.types import Nest
 from kexp.data import Dataset, Split
 from kexp.engine.base import PREFERRED, Computation, Engine, MetricProvider, Workers
 from kexp.train.objectives import Objective
@@ -65,6 +66,10 @@ class Backend(Protocol):
         self, model: keras.Model, objective: Objective, split: Split, train: Split | None = None
     ) -> MetricProvider:
         """Return what measures a model on a split, its losses and the samples that it makes."""
+        ...
+
+    def forward_pass(self, model: Any, batch: Nest) -> Any:
+        """Return the outputs of a model, or of what is called as one, for tensors, without training."""
         ...
 
     def measure_outputs(

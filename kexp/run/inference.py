@@ -11,8 +11,8 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.structures import Structure, packed
-from kexp.core.trainer_private import call_model
 from kexp.data.dataset import Inputs, sample_count
+from kexp.engine.engine_choice import backend
 from kexp.tasks.predictions import as_str
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
             batch = ops.convert_to_tensor(inputs[rows])
         else:
             batch = {name: ops.convert_to_tensor(column[rows]) for name, column in inputs.items()}
-        outputs = call_model(model, packed(structure, batch), training=False)
+        outputs = backend().forward_pass(model, packed(structure, batch))
         return tree.map_structure(lambda tensor: as_str(np.array(tensor)), outputs)  # writable
 
     begun = outputs(0)

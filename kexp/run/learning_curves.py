@@ -83,7 +83,8 @@ def _draw(axes: Axes, values: list[float], label: str, colour: str | None = None
 def _finish(axes: Axes, title: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set(title=title, xlabel="epoch")
+    axes.set_title(title, y=1)  # to look for a free place takes longer than to draw
+    axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     if len(axes.lines) <= _LEGEND:

@@ -57,6 +57,8 @@ class TrainingBatches:
         """Tell that so many steps of the epoch have been taken, or that they were all."""
         if not self._is_told and (step % self._steps == 0 or of_epoch):
             self._is_told = True
+            if not any(_watches(one, _OF_BATCHES) for one in self._callbacks.callbacks):
+                return  # reading metrics takes longer than a small step
             last = -(-step // self._steps) * self._steps - 1  # as if the last execution were a whole one
             self._callbacks.on_train_batch_end(last, read_metrics())
 

@@ -18,6 +18,7 @@ from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
 from kexp.engine.tensorflow.feed_source import FeedBatchSource, OpenEndedSource
+from kexp.engine.tensorflow.forward_pass import forward_pass
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchSource, TensorSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
@@ -27,7 +28,7 @@ from kexp.engine.tensorflow.workers import TensorFlowWorkers as workers
 from kexp.engine.tensorflow.workers import memory_checked
 from kexp.train.objectives import Objective
 
-__all__ = ["evaluator", "measure_outputs", "memory_checked", "strategy_scope", "workers"]
+__all__ = ["evaluator", "forward_pass", "measure_outputs", "memory_checked", "strategy_scope", "workers"]
 
 INPUT_ERRORS = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError)
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.data import Split
+from kexp.engine.tensorflow.forward_pass import forward_pass
 from kexp.tasks import task_named
 
 _ROUNDED_TO = 8  # steps, so that there are few different shapes
@@ -103,7 +104,7 @@ class Buckets:
             lambda array: tf.constant(array[rows]), (plain(split.inputs), split.targets)
         )
         shorter, _ = self.cutter()(inputs, targets, rows)
-        first, second = (np.asarray(model(batch, training=False), "float32") for batch in (inputs, shorter))
+        first, second = (np.asarray(forward_pass(model, batch), "float32") for batch in (inputs, shorter))
         if self.with_targets:
             first = first[:, : second.shape[1]]
         closeness = _CLOSE.get(keras.mixed_precision.dtype_policy().compute_dtype, _HALF_PRECISION)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kexp.engine.tensorflow.forward_pass import forward_pass
 from kexp.train.objectives.base import Losses, Objective
 
 
@@ -41,7 +42,7 @@ class MetricAccumulator:
 
     def _create_variables(self, model: keras.Model, inputs: Any, targets: tf.Tensor) -> None:
         """Make the variables that some Keras metrics make only at the first update."""
-        self.update_metrics(targets, model(inputs, training=False))
+        self.update_metrics(targets, forward_pass(model, inputs))
         for metric in self._metrics:
             metric.reset_state()
 
