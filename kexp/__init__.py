@@ -6,19 +6,14 @@ first used, because importing TensorFlow takes seconds.
 
 from __future__ import annotations
 
-import ast
 import importlib
-from pathlib import Path
-from typing import Any
+import os
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    alias.name: node.module or ""
-    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
-    if isinstance(node, ast.ImportFrom)
-    for alias in node.names
-}
+with open(os.path.join(os.path.dirname(__file__), "__init__.pyi"), encoding="utf-8") as _stub:
+    # Each line is `from MODULE import NAME as NAME`; what parses Python takes longer than `kexp --help` may.
+    _HOMES = {words[3]: words[1] for words in map(str.split, _stub) if words[:1] == ["from"]}
 # Modules that import Keras, by how their names begin; without TensorFlow these say how to get it.
 _NEED_TENSORFLOW = (
     *("kexp.engine.", "kexp.evaluation.", "kexp.metrics.", "kexp.preflight", "kexp.api.fit", "kexp.train"),
@@ -28,7 +23,7 @@ _NEED_TENSORFLOW = (
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'kexp' has no attribute {name!r}")
     home = _HOMES[name]

@@ -5,11 +5,13 @@
 
 The stubs of kexp.models and kexp.metrics import every public name; that of kexp.recipes repeats every
 signature, because recipes lie elsewhere in a checkout than in a wheel. The names are those of the tables in
-kexp.train, which import Keras, so that the command line cannot ask them.
+kexp.train, which import Keras, so that the command line cannot ask them. The help of the command line is a
+text, because importing what lays it out takes ten times as long.
 """
 
 import ast
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -39,7 +41,7 @@ def main() -> None:
 
 def contents() -> dict[Path, str]:
     """Return the text of every generated file."""
-    return {
+    sources = {
         path: formatted(text, path)
         for path, text in {
             ROOT / "kexp/core/choices.py": choices(),
@@ -48,6 +50,7 @@ def contents() -> dict[Path, str]:
             ROOT / "kexp/recipes/__init__.pyi": recipes(),
         }.items()
     }
+    return {**sources, ROOT / "kexp/cli/help.txt": command_help()}
 
 
 def choices() -> str:
@@ -66,6 +69,17 @@ from typing import Literal
 OptimizerName = Literal[{", ".join(map(repr, optimizers))},]
 ScheduleName = Literal[{", ".join(map(repr, schedules))},]
 '''
+
+
+def command_help() -> str:
+    """Return what `kexp --help` says where there is a width of 80 columns."""
+    return subprocess.run(
+        [sys.executable, "-c", "from kexp.cli.app import main; main(['--help'])"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "80"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
 
 
 def package(name: str, title: str) -> str:

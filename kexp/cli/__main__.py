@@ -1,6 +1,6 @@
 """`python -m kexp.cli`, the command line."""
 
-from kexp.cli.app import main
+from kexp.cli.command_line import main
 
 if __name__ == "__main__":
     main()

@@ -31,7 +31,7 @@ from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
 from kexp.core.spreadsheets import csv_text
-from kexp.core.tensorflow_start import start_tensorflow
+from kexp.core.tensorflow_start import KERAS, KERAS_EXTRAS, quiet_tensorflow, start_tensorflow
 from kexp.core.user_paths import output_folder, user_path
 
 _MISTAKE = 2
@@ -198,7 +198,7 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
 
     result = load(run_dir)
     try:
-        start_tensorflow()
+        start_tensorflow(without=KERAS_EXTRAS)
         print(f"{result.export(directory, overwrite=overwrite)} answers as the run does.")
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
@@ -223,7 +223,7 @@ def predict(directory: str, inputs: str) -> None:
     exported = load_exported(directory)
     task_named(exported.spec.task).check_predicts()
     samples = read_inputs(inputs, exported.spec)
-    start_tensorflow()
+    start_tensorflow(without=KERAS)
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
         predictions = exported.predict(samples)
@@ -249,8 +249,8 @@ def report(directory: str) -> None:
         print(found.report())
         return
     result = load(directory)
-    start_tensorflow()
-    print(result.report())
+    with quiet_tensorflow(without=KERAS_EXTRAS):  # which a page without samples does not import
+        print(result.report())
 
 
 def reproduce(

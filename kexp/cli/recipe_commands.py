@@ -23,7 +23,7 @@ from kexp.core.constraints import (
     SeveralWorkers,
 )
 from kexp.core.errors import InputError
-from kexp.core.tensorflow_start import start_tensorflow
+from kexp.core.tensorflow_start import KERAS, KERAS_EXTRAS, start_tensorflow
 from kexp.core.user_paths import output_file, user_path
 
 if TYPE_CHECKING:
@@ -115,26 +115,37 @@ def with_help(recipe: Callable[..., Any], action: Callable[..., Any]) -> Callabl
 
 
 def train(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Check the arguments before TensorFlow is imported, call the recipe and print its figures."""
-    from kexp.engine.tensorflow.cluster_spec import check_tf_config
-    from kexp.run.recipe_call import bind, check_folders
+    """Check the arguments before TensorFlow is imported, call the recipe and print its figures.
+
+    A finished run is answered from its folder, without TensorFlow.
+    """
+    from kexp.engine.tensorflow.cluster_spec import check_tf_config, read_cluster
+    from kexp.run.recipe_call import bind, checked_folder
 
     options = bind(recipe, **arguments)
-    check_folders(recipe.__name__, options)
+    folder = checked_folder(recipe.__name__, options)
     if options["devices"] is None:
         check_tf_config()
+    if folder.finished() and options["strategy"] != "multiworker" and read_cluster() is None:
+        _report(recipe(**arguments), arguments)
+        return
 
     def begin() -> None:
         from kexp.engine.tensorflow.strategy import join_workers
 
         join_workers(options)
 
-    start_tensorflow(begin)
+    start_tensorflow(begin, without=_unused_packages(recipe))
     result = recipe(**arguments)
     from kexp.engine.tensorflow.strategy import is_chief
 
-    if not arguments.get("quiet") and is_chief(options):
-        _report(result)
+    if is_chief(options):
+        _report(result, arguments)
+
+
+def _unused_packages(recipe: Callable[..., Any]) -> frozenset[str]:
+    """Return what Keras can do without where one of kexp's recipes runs: another one may need all of it."""
+    return KERAS_EXTRAS if recipe.__module__.startswith("kexp.recipes.") else frozenset()
 
 
 def check(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
@@ -167,7 +178,7 @@ def find_learning_rate(
 
     bind(recipe, **arguments)
     drawing = None if plot is None else output_file("plot", plot, ".png")
-    start_tensorflow()
+    start_tensorflow(without=_unused_packages(recipe))
     from kexp.evaluation.learning_rate_finder import lr_find
 
     search = lr_find(recipe, steps=steps, **arguments)
@@ -241,6 +252,7 @@ def sample(
         quiet: Print nothing.
     """
     from kexp.core.images import grid, save_png
+    from kexp.export import Exported
     from kexp.tasks.sample_requests import check_sample_request
 
     path = output_file("output", output, ".png")
@@ -252,7 +264,7 @@ def sample(
             f"directory must hold a model of images, whose samples make a picture; {directory} holds one of "
             f"kind {source.spec.kind!r}."
         )
-    start_tensorflow()
+    start_tensorflow(without=KERAS if isinstance(source, Exported) else KERAS_EXTRAS)
     images = source.sample(n, seed=seed, labels=labels)
     save_png(path, grid(images, len(label) if 1 < len(label) <= n else math.ceil(math.sqrt(n))))
     if not quiet:
@@ -277,7 +289,9 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
     return exported, exported.sampleable_classes
 
 
-def _report(result: Any) -> None:
+def _report(result: Any, arguments: Mapping[str, Any]) -> None:
+    if arguments.get("quiet"):
+        return
     for name, value in result.metrics.items():
         print(f"{name:<28} {value:.4f}")
     print(f"run folder                   {result.run_dir}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -15,6 +15,10 @@ from kexp.core.errors import InputError
 from kexp.core.memory_budget import address_limit
 
 _ADDRESSES_BYTES = 2_000_000_000
+# What TensorFlow imports if it is there, half of the time that it takes; and what Keras does, a third of it,
+# for functions that kexp does not call.
+KERAS = frozenset({"keras"})
+KERAS_EXTRAS = frozenset({"IPython", "matplotlib", "pandas", "sklearn"})
 
 
 def require_tensorflow() -> None:
@@ -47,10 +51,19 @@ def _require_addresses() -> None:
 
 
 @contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Keep the notices of TensorFlow's import off the terminal, should something in the block import it."""
+def quiet_tensorflow(*, without: Collection[str] = ()) -> Iterator[None]:
+    """Keep the notices of TensorFlow's import off the terminal, should something in the block import it.
+
+    Args:
+        without: As `start_tensorflow` takes it.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    finder = _QuietFinder()
+    with _asked_first(_QuietFinder(without)):
+        yield
+
+
+@contextmanager
+def _asked_first(finder: MetaPathFinder) -> Iterator[None]:
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -59,18 +72,23 @@ def quiet_tensorflow() -> Iterator[None]:
 
 
 class _QuietFinder(MetaPathFinder):
+    def __init__(self, without: Collection[str]) -> None:
+        self._without = without
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = PathFinder.find_spec(fullname, path) if fullname == "tensorflow" else None
+        # Whichever comes first imports the other one.
+        spec = PathFinder.find_spec(fullname, path) if fullname in ("tensorflow", "keras") else None
         if spec is not None and spec.loader is not None:
-            spec.loader = _QuietLoader(spec.loader)
+            spec.loader = _QuietLoader(spec.loader, self._without)
         return spec
 
 
 class _QuietLoader(Loader):
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, without: Collection[str]) -> None:
         self._loader = loader
+        self._without = without
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -79,15 +97,46 @@ class _QuietLoader(Loader):
         module.__loader__ = self._loader  # which knows where the package's files are
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        with _silent_errors():
+        with _silent_errors(), _without_packages(self._without):
             self._loader.exec_module(module)
 
 
-def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
+class _AbsentFinder(MetaPathFinder):
+    """Finds packages that cannot be imported now, as if they lacked something."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path) if fullname in self._names else None
+        if spec is not None:
+            spec.loader = _AbsentLoader()
+        return spec
+
+
+class _AbsentLoader(Loader):
+    def exec_module(self, module: ModuleType) -> None:
+        raise ImportError(f"{module.__name__} is imported later", name=module.__name__)
+
+
+@contextmanager
+def _without_packages(names: Collection[str]) -> Iterator[None]:
+    """Have what is imported in the block do without packages that it takes only if they are there.
+
+    Afterwards they can be imported, and what did without them goes on to do so.
+    """
+    with _asked_first(_AbsentFinder(names)):
+        yield
+
+
+def start_tensorflow(begin: Callable[[], object] | None = None, *, without: Collection[str] = ()) -> None:
     """Import TensorFlow with its start-up notices, which C++ writes past Python, off the terminal.
 
     Args:
         begin: Called before TensorFlow looks for its devices, after which it cannot become a worker.
+        without: `KERAS_EXTRAS` where only code of kexp's own runs, and `KERAS` where that needs no Keras.
 
     Raises:
         InputError: TensorFlow is not installed.
@@ -95,8 +144,8 @@ def start_tensorflow(begin: Callable[[], object] | None = None) -> None:
     require_tensorflow()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with _silent_errors():
-        import tensorflow as tf
-
+        with _without_packages(without):
+            import tensorflow as tf
         if begin is not None:
             begin()
         tf.config.list_logical_devices()

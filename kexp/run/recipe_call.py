@@ -146,8 +146,8 @@ def refuse_callbacks(arguments: Mapping[str, Any]) -> None:
         )
 
 
-def check_folders(name: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse the folders of a call that could not be used, before anything heavy is imported.
+def checked_folder(name: str, arguments: Mapping[str, Any]) -> RunFolder:
+    """Return the run folder of a call, once its folders can be used; nothing heavy is imported.
 
     Args:
         name: Of the recipe.
@@ -160,6 +160,7 @@ def check_folders(name: str, arguments: Mapping[str, Any]) -> None:
     folder = RunFolder.choose(arguments["run_dir"], name, call.config())
     if not is_remote(arguments["checkpoint_dir"] or ""):
         CheckpointDir.choose(arguments["checkpoint_dir"], folder.path)
+    return folder
 
 
 def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Path], R]) -> R:
