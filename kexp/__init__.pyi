@@ -24,6 +24,7 @@ from kexp.engine.tensorflow.strategy import scope as scope
 from kexp.evaluation.classifier import classifier_features as classifier_features
 from kexp.evaluation.classifier import sample_quality as sample_quality
 from kexp.evaluation.learning_rate_finder import lr_find as lr_find
+from kexp.evaluation.profiler import profile as profile
 from kexp.evaluation.representation_metrics import code_scores as code_scores
 from kexp.evaluation.representation_metrics import likelihood_scores as likelihood_scores
 from kexp.export import load_exported as load_exported

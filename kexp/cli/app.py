@@ -20,6 +20,7 @@ from kexp.cli.recipe_commands import (
     check,
     find_learning_rate,
     of_recipes,
+    profile,
     sample,
     train,
     verify_distributed,
@@ -116,6 +117,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     looks: tuple[tuple[str, str, Callable[..., None]], ...] = (
         ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
         ("lr-find", "Find the learning rate to begin with", find_learning_rate),
+        ("profile", "Measure where the time of a training step goes", profile),
     )
     for name, text, look in looks:
         text = f"{text}; `kexp {name} RECIPE --help` lists its arguments."

@@ -163,6 +163,19 @@ def check(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         sys.exit(1)
 
 
+def profile(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Print where the time of a training step goes."""
+    from kexp.run.recipe_call import bind
+
+    bind(recipe, **arguments)
+    start_tensorflow(without=_unused_packages(recipe))
+    from kexp.evaluation.profiler import profile
+
+    found = profile(recipe, **arguments)
+    if not arguments.get("quiet"):
+        print(found)
+
+
 def find_learning_rate(
     recipe: Callable[..., Any],
     arguments: Mapping[str, Any],

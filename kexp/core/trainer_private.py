@@ -90,6 +90,14 @@ def saved_uncompiled(model: keras.Model) -> Iterator[None]:
         model.compiled, model.optimizer = compiled, optimizer
 
 
+def function_graph(graph: Any, name: str) -> Any:
+    """Return the graph of a function that operations of a graph call by name, as loops call their bodies.
+
+    The public form of it, a GraphDef, names outputs as only TensorFlow's table of operations can tell.
+    """
+    return graph._get_function(name).graph
+
+
 def touched_variables(function: Any, known: list[Any]) -> list[TouchedVariable]:
     """Return the variables that a traced function reads or writes, but for those that are known.
 

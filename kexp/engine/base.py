@@ -84,6 +84,18 @@ PREFERRED = Computation()  # of a new run
 KERAS = Computation(fused_updates=False, counter_random=False, fused_recurrent=False)
 
 
+class StepFlops(NamedTuple):
+    """The arithmetic of a step.
+
+    Attributes:
+        operations: Floating-point operations of its forward and backward pass.
+        not_counted: What of it could not be counted, or not whole.
+    """
+
+    operations: int
+    not_counted: tuple[str, ...] = ()
+
+
 class StepContext(Protocol):
     """Random numbers and gradients for one forward pass, which an objective asks for.
 
@@ -251,6 +263,15 @@ class Engine(Protocol):
             rows: (1, samples) positions in the training data.
             batch_size: Samples per forward pass.
         """
+        ...
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of a step that `until` can end at, in their order."""
+        ...
+
+    def until(self, part: str) -> Engine:
+        """Return an engine of the same variables whose steps end after a part, or have "nothing"."""
         ...
 
     def validate(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from kexp.core.options import TrainOptions
 from kexp.core.types import Nest
 from kexp.data import Dataset, Split
-from kexp.engine.base import PREFERRED, Computation, Engine, MetricProvider, Workers
+from kexp.engine.base import PREFERRED, Computation, Engine, MetricProvider, StepFlops, Workers
 from kexp.train.objectives import Objective
 
 
@@ -80,6 +80,22 @@ class Backend(Protocol):
 
     def activation_bytes(self, model: keras.Model, inputs: Any, batch_size: int) -> int | None:
         """Return the size of what the operations of a forward pass give for a batch; None if unknown."""
+        ...
+
+    def step_flops(self, engine: Any, rows: np.ndarray, batch_size: int) -> StepFlops:
+        """Return the floating-point operations of the forward and backward pass of a step."""
+        ...
+
+    def has_fused_updates(self, optimizer: keras.optimizers.Optimizer) -> bool:
+        """Return whether there are kernels that compute what an optimizer does."""
+        ...
+
+    def matmul_flops_per_s(self) -> float:
+        """Return the floating-point operations a second of a large product of float32 matrices."""
+        ...
+
+    def device_peak_bytes(self) -> int | None:
+        """Return the most memory that was in use on a GPU; None: there is none."""
         ...
 
     def memory_checked(self) -> AbstractContextManager[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +10,15 @@ import numpy as np
 
 from kexp.core.constraints import Between, RangeTestSteps, check_value
 from kexp.core.errors import InputError
-from kexp.data.order import batches, epoch_order
 from kexp.engine.base import Engine
 from kexp.run.context import capture_training
-from kexp.run.dry_run import AT_A_CONSTANT_RATE, dry_run, random_streams_kept, set_learning_rate
+from kexp.run.dry_run import (
+    AT_A_CONSTANT_RATE,
+    dry_run,
+    random_streams_kept,
+    set_learning_rate,
+    training_rows,
+)
 from kexp.run.training_setup import TrainingSetup
 
 if TYPE_CHECKING:
@@ -137,7 +142,7 @@ def _losses(training: TrainingSetup, rates: np.ndarray) -> np.ndarray:
     alone = replace(training, data=replace(training.data, validation=None))
     losses: list[float] = []
     with dry_run(alone, **AT_A_CONSTANT_RATE) as engine:
-        for rate, row in zip(rates, _rows(engine, training), strict=False):
+        for rate, row in zip(rates, training_rows(engine, training), strict=False):
             loss = _step(engine, row, training.batch_size, float(rate))
             if not np.isfinite(loss):
                 break
@@ -149,18 +154,6 @@ def _losses(training: TrainingSetup, rates: np.ndarray) -> np.ndarray:
             "the first loss is not finite at any learning rate; look at data and model with kexp.check."
         )
     return np.array(losses)
-
-
-def _rows(engine: Engine, training: TrainingSetup) -> Iterator[np.ndarray]:
-    """Yield the samples of step after step, epoch after epoch, in the order of the run."""
-    epoch, samples = 0, len(training.data.train)
-    per_step = min(samples, training.batch_size * training.options["accumulate"])
-    while True:
-        seed = training.options["seed"]
-        order = engine.batch_source.order(epoch_order(samples, seed, epoch), per_step, seed, epoch)
-        full, _ = batches(order, per_step)
-        yield from full
-        epoch += 1
 
 
 def _step(engine: Engine, row: np.ndarray, batch_size: int, rate: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kexp.data.dataset import Inputs, Split
-from kexp.data.order import epoch_order
+from kexp.data.order import batches, epoch_order
 from kexp.engine.base import Engine
 from kexp.run.training_setup import TrainingSetup
 
@@ -82,6 +82,18 @@ def rows_of(split: Split, rows: np.ndarray) -> Split:
     if isinstance(inputs, np.ndarray):
         return Split(inputs[rows], split.targets[rows])
     return Split({name: column[rows] for name, column in inputs.items()}, split.targets[rows])
+
+
+def training_rows(engine: Engine, training: TrainingSetup) -> Iterator[np.ndarray]:
+    """Yield the samples of step after step, epoch after epoch, in the order of the run."""
+    epoch, samples = 0, len(training.data.train)
+    per_step = min(samples, training.batch_size * training.options["accumulate"])
+    while True:
+        seed = training.options["seed"]
+        order = engine.batch_source.order(epoch_order(samples, seed, epoch), per_step, seed, epoch)
+        full, _ = batches(order, per_step)
+        yield from full
+        epoch += 1
 
 
 def set_learning_rate(engine: Engine, rate: float) -> None:

@@ -19,16 +19,29 @@ from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
 from kexp.engine.tensorflow.feed_source import FeedBatchSource, OpenEndedSource
 from kexp.engine.tensorflow.forward_pass import forward_pass
+from kexp.engine.tensorflow.fused_updates import has_fused_updates
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchSource, TensorSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
 from kexp.engine.tensorflow.replicas import Replicas
+from kexp.engine.tensorflow.step_flops import device_peak_bytes, matmul_flops_per_s, step_flops
 from kexp.engine.tensorflow.strategy import choose, strategy_scope
 from kexp.engine.tensorflow.workers import TensorFlowWorkers as workers
 from kexp.engine.tensorflow.workers import memory_checked
 from kexp.train.objectives import Objective
 
-__all__ = ["evaluator", "forward_pass", "measure_outputs", "memory_checked", "strategy_scope", "workers"]
+__all__ = [
+    "device_peak_bytes",
+    "evaluator",
+    "forward_pass",
+    "has_fused_updates",
+    "matmul_flops_per_s",
+    "measure_outputs",
+    "memory_checked",
+    "step_flops",
+    "strategy_scope",
+    "workers",
+]
 
 INPUT_ERRORS = (ValueError, TypeError, NotImplementedError, tf.errors.InvalidArgumentError)
 _NO_NEW_MEMORY = ("Identity", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "ReadVariableOp", "Shape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import keras
@@ -15,8 +16,9 @@ from kexp.data import Split
 from kexp.engine.base import PREFERRED, BatchWatcher, Computation, StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradient_steps import GradientSteps
-from kexp.engine.tensorflow.input_pipeline import TensorSource
+from kexp.engine.tensorflow.input_pipeline import Batches, TensorSource
 from kexp.engine.tensorflow.own_steps import OwnSteps
+from kexp.engine.tensorflow.partial_steps import PartialSteps
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import running_metrics
 from kexp.engine.tensorflow.step_loop import Progress, StepLoop, uncompiled
@@ -81,12 +83,7 @@ class TensorFlowEngine:
             batch = objective.batch(*sample, batch_source.first_weight())
             self._own_steps = OwnSteps(model, model.train_step, batch)
         self._progress = Progress(tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0))
-        self._loop = StepLoop(
-            self.step,
-            self._progress,
-            options["spike"] if objective.detects_loss_spikes else None,
-            static=self._replicas.static,
-        )
+        self._loop = self._step_loop()
         self._gradient_steps = GradientSteps(
             model,
             objective,
@@ -143,6 +140,20 @@ class TensorFlowEngine:
         finally:
             self.restore_state(state)
         return None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of a step that `until` can end at; of a step that the model has itself, one."""
+        return ("input",) if self._own_steps else ("input", "forward", "backward", "update")
+
+    def until(self, part: str, batch_source: Batches | None = None) -> TensorFlowEngine:
+        """Return an engine of the same variables whose steps end after a part; see `PartialSteps`."""
+        other = copy(self)
+        other._own_steps = None
+        other._gradient_steps = PartialSteps(self._gradient_steps, part, batch_source)
+        other._loop = other._step_loop()
+        other.jit = self.jit
+        return other
 
     def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
         """Take one step for each row of `rows`, and stop early at one that goes wrong.
@@ -233,6 +244,10 @@ class TensorFlowEngine:
             for group, variables in groups.items()
             for number, variable in enumerate(variables)
         }
+
+    def _step_loop(self) -> StepLoop:
+        spike = self.options["spike"] if self.objective.detects_loss_spikes else None
+        return StepLoop(self.step, self._progress, spike, static=self._replicas.static)
 
     def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take one step, inside a compiled function.

@@ -16,7 +16,7 @@ from kexp.core.options import TrainOptions
 from kexp.engine.base import PREFERRED, Computation
 from kexp.engine.tensorflow.fused_updates import fused_updates
 from kexp.engine.tensorflow.gradients import clipped, whole
-from kexp.engine.tensorflow.input_pipeline import TensorSource, count_of
+from kexp.engine.tensorflow.input_pipeline import Batches, count_of
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import RunningMetrics
 from kexp.engine.tensorflow.shard import Shard, use_shard
@@ -53,7 +53,7 @@ class GradientSteps:
         model: keras.Model,
         objective: Objective,
         optimizers: Sequence[keras.optimizers.Optimizer],
-        batch_source: TensorSource,
+        batch_source: Batches,
         metrics: RunningMetrics,
         options: TrainOptions,
         replicas: Replicas,

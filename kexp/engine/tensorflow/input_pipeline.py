@@ -17,6 +17,20 @@ from kexp.engine.tensorflow.iterator_place import IteratorPlace
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
 
 
+class Batches(Protocol):
+    """What the compiled step gets its samples from, as it knows it.
+
+    Attributes:
+        feeds: Whether batches come as they are, rather than by the positions of samples.
+    """
+
+    feeds: bool
+
+    def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
+        """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
+        ...
+
+
 class TensorSource(BatchSource, Protocol):
     """A batch source that gives its samples inside the compiled step.
 

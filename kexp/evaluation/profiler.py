@@ -1,0 +1,283 @@
+"""The profiler: what each part of a recipe's training step takes, by steps that end after it."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.memory_budget import peak_resident_bytes
+from kexp.engine.base import Engine, StepFailure
+from kexp.engine.engine_choice import backend
+from kexp.evaluation.step_profile import StepProfile
+from kexp.run.context import capture_training
+from kexp.run.dry_run import dry_run, random_streams_kept, training_rows
+from kexp.run.training_setup import TrainingSetup
+from kexp.train.loop import Loop
+
+_CALL_S = 0.05  # of the calls that parts are measured by
+_MOST_STEPS = 100  # of such a call
+_TURNS, _CALLS = 7, 3  # of each of the steps that are compared
+_QUANTILE = 0.25  # of times: what else runs on the machine can only slow a step down
+_EPOCH_S, _LOOP_S = 0.3, 1.5  # of the loop, after an epoch that compiles
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 40
+_COUNTED_BATCHES = 9
+
+
+def profile(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> StepProfile:
+    """Measure where the time of a recipe's training step goes, and what arithmetic it does.
+
+    Steps that end after one of their parts are compiled as whole ones are, and what a part takes is the
+    difference between two of them, lower quartiles of calls that take turns. What Python does between steps
+    is measured in the training loop, over a few short epochs with the recipe's own callbacks and without
+    validation. The forward pass keeps less for the gradient when it stands alone, so that a little of it
+    counts as backward. Arithmetic is counted in the graph of the step (matrix products and convolutions, a
+    multiplication and an addition being two) and compared with a large product of float32 matrices.
+
+    The steps are real ones; all that they change is put back, and nothing is written but a temporary folder.
+
+    Args:
+        recipe: A recipe, or `kexp.fit`.
+        *args: Arguments of the recipe.
+        **kwargs: Keyword arguments of the recipe.
+
+    Returns:
+        The figures, with `advice`; `print` shows them all.
+
+    Raises:
+        InputError: An argument does not fit, the model is run eagerly, several workers train together, or a
+            loss is not finite.
+
+    Example:
+        >>> import kexp
+        >>> model = kexp.models.mlp((8, 8, 1), 10, hidden=(32,), dtype="uint8")
+        >>> found = profile(kexp.fit, model, kexp.data.load("digits"), batch_size=32)
+        >>> sorted(found.parts_s)
+        ['backward', 'forward', 'host', 'input', 'metrics', 'update']
+        >>> found.flops  # of 64 x 32 and 32 x 10 weights forward and backward, where no image has a gradient
+        323584
+    """
+    with random_streams_kept():
+        return capture_training(_profile, recipe, *args, **kwargs)
+
+
+def _profile(training: TrainingSetup) -> StepProfile:
+    if training.objective.runs_eagerly:
+        raise InputError(
+            "the model must not be compiled with run_eagerly=True; its steps have no parts then."
+        )
+    with dry_run(training, spike=None, on_nan="stop") as engine:
+        if engine.workers.count > 1:
+            raise InputError(
+                "strategy must be one of this process alone, since others would have to take turns."
+            )
+        rows = np.stack(list(islice(training_rows(engine, training), _MOST_STEPS)))
+        first_step_s = _call_s(engine, rows[:1], training.batch_size).step_s
+        loop = _in_loop(training, engine, rows)
+        peak = peak_resident_bytes(), backend().device_peak_bytes()
+        parts_s = _parts_s(engine, rows, training.batch_size, loop.steps_per_call)
+        own_step = "backward" not in engine.parts
+        flops = (
+            None if own_step else backend().step_flops(engine, _at_hand(engine, rows), training.batch_size)
+        )
+        optimizer = engine.optimizers[-1]
+    # Calls begin and count their steps, too.
+    between_s = parts_s.pop("nothing") + parts_s.pop("calls") + loop.between_s
+    notes = loop.notes
+    if training.objective.uses_xla:
+        notes = (*notes, "XLA compiles a step whole, so that what one part takes depends on what follows it.")
+    weights = training.model.trainable_weights
+    return StepProfile(
+        title=f"{training.model.name} on {training.raw.name}",
+        batch_size=training.batch_size,
+        accumulate=training.options["accumulate"],
+        parts_s={**parts_s, "host": between_s},
+        step_s=loop.step_s,
+        steps_per_call=loop.steps_per_call,
+        first_step_s=first_step_s,
+        parameters=training.model.count_params(),
+        trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
+        peak_resident_bytes=peak[0],
+        device_peak_bytes=peak[1],
+        optimizer=type(optimizer).__name__,
+        fused_update=backend().has_fused_updates(optimizer),
+        flops=None if flops is None else flops.operations,
+        not_counted=() if flops is None else flops.not_counted,
+        peak_flops_per_s=backend().matmul_flops_per_s(),
+        notes=notes,
+    )
+
+
+class _Call(NamedTuple):
+    """A call of the engine: how many steps it took, and how long."""
+
+    steps: int
+    seconds: float
+
+    @property
+    def step_s(self) -> float:
+        return self.seconds / self.steps
+
+
+def _at_hand(engine: Engine, rows: np.ndarray) -> np.ndarray:
+    """Return the rows for which there are data now; where a feed ends, it begins again."""
+    source = engine.batch_source
+    return rows[: source.ready(len(rows), 0) or source.ready(len(rows), 0)]
+
+
+def _call_s(engine: Engine, rows: np.ndarray, batch_size: int) -> _Call:
+    rows = _at_hand(engine, rows)
+    started_s = time.perf_counter()
+    failure = engine.run(rows, batch_size)
+    seconds = time.perf_counter() - started_s
+    if failure is not None:
+        raise InputError("the loss of a step is not finite; look at data and model with kexp.check.")
+    return _Call(len(rows), seconds)
+
+
+def _parts_s(engine: Engine, rows: np.ndarray, batch_size: int, steps_per_call: float) -> dict[str, float]:
+    """Return the seconds of each part of a step in their order, and of what calls take.
+
+    Beside the parts there is "nothing", a step that does nothing, and "calls", how much longer a step takes
+    in calls of as few steps as those of the loop.
+    """
+    names = ["nothing", *engine.parts]
+    engines = [engine.until(name) for name in names] + [engine]
+    step_s = _call_s(engine, rows[:1], batch_size).seconds
+    for _ in range(2):  # of one step, a part of the time is that of the call
+        rows = rows[: max(1, min(len(rows), int(_CALL_S / step_s)))]
+        step_s = _call_s(engine, rows, batch_size).step_s
+    few = rows[: max(1, round(steps_per_call))]
+    for one in engines:
+        _call_s(one, rows, batch_size)
+    # Several calls to a turn: the first of them still waits for threads of those before.
+    calls_s = [
+        [
+            [_call_s(one, part, batch_size).step_s for _ in range(_CALLS)]
+            for one, part in [*((one, rows) for one in engines), (engine, few)]
+        ]
+        for _ in range(_TURNS)
+    ]  # (turns, engines, calls)
+    *typical_s, in_few_s = np.quantile(calls_s, _QUANTILE, axis=(0, 2))
+    # No part takes less than nothing: a step that seems to take longer than a longer one was slowed down.
+    until_s = np.minimum.accumulate(typical_s[::-1])[::-1]
+    last = "metrics" if "backward" in names else "train_step"
+    parts_s = dict(zip([*names, last], np.diff(until_s, prepend=0.0).tolist(), strict=True))
+    return {**parts_s, "calls": max(0.0, float(in_few_s - until_s[-1]))}
+
+
+@dataclass(frozen=True)
+class _InLoop:
+    """What a step takes in the training loop, all in all and outside of the engine."""
+
+    step_s: float
+    between_s: float
+    steps_per_call: float
+    notes: tuple[str, ...]
+
+
+def _in_loop(training: TrainingSetup, engine: Engine, rows: np.ndarray) -> _InLoop:
+    """Train for a few short epochs as a run does, but for validation, and measure the steps."""
+    step_s = min(_call_s(engine, rows[:2], training.batch_size).step_s for _ in range(2))
+    steps = max(2, min(training.steps_per_epoch, int(_EPOCH_S / step_s)))
+    epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, int(_LOOP_S / (steps * step_s))))
+    short = replace(training, epochs=replace(training.epochs, steps=steps, first=0, validation_freq=()))
+    own = [one for one in training.callbacks if type(one).__module__.startswith("kexp.")]
+    timed = _TimedEngine(engine)
+    clock = _EpochClock(timed)
+    options = {**training.options, "quiet": True, "early_stop": None, "epochs": 1 + epochs, "spike": None}
+    with tempfile.TemporaryDirectory(prefix="kexp-profile-") as folder:
+        Loop(
+            timed,
+            training.objective,
+            short.epoch_plan,
+            options,  # type: ignore[arg-type]
+            training.batch_size,
+            folder,
+            (clock, *own),
+        ).run()
+    measured = clock.epochs[1:]
+    return _InLoop(
+        step_s=float(np.quantile([one.seconds / one.steps for one in measured], _QUANTILE)),
+        between_s=float(
+            np.quantile([(one.seconds - one.called_s) / one.steps for one in measured], _QUANTILE)
+        ),
+        steps_per_call=sum(one.steps for one in measured) / sum(one.calls for one in measured),
+        notes=_of_callbacks([one for one in training.callbacks if one not in own]),
+    )
+
+
+def _of_callbacks(left_out: Sequence[keras.callbacks.Callback]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    names = ", ".join(sorted({type(callback).__name__ for callback in left_out}))
+    return (f"without {names}, which may write; one that hears of every batch makes each step a call",)
+
+
+class _Epoch(NamedTuple):
+    """An epoch of steps, and how much of it was spent in the engine."""
+
+    seconds: float
+    called_s: float
+    steps: int
+    calls: int
+
+    @property
+    def between_s(self) -> float:
+        """Seconds outside of the engine for each step."""
+        return (self.seconds - self.called_s) / self.steps
+
+
+class _TimedEngine:
+    """An engine that adds up its calls."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.called_s, self.steps, self.calls = 0.0, 0, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:
+        """Take steps as the engine does."""
+        started_s = time.perf_counter()
+        failure = self._engine.run(rows, batch_size)
+        self.called_s += time.perf_counter() - started_s
+        self.steps += len(rows)
+        self.calls += 1
+        return failure
+
+
+class _EpochClock(keras.callbacks.Callback):
+    """Measures epochs up to where they are validated; the first of the callbacks hears of them at once."""
+
+    def __init__(self, engine: _TimedEngine) -> None:
+        super().__init__()
+        self._engine = engine
+        self._begun = self._now()
+        self.epochs: list[_Epoch] = []
+
+    def _now(self) -> _Epoch:
+        return _Epoch(time.perf_counter(), self._engine.called_s, self._engine.steps, self._engine.calls)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._begun = self._now()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        now, then = self._now(), self._begun
+        self.epochs.append(
+            _Epoch(
+                now.seconds - then.seconds,
+                now.called_s - then.called_s,
+                now.steps - then.steps,
+                now.calls - then.calls,
+            )
+        )
