@@ -15,10 +15,9 @@ from kexp.core.options import TrainOptions
 from kexp.data import Split
 from kexp.engine.base import PREFERRED, BatchWatcher, Computation, StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
-from kexp.engine.tensorflow.gradient_steps import GradientSteps
+from kexp.engine.tensorflow.gradient_steps import GradientSteps, PartialSteps
 from kexp.engine.tensorflow.input_pipeline import Batches, TensorSource
 from kexp.engine.tensorflow.own_steps import OwnSteps
-from kexp.engine.tensorflow.partial_steps import PartialSteps
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import running_metrics
 from kexp.engine.tensorflow.step_loop import Progress, StepLoop, uncompiled
