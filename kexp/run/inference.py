@@ -12,7 +12,6 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.structures import Structure, packed
 from kexp.data.dataset import Inputs, sample_count
-from kexp.engine.engine_choice import backend
 from kexp.tasks.predictions import as_str
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         An array, or a mapping of arrays if the model gives one; strings as str objects.
     """
     from keras import ops, tree
+
+    from kexp.engine.engine_choice import backend
 
     count = sample_count(inputs)
 
