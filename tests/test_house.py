@@ -5,6 +5,7 @@ import importlib
 import inspect
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 
@@ -13,16 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "kexp"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES
 }
-FUNCTIONS = [
-    (path, node)
-    for path, tree in TREES.items()
-    for node in ast.walk(tree)
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-]
 MOST_LINES = 80
 MOST_BARE_ANY = 0.08
 MOST_KEYWORD_TUNNELS = 0.03
@@ -32,10 +26,26 @@ NOT_KEXP = {"_asdict", "_replace", "_exit", "_flatten_layers"}
 NOT_KEXP |= {"_execute_child", "_run_exitfuncs", "_shutdown"}
 
 
+# When they are asked for: each process that shares the tests imports this file.
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def functions() -> list[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    return [
+        (path, node)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
 def imports(name: str) -> set[str]:
     """Return the modules of kexp that one imports anywhere, in functions and for types too."""
     path, found = MODULES[name], set()
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             wanted = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -91,19 +101,19 @@ def test_what_a_task_decides_is_asked_of_the_task():
 def test_functions_are_short():
     long = {
         f"{path.relative_to(ROOT)}: {node.name}": node.end_lineno - node.lineno + 1
-        for path, node in FUNCTIONS
+        for path, node in functions()
     }
     assert not {name: lines for name, lines in long.items() if lines > MOST_LINES}
 
 
 def test_arguments_have_names_and_types_of_their_own():
     arguments = [
-        one for _, node in FUNCTIONS for one in (*node.args.args, *node.args.kwonlyargs) if one.annotation
+        one for _, node in functions() for one in (*node.args.args, *node.args.kwonlyargs) if one.annotation
     ]
     bare = [one for one in arguments if ast.unparse(one.annotation) == "Any"]
     assert len(bare) / len(arguments) <= MOST_BARE_ANY
-    tunnels = [node for _, node in FUNCTIONS if node.args.kwarg]
-    assert len(tunnels) / len(FUNCTIONS) <= MOST_KEYWORD_TUNNELS
+    tunnels = [node for _, node in functions() if node.args.kwarg]
+    assert len(tunnels) / len(functions()) <= MOST_KEYWORD_TUNNELS
     assert (PACKAGE / "py.typed").exists()
 
 
@@ -143,9 +153,8 @@ def test_public_names_are_documented():
 )
 def test_a_test_knows_what_it_tests_by_its_public_names(source):
     """Names with an underscore are of the file that has them: neither imported nor replaced by tests."""
-    tree = ast.parse(source.read_text(encoding="utf-8"))
     used = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(tree(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kexp"):
             used |= {alias.name for alias in node.names}
         elif isinstance(node, ast.Attribute):

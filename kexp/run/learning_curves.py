@@ -13,6 +13,7 @@ _PANEL = 4.5, 3.4  # inches, wide and high
 # Inches to the left, right, bottom and top of its axes: fixed, since to measure the texts takes longer than
 # to draw them.
 _MARGINS = 0.85, 0.15, 0.55, 0.35
+_TICKS = 5  # at most, on an axis: most of the time that a panel takes is theirs
 _OF_A_CLASS = "iou_"
 _LEGEND = 12  # lines; the names of more would hide them
 
@@ -85,7 +86,8 @@ def _finish(axes: Axes, title: str) -> None:
 
     axes.set_title(title, y=1)  # to look for a free place takes longer than to draw
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=True))
+    axes.locator_params("y", nbins=_TICKS)
     axes.grid(alpha=0.3)
     if len(axes.lines) <= _LEGEND:
         axes.legend(fontsize="small" if len(axes.lines) > 2 else None, ncols=1 + len(axes.lines) // 5)

@@ -8,18 +8,20 @@ from keras import layers
 
 import kexp
 
+# Each step, measured in batches as small as those that are trained on, takes its time.
+SAMPLES = 64
 CLASSES = tuple("0123456789")
 OPTIONS = {"epochs": 1, "overfit_batches": 4, "batch_size": 4, "accumulate": 2, "ema": 0.9, "quiet": True}
 
 
 def table():
-    rows = np.random.default_rng(0).normal(size=(200, 36)).astype("float32")
-    return kexp.data.load((rows, np.arange(200) % 4))
+    rows = np.random.default_rng(0).normal(size=(SAMPLES, 36)).astype("float32")
+    return kexp.data.load((rows, np.arange(SAMPLES) % 4))
 
 
 def series():
-    rows = np.random.default_rng(0).normal(size=(200, 12, 3)).astype("float32")
-    return kexp.data.load((rows, np.arange(200) % 4))
+    rows = np.random.default_rng(0).normal(size=(SAMPLES, 12, 3)).astype("float32")
+    return kexp.data.load((rows, np.arange(SAMPLES) % 4))
 
 
 def mlp():

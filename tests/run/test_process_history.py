@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,18 @@ from tests.run.small_models import bits, trained
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """Return a function that gives the result of a model's run after no history, which tests only read."""
+
+    @cache
+    def run(build):
+        with_history(0)
+        return trained(getattr(small_models, build), tmp_path_factory.mktemp(build) / "run")
+
+    return run
+
+
 def test_fit_gives_the_same_bits_after_a_history(tmp_path):
     runs = []
     for number in (0, 8):
@@ -28,14 +41,13 @@ def test_fit_gives_the_same_bits_after_a_history(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "histories"),
-    [("mlp", HISTORIES), *((build, (0, 98)) for build in ("lstm", "transformer", "gan", "diffusion"))],
+    [("mlp", HISTORIES[1:]), *((build, (98,)) for build in ("lstm", "transformer", "gan", "diffusion"))],
 )
-def test_fit_gives_the_same_bits_after_any_history(build, histories, tmp_path):
-    runs = []
+def test_fit_gives_the_same_bits_after_any_history(build, histories, fresh, tmp_path):
+    expected = bits(fresh(build))
     for number in histories:
         with_history(number)
-        runs.append(bits(trained(getattr(small_models, build), tmp_path / str(number))))
-    assert all(run == runs[0] for run in runs)
+        assert bits(trained(getattr(small_models, build), tmp_path / str(number))) == expected
 
 
 def test_a_recipe_gives_the_same_bits_and_names_after_a_history(tmp_path):
@@ -65,14 +77,12 @@ def test_a_run_killed_after_a_history_goes_on_in_a_fresh_process_to_the_same_bit
 
 
 @pytest.mark.slow
-def test_samples_and_measurements_do_not_depend_on_the_history(tmp_path):
-    with_history(0)
-    trained(small_models.diffusion, tmp_path / "images")
+def test_samples_and_measurements_do_not_depend_on_the_history(fresh):
+    images, result = fresh("diffusion"), fresh("mlp")
     samples, measured = [], []
-    result = trained(small_models.mlp, tmp_path / "table")
     for number in HISTORIES:
         with_history(number)
-        samples.append(kexp.load(tmp_path / "images").sample(4, seed=2))
+        samples.append(kexp.load(images.run_dir).sample(4, seed=2))
         measured.append(kexp.load(result.run_dir).evaluate(small_models.table()))
     assert all(np.array_equal(sample, samples[0]) for sample in samples)
     assert all(one == measured[0] for one in measured)
