@@ -15,7 +15,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.memory_budget import peak_resident_bytes
-from kexp.engine.base import Engine, StepFailure
+from kexp.engine.base import Engine, StepFailure, StepFlops
 from kexp.engine.engine_choice import backend
 from kexp.evaluation.step_profile import StepProfile
 from kexp.run.context import capture_training
@@ -23,11 +23,12 @@ from kexp.run.dry_run import dry_run, random_streams_kept, training_rows
 from kexp.run.training_setup import TrainingSetup
 from kexp.train.loop import Loop
 
-_CALL_S = 0.05  # of the calls that parts are measured by
-_MOST_STEPS = 100  # of such a call
-_TURNS, _CALLS = 7, 3  # of each of the steps that are compared
+_MOST_STEPS = 100  # that are taken again and again
+_CALL_S, _FEWEST_STEPS = 0.05, 3  # of a call of such steps
+_CALLS, _FEWEST_TURNS, _MOST_TURNS = 3, 3, 7  # of steps that are compared
+_PARTS_S = 20.0  # of all of these, where steps are slow
 _QUANTILE = 0.25  # of times: what else runs on the machine can only slow a step down
-_EPOCH_S, _LOOP_S = 0.3, 1.5  # of the loop, after an epoch that compiles
+_EPOCH_S, _LOOP_S = 0.5, 3.0  # of the training loop, after an epoch that compiles
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 40
 _COUNTED_BATCHES = 9
 
@@ -84,10 +85,7 @@ def _profile(training: TrainingSetup) -> StepProfile:
         loop = _in_loop(training, engine, rows)
         peak = peak_resident_bytes(), backend().device_peak_bytes()
         parts_s = _parts_s(engine, rows, training.batch_size, loop.steps_per_call)
-        own_step = "backward" not in engine.parts
-        flops = (
-            None if own_step else backend().step_flops(engine, _at_hand(engine, rows), training.batch_size)
-        )
+        flops = _flops(engine, _spread(rows, _COUNTED_BATCHES), training.batch_size)
         optimizer = engine.optimizers[-1]
     # Calls begin and count their steps, too.
     between_s = parts_s.pop("nothing") + parts_s.pop("calls") + loop.between_s
@@ -114,6 +112,13 @@ def _profile(training: TrainingSetup) -> StepProfile:
         peak_flops_per_s=backend().matmul_flops_per_s(),
         notes=notes,
     )
+
+
+def _flops(engine: Engine, rows: np.ndarray, batch_size: int) -> StepFlops | None:
+    """Return the arithmetic of a step, unless the model has that itself."""
+    if "backward" not in engine.parts:
+        return None
+    return backend().step_flops(engine, _at_hand(engine, rows), batch_size)
 
 
 class _Call(NamedTuple):
@@ -151,20 +156,21 @@ def _parts_s(engine: Engine, rows: np.ndarray, batch_size: int, steps_per_call: 
     """
     names = ["nothing", *engine.parts]
     engines = [engine.until(name) for name in names] + [engine]
-    step_s = _call_s(engine, rows[:1], batch_size).seconds
-    for _ in range(2):  # of one step, a part of the time is that of the call
-        rows = rows[: max(1, min(len(rows), int(_CALL_S / step_s)))]
-        step_s = _call_s(engine, rows, batch_size).step_s
-    few = rows[: max(1, round(steps_per_call))]
+    some, count = _spread(rows, _FEWEST_STEPS), _FEWEST_STEPS
+    for _ in range(2):  # of few steps, a part of the time is that of the call
+        step_s = _call_s(engine, some, batch_size).step_s
+        count = max(_FEWEST_STEPS, min(len(rows), int(_CALL_S / step_s)))
+        some = _spread(rows, count)
     for one in engines:
-        _call_s(one, rows, batch_size)
+        _call_s(one, some, batch_size)
+    few = _spread(rows, max(1, round(steps_per_call)))
+    compared = [*((one, some) for one in engines), (engine, few)]
+    calls = _CALLS if count * step_s < 2 * _CALL_S else 1
+    turns = int(np.clip(_PARTS_S / (len(compared) * calls * count * step_s), _FEWEST_TURNS, _MOST_TURNS))
     # Several calls to a turn: the first of them still waits for threads of those before.
     calls_s = [
-        [
-            [_call_s(one, part, batch_size).step_s for _ in range(_CALLS)]
-            for one, part in [*((one, rows) for one in engines), (engine, few)]
-        ]
-        for _ in range(_TURNS)
+        [[_call_s(one, part, batch_size).step_s for _ in range(calls)] for one, part in compared]
+        for _ in range(turns)
     ]  # (turns, engines, calls)
     *typical_s, in_few_s = np.quantile(calls_s, _QUANTILE, axis=(0, 2))
     # No part takes less than nothing: a step that seems to take longer than a longer one was slowed down.
@@ -172,6 +178,11 @@ def _parts_s(engine: Engine, rows: np.ndarray, batch_size: int, steps_per_call: 
     last = "metrics" if "backward" in names else "train_step"
     parts_s = dict(zip([*names, last], np.diff(until_s, prepend=0.0).tolist(), strict=True))
     return {**parts_s, "calls": max(0.0, float(in_few_s - until_s[-1]))}
+
+
+def _spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return so many steps from all over an epoch, in which those of like length stand side by side."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
 @dataclass(frozen=True)

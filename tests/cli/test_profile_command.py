@@ -61,7 +61,13 @@ def test_a_mistake_is_one_sentence_before_tensorflow_is_imported(line, words, tm
 def test_quiet_is_quiet(monkeypatch, capsys):
     from kexp.cli.app import main
 
-    for name, value in {"_TURNS": 1, "_CALLS": 1, "_CALL_S": 0.01, "_LOOP_S": 0.1, "_EPOCH_S": 0.1}.items():
+    for name, value in {
+        "_PARTS_S": 0.1,
+        "_CALLS": 1,
+        "_CALL_S": 0.01,
+        "_LOOP_S": 0.1,
+        "_EPOCH_S": 0.1,
+    }.items():
         monkeypatch.setattr(profiler, name, value)
     with pytest.raises(SystemExit) as ended:
         main(["profile", "mlp_images", "--hidden", "16", "--quiet"])
