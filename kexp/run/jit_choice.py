@@ -24,8 +24,8 @@ from kexp.run.environment import processor, versions
 from kexp.run.training_setup import TrainingSetup
 
 # Seconds that a run must be going to take for a compilation, which takes seconds itself, to be tried.
-_LONG_RUN_S = 120.0
-_LONG_RUN_STEPS = 1000  # fewer are not even timed
+LONG_RUN_S = 120.0
+LONG_RUN_STEPS = 1000  # fewer are not even timed
 _TIMED_S = 1.0
 # On CPUs XLA takes 2 to 5 times as long for these as TensorFlow's kernels (convnet and ResNet-20, two cores).
 _CONVOLUTIONS = (
@@ -109,8 +109,8 @@ def _where_possible(setup: TrainingSetup, engine: Engine, reason: str) -> JitCho
 def _by_times(setup: TrainingSetup, engine: Engine, architecture: Mapping[str, Any]) -> JitChoice:
     """Choose by how long a step takes either way on this machine, where a run is long enough."""
     steps = setup.epoch_plan.steps_before(setup.options["epochs"])
-    if steps is None or steps < _LONG_RUN_STEPS:
-        return JitChoice(False, f"a run of less than {_LONG_RUN_STEPS} steps is not timed", is_news=False)
+    if steps is None or steps < LONG_RUN_STEPS:
+        return JitChoice(False, f"a run of less than {LONG_RUN_STEPS} steps is not timed", is_news=False)
     if run_context().hides_test:
         return JitChoice(False, "runs that are compared do not go by the clock", is_news=False)
     if backend().replicas() > 1 or engine.workers.count > 1:
@@ -137,8 +137,8 @@ def _timed(setup: TrainingSetup, engine: Engine, steps: int) -> StepTimes | str:
     state = engine.read_state()
     try:
         plain_s = _step_s(setup, engine)
-        if plain_s * steps < _LONG_RUN_S:
-            return f"the run takes less than {_LONG_RUN_S / 60:.0f} minutes"
+        if plain_s * steps < LONG_RUN_S:
+            return f"the run takes less than {LONG_RUN_S / 60:.0f} minutes"
         engine.jit = True
         started_s = time.perf_counter()
         problem = engine.compile_problem(_rows(setup, 1), setup.batch_size)

@@ -31,8 +31,8 @@ class ByText(keras.layers.Layer):
 def long_runs(monkeypatch, tmp_path):
     """Have short runs count as long ones, and return where times are remembered."""
     monkeypatch.setenv("KEXP_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(jit_choice, "_LONG_RUN_STEPS", 1)
-    monkeypatch.setattr(jit_choice, "_LONG_RUN_S", 0.0)
+    monkeypatch.setattr(jit_choice, "LONG_RUN_STEPS", 1)
+    monkeypatch.setattr(jit_choice, "LONG_RUN_S", 0.0)
     return tmp_path / "cache" / "jit"
 
 

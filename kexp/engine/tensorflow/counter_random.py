@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kexp.core.types import Tensor
+
 # Multipliers and shifts of triple32, a hash of 32 bits (Wellons 2018, "Prospecting for hash functions",
 # https://nullprogram.com/blog/2018/07/31/); a part of the key goes in between.
 _GOLDEN = 0x9E3779B9
@@ -31,7 +33,7 @@ class Key(NamedTuple):
         second: uint32, added between.
     """
 
-    first: Any
+    first: int | Tensor
     second: Any
 
 
@@ -60,7 +62,7 @@ def key_of(*numbers: Any) -> Key:
     return Key(*tf.unstack(key))
 
 
-def random_bits(key: Key, shape: Sequence[Any], first: Any = 0) -> Any:
+def random_bits(key: Key, shape: Sequence[Any], first: int | Tensor = 0) -> Any:
     """Return uint32 of a shape, each number as likely as the others.
 
     Args:
@@ -85,24 +87,24 @@ def random_bits(key: Key, shape: Sequence[Any], first: Any = 0) -> Any:
     return tf.reshape(_folded(bits, _LAST_SHIFT), shape)
 
 
-def uniform(key: Key, shape: Sequence[Any], first: Any = 0) -> Any:
+def uniform(key: Key, shape: Sequence[Any], first: int | Tensor = 0) -> Any:
     """Return float32 of a shape, from 0 to below 1 in steps of 2⁻²⁴, as `random_bits`."""
     bits = tf.bitwise.right_shift(random_bits(key, shape, first), _word(8))
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-24
 
 
-def normal(key: Key, shape: Sequence[Any], first: Any = 0) -> Any:
+def normal(key: Key, shape: Sequence[Any], first: int | Tensor = 0) -> Any:
     """Return standard normal float32 of a shape, of size 5.1 at most, as `random_bits`."""
     return _normal_between(key, shape, first, -1.0, 1.0)
 
 
-def truncated_normal(key: Key, shape: Sequence[Any], first: Any = 0) -> Any:
+def truncated_normal(key: Key, shape: Sequence[Any], first: int | Tensor = 0) -> Any:
     """Return float32 as from `normal`, of size 2 at most, as `random_bits`."""
     share = math.erf(_CUT / math.sqrt(2.0))
     return _normal_between(key, shape, first, -share, share)
 
 
-def integers(key: Key, shape: Sequence[Any], first: Any = 0, *, end: Any) -> Any:
+def integers(key: Key, shape: Sequence[Any], first: int | Tensor = 0, *, end: int) -> Any:
     """Return int32 of a shape, from 0 to below `end`, as `random_bits`.
 
     Example:
@@ -113,7 +115,7 @@ def integers(key: Key, shape: Sequence[Any], first: Any = 0, *, end: Any) -> Any
     return tf.cast(bits, tf.int32) % end
 
 
-def _normal_between(key: Key, shape: Sequence[Any], first: Any, low: float, high: float) -> Any:
+def _normal_between(key: Key, shape: Sequence[Any], first: int | Tensor, low: float, high: float) -> Any:
     """Return normal numbers whose error function, of the number by √2, lies between two."""
     bits = tf.bitwise.right_shift(random_bits(key, shape, first), _word(9))
     # In the middle of each of 2²³ steps, so that neither end, which is infinite, is met.
@@ -121,7 +123,7 @@ def _normal_between(key: Key, shape: Sequence[Any], first: Any, low: float, high
     return math.sqrt(2.0) * tf.math.erfinv(low + (high - low) * share)
 
 
-def _folded(bits: Any, shift: int) -> Any:
+def _folded(bits: Tensor, shift: int) -> Any:
     return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, _word(shift)))
 
 

@@ -30,11 +30,11 @@ def lstm(
     initial_state_c: Tensor,
     mask: Tensor | None,
     *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    activation: Any,
-    recurrent_activation: Any,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    bias: Tensor | None,
+    activation: Callable[..., Any],
+    recurrent_activation: Callable[..., Any],
     return_sequences: bool = False,
     go_backwards: bool = False,
     unroll: bool = False,
@@ -83,7 +83,7 @@ def lstm(
     return outputs[-1], tf.transpose(outputs, [1, 0, 2]), [state, cell]
 
 
-def _sigmoids_first(weight: Any) -> Any:
+def _sigmoids_first(weight: Tensor) -> Any:
     of_input, forget, candidate, output = tf.split(weight, 4, axis=-1)
     return tf.concat([of_input, forget, output, candidate], axis=-1)
 
@@ -95,14 +95,15 @@ def _scanned(
 
     @tf.custom_gradient
     def scan(
-        inputs: Tensor, hidden: Tensor, cell: Tensor, kernel: Any, recurrent: Any, bias: Any
+        inputs: Tensor, hidden: Tensor, cell: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor
     ) -> tuple[tuple[Any, Any], Gradient]:
-        steps, size = tf.shape(inputs)[0], inputs.shape[-1]
-        flat = tf.reshape(inputs, [-1, size])
-        from_inputs = tf.reshape(tf.matmul(flat, kernel) + bias, [steps, -1, bias.shape[0]])
+        flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        from_inputs = tf.reshape(
+            tf.matmul(flat, kernel) + bias, [*keras.ops.shape(inputs)[:2], bias.shape[0]]
+        )
         gates, outputs, cells = _forward(from_inputs, hidden, cell, recurrent, kept)
 
-        def gradient(upstream: Any, upstream_cell: Any) -> tuple[Any, ...]:
+        def gradient(upstream: Tensor, upstream_cell: Tensor) -> tuple[Any, ...]:
             before = [
                 tf.concat([first[None], after[:-1]], 0) for first, after in ((hidden, outputs), (cell, cells))
             ]
@@ -110,7 +111,7 @@ def _scanned(
                 upstream, upstream_cell, gates, before[1], cells, recurrent, kept
             )
             together = tf.reshape(by_gate, [-1, bias.shape[0]])
-            by_inputs = tf.reshape(tf.matmul(together, kernel, transpose_b=True), tf.shape(inputs))
+            by_inputs = tf.reshape(tf.matmul(together, kernel, transpose_b=True), keras.ops.shape(inputs))
             by_recurrent = tf.matmul(
                 tf.reshape(before[0], [-1, hidden.shape[-1]]), together, transpose_a=True
             )
@@ -126,9 +127,11 @@ def _forward(
     from_inputs: Tensor, hidden: Tensor, cell: Tensor, recurrent: Tensor, kept: Tensor | None
 ) -> tuple[Any, Any, Any]:
     """Return gates, outputs and cells of all steps."""
-    steps, units = tf.shape(from_inputs)[0], recurrent.shape[0]
+    steps, units = keras.ops.shape(from_inputs)[0], recurrent.shape[0]
 
-    def take(step: Any, hidden: Any, cell: Any, gates: Any, outputs: Any, cells: Any) -> tuple[Any, ...]:
+    def take(
+        step: Tensor, hidden: Tensor, cell: Tensor, gates: Any, outputs: Any, cells: Any
+    ) -> tuple[Any, ...]:
         sums = from_inputs[step] + tf.matmul(hidden, recurrent)
         sigmoids, candidate = tf.sigmoid(sums[:, : 3 * units]), tf.tanh(sums[:, 3 * units :])
         of_input, forget, output = tf.split(sigmoids, 3, axis=1)
@@ -149,9 +152,13 @@ def _forward(
             cells.write(step, new_cell),
         )
 
-    made = [_array(hidden.dtype, steps, size) for size in (4 * units, units, units)]
+    made = [_array(hidden, steps, size) for size in (4 * units, units, units)]
     _, _, _, *found = tf.while_loop(
-        lambda step, *_: step < steps, take, (0, hidden, cell, *made), parallel_iterations=1
+        lambda step, *_: step < steps,
+        take,
+        (0, hidden, cell, *made),
+        parallel_iterations=1,
+        maximum_iterations=steps,
     )
     gates, outputs, cells = (array.stack() for array in found)
     return gates, outputs, cells
@@ -167,10 +174,10 @@ def _backward(
     kept: Tensor | None,
 ) -> tuple[Any, Any, Any]:
     """Return the gradients of the sums in the gates of all steps, of the initial output and of the cell."""
-    steps, units = tf.shape(gates)[0], recurrent.shape[0]
+    steps, units = keras.ops.shape(gates)[0], recurrent.shape[0]
     turned = tf.transpose(recurrent)
 
-    def take(step: Any, by_hidden: Any, by_cell: Any, sums: Any) -> tuple[Any, ...]:
+    def take(step: Tensor, by_hidden: Tensor, by_cell: Tensor, sums: Any) -> tuple[Any, ...]:
         sigmoids, candidate = gates[step, :, : 3 * units], gates[step, :, 3 * units :]
         of_input, forget, output = tf.split(sigmoids, 3, axis=1)
         by_hidden += upstream[step]
@@ -188,12 +195,12 @@ def _backward(
             new_cell += by_cell * (1 - kept[step])
         return step - 1, new_hidden, new_cell, sums.write(step, by_sums)
 
-    start = (steps - 1, tf.zeros_like(before[0]), upstream_cell, _array(gates.dtype, steps, 4 * units))
+    start = (steps - 1, tf.zeros_like(before[0]), upstream_cell, _array(gates[0], steps, 4 * units))
     _, by_hidden, by_cell, sums = tf.while_loop(
-        lambda step, *_: step >= 0, take, start, parallel_iterations=1
+        lambda step, *_: step >= 0, take, start, parallel_iterations=1, maximum_iterations=steps
     )
     return sums.stack(), by_hidden, by_cell
 
 
-def _array(dtype: Any, steps: Any, size: int) -> tf.TensorArray:
-    return tf.TensorArray(dtype, steps, element_shape=[None, size])
+def _array(like: Tensor, steps: int | Tensor, size: int) -> tf.TensorArray:
+    return tf.TensorArray(like.dtype, steps, element_shape=[like.shape[0], size])

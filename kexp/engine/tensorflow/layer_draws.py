@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -17,6 +17,9 @@ from kexp.engine.tensorflow.shard import shard_of
 
 # By the name of Keras's function, which each takes first, and then its arguments.
 LayerDraws = Mapping[str, Callable[..., Any]]
+LayerSeed: TypeAlias = "int | keras.random.SeedGenerator | None"
+Sizes: TypeAlias = "Sequence[Any] | Tensor"
+Number: TypeAlias = "float | Tensor"
 _WIDEST = 2**31
 
 
@@ -36,7 +39,7 @@ def layer_draws(*, counter_based: bool, distributed: bool) -> LayerDraws:
     return {**draws, **_COUNTER_BASED} if counter_based else draws
 
 
-def _of_all(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) -> Any:
+def _of_all(draw: Callable[..., Any], shape: Sizes, *others: Any, **options: Any) -> Any:
     wanted = _sizes(shape)
     shard = shard_of(wanted)
     if shard is None:
@@ -45,7 +48,11 @@ def _of_all(draw: Callable[..., Any], shape: Any, *others: Any, **options: Any) 
 
 
 def _dropout_of_all(
-    dropout: Callable[..., Any], inputs: Tensor, rate: float, noise_shape: Any = None, seed: Any = None
+    dropout: Callable[..., Any],
+    inputs: Tensor,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: LayerSeed = None,
 ) -> Any:
     sizes = _noise_sizes(inputs, noise_shape)
     shard = shard_of(sizes)
@@ -55,26 +62,46 @@ def _dropout_of_all(
 
 
 def _normal(
-    _: Any, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+    _: object,
+    shape: Sizes,
+    mean: Number = 0.0,
+    stddev: Number = 1.0,
+    dtype: str | None = None,
+    seed: LayerSeed = None,
 ) -> Any:
     return _cast(_drawn(counter_random.normal, shape, seed) * stddev + mean, dtype)
 
 
 def _truncated_normal(
-    _: Any, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+    _: object,
+    shape: Sizes,
+    mean: Number = 0.0,
+    stddev: Number = 1.0,
+    dtype: str | None = None,
+    seed: LayerSeed = None,
 ) -> Any:
     return _cast(_drawn(counter_random.truncated_normal, shape, seed) * stddev + mean, dtype)
 
 
 def _uniform(
-    _: Any, shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
+    _: object,
+    shape: Sizes,
+    minval: Number = 0.0,
+    maxval: Number = 1.0,
+    dtype: str | None = None,
+    seed: LayerSeed = None,
 ) -> Any:
     low, high = tf.cast(minval, tf.float32), tf.cast(maxval, tf.float32)
     return _cast(_drawn(counter_random.uniform, shape, seed) * (high - low) + low, dtype)
 
 
 def _randint(
-    randint: Callable[..., Any], shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None
+    randint: Callable[..., Any],
+    shape: Sizes,
+    minval: Number,
+    maxval: Number,
+    dtype: str = "int32",
+    seed: LayerSeed = None,
 ) -> Any:
     if not (isinstance(minval, int) and isinstance(maxval, int) and maxval - minval < _WIDEST):
         return _of_all(randint, shape, minval, maxval, dtype, seed)
@@ -84,7 +111,11 @@ def _randint(
 
 
 def _dropout(
-    dropout: Callable[..., Any], inputs: Tensor, rate: Any, noise_shape: Any = None, seed: Any = None
+    dropout: Callable[..., Any],
+    inputs: Tensor,
+    rate: float,
+    noise_shape: Sequence[int | None] | None = None,
+    seed: LayerSeed = None,
 ) -> Any:
     if not 0 < rate < 1:
         return dropout(inputs, rate, noise_shape, seed)
@@ -93,7 +124,7 @@ def _dropout(
     return inputs * (kept * tf.cast(1 / (1 - rate), inputs.dtype))
 
 
-def _drawn(draw: Callable[[Key, Sequence[Any], Any], Any], shape: Any, seed: Any) -> Any:
+def _drawn(draw: Callable[[Key, Sequence[Any], Any], Any], shape: Sizes, seed: LayerSeed) -> Any:
     """Return what the seed of a layer draws, or this replica's part of it."""
     key = key_of(*tf.unstack(drawn_seed(seed)))
     sizes = _sizes(shape)
@@ -101,17 +132,17 @@ def _drawn(draw: Callable[[Key, Sequence[Any], Any], Any], shape: Any, seed: Any
     return draw(key, sizes, 0 if shard is None else shard.place(sizes))
 
 
-def _sizes(shape: Any) -> list[Any]:
+def _sizes(shape: Sizes) -> list[Any]:
     return tf.unstack(shape) if tf.is_tensor(shape) else list(shape)
 
 
-def _noise_sizes(inputs: Tensor, noise_shape: Any) -> list[Any]:
+def _noise_sizes(inputs: Tensor, noise_shape: Sequence[int | None] | None) -> list[Any]:
     asked = [None] * len(inputs.shape) if noise_shape is None else list(noise_shape)
     shape = keras.ops.shape(inputs)
     return [own if fixed is None else fixed for own, fixed in zip(shape, asked, strict=True)]
 
 
-def _cast(numbers: Any, dtype: Any) -> Any:
+def _cast(numbers: Tensor, dtype: str | None) -> Any:
     return tf.cast(numbers, dtype or keras.config.floatx())
 
 
