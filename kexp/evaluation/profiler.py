@@ -15,6 +15,8 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.memory_budget import peak_resident_bytes
+from kexp.data import Stream
+from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import Engine, StepFailure, StepFlops
 from kexp.engine.engine_choice import backend
 from kexp.evaluation.step_profile import StepProfile
@@ -89,9 +91,6 @@ def _profile(training: TrainingSetup) -> StepProfile:
         optimizer = engine.optimizers[-1]
     # Calls begin and count their steps, too.
     between_s = parts_s.pop("nothing") + parts_s.pop("calls") + loop.between_s
-    notes = loop.notes
-    if training.objective.uses_xla:
-        notes = (*notes, "XLA compiles a step whole, so that what one part takes depends on what follows it.")
     weights = training.model.trainable_weights
     return StepProfile(
         title=f"{training.model.name} on {training.raw.name}",
@@ -110,8 +109,18 @@ def _profile(training: TrainingSetup) -> StepProfile:
         flops=None if flops is None else flops.operations,
         not_counted=() if flops is None else flops.not_counted,
         peak_flops_per_s=backend().matmul_flops_per_s(),
-        notes=notes,
+        notes=(*loop.notes, *_of_order(training)),
     )
+
+
+def _of_order(training: TrainingSetup) -> tuple[str, ...]:
+    """Return what is to be known where parts of a step are not taken one after the other."""
+    notes = []
+    if isinstance(training.data.train, Stream | FedSplit):
+        notes.append("batches are made ahead: what follows the input is what it adds to that")
+    if training.objective.uses_xla:
+        notes.append("XLA compiles a step whole: what one part takes depends on what follows it")
+    return tuple(notes)
 
 
 def _flops(engine: Engine, rows: np.ndarray, batch_size: int) -> StepFlops | None:

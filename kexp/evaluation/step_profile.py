@@ -88,8 +88,8 @@ class StepProfile:
         if shares["host"] >= _MUCH:
             found.append(
                 f"Python takes {shares['host']:.0%} of a step, {self.steps_per_call:.0f} steps to a call: "
-                "a larger batch_size makes fewer and longer steps, and callbacks that hear of every batch "
-                "end the call each time, so have them hear of epochs."
+                "a larger batch_size makes fewer and longer steps; the end of an epoch ends a call, and so "
+                "does each batch that a callback hears of, so have it hear of epochs."
             )
         if shares["input"] >= _MUCH:
             found.append(

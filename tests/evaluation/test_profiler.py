@@ -178,6 +178,17 @@ def test_callbacks_of_ones_own_are_left_out_and_named(quickly):
     assert "without Watching" in str(found)
 
 
+def test_batches_of_a_dataset_are_read_and_said_to_be_made_ahead(quickly):
+    data = kexp.data.load("digits")
+    dataset = tf.data.Dataset.from_tensor_slices((data.train.inputs, data.train.targets))
+    stream = kexp.data.stream(dataset, data, epoch_samples=320)
+    model = kexp.models.mlp((8, 8, 1), 10, hidden=(16,), dtype="uint8")
+    found = kexp.profile(kexp.fit, model, stream, batch_size=32, quiet=True)
+    assert found.parts_s["input"] > 0
+    assert found.flops == 32 * 2 * (2 * 64 * 16 + 3 * 16 * 10)
+    assert "batches are made ahead" in str(found)
+
+
 def test_a_step_of_the_models_own_is_one_part(quickly):
     class Own(keras.Model):
         def __init__(self):
