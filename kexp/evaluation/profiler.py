@@ -118,7 +118,7 @@ def _of_order(training: TrainingSetup) -> tuple[str, ...]:
     notes = []
     if isinstance(training.data.train, Stream | FedSplit):
         notes.append("batches are made ahead: what follows the input is what it adds to that")
-    if training.objective.uses_xla:
+    if training.objective.uses_xla or training.options["jit"] == "on":
         notes.append("XLA compiles a step whole: what one part takes depends on what follows it")
     return tuple(notes)
 

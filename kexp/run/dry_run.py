@@ -14,6 +14,7 @@ import numpy as np
 from kexp.data.dataset import Inputs, Split
 from kexp.data.order import batches, epoch_order
 from kexp.engine.base import Engine
+from kexp.run.jit_choice import compile_where_asked
 from kexp.run.training_setup import TrainingSetup
 
 # A learning rate that can be set at every step, and no step that is stopped for its loss alone.
@@ -37,7 +38,9 @@ def dry_run(training: TrainingSetup, **options: Any) -> Iterator[Engine]:
             # Told by the checks, and by the run itself.
             for told in ("No gradient reaches", ".*received `from_logits=True`"):
                 warnings.filterwarnings("ignore", message=told)
-            engine = replace(training, options={**training.options, **options}).engine()  # type: ignore[typeddict-item]
+            setup = replace(training, options={**training.options, **options})  # type: ignore[typeddict-item]
+            engine = setup.engine()
+            compile_where_asked(setup, engine)
             batch_source = engine.batch_source.read_state()
             yield engine
         engine.batch_source.restore_state(batch_source)

@@ -99,6 +99,12 @@ def jit_choice(setup: TrainingSetup, engine: Engine, architecture: Mapping[str, 
     return _by_times(setup, engine, architecture)
 
 
+def compile_where_asked(setup: TrainingSetup, engine: Engine) -> None:
+    """Have XLA compile the steps of an engine whose run is not recorded, where `jit` is on and it can."""
+    if setup.options["jit"] == "on":
+        engine.jit = jit_choice(setup, engine, {}).jit
+
+
 def _where_possible(setup: TrainingSetup, engine: Engine, reason: str) -> JitChoice:
     engine.jit = True
     problem = engine.compile_problem(_rows(setup, 1), setup.batch_size)

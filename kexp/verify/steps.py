@@ -45,11 +45,10 @@ def main(folder: Path, mode: str) -> None:
 
 def _take_steps(training: TrainingSetup, steps: int, path: Path) -> None:
     """Take steps on batches as they come in a run, but for three that are as uneven as a last one can be."""
-    from kexp.run.jit_choice import jit_choice
+    from kexp.run.jit_choice import compile_where_asked
 
     engine = training.engine()
-    if training.options["jit"] == "on":
-        engine.jit = jit_choice(training, engine, {}).jit
+    compile_where_asked(training, engine)
     losses: list[float] = []
     for rows in itertools.islice(_rows(training), steps):
         if engine.run(rows[None], training.batch_size) is not None:
