@@ -34,6 +34,7 @@ def autoencoder_anomaly(
     *,
     target: str | None = None,
     table: kexp.data.TableArguments,
+    in_memory: bool | None = None,
     normal: str | None = None,
     code: Annotated[int, Between(2, 64, log=True)] = 8,
     hidden: Annotated[tuple[int, ...], Between(16, 512, log=True)] = (64,),
@@ -49,6 +50,7 @@ def autoencoder_anomaly(
         data: Name or path of a data set of images or of a table, with classes.
         target: The column with the classes; a table in a file needs it.
         table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether samples are held in memory, not read from disk; None: if they fit.
         normal: The class that is trained on; None: the first one.
         code: Numbers of the code.
         hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
@@ -59,7 +61,9 @@ def autoencoder_anomaly(
         **train: Training options.
     """
     asked: dict[str, Any] = {"task": "classification", "kinds": ("image", "table", "array")}
-    dataset = kexp.data.load(data, target=target, **asked, **kexp.holdout(train), **table)
+    dataset = kexp.data.load(
+        data, target=target, **asked, in_memory=in_memory, **kexp.holdout(train), **table
+    )
     dataset = kexp.data.one_class(dataset, normal)
     options: dict[str, Any] = {"code": code, "activation": activation, "normalization": normalization}
     options |= {"noise": noise, "dtype": "uint8" if dataset.spec.kind == "image" else "float32"}

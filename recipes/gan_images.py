@@ -40,6 +40,7 @@ def gan_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    in_memory: bool | None = None,
     conditional: bool | None = None,
     loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
     latent: Annotated[int, Between(8, 256, log=True)] = 64,
@@ -58,6 +59,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
@@ -71,7 +73,9 @@ def gan_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
+    dataset = kexp.data.load(
+        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+    )
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     if loss == "wasserstein" and normalization == "batch":

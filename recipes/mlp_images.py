@@ -35,6 +35,7 @@ def mlp_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    in_memory: bool | None = None,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -46,6 +47,7 @@ def mlp_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -56,6 +58,7 @@ def mlp_images(
         data,
         **kexp.holdout(train),
         image_size=image_size,
+        in_memory=in_memory,
         kinds=("image", "array"),
     )
     model = kexp.models.mlp(

@@ -28,6 +28,7 @@ def mlp_tabular(
     target: str | None = None,
     task: Literal["classification", "multilabel", "regression"] | None = None,
     table: kexp.data.TableArguments,
+    in_memory: bool | None = None,
     hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (64, 32),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -41,6 +42,7 @@ def mlp_tabular(
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
         table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether the rows are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -48,7 +50,13 @@ def mlp_tabular(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, target=target, task=task, kinds=("table", "array"), **kexp.holdout(train), **table
+        data,
+        target=target,
+        task=task,
+        in_memory=in_memory,
+        kinds=("table", "array"),
+        **kexp.holdout(train),
+        **table,
     )
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
     network: dict[str, Any] = {"hidden": hidden, "activation": activation, "dropout": dropout}

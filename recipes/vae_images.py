@@ -31,6 +31,7 @@ def vae_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    in_memory: bool | None = None,
     code: Annotated[int, Between(2, 64, log=True)] = 16,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (512, 256),
     beta: Annotated[float, Between(0.1, 10.0, log=True)] = 1.0,
@@ -43,6 +44,7 @@ def vae_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
         beta: Weight of the codes' divergence from the standard normal distribution.
@@ -50,7 +52,9 @@ def vae_images(
         normalization: Before each activation.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
+    dataset = kexp.data.load(
+        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+    )
     model = kexp.models.vae(
         dataset.spec.input_shape,
         code=code,

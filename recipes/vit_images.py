@@ -36,6 +36,7 @@ def vit_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    in_memory: bool | None = None,
     tokens: Literal["patches", "convolutions"] = "convolutions",
     patch: Literal[2, 4, 7, 8, 16] = 4,
     filters: Annotated[int, Between(8, 128, log=True)] = 32,
@@ -53,6 +54,7 @@ def vit_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.
         filters: Of the first convolution, where there are two.
@@ -65,7 +67,9 @@ def vit_images(
         shift: Farthest random move of training images, as a fraction of the size.
         **train: Training options.
     """
-    dataset = kexp.data.load(data, **kexp.holdout(train), image_size=image_size, kinds=("image",))
+    dataset = kexp.data.load(
+        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+    )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {
         "width": width,

@@ -21,7 +21,7 @@ from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
 from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
-from kexp.data.sources.image_folder import image_header, upright_image
+from kexp.data.sources.image_files import image_header, upright_image
 from kexp.data.sources.image_layout import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_text, read_lines

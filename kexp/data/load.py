@@ -23,10 +23,12 @@ from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
-from kexp.data.sources.image_folder import require_pixels, resize
+from kexp.data.sources.image_files import require_pixels
+from kexp.data.sources.image_folder import resize
 from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
 from kexp.data.splits import Parts, fingerprint, folded, make_splits, to_divide
+from kexp.data.stored_arrays import is_stored
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
@@ -56,6 +58,7 @@ def load(
     test: float = 0.2,
     seed: int = 0,
     image_size: Size | None = None,
+    in_memory: bool | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
     **table: Unpack[TableArguments],
 ) -> Dataset:
@@ -76,9 +79,8 @@ def load(
             y_train, x_test and y_test, a pandas DataFrame, tables by part, (train, test) or a mapping from
             train, validation and test, of DataFrames and paths, all read as the training table is, or a
             finite tf.data.Dataset of (x, y) whose elements are batches if the targets are vectors as long as
-            the inputs, and samples otherwise. Where x is one-dimensional and of strings, it is text; None and
-            NaN are the empty string. Where x is of images and y of (samples, height, width) whole numbers as
-            large, y is their masks. A `Dataset` is returned as it is: it is split already.
+            the inputs, and samples otherwise. One-dimensional x of strings is text; None and NaN are the
+            empty string. For images, y of whole numbers as large is masks. A `Dataset` stays as it is.
         target: Column to predict; only tables take it, and need it.
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
@@ -91,6 +93,7 @@ def load(
             has a test part. 0: no test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
+        in_memory: False: samples are read from disk while training; default: where they do not fit.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
         **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
 
@@ -109,22 +112,21 @@ def load(
         >>> len(data.train), len(data.validation), len(data.test)
         (1295, 143, 359)
     """
-    task, validation, test, seed = plain(task), plain(validation), plain(test), plain(seed)
+    task, validation, test, seed = map(plain, (task, validation, test, seed))
     asked, way = table_options(table)
     image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
-    _require_arguments(task, validation, test, seed, image_size)
+    _require_arguments(task, validation, test, seed, image_size, in_memory)
     _require_kinds(kinds)
     _require_columns(target, text)
     named: Any = tuple(target) if isinstance(target, list | tuple) else target
-    options = ReadOptions(named, text, task, image_size, None, asked)
+    options = ReadOptions(named, text, task, image_size, None, asked, in_memory)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
-    _require_separator(options.separator, task)
     read = without_far_longer(_with_plain_targets(read, options))
     kind, inputs = _inputs(read, image_size)
     _require_kind(read.name, kind, kinds)
-    shares: _Shares = {"validation": validation, "test": test, "seed": seed, "way": way}
+    shares = _Shares(validation=validation, test=test, seed=seed, way=way)
     return _divided(read, kind, inputs, options, shares)
 
 
@@ -181,6 +183,8 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
         made["text"] = spec.columns[0].name
     if spec.kind == "image":
         made["image_size"] = spec.input_shape[:2]
+    if options.in_memory is not None:
+        made["in_memory"] = not any(is_stored(part.inputs) for part in (data.train, data.validation) if part)
     asked = {**vars(options), **vars(options.table)}
     del asked["table"]
     for argument, value in asked.items():
@@ -263,7 +267,7 @@ def _spec(
 
 
 def _require_arguments(
-    task: object, validation: object, test: object, seed: object, image_size: object
+    task: object, validation: object, test: object, seed: object, image_size: object, in_memory: object
 ) -> None:
     for argument, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
@@ -274,6 +278,8 @@ def _require_arguments(
     _require_task(task)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed={shown(seed)}: expected a whole number of 0 or more; pass one.")
+    if in_memory not in (None, True, False):
+        raise InputError(f"in_memory={shown(in_memory)}: expected True, False or None; pass one of them.")
     if image_size is not None and not _is_size(image_size):
         raise InputError(
             f"image_size={shown(image_size)}: expected two whole numbers of pixels; pass (height, width)."
@@ -342,6 +348,11 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
                     f"{argument}={shown(column)}: only a CSV, Parquet or DataFrame has columns to choose; "
                     f"leave {argument} out."
                 )
+    if options.in_memory is False and not (reader and reader.is_stored):
+        raise InputError(
+            "in_memory=False: only class folders of images and Parquet files are read from disk while they "
+            "are trained on; leave in_memory out."
+        )
     if reader is None:
         raise InputError(
             f"data: expected a name, a path, (x, y), a mapping, a DataFrame, a tf.data.Dataset or a Dataset, "
@@ -349,13 +360,17 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
         )
     if table.separator is not None and not reader.separates(place or source, table):
         options = replace(options, separator=table.separator, table=replace(table, separator=None))
-    return (reader.read(place, options) if place else reader.take(source, options)), options
+    read = reader.read(place, options) if place else reader.take(source, options)
+    _require_separator(options.separator, options.task)
+    return read, options
 
 
 def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
     kind: Kind
     if read.columns and read.columns[0].kind != "text":
         kind, inputs = "table", {part: x for part, (x, _) in read.parts.items()}
+    elif is_stored(read.parts["train"][0]):
+        kind, inputs = "image", {part: x for part, (x, _) in read.parts.items()}
     else:
         kind, inputs = inputs_of(read.name, read.parts)
     if image_size is None:
@@ -371,7 +386,8 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
             f"image_size={image_size}: data {read.name!r} has masks, which would have to be resized with "
             "their images; resize both before, the masks without blending."
         )
-    count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
-    require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
     fits = inputs["train"].shape[1:3] == tuple(image_size)
+    if not fits:
+        count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
+        require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
     return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}

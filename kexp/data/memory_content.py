@@ -38,6 +38,7 @@ from kexp.data.frame_columns import (
 from kexp.data.given_tables import given_tables
 from kexp.data.memory_forms import form_of
 from kexp.data.sources.tf_data import from_dataset, is_dataset
+from kexp.data.stored_arrays import is_stored
 
 _SPLITS = ("train", "validation", "test")
 _PARTS = ("inputs", "targets", "sample_weight")
@@ -191,6 +192,11 @@ class _Encoder:
         return [[key, self.node(entry, f"{place}[{key!r}]")] for key, entry in value.items()]
 
     def _dataset(self, data: Dataset, place: str) -> Node:
+        if is_stored(data.train.inputs):
+            raise InputError(
+                f"{place} is a Dataset whose samples are on the disk; give the path that {data.name} was "
+                "loaded from, or load it with in_memory=True."
+            )
         splits = {
             name: {
                 part: self.node(getattr(split, part), f"{place}.{name}.{part}")

@@ -14,6 +14,7 @@ from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Dataset, DatasetSpec, Inputs, Split
 from kexp.data.folds import Fold, current_fold
 from kexp.data.split_ways import SplitWay, held_groups, latest
+from kexp.data.stored_arrays import StoredArray, is_stored
 from kexp.data.table_columns import Column
 from kexp.data.targets import target_kinds
 
@@ -57,6 +58,10 @@ def _arrays(pair: tuple[Inputs, Any]) -> list[np.ndarray]:
 
 
 def _update(digest: hashlib._Hash, array: np.ndarray) -> None:
+    if isinstance(array, StoredArray):
+        for block in array.blocks():
+            _update(digest, block)
+        return
     if array.dtype.kind != "O":
         digest.update(np.ascontiguousarray(array).data)
         return
@@ -72,10 +77,14 @@ def join_validation(parts: Parts) -> Parts:
     if "validation" not in parts:
         return parts
     first, second = _arrays(parts["train"]), _arrays(parts["validation"])
-    *inputs, targets = [np.concatenate(pair) for pair in zip(first, second, strict=True)]
+    *inputs, targets = [_joined(*pair) for pair in zip(first, second, strict=True)]
     train = parts["train"][0]
     joined = dict(zip(train, inputs, strict=True)) if isinstance(train, Mapping) else inputs[0]
     return {"train": (joined, targets)} | {part: pair for part, pair in parts.items() if part == "test"}
+
+
+def _joined(first: Any, second: Any) -> Any:
+    return first.joined(second) if isinstance(first, StoredArray) else np.concatenate([first, second])
 
 
 def to_divide(
@@ -309,13 +318,14 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
 def read_only(inputs: Inputs, targets: np.ndarray, sample_weight: np.ndarray | None = None) -> Split:
     """Return a part of a data set, whose arrays can no longer be written to."""
     for array in _arrays((inputs, targets)) + ([] if sample_weight is None else [sample_weight]):
-        array.setflags(write=False)
+        if isinstance(array, np.ndarray):  # what is stored is only read
+            array.setflags(write=False)
     fixed = MappingProxyType(dict(inputs)) if isinstance(inputs, Mapping) else inputs
     return Split(fixed, targets, sample_weight)
 
 
 def taken(split: Split, rows: slice | np.ndarray) -> Split:
-    """Return some samples of a part.
+    """Return some samples of a part; of those on the disk a view.
 
     Args:
         split: The part.
@@ -323,9 +333,11 @@ def taken(split: Split, rows: slice | np.ndarray) -> Split:
     """
 
     def of(arrays: Any) -> Any:
+        if isinstance(arrays, StoredArray):
+            return arrays.taken(rows)
         if arrays is None or isinstance(arrays, np.ndarray):
             return None if arrays is None else arrays[rows]
-        return {name: array[rows] for name, array in arrays.items()}
+        return {name: of(array) for name, array in arrays.items()}
 
     return Split(of(split.inputs), of(split.targets), of(split.sample_weight), of(split.rows))
 
@@ -333,3 +345,16 @@ def taken(split: Split, rows: slice | np.ndarray) -> Split:
 def head(split: Split, samples: int) -> Split:
     """Return the first samples of a part."""
     return taken(split, slice(0, samples))
+
+
+def in_memory(split: Split) -> Split:
+    """Return a part with inputs in memory, where they are on the disk."""
+    if not is_stored(split.inputs):
+        return split
+    inputs = split.inputs
+    held = (
+        {name: np.asarray(array) for name, array in inputs.items()}
+        if isinstance(inputs, Mapping)
+        else np.asarray(inputs)
+    )
+    return replace(split, inputs=held)

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from kexp.data import Dataset, Split
+from kexp.data.dataset import single_array
 from kexp.data.splits import head
 from kexp.models.autoencoder.autoencoder_networks import decoder, encoder
 from kexp.models.autoencoder.autoencoder_pipeline import Reconstructor
@@ -83,8 +84,7 @@ def likelihood_scores(model: keras.Model, draws: int = 50) -> dict[str, FinalMet
     """
 
     def bound(split: Split, answers: Mapping[str, np.ndarray]) -> dict[str, float]:
-        inputs = head(split, _BOUNDED).inputs
-        assert isinstance(inputs, np.ndarray)
+        inputs = single_array(head(split, _BOUNDED).inputs)
         parts = [
             _importance_weighted(model, inputs[first : first + _AT_ONCE], draws, first)
             for first in range(0, len(inputs), _AT_ONCE)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from kexp.core.constraints import AtLeast, check_value
-from kexp.data.dataset import Split
+from kexp.data.dataset import Split, single_array
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_distances import (
     bootstrap_interval,
@@ -185,13 +185,13 @@ class Quality:
         return {f"{self._name(name, count)}_low95": low, f"{self._name(name, count)}_high95": high}
 
     def _scale(self, known: np.ndarray, train: Split, count: int) -> dict[str, float]:
-        chosen = self.features.features(self._chosen(np.asarray(train.inputs), count))
+        chosen = self.features.features(self._chosen(single_array(train.inputs), count))
         return {self._name("training_data_frechet", len(chosen)): frechet_distance(known, chosen)}
 
     def _features_of(self, split: Split) -> np.ndarray:
         # By identity, and with the split, whose identity is free again when it is gone.
         if id(split) not in self._known:
-            images = self._chosen(np.asarray(split.inputs), _REAL)
+            images = self._chosen(single_array(split.inputs), _REAL)
             self._known[id(split)] = split, self.features.features(images)
         return self._known[id(split)][1]
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kexp.core.structures import leaves
 from kexp.data import Split
+from kexp.data.stored_arrays import is_stored
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
 from kexp.preflight.findings import CostEstimate
@@ -26,6 +28,7 @@ def estimate_cost(training: TrainingSetup) -> CostEstimate:
     """Return the cost of a run, its time estimated from a few steps of its own; nothing is changed."""
     expected = quick_estimate(training)
     weights = training.model.trainable_weights
+    parts = [part for part in (training.data.train, training.data.validation) if part]
     return CostEstimate(
         parameters=training.model.count_params(),
         trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
@@ -33,7 +36,8 @@ def estimate_cost(training: TrainingSetup) -> CostEstimate:
         activation_bytes=backend().activation_bytes(
             training.model, training.data.train.inputs, training.batch_size
         ),
-        data_bytes=sum(_bytes(part) for part in (training.data.train, training.data.validation) if part),
+        data_bytes=sum(_bytes(part) - _stored_bytes(part) for part in parts),
+        stored_bytes=sum(map(_stored_bytes, parts)),
         disk_bytes=expected.disk_bytes,
         step_s=expected.step_s,
         epoch_s=expected.epoch_s,
@@ -102,6 +106,8 @@ def _sampling_s(training: TrainingSetup) -> float:
 
 
 def _bytes(split: Split) -> int:
-    inputs = split.inputs
-    columns = [inputs] if isinstance(inputs, np.ndarray) else list(inputs.values())
-    return sum(int(column.nbytes) for column in (*columns, split.targets))
+    return sum(int(array.nbytes) for array in (*leaves(split.inputs), split.targets))
+
+
+def _stored_bytes(split: Split) -> int:
+    return sum(int(array.nbytes) for array in leaves(split.inputs) if is_stored(array))

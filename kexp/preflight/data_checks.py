@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from kexp.data import Dataset, Split
 from kexp.data.series import complete
+from kexp.data.splits import taken
+from kexp.data.stored_arrays import blocks_of
 from kexp.data.table_columns import ColumnFacts
 from kexp.preflight.findings import Finding, Status
-from kexp.run.dry_run import rows_of
 from kexp.run.training_setup import TrainingSetup
 from kexp.tasks import task_named
 
@@ -70,8 +72,8 @@ def _wrong_values(part: str, split: Split, training: TrainingSetup) -> Iterator[
             )
     # In the columns of a table NaN says that a value is missing, and at the end of a series that there is no
     # further step, which is the model's to deal with.
-    if isinstance(split.inputs, np.ndarray):
-        finite = _finite_rows(split.inputs)
+    if not isinstance(split.inputs, Mapping):
+        finite = np.concatenate([_finite_rows(block) for block in blocks_of(split.inputs)])
         if not finite.all():
             yield f"inputs of {part} samples {_some(~finite)} hold NaN or infinity"
 
@@ -188,7 +190,7 @@ def _chosen(split: Split) -> np.ndarray | None:
 
 def _some_rows(split: Split) -> Split:
     chosen = _chosen(split)
-    return split if chosen is None else rows_of(split, chosen)
+    return split if chosen is None else taken(split, chosen)
 
 
 def _original(split: Split, row: np.integer) -> int:
@@ -206,14 +208,14 @@ def row_hashes(split: Split) -> np.ndarray:
         >>> bool(first == third), bool(first == second)
         (True, False)
     """
-    if isinstance(split.inputs, np.ndarray):
-        rows = np.ascontiguousarray(split.inputs)
+    if not isinstance(split.inputs, Mapping):
+        rows = chain.from_iterable(map(np.ascontiguousarray, blocks_of(split.inputs)))
         contents = (row.encode() if isinstance(row, str) else row.tobytes() for row in rows)
         digests = b"".join(hashlib.blake2b(content, digest_size=8).digest() for content in contents)
         return np.frombuffer(digests, np.uint64)
     import pandas as pd
 
     targets = split.targets.reshape(len(split), -1)
-    columns = {f"input {name}": column for name, column in split.inputs.items()}
+    columns = {f"input {name}": np.asarray(column) for name, column in split.inputs.items()}
     columns |= {f"target {number}": column for number, column in enumerate(targets.T)}
     return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()

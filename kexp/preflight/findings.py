@@ -43,6 +43,7 @@ class CostEstimate:
         epoch_s: Seconds of an epoch with its validation, estimated from a few steps.
         run_s: Seconds of the whole run, estimated likewise, were it not stopped early.
         epochs: Epochs of the run.
+        stored_bytes: Size of training and validation data on the disk, which are read while they are needed.
     """
 
     parameters: int
@@ -55,14 +56,16 @@ class CostEstimate:
     epoch_s: float
     run_s: float
     epochs: int
+    stored_bytes: int = 0
 
     def __str__(self) -> str:
+        stored = f" and {_size(self.stored_bytes)} more read from disk" if self.stored_bytes else ""
         activations = "unknown" if self.activation_bytes is None else f"about {_size(self.activation_bytes)}"
         lines = (
             ("parameters", f"{self.parameters:,}, of which {self.trainable_parameters:,} are trained"),
             (
                 "memory",
-                f"weights and optimizer {_size(self.state_bytes)}, data {_size(self.data_bytes)}, "
+                f"weights and optimizer {_size(self.state_bytes)}, data {_size(self.data_bytes)}{stored}, "
                 f"activations of a batch {activations} (estimate)",
             ),
             ("disk", f"about {_size(self.disk_bytes)} in the run folder"),

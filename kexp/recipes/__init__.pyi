@@ -27,6 +27,7 @@ def autoencoder_anomaly(
     weight: str | None = None,
     split: Literal["stratified", "random", "group", "time"] | None = None,
     gap: float | None = None,
+    in_memory: bool | None = None,
     normal: str | None = None,
     code: int = 8,
     hidden: tuple[int, ...] = (64,),
@@ -43,6 +44,7 @@ def autoencoder_anomaly(
         data: Name or path of a data set of images or of a table, with classes.
         target: The column with the classes; a table in a file needs it.
         columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether samples are held in memory, not read from disk; None: if they fit.
         normal: The class that is trained on; None: the first one.
         code: Numbers of the code.
         hidden: Units of the hidden layers, for tables; the decoder has them in reverse.
@@ -58,6 +60,7 @@ def autoencoder_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     network: Literal["dense", "convolutional"] = "dense",
     code: int | None = 32,
     hidden: tuple[int, ...] | None = None,
@@ -75,6 +78,7 @@ def autoencoder_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         network: Of dense layers, or of convolutions with halvings.
         code: Numbers of the code; None: what the last convolution leaves.
         hidden: Units of the dense encoder's hidden layers, in reverse for the decoder; None for none.
@@ -92,6 +96,7 @@ def cnn_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: tuple[int, ...] = (16, 32, 64),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
@@ -114,6 +119,7 @@ def cnn_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
         activation: After each convolution.
@@ -162,6 +168,7 @@ def diffusion_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     conditional: bool | None = None,
     filters: tuple[int, ...] = (32, 64),
     patch: int = 1,
@@ -182,6 +189,7 @@ def diffusion_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
@@ -202,6 +210,7 @@ def gan_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     conditional: bool | None = None,
     loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
     latent: int = 64,
@@ -221,6 +230,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
@@ -344,6 +354,7 @@ def mlp_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     hidden: tuple[int, ...] = (256, 128),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
@@ -356,6 +367,7 @@ def mlp_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -381,6 +393,7 @@ def mlp_tabular(
     weight: str | None = None,
     split: Literal["stratified", "random", "group", "time"] | None = None,
     gap: float | None = None,
+    in_memory: bool | None = None,
     hidden: tuple[int, ...] = (64, 32),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     normalization: Literal["none", "batch", "layer"] = "none",
@@ -395,6 +408,7 @@ def mlp_tabular(
         target: The column to predict; needed for a file.
         task: What the target is; None finds out from its values.
         columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether the rows are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -602,6 +616,7 @@ def vae_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     code: int = 16,
     hidden: tuple[int, ...] = (512, 256),
     beta: float = 1.0,
@@ -615,6 +630,7 @@ def vae_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
         beta: Weight of the codes' divergence from the standard normal distribution.
@@ -628,6 +644,7 @@ def vit_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
     tokens: Literal["patches", "convolutions"] = "convolutions",
     patch: Literal[2, 4, 7, 8, 16] = 4,
     filters: int = 32,
@@ -646,6 +663,7 @@ def vit_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.
         filters: Of the first convolution, where there are two.

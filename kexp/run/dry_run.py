@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -82,9 +82,9 @@ def sampled(training: TrainingSetup, samples: int, seed: int = 0) -> TrainingSet
 def rows_of(split: Split, rows: np.ndarray) -> Split:
     """Return the samples of a part at the (samples,) positions `rows`."""
     inputs: Inputs = split.inputs
-    if isinstance(inputs, np.ndarray):
-        return Split(inputs[rows], split.targets[rows])
-    return Split({name: column[rows] for name, column in inputs.items()}, split.targets[rows])
+    if isinstance(inputs, Mapping):
+        return Split({name: column[rows] for name, column in inputs.items()}, split.targets[rows])
+    return Split(inputs[rows], split.targets[rows])
 
 
 def training_rows(engine: Engine, training: TrainingSetup) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def save_samples(path: Path, data: Dataset) -> None:
     """Write the first samples of the test part, or of the training part when there is none, to `path`."""
     inputs = (data.test or data.train).inputs
     names = data.spec.inputs or data.spec.columns
-    columns = [inputs] if isinstance(inputs, np.ndarray) else [inputs[name.name] for name in names]
+    columns = [inputs[name.name] for name in names] if isinstance(inputs, Mapping) else [inputs]
     first = {
         # Strings are stored with their length: objects would have to be unpickled.
         f"column_{number}": column[:COUNT].astype(str) if column.dtype == object else column[:COUNT]

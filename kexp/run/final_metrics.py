@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kexp.data import DatasetSpec, Split
+from kexp.data.splits import in_memory
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
 from kexp.run.inference import raw_outputs
@@ -67,7 +68,8 @@ def baseline_metrics(setup: TrainingSetup) -> dict[str, float]:
     metrics = {}
     for prefix, split in _measured_splits(setup):
         for name, baseline in setup.baselines.items():
-            measured = backend().measure_outputs(setup.objective, split.targets, baseline(split.inputs))
+            outputs = baseline(in_memory(split).inputs)
+            measured = backend().measure_outputs(setup.objective, split.targets, outputs)
             metrics.update({f"{prefix}_{name}_{metric}": value for metric, value in measured.items()})
     return metrics
 

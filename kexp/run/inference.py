@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -61,10 +61,10 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
 
     def outputs(first: int) -> Any:
         rows = slice(first, first + batch_size)
-        if isinstance(inputs, np.ndarray):
-            batch = ops.convert_to_tensor(inputs[rows])
-        else:
+        if isinstance(inputs, Mapping):
             batch = {name: ops.convert_to_tensor(column[rows]) for name, column in inputs.items()}
+        else:
+            batch = ops.convert_to_tensor(inputs[rows])
         outputs = backend().forward_pass(model, packed(structure, batch))
         return tree.map_structure(lambda tensor: as_str(np.array(tensor)), outputs)  # writable
 

@@ -6,14 +6,15 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from kexp.core.cache_dir import cache_dir
+from kexp.core.errors import InputError
 from kexp.core.files import write_json
 from kexp.core.keras_private import all_layers
 from kexp.core.reading_progress import shown_work
@@ -27,6 +28,7 @@ from kexp.run.training_setup import TrainingSetup
 LONG_RUN_S = 120.0
 LONG_RUN_STEPS = 1000  # fewer are not even timed
 _TIMED_S = 1.0
+_FOLDER = "jit"  # in the cache folder
 # On CPUs XLA takes 2 to 5 times as long for these as TensorFlow's kernels (convnet and ResNet-20, two cores).
 _CONVOLUTIONS = (
     *(keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
@@ -123,16 +125,15 @@ def _by_times(setup: TrainingSetup, engine: Engine, architecture: Mapping[str, A
         return JitChoice(False, "several CPUs train together")
     if any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(setup.model)):
         return JitChoice(False, "on a CPU it has slow convolutions", is_news=False)
-    path = cache_dir() / "jit" / f"{_key(setup, architecture)}.json"
-    times = _remembered(path)
+    name = f"{_key(setup, architecture)}.json"
+    times = _remembered(name)
     if times is None:
         with shown_work("timing steps with and without XLA"):
             found = _timed(setup, engine, steps)
         if isinstance(found, str):
             return JitChoice(False, found, is_news=False)
         times = found
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, asdict(times))
+        _remember(name, times)
     saved_s = times.saved_s(steps)
     gain = f"it saves {saved_s:.0f} s of {steps * times.plain_s:.0f} s"
     return JitChoice(saved_s > 0, gain if saved_s > 0 else "it is not faster on this CPU")
@@ -188,10 +189,18 @@ def _key(setup: TrainingSetup, architecture: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _remembered(path: Path) -> StepTimes | None:
+def _remembered(name: str) -> StepTimes | None:
     """Return times that were measured before; a file that is damaged or of another version is not read."""
     try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
+        recorded = json.loads((cache_dir() / _FOLDER / name).read_text(encoding="utf-8"))
         return StepTimes(**{name: float(value) for name, value in recorded.items()})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, InputError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _remember(name: str, times: StepTimes) -> None:
+    """Write times down for later runs, which measure again where there is no place for it."""
+    with suppress(OSError, InputError):
+        folder = cache_dir() / _FOLDER
+        folder.mkdir(exist_ok=True)
+        write_json(folder / name, asdict(times))

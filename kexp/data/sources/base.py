@@ -44,6 +44,7 @@ class ReadOptions:
         image_size: (height, width) in pixels to resize images to; None: as they are.
         separator: What stands between several labels in the target column; None: it has one for each row.
         table: How tables are read.
+        in_memory: Whether samples are held in memory, rather than on the disk; None: if they fit.
     """
 
     target: Target | None = None
@@ -52,6 +53,7 @@ class ReadOptions:
     image_size: Size | None = None
     separator: str | None = None
     table: TableOptions = field(default_factory=TableOptions)
+    in_memory: bool | None = None
 
 
 class DataSource:
@@ -66,6 +68,7 @@ class DataSource:
         folder_noun: What such a folder holds, for messages; empty for no folder.
         has_columns: Data are columns, of which one is the target, so that names of columns mean something.
         gives_way: A name that is a built-in data set's too means that one rather than a file of this form.
+        is_stored: What does not fit into memory is read from disk while it is trained on.
         asked_last: Of a folder, or an object in memory, that is of several forms, another counts.
     """
 
@@ -75,6 +78,7 @@ class DataSource:
     folder_noun: ClassVar[str] = ""
     has_columns: ClassVar[bool] = False
     gives_way: ClassVar[bool] = False
+    is_stored: ClassVar[bool] = False
     asked_last: ClassVar[bool] = False
 
     def names(self) -> dict[str, str]:

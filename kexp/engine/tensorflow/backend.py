@@ -13,6 +13,7 @@ from kexp.core.options import TrainOptions
 from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.feed_kinds import ends
+from kexp.data.stored_arrays import is_stored
 from kexp.engine.base import PREFERRED, Computation
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
@@ -25,6 +26,7 @@ from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.step_flops import device_peak_bytes, matmul_flops_per_s, step_flops
+from kexp.engine.tensorflow.stored_source import StoredBatchSource
 from kexp.engine.tensorflow.strategy import choose, strategy_scope
 from kexp.engine.tensorflow.workers import TensorFlowWorkers as workers
 from kexp.engine.tensorflow.workers import memory_checked
@@ -76,6 +78,8 @@ def engine(
         source = (
             FeedBatchSource(data.train, steps_before) if known or several else OpenEndedSource(data.train)
         )
+    elif is_stored(data.train.inputs):
+        source = StoredBatchSource(data.train, sample_weight)
     else:
         # What a model was compiled with takes the samples as they are, in the order of the epoch.
         as_they_are = Replicas().static or objective.takes_weights

@@ -127,6 +127,8 @@ class TensorFlowEngine:
             return "the model was compiled to be run eagerly"
         if self.batch_source.feeds:
             return "batches come one by one from outside"
+        if self.batch_source.on_host:
+            return "samples are read from disk within a step"
         if self._replicas.distributed and self._own_steps is not None:
             return "a train_step of the model's own is not divided among replicas"
         if self._replicas.distributed and self._normalizes_together:
@@ -164,7 +166,7 @@ class TensorFlowEngine:
         Returns:
             None when all went well. After a failure the model is not to be used: restore a state.
         """
-        self.batch_source.begin()
+        self.batch_source.begin(rows, batch_size)
         if self.objective.runs_eagerly:
             return self._loop.run_eagerly(rows, batch_size)
         with memory_checked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,9 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from kexp.core.graph_names import stable_graph_names
+from kexp.core.structures import leaves
 from kexp.core.types import Nest
 from kexp.data import Split
 from kexp.data.order import batches
+from kexp.data.read_ahead import ReadAhead, read_rows
+from kexp.data.splits import head, in_memory, taken
+from kexp.data.stored_arrays import is_stored
 from kexp.engine.base import BatchWatcher, StepContext
 from kexp.engine.tensorflow.input_pipeline import (
     count_of,
@@ -22,7 +27,7 @@ from kexp.engine.tensorflow.input_pipeline import (
     on_device,
     weights_on_device,
 )
-from kexp.engine.tensorflow.length_buckets import Buckets
+from kexp.engine.tensorflow.length_buckets import Buckets, plain
 from kexp.engine.tensorflow.own_steps import OwnSteps
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.running_metrics import RunningMetrics, running_metrics
@@ -31,6 +36,8 @@ from kexp.engine.tensorflow.step_context import SeededStepContext
 from kexp.train.objectives.base import Losses, Objective
 from kexp.train.objectives.compiled import Compiled
 
+_HELD_BYTES = 1 << 23  # of samples on the disk, that are measured in one call
+_PIECES_AHEAD = 2
 # The random numbers of a measurement are the same for all runs and epochs.
 _SEED = 0
 
@@ -67,7 +74,7 @@ class Evaluator:
 
 
 class LossEvaluator:
-    """Measures the losses of a model on one part of a data set, which stays on the device."""
+    """Measures the losses of a model on one part of a data set, which stays on the device or on the disk."""
 
     def __init__(
         self, model: keras.Model, objective: Objective, split: Split, like: LossEvaluator | None = None
@@ -75,17 +82,18 @@ class LossEvaluator:
         self._model = model
         self._objective = objective
         self._replicas = Replicas()
-        weights = weights_on_device(_weights_of(split, objective))
+        self._split = replace(split, sample_weight=_weights_of(split, objective))
+        self._stored = is_stored(split.inputs)
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
-        as_they_are = self._replicas.static or objective.takes_weights
+        as_they_are = self._replicas.static or objective.takes_weights or self._stored
         buckets = None if as_they_are else Buckets.of(model, split, objective.task)
         cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
         self._order = by_length.astype(np.int32)
+        self._has_weights, self._cut = self._split.sample_weight is not None, cut
         # Functions take them, so that one is traced for all parts of a data set.
-        self._tensors = [*on_device(split), *([] if weights is None else [weights])]
+        self._tensors = self._on_device(in_memory(head(self._split, 1)) if self._stored else self._split)
         self._tensors += [] if cut is None else [cut.lengths]
-        self._has_weights, self._cut = weights is not None, cut
         self._specs = tf.nest.map_structure(_any_number_of, self._tensors)
         self._own_steps: OwnSteps | None = None
         self._functions: dict[int | None, Any] = {}
@@ -96,6 +104,7 @@ class LossEvaluator:
         shared = self._replicas.distributed
         self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
         if isinstance(objective, Compiled) and objective.has_own_test_step:
+            weights = weights_on_device(self._split.sample_weight)
             batch = objective.batch(*first_of(split), gathered(weights, [0]))
             self._own_steps = OwnSteps(model, model.test_step, batch)
 
@@ -106,16 +115,37 @@ class LossEvaluator:
         calls = [rows for rows in (full, tail[None]) if rows.size]
         if watcher is not None:
             calls = [row[None] for rows in calls for row in rows]
-        for number, rows in enumerate(calls):
+        for number, (rows, first, tensors) in enumerate(self._held(calls)):
             if watcher is not None:
                 watcher.begin(number)
             steps = self._steps(rows.shape[1] if self._replicas.static else None)
-            steps(tf.constant(rows), *tf.nest.flatten(self._tensors))
+            steps(tf.constant(rows), tf.constant(first), *tf.nest.flatten(tensors))
             if watcher is not None:
                 watcher.end(number, self._read())
         metrics = self._read()
         self._metrics.reset()
         return metrics
+
+    def _on_device(self, split: Split) -> list[Any]:
+        weights = weights_on_device(split.sample_weight)
+        return [*on_device(split), *([] if weights is None else [weights])]
+
+    def _held(self, calls: list[np.ndarray]) -> Iterator[tuple[np.ndarray, int, list[Any]]]:
+        """Yield the (batches, samples) rows of each call, with tensors and the row that they begin with."""
+        if not self._stored:
+            yield from ((rows, 0, self._tensors) for rows in calls)
+            return
+        row_bytes = max(1, sum(one.nbytes for one in leaves(self._split.inputs)) // len(self._split))
+        pieces = [piece for rows in calls for piece in _pieces(rows, _HELD_BYTES // row_bytes)]
+        # Samples on the disk are measured as they lie there, so that a piece is one stretch of them.
+        stretches = [np.arange(rows[0, 0], rows[-1, -1] + 1) for rows in pieces]
+        inputs = plain(self._split.inputs)
+        with ReadAhead(partial(read_rows, tf.nest.flatten(inputs))) as ahead:
+            ahead.plan(stretches, _PIECES_AHEAD)
+            for rows, stretch in zip(pieces, stretches, strict=True):
+                held = taken(self._split, slice(stretch[0], stretch[-1] + 1))
+                held = replace(held, inputs=tf.nest.pack_sequence_as(inputs, ahead(stretch)))
+                yield rows, int(stretch[0]), self._on_device(held)
 
     def _takes_like(self, other: LossEvaluator) -> bool:
         """Whether another one's tensors have the form of these, so that functions of these take them."""
@@ -131,18 +161,19 @@ class LossEvaluator:
         if width in self._functions:
             return self._functions[width]
 
-        signature = [tf.TensorSpec([None, width], tf.int32), *tf.nest.flatten(self._specs)]
+        places = [tf.TensorSpec([None, width], tf.int32), tf.TensorSpec([], tf.int32)]
+        signature = [*places, *tf.nest.flatten(self._specs)]
 
         @tf.function(input_signature=signature, autograph=False)
-        def run(rows: tf.Tensor, *flat: tf.Tensor) -> None:
+        def run(rows: tf.Tensor, first: tf.Tensor, *flat: tf.Tensor) -> None:
             parts = tf.nest.pack_sequence_as(self._specs, flat)
 
             def take_step(number: tf.Tensor) -> tuple[tf.Tensor]:
-                taken = rows[number]
-                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=taken), tuple(parts[:2]))
+                taken, held = rows[number], rows[number] - first
+                inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=held), tuple(parts[:2]))
                 if self._cut is not None:
                     inputs, targets = replace(self._cut, lengths=parts[-1])(inputs, targets, taken)
-                weights = gathered(parts[2], taken) if self._has_weights else None
+                weights = gathered(parts[2], held) if self._has_weights else None
                 self._step(inputs, targets, weights, taken[0])
                 return (number + 1,)
 
@@ -188,6 +219,12 @@ class LossEvaluator:
     def _weighted(self, losses: tf.Tensor, weights: Nest) -> tf.Tensor:
         """Return (batch,) losses, which an objective that takes weights has weighted itself."""
         return losses if weights is None or self._objective.takes_weights else losses * weights
+
+
+def _pieces(rows: np.ndarray, samples: int) -> Iterator[np.ndarray]:
+    """Yield (batches, samples) rows in pieces of at most so many samples, a batch at least."""
+    count = max(1, samples // rows.shape[1])
+    yield from (rows[first : first + count] for first in range(0, len(rows), count))
 
 
 def _any_number_of(samples: tf.Tensor) -> tf.TensorSpec:

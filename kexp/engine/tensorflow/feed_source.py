@@ -61,8 +61,11 @@ class FeedBatchSource(TensorSource):
         inputs, targets, *weights = batch
         return inputs, targets, weights[0] if weights else None
 
-    def begin(self) -> None:
+    def begin(self, rows: np.ndarray, batch_size: int) -> None:
         """Begin to read, unless a place was restored, outside of a compiled function."""
+        self._begin()
+
+    def _begin(self) -> None:
         if self._iterator is None:
             self._open(0)
 
@@ -85,7 +88,7 @@ class FeedBatchSource(TensorSource):
 
     def skip(self, samples: int) -> None:
         """Read and drop the batch of a step that is not taken."""
-        self.begin()
+        self._begin()
         self(tf.constant([0]))
 
     def read_state(self) -> dict[str, np.ndarray]:
@@ -162,7 +165,7 @@ class OpenEndedSource(FeedBatchSource):
 
     def ready(self, steps: int, step: int) -> int:
         """Take batches out, and return how many there were before the end of the pass."""
-        self.begin()
+        self._begin()
         if step == 0:
             self._at_end.assign(False)  # which the epoch before has come to
         taken = marks = 0

@@ -12,6 +12,7 @@ from kexp.core.errors import InputError
 from kexp.core.types import Nest
 from kexp.data import Split, Stream
 from kexp.data.series import complete
+from kexp.data.stored_arrays import is_stored
 from kexp.engine.base import STREAM_STATE, BatchSource
 from kexp.engine.tensorflow.iterator_place import IteratorPlace
 from kexp.engine.tensorflow.length_buckets import Buckets, plain
@@ -36,9 +37,11 @@ class TensorSource(BatchSource, Protocol):
 
     Attributes:
         feeds: Whether batches come as they are, rather than by the positions of samples.
+        on_host: Whether the host makes batches during the step, which XLA cannot compile.
     """
 
     feeds: bool = False
+    on_host: bool = False
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         """Return inputs, targets and weights (None: all alike) of the (batch,) positions `rows`."""
@@ -52,8 +55,13 @@ class TensorSource(BatchSource, Protocol):
         """Return the weight of that sample; None: all are alike."""
         return None
 
-    def begin(self) -> None:
-        """Begin to read, where that must not happen inside a compiled function."""
+    def begin(self, rows: np.ndarray, batch_size: int) -> None:
+        """Begin to read, where that must not happen inside a compiled function.
+
+        Args:
+            rows: (steps, samples) positions that the next steps take.
+            batch_size: Samples per forward pass.
+        """
         return
 
     def close(self) -> None:
@@ -85,7 +93,7 @@ class ArrayBatchSource(TensorSource):
         return order if self._buckets is None else self._buckets.order(order, batch_size, *seed)
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
-        inputs, targets = tf.nest.map_structure(partial(tf.gather, indices=rows), self._arrays)
+        inputs, targets = gathered(self._arrays[0], rows), gathered(self._arrays[1], rows)
         if self._cut is not None:
             inputs, targets = self._cut(inputs, targets, rows)
         return inputs, targets, gathered(self._weights, rows)
@@ -178,8 +186,13 @@ class StreamBatchSource(TensorSource):
 
 
 def on_device(split: Split) -> tuple[Any, tf.Tensor]:
-    """Return inputs and targets as tensors."""
-    return tf.nest.map_structure(tf.constant, (plain(split.inputs), plain(split.targets)))
+    """Return inputs and targets as tensors; inputs on the disk are left there, None."""
+    inputs = None if is_stored(split.inputs) else plain(split.inputs)
+    return tf.nest.map_structure(_constant, (inputs, plain(split.targets)))
+
+
+def _constant(array: np.ndarray | None) -> Any:
+    return None if array is None else tf.constant(array)
 
 
 def first_of(split: Split) -> tuple[Any, tf.Tensor]:

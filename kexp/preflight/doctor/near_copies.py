@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from kexp.data import Dataset, Split
 from kexp.data.dataset import DatasetSpec, sample_count, single_array
 from kexp.data.splits import taken
+from kexp.data.stored_arrays import blocks_of
 from kexp.preflight.data_checks import row_hashes
 from kexp.preflight.doctor.base import DataCheck, listed, other_parts, some_rows
 from kexp.preflight.doctor.column_frames import column_frame, has_columns
@@ -101,7 +102,11 @@ def _vectors(train: Split, other: Split, spec: DatasetSpec) -> tuple[np.ndarray,
         known, asked = row_vectors([column_frame(split, spec) for split in (train, other)])
         return known, asked
     hashes = perceptual_hashes if spec.kind == "image" else projected_shingles
-    return hashes(single_array(train.inputs)), hashes(single_array(other.inputs))
+    known, asked = (
+        np.concatenate([hashes(block) for block in blocks_of(single_array(split.inputs))])
+        for split in (train, other)
+    )
+    return known, asked
 
 
 def _typical_distance(vectors: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,8 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 from kexp.data import Split
 from kexp.data.dataset import DatasetSpec, single_array
+from kexp.data.splits import taken
+from kexp.data.stored_arrays import blocks_of
 from kexp.preflight.doctor.column_frames import column_frame, has_columns, is_number
 
 _SIDE = 32  # pixels of the images that fingerprints are made of
@@ -58,12 +59,14 @@ def sample_features(split: Split, spec: DatasetSpec, rows: np.ndarray) -> tuple[
         frame = column_frame(split, spec, rows)
         numbers = np.stack([_stable(frame[name]) for name in frame], axis=1)
         return np.nan_to_num(numbers, posinf=0.0, neginf=0.0).astype(np.float32), list(map(str, frame))
-    samples = single_array(split.inputs)[rows] if not isinstance(split.inputs, Mapping) else None
-    assert samples is not None
+    if spec.kind == "image":
+        images = single_array(taken(split, rows).inputs)
+        return np.concatenate(
+            [small_images(block).reshape(len(block), -1) for block in blocks_of(images)]
+        ), []
+    samples = single_array(split.inputs)[rows]
     if spec.kind == "text":
         return projected_shingles(samples), []
-    if spec.kind == "image":
-        return small_images(samples).reshape(len(samples), -1), []
     if spec.kind == "series":
         return _series_features(samples)
     return np.nan_to_num(samples.reshape(len(samples), -1).astype(np.float32)), []

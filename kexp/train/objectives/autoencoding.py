@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -175,7 +176,7 @@ def least_error(error: ErrorKind, batch: Split) -> float:
 def check_same_shape(model: keras.Model, data: Dataset) -> None:
     """Raise InputError unless the model gives back one array of the shape that it takes."""
     inputs = data.train.inputs
-    given = tuple(inputs.shape[1:]) if isinstance(inputs, np.ndarray) else None
+    given = None if isinstance(inputs, Mapping) else tuple(inputs.shape[1:])
     received = getattr(model, "output_shape", None)
     if given is None or not isinstance(received, tuple) or tuple(received[1:]) != given:
         raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexp.data import DatasetSpec, Split
+from kexp.data.dataset import single_array
 from kexp.report.html import rows, text_section
 from kexp.report.reconstructed_samples import are_images, class_indices
 from kexp.report.reported import ReportedRun
@@ -27,7 +28,7 @@ def html(run: ReportedRun) -> str:
 
     assert run.data is not None
     train = run.data.train
-    images, queries = np.asarray(train.inputs)[:_SEARCHED], np.asarray(run.split.inputs)[:_QUERIES]
+    images, queries = single_array(train.inputs)[:_SEARCHED], single_array(run.split.inputs)[:_QUERIES]
     known, asked = _codes(run, images), _codes(run, queries)
     search = NearestNeighbors(n_neighbors=min(_NEAREST, len(known))).fit(known)
     found = search.kneighbors(asked, return_distance=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kexp.data.dataset import single_array
 from kexp.metrics.sample_distances import nearest
 from kexp.report.generated_images import SIDE, generated_images, generator_classes
 from kexp.report.html import text_section
@@ -24,7 +25,7 @@ def html(run: ReportedRun) -> str:
     assert run.data is not None
     images, names = generated_images(run), generator_classes(run)
     images = images[:: len(images) // min(len(names), SIDE)] if names else images[:SIDE]
-    train = np.asarray(run.data.train.inputs)
+    train = single_array(run.data.train.inputs)
     text = (
         f"Above {len(images)} of the samples, below each the one of {len(train):,} training images that is "
         "nearest to it by the difference of their pixels. Were they the same, the model would have learned "

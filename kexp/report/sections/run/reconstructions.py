@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexp.core.images import to_uint8
+from kexp.data.dataset import single_array
 from kexp.report.html import text_section
 from kexp.report.reconstructed_samples import are_images
 from kexp.report.reconstructed_samples import reconstructions as predictions_of
@@ -26,7 +27,7 @@ def html(run: ReportedRun) -> str:
     predictions = predictions_of(run)
     count = min(_SHOWN, len(predictions))
     pixels = to_uint8(np.asarray(predictions.reconstructions)[:count])
-    images = np.asarray(run.split.inputs)[:count]
+    images = np.asarray(single_array(run.split.inputs)[:count])
     blocks = [
         np.concatenate([images[start : start + _COLUMNS], pixels[start : start + _COLUMNS]])
         for start in range(0, count, _COLUMNS)
