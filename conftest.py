@@ -51,7 +51,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def forked_processes() -> Iterator[None]:
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have data that are read from disk lie in a folder of the tests' own, also of processes they start."""
+    os.environ["KEXP_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_processes(cache_folder: None) -> Iterator[None]:
     """Have parity checks, sweeps, launches and proofs fork their processes; see tests/forked_python.py."""
     import kexp.export.parity
 

@@ -14,7 +14,7 @@ from kexp.core.errors import InputError, shown
 from kexp.data.dataset import Dataset, DatasetSpec, Inputs, Split
 from kexp.data.folds import Fold, current_fold
 from kexp.data.split_ways import SplitWay, held_groups, latest
-from kexp.data.stored_arrays import StoredArray, is_stored
+from kexp.data.stored_arrays import StoredArray, is_stored, taken_columns
 from kexp.data.table_columns import Column
 from kexp.data.targets import target_kinds
 
@@ -337,7 +337,9 @@ def taken(split: Split, rows: slice | np.ndarray) -> Split:
             return arrays.taken(rows)
         if arrays is None or isinstance(arrays, np.ndarray):
             return None if arrays is None else arrays[rows]
-        return {name: of(array) for name, array in arrays.items()}
+        if is_stored(arrays):
+            return taken_columns(arrays, rows)
+        return {name: array[rows] for name, array in arrays.items()}
 
     return Split(of(split.inputs), of(split.targets), of(split.sample_weight), of(split.rows))
 

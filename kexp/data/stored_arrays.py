@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from kexp.core.cache_dir import cache_dir, full_disk_explained
 from kexp.core.errors import InputError
 
 _BLOCK_BYTES = 1 << 22
+_MOST_ROWS = 1 << 16  # of a block, whose texts are objects
+_MOST_WORDS = 10_000
 _SPARSE = 8  # times the rows that are wanted: up to so many are read in one go
 
 
@@ -66,15 +70,16 @@ class StoredArray:
     What takes rows of it with `taken` is a view of the same file, and `numpy.asarray` reads all of it.
 
     Args:
-        file: The rows of the file, or codes of words.
+        file: The rows of the file; codes of words, or texts as UTF-8 of one length.
         rows: (samples,) numbers of the rows that are those of this array.
-        words: (words,) str objects that the codes stand for; None: the rows are numbers.
+        words: (words,) str objects that the codes stand for; None: the rows are no codes.
     """
 
     def __init__(self, file: _RowFile, rows: np.ndarray, words: np.ndarray | None = None) -> None:
         self._file, self._rows, self._words = file, rows, words
         self.shape: tuple[int, ...] = (len(rows), *file.shape)
-        self.dtype: np.dtype[Any] = file.dtype if words is None else words.dtype
+        is_text = words is not None or file.dtype.kind == "S"
+        self.dtype: np.dtype[Any] = np.dtype(object) if is_text else file.dtype
         self.ndim = len(self.shape)
 
     def __len__(self) -> int:
@@ -92,7 +97,10 @@ class StoredArray:
             )
         chosen = self._rows[index]
         found = self._file.read(np.atleast_1d(chosen))
-        values = found if self._words is None else self._words[found]
+        if self._words is not None:
+            values = self._words[found]
+        else:
+            values = np.char.decode(found, "utf-8").astype(object) if self.dtype == object else found
         return values if np.ndim(chosen) else values[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -108,15 +116,20 @@ class StoredArray:
         assert self._file is other._file
         return StoredArray(self._file, np.concatenate([self._rows, other._rows]), self._words)
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield all samples in order, some megabytes at a time."""
-        at_once = max(1, _BLOCK_BYTES // max(1, self._file.row_bytes))
+    def blocks(self, beside: int = 1) -> Iterator[np.ndarray]:
+        """Yield all samples in order, some megabytes at a time.
+
+        Args:
+            beside: How many such arrays are read together.
+        """
+        at_once = min(max(1, _BLOCK_BYTES // max(1, beside * self._file.row_bytes)), _MOST_ROWS)
         for first in range(0, len(self), at_once):
             yield self[first : first + at_once]
 
     def word_counts(self) -> dict[str, int]:
-        """Return how often each word occurs."""
-        assert self._words is not None
+        """Return how often each of its texts occurs."""
+        if self._words is None:
+            return dict(sum((Counter(block.tolist()) for block in self.blocks()), Counter[str]()))
         counts = np.zeros(len(self._words), np.int64)
         codes = StoredArray(self._file, self._rows)
         for block in codes.blocks():
@@ -156,7 +169,7 @@ class ArrayWriter:
         assert self._row is not None
         descriptor = os.dup(self._file.fileno())
         self._file.close()
-        return StoredArray(_RowFile(descriptor, *self._row), np.arange(self._count), words)
+        return StoredArray(_RowFile(descriptor, *self._row), _all_rows(self._count), words)
 
 
 def stored_file(path: Path, shape: tuple[int, ...], dtype: Any) -> StoredArray:
@@ -169,7 +182,13 @@ def stored_file(path: Path, shape: tuple[int, ...], dtype: Any) -> StoredArray:
     """
     require_positioned_reads()
     rows = _RowFile(os.open(path, os.O_RDONLY), shape[1:], np.dtype(dtype))
-    return StoredArray(rows, np.arange(shape[0]))
+    return StoredArray(rows, _all_rows(shape[0]))
+
+
+@lru_cache(maxsize=1)
+def _all_rows(count: int) -> np.ndarray:
+    """Return the positions of all rows, one array for all columns of a table."""
+    return np.arange(count)
 
 
 def write_rows(file: Any, rows: np.ndarray) -> None:
@@ -192,12 +211,58 @@ def require_positioned_reads() -> None:
         )
 
 
-def blocks_of(array: Any) -> Iterator[np.ndarray]:
-    """Yield the samples of an array in order: of one on the disk some megabytes at a time, else all."""
+def taken_columns(columns: Mapping[str, StoredArray], rows: Any) -> dict[str, StoredArray]:
+    """Return views of some samples of columns, whose positions are one array for all of them."""
+    chosen: dict[int, np.ndarray] = {}
+    views = {}
+    for name, column in columns.items():
+        key = id(column._rows)
+        if key not in chosen:
+            chosen[key] = column._rows[rows]
+        views[name] = StoredArray(column._file, chosen[key], column._words)
+    return views
+
+
+def stored_column(values: np.ndarray) -> StoredArray:
+    """Return (samples,) numbers or str objects on the disk; where texts are few, each is in memory once.
+
+    Example:
+        >>> stored_column(np.array(["b", "a", "b"], object)).word_counts()
+        {'b': 2, 'a': 1}
+    """
+    writer, words = ArrayWriter(), None
+    if values.dtype == object:
+        import pandas as pd
+
+        codes, found = pd.factorize(values)
+        if len(found) > _MOST_WORDS:
+            encoded = np.char.encode(found.astype(str), "utf-8")
+            for first in range(0, len(codes), _MOST_ROWS):
+                writer.append(encoded[codes[first : first + _MOST_ROWS]])
+            return writer.array()
+        values, words = codes.astype(np.int32), np.asarray(found, object)
+    writer.append(values)
+    return writer.array(words)
+
+
+def blocks_of(array: Any, beside: int = 1) -> Iterator[np.ndarray]:
+    """Yield the samples of an array in order: of one on the disk as its `blocks` do, else all."""
     if isinstance(array, StoredArray):
-        yield from array.blocks()
+        yield from array.blocks(beside)
     else:
         yield array
+
+
+def column_blocks(columns: Sequence[Any]) -> Iterator[np.ndarray]:
+    """Yield (rows, columns) of columns of one type in order: of those on the disk some rows at a time.
+
+    A single column comes whole, since NumPy adds up its numbers otherwise than those of several.
+    """
+    if len(columns) == 1:
+        yield np.asarray(columns[0])[:, None]
+        return
+    for blocks in zip(*(blocks_of(column, len(columns)) for column in columns), strict=True):
+        yield np.stack(blocks, axis=-1)
 
 
 def is_stored(inputs: Any) -> bool:

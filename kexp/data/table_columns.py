@@ -11,6 +11,7 @@ import numpy as np
 from kexp.core.errors import shown
 from kexp.core.json_files import require_keys
 from kexp.data.array_specs import Size
+from kexp.data.stored_arrays import StoredArray, blocks_of
 
 MOST_CATEGORIES = 256  # that are told apart; of more, the rarest share a place
 
@@ -150,9 +151,12 @@ def with_categories(columns: Sequence[Column], inputs: Any) -> tuple[Column, ...
     found = []
     for column in columns:
         values = inputs[column.name]
-        gaps = values == "" if values.dtype == object else np.isnan(values)
+        if values.dtype == object:
+            has_gaps = "" in category_counts(values)
+        else:
+            has_gaps = any(np.isnan(block).any() for block in blocks_of(values))
         known = [one for one in kept_categories(values) if one] if column.kind == "category" else []
-        found.append(replace(column, categories=tuple(known), has_missing=bool(gaps.any())))
+        found.append(replace(column, categories=tuple(known), has_missing=has_gaps))
     return tuple(found)
 
 
@@ -163,8 +167,23 @@ def kept_categories(values: np.ndarray) -> list[str]:
         >>> kept_categories(np.array(["b", "a", "b"], object))
         ['a', 'b']
     """
-    seen, counts = np.unique(values.astype(str), return_counts=True)
-    return sorted(seen[np.argsort(-counts, kind="stable")][:MOST_CATEGORIES].tolist())
+    counts = category_counts(values)
+    often = sorted(counts, key=lambda one: -counts[one])  # of equal ones the first by name
+    return sorted(often[:MOST_CATEGORIES])
+
+
+def category_counts(values: Any) -> dict[str, int]:
+    """Return how often each category occurs among (samples,) str objects, in the order of their names.
+
+    Example:
+        >>> category_counts(np.array(["b", "a", "b"], object))
+        {'a': 1, 'b': 2}
+    """
+    if isinstance(values, StoredArray):
+        counts = values.word_counts()
+        return {word: counts[word] for word in sorted(counts)}
+    seen, found = np.unique(values.astype(str), return_counts=True)
+    return dict(zip(seen.tolist(), found.tolist(), strict=True))
 
 
 def unknown_values(columns: Sequence[Column], inputs: Any) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.structures import Structure, packed
 from kexp.data.dataset import Inputs, sample_count
+from kexp.data.stored_arrays import ArrayWriter
 from kexp.tasks.predictions import as_str
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ def state_kept(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: Structure = None) -> Any:
+def raw_outputs(
+    model: keras.Model,
+    inputs: Inputs,
+    batch_size: int,
+    structure: Structure = None,
+    *,
+    on_disk: bool = False,
+) -> Any:
     """Return the model's outputs for (samples, ...) inputs, batch by batch, in order.
 
     Args:
@@ -49,6 +57,7 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         inputs: An array, or arrays by name.
         batch_size: Samples per call.
         structure: The nest in which the model takes several inputs; None: as they are.
+        on_disk: Whether the outputs, which are numbers, go to the disk rather than into memory.
 
     Returns:
         An array, or a mapping of arrays if the model gives one; strings as str objects.
@@ -69,6 +78,11 @@ def raw_outputs(model: keras.Model, inputs: Inputs, batch_size: int, structure: 
         return tree.map_structure(lambda tensor: as_str(np.array(tensor)), outputs)  # writable
 
     begun = outputs(0)
+    if on_disk:
+        writers = tree.map_structure(lambda _: ArrayWriter(), begun)
+        for first in range(0, count, batch_size):
+            tree.map_structure(ArrayWriter.append, writers, begun if first == 0 else outputs(first))
+        return tree.map_structure(ArrayWriter.array, writers)
     if count <= batch_size:
         return begun
     # Each batch goes where it belongs: all of them beside the whole would be twice the memory.

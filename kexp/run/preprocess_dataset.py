@@ -8,6 +8,7 @@ from dataclasses import replace
 import keras
 
 from kexp.data import Dataset, Split
+from kexp.data.stored_arrays import is_stored
 from kexp.run.inference import raw_outputs
 
 
@@ -15,7 +16,8 @@ def preprocessed(data: Dataset, preprocessing: keras.Model) -> Dataset:
     """Return a data set with its inputs as a model takes them."""
 
     def apply(split: Split) -> Split:
-        return replace(split, inputs=raw_outputs(preprocessing, split.inputs, 1024))
+        on_disk = is_stored(split.inputs)
+        return replace(split, inputs=raw_outputs(preprocessing, split.inputs, 1024, on_disk=on_disk))
 
     return _each_part(data, apply)
 

@@ -32,7 +32,8 @@ _BITS_PER_SAMPLE = 258  # TIFF's tag
 _ORIENTATION = 0x0112  # EXIF's tag
 _SCALE = 257  # of 16 bits to 8: 65,535 / 255
 CHANNELS = 3  # of an image, before it is known to be grey
-_AHEAD = 64  # images that are decoded while others are taken
+_AHEAD = 64  # images that are decoded while others are taken, fewer where they are large
+_AHEAD_BYTES = 1 << 26
 _opening = threading.Lock()  # what Python does about warnings is one for all threads
 
 
@@ -59,13 +60,15 @@ def decoded_images(paths: Sequence[Path], image_size: Size | None = None) -> Ite
         InputError: For a broken image, one that does not fit into memory, or images of several sizes.
     """
     first: Size | None = None
+    height, width = image_size or image_header(paths[0])[::-1]
+    ahead = min(max(_AHEAD_BYTES // (height * width * CHANNELS), 1), _AHEAD)
     decoded = partial(_decoded, image_size=image_size)
     with (
         shown_work("reading images", len(paths), "images") as work,
         ThreadPoolExecutor(os.cpu_count()) as threads,
     ):
-        for start in range(0, len(paths), _AHEAD):
-            some = paths[start : start + _AHEAD]
+        for start in range(0, len(paths), ahead):
+            some = paths[start : start + ahead]
             for path, image in zip(some, threads.map(decoded, some), strict=True):
                 size = image.pixels.shape[:2]
                 first = first or size

@@ -30,10 +30,12 @@ from kexp.data.sources.image_files import (
     decoded_images,
     deep_notes,
     image_header,
+    require_pixels,
 )
 from kexp.data.stored_arrays import StoredArray, require_positioned_reads, stored_file
 
 _FORMAT = 1
+_BATCH = 32  # images that have to be in memory together, as the training does with them
 _BLOCK_BYTES = 1 << 22
 
 
@@ -108,6 +110,8 @@ def _found(pixels: Path) -> _Images | None:
 def _decoded_into(pixels: Path, paths: Sequence[Path], image_size: Size | None) -> _Images:
     """Decode images into a file, whose description is written last, and remove those of earlier images."""
     height, width = image_size or image_header(paths[0])[::-1]
+    some = min(len(paths), _BATCH)
+    require_pixels(f"a batch of {some} images such as {paths[0]}", some, (height, width))
     needed = len(paths) * height * width * CHANNELS
     require_room(pixels.parent, needed, f"{len(paths):,} images such as {paths[0]}")
     with replacing(pixels) as temporary:

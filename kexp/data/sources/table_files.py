@@ -29,7 +29,7 @@ _CSV = "a comma-separated table in UTF-8"
 _PARQUET = "a Parquet table"
 _MEND = "mend or convert it"
 _AGAIN = "write it again"
-_CELL_BYTES = 16  # of a number, or a pointer, while pandas reads it and afterwards
+CELL_BYTES = 16  # of a number, or a pointer, while pandas reads it and afterwards
 
 
 def read_csv(path: Path, categories: Sequence[str] = (), text: str | Sequence[str] = ()) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def _checked_dialect(path: Path, table: TableOptions) -> CsvDialect:
             f"{len(dialect.first_row):,} in the first; mend it."
         )
     cells = sample.count(dialect.separator.encode()) + sample.count(b"\n")
-    require_bytes(count + count * cells * _CELL_BYTES // len(sample), f"file {path}")
+    require_bytes(count + count * cells * CELL_BYTES // len(sample), f"file {path}")
     return dialect
 
 
@@ -162,26 +162,65 @@ def read_parquet(path: Path) -> pd.DataFrame:
     Raises:
         InputError: For a file that is none or is damaged, and for more than fits into memory.
     """
-    import pandas as pd
+    announced = parquet_metadata(path)
+    require_bytes(parquet_bytes(path, announced), f"file {path}")
+    return read_parquet_columns(path, announced)
+
+
+def parquet_metadata(path: Path) -> pyarrow.parquet.FileMetaData:
+    """Return what a Parquet file announces.
+
+    Raises:
+        InputError: It is none, or has columns that a model cannot have.
+    """
     import pyarrow.parquet
 
     with reading(path, _PARQUET, _AGAIN):
         announced = pyarrow.parquet.read_metadata(path)
         names = list(announced.schema.to_arrow_schema().names)
+    require_columns(f"file {path}", names)
+    return announced
+
+
+def parquet_bytes(path: Path, announced: pyarrow.parquet.FileMetaData) -> int:
+    """Return how many bytes a Parquet file takes in memory, at least, by what it announces."""
+    with reading(path, _PARQUET, _AGAIN):
         groups = [announced.row_group(number) for number in range(announced.num_row_groups)]
         unpacked = sum(group.total_byte_size for group in groups)
-        repeated = sum(group.total_byte_size * group.num_rows for group in groups)
-    require_columns(f"file {path}", names)
-    require_bytes(max(unpacked, announced.num_rows * len(names) * _CELL_BYTES), f"file {path}")
-    if repeated > max_bytes():
-        _require_texts(path, announced)
+        names = announced.schema.to_arrow_schema().names
+    return max(unpacked, announced.num_rows * len(names) * CELL_BYTES)
+
+
+def read_parquet_columns(
+    path: Path, announced: pyarrow.parquet.FileMetaData, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read columns of a Parquet file.
+
+    Args:
+        path: The file.
+        announced: By `parquet_metadata`.
+        columns: Their names; None: all.
+
+    Raises:
+        InputError: The file is damaged, or its texts do not fit into memory.
+    """
+    import pandas as pd
+    import pyarrow.parquet
+
+    chosen = None if columns is None else list(columns)
     with reading(path, _PARQUET, _AGAIN):
-        texts = _texts(announced)
+        texts = [name for name in _texts(announced) if chosen is None or name in chosen]
+        groups = [announced.row_group(number) for number in range(announced.num_row_groups)]
+        repeated = sum(group.total_byte_size * group.num_rows for group in groups)
+    if repeated > max_bytes():
+        _require_texts(path, texts)
+    with reading(path, _PARQUET, _AGAIN):
         if texts:
             # What is no UTF-8 would come to light only where somebody looks at it.
             pyarrow.parquet.read_table(path, columns=texts).validate(full=True)
         with shown_work(f"reading {path.name}"):
-            return pd.read_parquet(path, page_checksum_verification=True)  # where there are checksums
+            # Where there are checksums, they are compared.
+            return pd.read_parquet(path, columns=chosen, page_checksum_verification=True)
 
 
 def _texts(announced: pyarrow.parquet.FileMetaData) -> list[str]:
@@ -190,12 +229,11 @@ def _texts(announced: pyarrow.parquet.FileMetaData) -> list[str]:
     return [one.path for one in columns if one.physical_type == "BYTE_ARRAY" and "." not in one.path]
 
 
-def _require_texts(path: Path, announced: pyarrow.parquet.FileMetaData) -> None:
+def _require_texts(path: Path, texts: list[str]) -> None:
     """Refuse texts of which each stands in the file once, and in memory as often as a row has it."""
     import pyarrow.compute
     import pyarrow.parquet
 
-    texts = _texts(announced)
     meter = Meter(f"file {path}")
     with reading(path, _PARQUET, _AGAIN), pyarrow.parquet.ParquetFile(path, read_dictionary=texts) as file:
         for batch in file.iter_batches(columns=texts) if texts else ():

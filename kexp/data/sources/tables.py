@@ -15,6 +15,7 @@ from kexp.data.dataset import Source
 from kexp.data.given_tables import is_frame
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
+from kexp.data.sources.parquet_columns import ParquetColumns, Table, column_at, reads_columns
 from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns, separates
 from kexp.data.sources.table_targets import (
     TableTargets,
@@ -24,6 +25,7 @@ from kexp.data.sources.table_targets import (
     require_no_gaps,
 )
 from kexp.data.splits import RowFacts
+from kexp.data.stored_arrays import stored_column
 from kexp.data.strings import as_text
 from kexp.data.table_columns import Column, ColumnFacts, column_name
 from kexp.data.table_options import TableOptions
@@ -57,10 +59,14 @@ class ParquetFile(DataSource):
     description: ClassVar[str] = "table in a Parquet file"
     suffixes: ClassVar[tuple[str, ...]] = (".parquet",)
     has_columns: ClassVar[bool] = True
+    is_stored: ClassVar[bool] = True
     gives_way: ClassVar[bool] = True
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        return _of_frame(read_parquet(place.path), place.name, options)
+        if not reads_columns(place.path, options.in_memory, options.text):
+            return _of_frame(read_parquet(place.path), place.name, options)
+        frame = ParquetColumns(place.path)
+        return _of_frame(frame, place.name, options, (frame.note(),))
 
 
 class DataFrames(DataSource):
@@ -76,7 +82,7 @@ class DataFrames(DataSource):
         return _of_frame(value, "DataFrame", options)
 
 
-def _of_frame(frame: pd.DataFrame, name: str, options: ReadOptions, notes: Sequence[str] = ()) -> Source:
+def _of_frame(frame: Table, name: str, options: ReadOptions, notes: Sequence[str] = ()) -> Source:
     read, _ = read_frame(frame, name, options)
     return replace(read, notes=(*notes, *read.notes))
 
@@ -142,7 +148,7 @@ def from_frame(
     return read_frame(frame, name, options)[0]
 
 
-def read_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> tuple[Source, TableTargets]:
+def read_frame(frame: Table, name: str, options: ReadOptions) -> tuple[Source, TableTargets]:
     """Return a DataFrame as `from_frame` does, and its targets as those of another part are to be read."""
     table, target, text = options.table, options.target, options.text
     names = [column_name(column) for column in frame.columns]
@@ -162,7 +168,7 @@ def read_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> tuple[So
             "read."
         )
     named = tuple(names[position] for position in positions)
-    chosen = {names[position]: frame.iloc[:, position] for position in positions}
+    chosen = {names[position]: column_at(frame, position) for position in positions}
     separated = bool(options.separator)
     targets = read_targets(name, chosen, options.task, table, several=several, separated=separated)
     described = Source(
@@ -177,31 +183,34 @@ def read_frame(frame: pd.DataFrame, name: str, options: ReadOptions) -> tuple[So
         column, texts = _text(frame, name, names, text)
         return replace(described, parts={"train": (texts, targets.values)}, columns=(column,)), targets
     apart = {*positions, *(names.index(one) for one, _ in _roles(table))}
-    series = {column: frame.iloc[:, place] for place, column in enumerate(names) if place not in apart}
+    places = {column: place for place, column in enumerate(names) if place not in apart}
     beside = _facts_beside(names, frame, table)
     facts = {**targets.facts, **beside}
-    return _with_columns(described, names, series, table, facts, targets.values), targets
+    return _with_columns(described, names, frame, places, table, facts, targets.values), targets
 
 
 def _with_columns(
     source: Source,
     names: Sequence[str],
-    series: Mapping[str, pd.Series],
+    frame: Table,
+    places: Mapping[str, int],
     table: TableOptions,
     facts: Mapping[str, ColumnFacts],
     targets: np.ndarray,
 ) -> Source:
     """Return a source with the inputs that are in columns, and what was found in all of them."""
     found: dict[str, ReadColumn] = {}
-    with shown_work(f"looking at the columns of {source.name}", len(series), "columns") as work:
-        for column, one in series.items():
-            found[column] = read_column(f"data {source.name!r}", column, one, table)
+    with shown_work(f"looking at the columns of {source.name}", len(places), "columns") as work:
+        for column, position in places.items():
+            one = read_column(f"data {source.name!r}", column, column_at(frame, position), table)
+            found[column] = _stored(source.name, one) if isinstance(frame, ParquetColumns) else one
             work.advance()
     read = _with_inputs(found)
     inputs = {column: one.values for column, one in read.items() if one.column is not None}
     known = {column: one.facts for column, one in read.items()} | dict(facts)
     listed = tuple(known[column] for column in names if column in known)
-    require_finite(source.name, inputs)
+    if not isinstance(frame, ParquetColumns):
+        require_finite(source.name, inputs)
     return replace(
         source,
         parts={"train": (inputs, targets)},
@@ -209,6 +218,12 @@ def _with_columns(
         column_facts=listed,
         notes=_notes(listed),
     )
+
+
+def _stored(name: str, read: ReadColumn) -> ReadColumn:
+    """Return a column with its values on the disk."""
+    require_finite(name, {read.facts.name: read.values})
+    return replace(read, values=stored_column(read.values))  # type: ignore[arg-type]
 
 
 def _with_inputs(read: dict[str, ReadColumn]) -> dict[str, ReadColumn]:
@@ -238,17 +253,15 @@ def _roles(table: TableOptions) -> list[tuple[str, str]]:
     ]
 
 
-def _facts_beside(names: Sequence[str], frame: pd.DataFrame, table: TableOptions) -> dict[str, ColumnFacts]:
+def _facts_beside(names: Sequence[str], frame: Table, table: TableOptions) -> dict[str, ColumnFacts]:
     """Return what was found in the columns that say something of rows."""
     return {
-        one: replace(facts_of_column(one, kind, frame.iloc[:, names.index(one)]), notes=())
+        one: replace(facts_of_column(one, kind, column_at(frame, names.index(one))), notes=())
         for one, kind in _roles(table)
     }
 
 
-def row_facts(
-    name: str, frame: pd.DataFrame, table: TableOptions, time_column: Column | None = None
-) -> RowFacts:
+def row_facts(name: str, frame: Table, table: TableOptions, time_column: Column | None = None) -> RowFacts:
     """Return what columns say of rows: what they belong to, when they are from and what they count.
 
     Args:
@@ -286,8 +299,8 @@ def _group(value: Any) -> str:
     return str(int(value) if whole else value)
 
 
-def _complete(name: str, names: Sequence[str], frame: pd.DataFrame, column: str, argument: str) -> Any:
-    series = frame.iloc[:, _position(name, names, column, argument)]
+def _complete(name: str, names: Sequence[str], frame: Table, column: str, argument: str) -> Any:
+    series = column_at(frame, _position(name, names, column, argument))
     require_complete(name, column, series, argument)
     return series
 
@@ -309,9 +322,9 @@ def _require_said(name: str, names: Sequence[str], targets: Sequence[str], table
         )
 
 
-def _text(frame: pd.DataFrame, name: str, names: Sequence[str], text: str) -> tuple[Column, np.ndarray]:
+def _text(frame: Table, name: str, names: Sequence[str], text: str) -> tuple[Column, np.ndarray]:
     position = _position(name, names, text, "text")
-    texts = as_text(f"data {name!r}: the column {shown(text)}", frame.iloc[:, position])
+    texts = as_text(f"data {name!r}: the column {shown(text)}", column_at(frame, position))
     return Column(names[position], "text"), texts
 
 

@@ -14,6 +14,7 @@ from keras import ops
 from kexp.core.types import Tensor
 from kexp.data import Column
 from kexp.data.date_texts import MONTHS, pattern, seconds_of
+from kexp.data.stored_arrays import blocks_of
 
 _DAY_S = 86400.0
 _CYCLES_S = {"year": 365.2425 * _DAY_S, "week": 7 * _DAY_S, "day": _DAY_S}
@@ -66,7 +67,8 @@ class DateFeatures(keras.layers.Layer):
             column: A date.
             values: (samples,) str objects.
         """
-        moments_s = seconds_of(values.tolist(), column.date_format)
+        blocks = [seconds_of(block.tolist(), column.date_format) for block in blocks_of(values)]
+        moments_s = np.concatenate(blocks)
         known = moments_s[np.isfinite(moments_s)]
         mean_s, deviation_s = (float(known.mean()), float(known.std())) if known.size else (0.0, 0.0)
         return cls(column.date_format, mean_s, deviation_s or _DAY_S, has_missing=len(known) < len(values))

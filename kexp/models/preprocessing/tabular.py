@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,7 +12,8 @@ from keras import layers, ops
 
 from kexp.core.types import Tensor
 from kexp.data import Column
-from kexp.data.table_columns import kept_categories
+from kexp.data.stored_arrays import column_blocks
+from kexp.data.table_columns import category_counts, kept_categories
 from kexp.models.preprocessing.date_features import DateFeatures
 from kexp.models.preprocessing.standardization import moments
 
@@ -51,14 +52,14 @@ def tabular_preprocessing(
     if isinstance(columns, np.ndarray):
         dtype = "float64" if columns.dtype == np.float64 else "float32"
         vector = keras.Input(columns.shape[1:], dtype=dtype)
-        return keras.Model(vector, _joined(_numbers(vector, columns)), name="preprocessing")
+        return keras.Model(vector, _joined(_numbers(vector, lambda: [columns], dtype)), name="preprocessing")
     inputs = {column.name: keras.Input((), dtype=_input_type(column), name=column.name) for column in kinds}
     features = []
     for dtype in ("float32", "float64"):
         numbers = [one.name for one in kinds if one.kind == "number" and one.dtype == dtype]
         if numbers:
             stacked = ops.stack([inputs[name] for name in numbers], axis=-1)  # (batch, numbers)
-            features += _numbers(stacked, np.stack([columns[name] for name in numbers], axis=-1))
+            features += _numbers(stacked, partial(column_blocks, [columns[name] for name in numbers]), dtype)
     for column in kinds:
         if column.kind == "category":
             features.append(_category(inputs[column.name], columns[column.name]))
@@ -75,11 +76,11 @@ def _joined(features: Sequence[Any]) -> Any:
     return ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
 
 
-def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
-    mean, variance = moments(values)
+def _numbers(stacked: Tensor, blocks: Callable[[], Iterable[np.ndarray]], dtype: str) -> list[Any]:
+    mean, variance = moments(blocks)
     # Raw numbers may have more digits than a mixed precision policy keeps, or be too large for it; those that
     # float32 cannot tell apart are brought near zero first.
-    if values.dtype == np.float64:
+    if dtype == "float64":
         centred = ops.cast(stacked - ops.convert_to_tensor(mean, "float64"), "float32")
         mean = np.zeros_like(mean)
     else:
@@ -87,7 +88,7 @@ def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
     normalized = layers.Normalization(axis=-1, mean=mean, variance=variance, dtype="float32")(centred)
     missing = ops.isnan(stacked)
     features = [ops.where(missing, 0.0, normalized)]
-    flagged = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    flagged = np.flatnonzero(~np.all([np.isfinite(block).all(axis=0) for block in blocks()], axis=0))
     if flagged.size:
         flags = ops.take(ops.cast(missing, "float32"), flagged.tolist(), axis=-1)
         features.append(flags)
@@ -97,9 +98,9 @@ def _numbers(stacked: Tensor, values: np.ndarray) -> list[Any]:
 def _category(column: Any, values: np.ndarray) -> Any:
     kept = kept_categories(values)
     lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
-    often = Counter(values.tolist())
+    often = category_counts(values)
     counts = [often[one] for one in kept]
-    if len(kept) < np.unique(values.astype(str)).size:  # those that are not kept have trained the first place
+    if len(kept) < len(often):  # those that are not kept have trained the first place
         return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
     places = np.eye(len(kept), dtype=np.float32)
     table = np.concatenate([places[[np.argmax(counts)]], places])  # what was never seen comes first
