@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,8 +28,8 @@ def forward_pass(model: Any, batch: Nest) -> Any:
     tensors = list(batch.values()) if isinstance(batch, dict) else [batch]
     if not all(map(tf.is_tensor, tensors)) or not _is_recurrent(model):
         return call_model(model, batch, training=False)
-    specs = [_spec(model, name, tensor) for name, tensor in zip(names, tensors, strict=True)]
     kept = untracked(model, "forward_pass")
+    specs = [_spec(model, name, tensor) for name, tensor in zip(names, tensors, strict=True)]
     # Other variables than those of before, as LoRA makes them, need a graph of their own.
     key = (*names, *specs, *(id(variable) for variable in model.variables))
     if key not in kept:
@@ -38,10 +38,20 @@ def forward_pass(model: Any, batch: Nest) -> Any:
             given = dict(zip(names, tensors, strict=True)) if isinstance(batch, dict) else tensors[0]
             return call_model(model, given, training=False)
 
+        kept[key] = _traced(call, specs), model.variables
+    try:
+        return kept[key][0](*tensors)
+    except tf.errors.InvalidArgumentError:
+        return call_model(model, batch, training=False)  # whose error says what is wrong, without the graph
+
+
+def _traced(call: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Callable[..., Any]:
+    """Return a function as a graph, or as it is where Python alone can run it, as `numpy()` of a tensor."""
+    try:
         with stable_graph_names():
-            traced = tf.function(call, input_signature=specs, autograph=False).get_concrete_function()
-        kept[key] = traced, model.variables
-    return kept[key][0](*tensors)
+            return tf.function(call, input_signature=specs, autograph=False).get_concrete_function()
+    except (AttributeError, NotImplementedError, TypeError, ValueError, tf.errors.OpError):
+        return call
 
 
 def _is_recurrent(model: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from keras import layers
 
@@ -60,19 +61,29 @@ def test_inputs_by_name_stay_with_their_names():
         np.testing.assert_allclose(forward_pass(model, batch), model(batch), rtol=1e-5, atol=1e-6)
 
 
-def test_a_model_that_runs_eagerly_is_called_as_it_is():
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_model_that_python_alone_can_run_is_called_as_it_is(compiled):
     class Eager(keras.Model):
         def __init__(self):
             super().__init__()
             self.rnn = layers.SimpleRNN(2)
 
         def call(self, x):
-            return keras.ops.convert_to_tensor(self.rnn(x).numpy())  # which no graph has
+            return keras.ops.convert_to_tensor(self.rnn(x).numpy())
 
     model = Eager()
-    model.compile(run_eagerly=True)
+    if compiled:
+        model.compile(run_eagerly=True)
     for _ in range(2):  # at the first call it makes its weights
         assert forward_pass(model, series(2, 3)).shape == (2, 2)
+
+
+def test_an_input_that_does_not_fit_is_said_to_be_without_a_word_of_graphs():
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, layers.LSTM(2)(layers.Embedding(4, 3)(tokens)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"= 9 is not in \[0, 4\)") as raised:
+        forward_pass(model, tf.constant([[1, 9]]))
+    assert "Graph execution error" not in str(raised.value)
 
 
 def test_a_model_that_is_not_recurrent_needs_no_graph():
