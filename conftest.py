@@ -31,6 +31,10 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
+# Two processes of tests share two cores, and threads that wait for one another would take them away.
+for limit in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(limit, "1")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files with the most slow tests first, so that no process ends long after the other."""

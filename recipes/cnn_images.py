@@ -96,8 +96,12 @@ def cnn_images(
         data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
     )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
-    common: dict[str, Any] = {"activation": activation, "normalization": normalization, "dropout": dropout}
-    common["dtype"] = dtype
+    common: Any = {
+        "activation": activation,
+        "normalization": normalization,
+        "dropout": dropout,
+        "dtype": dtype,
+    }
     if size == "plain":
         model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
     else:
