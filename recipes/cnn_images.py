@@ -46,9 +46,7 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(
-    references=REFERENCES, epochs=15, batch_size=64, optimizer="adam", learning_rate=2e-3, schedule="cosine"
-)
+@kexp.recipe(references=REFERENCES, epochs=15, learning_rate=2e-3, schedule="cosine")
 def cnn_images(
     data: str = "digits",
     *,
@@ -96,12 +94,8 @@ def cnn_images(
         data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
     )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
-    common: Any = {
-        "activation": activation,
-        "normalization": normalization,
-        "dropout": dropout,
-        "dtype": dtype,
-    }
+    common: dict[str, Any] = {"activation": activation, "normalization": normalization, "dropout": dropout}
+    common["dtype"] = dtype
     if size == "plain":
         model = kexp.models.cnn(shape, outputs, filters=filters, padding=padding, head=head, **common)
     else:

@@ -83,10 +83,10 @@ def diffusion_images(
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     shape, classes = dataset.spec.input_shape, len(names) or None
-    network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
+    unet = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
     sampling: dict[str, Any] = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
     model = kexp.models.Diffusion(
-        network, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
+        unet, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
     )
     quality = kexp.sample_quality(dataset, classifier, quality_samples, train)
     objective = kexp.objectives.denoising(unlabelled=unlabelled, quality=quality)

@@ -24,14 +24,7 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(
-    references=REFERENCES,
-    epochs=10,
-    batch_size=64,
-    optimizer="adamw",
-    learning_rate=3e-3,
-    schedule="one_cycle",
-)
+@kexp.recipe(references=REFERENCES, optimizer="adamw", learning_rate=3e-3, schedule="one_cycle")
 def vit_images(
     data: str = "digits",
     *,
