@@ -77,17 +77,15 @@ def diffusion_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
-    )
+    held: dict[str, Any] = {**kexp.holdout(train), "image_size": image_size, "in_memory": in_memory}
+    dataset = kexp.data.load(data, kinds=("image",), **held)
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     shape, classes = dataset.spec.input_shape, len(names) or None
-    unet = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
+    network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
     sampling: dict[str, Any] = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
-    model = kexp.models.Diffusion(
-        unet, steps=steps, noise=noise, target=predicts, class_names=names, **sampling
-    )
+    process: dict[str, Any] = {"steps": steps, "noise": noise, "target": predicts}
+    model = kexp.models.Diffusion(network, class_names=names, **process, **sampling)
     quality = kexp.sample_quality(dataset, classifier, quality_samples, train)
     objective = kexp.objectives.denoising(unlabelled=unlabelled, quality=quality)
     return kexp.fit(model, dataset, objective=objective, **train)

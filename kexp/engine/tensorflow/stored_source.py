@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kexp.data import Split
 from kexp.data.read_ahead import ReadAhead, read_rows
-from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource
+from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, gathered
 from kexp.engine.tensorflow.length_buckets import plain
 
 _AHEAD_BYTES = 1 << 26  # of batches that are read before their step, of which there are some in any case
@@ -51,11 +51,16 @@ class StoredBatchSource(ArrayBatchSource):
 
     def __call__(self, rows: tf.Tensor) -> tuple[Any, Any, Any]:
         types = [tf.string if one.dtype == object else tf.as_dtype(one.dtype) for one in self._stored]
-        found = tf.numpy_function(self._ahead, [rows], types)
+        # TensorFlow orders some sums by the names of operations, so that the last bits follow from these: the
+        # others keep the names that they have for samples in memory, of which the inputs are gathered too.
+        with tf.name_scope("read"):
+            found = tf.numpy_function(self._ahead, [rows], types)
+            places = tf.range(tf.shape(rows)[0])
         for tensor, one in zip(found, self._stored, strict=True):
             tensor.set_shape([rows.shape[0], *one.shape[1:]])
+        inputs = gathered(tf.nest.pack_sequence_as(self._inputs, found), places)
         _, targets, weights = super().__call__(rows)
-        return tf.nest.pack_sequence_as(self._inputs, found), targets, weights
+        return inputs, targets, weights
 
     def close(self) -> None:
         """Read no more."""
