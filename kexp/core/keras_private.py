@@ -208,6 +208,35 @@ def updating_by(optimizer: keras.optimizers.Optimizer, update: Callable[..., Non
         del optimizer.update_step  # the class has its own
 
 
+@contextmanager
+def assigning_in_scope(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Have an optimizer that is applied in a `keras.StatelessScope` change the values of that.
+
+    With TensorFlow Keras refuses it, since such an optimizer changes TensorFlow's variables by their handles.
+
+    Example:
+        >>> import keras
+        >>> optimizer, weight = keras.optimizers.Adam(0.5), keras.Variable([1.0])
+        >>> optimizer.build([weight])
+        >>> with keras.StatelessScope() as scope, assigning_in_scope(optimizer):
+        ...     optimizer.apply([keras.ops.ones((1,))], [weight])
+        >>> weight.numpy().tolist(), scope.get_current_value(weight).numpy().round(3).tolist()
+        ([1.0], [0.5])
+    """
+    from keras.src.optimizers.base_optimizer import BaseOptimizer
+
+    own = {
+        name: partial(getattr(BaseOptimizer, name), optimizer)
+        for name in ("assign", "assign_add", "assign_sub", "_apply_weight_decay", "_backend_update_step")
+    }
+    vars(optimizer).update(own, _var_key=lambda variable: variable._value._unique_id)
+    try:
+        yield
+    finally:
+        for name in (*own, "_var_key"):
+            del vars(optimizer)[name]
+
+
 def drawn_seed(seed: Any) -> Any:
     """Return the (2,) seed that Keras's layers draw with, and move on the generator that it is from.
 
@@ -254,6 +283,17 @@ def takes_logits(loss: keras.losses.Loss | keras.metrics.Metric) -> bool | None:
     own = getattr(loss, "from_logits", getattr(loss, "_from_logits", None))
     known = getattr(loss, "_fn_kwargs", {}).get("from_logits") if own is None else own
     return None if known is None else bool(known)
+
+
+def wrapped_function(part: keras.losses.Loss | keras.metrics.Metric) -> Any:
+    """Return the function that a loss or metric is made of, None if it is none such; no config has it whole.
+
+    Example:
+        >>> import keras
+        >>> wrapped_function(keras.metrics.MeanMetricWrapper(min)), wrapped_function(keras.metrics.Mean())
+        (<built-in function min>, None)
+    """
+    return getattr(part, "_fn", None) or getattr(part, "fn", None)
 
 
 def name_counters() -> MutableMapping[str, int]:

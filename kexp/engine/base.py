@@ -207,6 +207,35 @@ class Workers(Protocol):
         ...
 
 
+class Population(Protocol):
+    """Trainings whose steps are taken together, by one program for all that are alike.
+
+    Attributes:
+        alone: Why a training takes its steps by itself, by its number.
+    """
+
+    alone: dict[int, str]
+
+    def unable(self, engine: Engine) -> str | None:
+        """Return why an engine cannot take its steps together with others, or None."""
+        ...
+
+    def join(self, number: int, engine: Engine, train: Split, likeness: Callable[[], str]) -> None:
+        """Have an engine take its steps together with those of the same likeness.
+
+        Args:
+            number: Of the training, by which it is named in `alone`.
+            engine: Of a training that has not begun.
+            train: The training data.
+            likeness: Tells what it has in common with others: all but numbers that may differ, and the seed.
+        """
+        ...
+
+    def serve(self, questions: Sequence[Any]) -> list[int | None]:
+        """Answer those that wait, None: with nothing yet."""
+        ...
+
+
 class Engine(Protocol):
     """Takes the steps of a training, and holds all the state that they read or write.
 

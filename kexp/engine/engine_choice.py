@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
@@ -13,7 +13,15 @@ import numpy as np
 from kexp.core.options import TrainOptions
 from kexp.core.types import Nest
 from kexp.data import Dataset, Split
-from kexp.engine.base import PREFERRED, Computation, Engine, MetricProvider, StepFlops, Workers
+from kexp.engine.base import (
+    PREFERRED,
+    Computation,
+    Engine,
+    MetricProvider,
+    Population,
+    StepFlops,
+    Workers,
+)
 from kexp.train.objectives import Objective
 
 
@@ -100,6 +108,14 @@ class Backend(Protocol):
 
     def memory_checked(self) -> AbstractContextManager[None]:
         """Return a context that raises `OutOfMemory` where a device has no more memory."""
+        ...
+
+    def population(self, wait: Callable[[Any], int]) -> Population:
+        """Return a population that no training has joined yet.
+
+        Args:
+            wait: Hands a question over, and returns what `Population.serve` answers, once all ask.
+        """
         ...
 
     def workers(self) -> Workers:

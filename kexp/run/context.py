@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from kexp.data import Dataset
+    from kexp.engine.base import Engine
     from kexp.run.training_setup import TrainingSetup
 
 
@@ -132,12 +133,14 @@ class RunContext:
         capture: Takes the setup in place of training; None: it is trained.
         hides_test: Whether `fit` leaves the test split out, whoever made the data set.
         on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
+        on_engine: Told of the engine before it takes a step, and what it is to train; None: nobody.
     """
 
     run: OpenRun | None = None
     capture: Capture | None = None
     hides_test: bool = False
     on_data: Callable[[Dataset], object] | None = None
+    on_engine: Callable[[TrainingSetup, Engine], object] | None = None
 
     @property
     def call(self) -> RecipeCall | None:
@@ -204,6 +207,13 @@ def hidden_test_split() -> Iterator[None]:
 def watched_data(on_data: Callable[[Dataset], object]) -> Iterator[None]:
     """Have `kexp.fit` show the data of a recipe's run before it trains."""
     with use_context(replace(run_context(), on_data=on_data)):
+        yield
+
+
+@contextmanager
+def watched_engine(on_engine: Callable[[TrainingSetup, Engine], object]) -> Iterator[None]:
+    """Have `kexp.fit` show the engine of a recipe's run before it trains."""
+    with use_context(replace(run_context(), on_engine=on_engine)):
         yield
 
 

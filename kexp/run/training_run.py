@@ -219,6 +219,8 @@ def _engine(
         if workers.is_chief and choice.is_news:
             _say(setup, [str(choice)])
     description.environment["computation"] = asdict(replace(computation, jit=engine.jit))
+    if (on_engine := run_context().on_engine) is not None:
+        on_engine(setup, engine)
     return engine
 
 

@@ -151,14 +151,16 @@ class Coordinator:
         self._exits += executor.reap_stalled(self.store.heartbeats(), self.plan.lease_s)
 
     def _take_over(self, ended: WorkerExit) -> None:
-        """Have the trial of a dead worker continued by another one, unless it is the trial that kills."""
+        """Have the trials of a dead worker continued by another one, unless it is the trial that kills."""
         if ended.code == FULL_DISK:
             raise self._full_disk()
-        trial = next((trial for trial in self.store.trials() if trial.owner == ended.owner), None)
-        if trial is None:
-            if ended.code:
-                self._count_idle_death(ended)
-            return
+        held = [trial for trial in self.store.trials() if trial.owner == ended.owner]
+        for trial in held:
+            self._release(trial, ended)
+        if not held and ended.code:
+            self._count_idle_death(ended)
+
+    def _release(self, trial: Trial, ended: WorkerExit) -> None:
         step = steps_done(trial_folder(self.plan.directory, trial.number))
         deaths = trial.deaths + 1 if step == trial.step else 1
         columns = {"state": TrialState.WAITING.value, "owner": None, "deaths": deaths, "step": step}
@@ -213,9 +215,9 @@ class Coordinator:
         trials = self.store.trials()
         still_open = sum(not trial.reported for trial in trials)
         if not self.algorithm.order_matters:
-            return still_open < 2 * self.progress.workers
+            return still_open < 2 * self.progress.at_once
         if not self.plan.synchronous:
-            return still_open < self.progress.workers
+            return still_open < self.progress.at_once
         return still_open < ROUND and all(
             trial.state == TrialState.WAITING for trial in trials if not trial.reported
         )

@@ -118,8 +118,8 @@ def run_folds(
         return {**fixed, "seed": checked.seed + values["repeat"]}
 
     with recorded_folder(checked.dir, description, space, portable, content) as (directory, store):
-        runs = len(folds)
-        progress, target = FoldProgress(runs, checked.workers, quiet=checked.quiet), HeldOutMetric()
+        runs, at_once = len(folds), checked.executor.at_once(by_results=False)
+        progress, target = FoldProgress(runs, at_once, quiet=checked.quiet), HeldOutMetric()
         spending = Budget(checked.budget, directory, store)
         plan = Plan(
             directory, arguments_of, lambda trials: [], runs, runs, checked.lease_s, synchronous=False

@@ -185,3 +185,5 @@ EVALUATION = _entry_of("tested", Evaluation)
 TARGET = Entry("objective", list[Any], _target, lambda target: [target.name, target.mode])
 SPENT_S = Entry[float]("spent_s", float)
 COMPARISON = _entry_of("retrained", Comparison)
+# Of a population, the numbers of the trials that took their steps by themselves, by the reason.
+ALONE = Entry[dict[str, list[int]]]("alone", dict[str, list[int]])

@@ -142,7 +142,10 @@ def reseed(
     plan = ReseedPlan.of(sweep_dir, seeds, top)
     _require_recipe(sweep_dir, recipe)
     runs = len(plan.settings())
-    main, progress = Store(sweep_dir), SweepProgress(runs, executor.workers, runs, quiet=quiet)
+    main, progress = (
+        Store(sweep_dir),
+        SweepProgress(runs, executor.at_once(by_results=False), runs, quiet=quiet),
+    )
     progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +74,11 @@ class Store:
         with self.transaction() as connection:
             for written in entries:
                 connection.execute("REPLACE INTO facts VALUES (?, ?)", written)
+
+    def update_entry(self, entry: Entry[T], change: Callable[[T | None], T]) -> None:
+        """Change an entry, whoever else does so at the same time."""
+        with self.transaction() as connection:
+            connection.execute("REPLACE INTO facts VALUES (?, ?)", entry.written(change(self.read(entry))))
 
     def trials(self) -> list[Trial]:
         """Return all trials in the order of their numbers; read again only after a change."""

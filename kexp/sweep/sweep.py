@@ -18,7 +18,7 @@ from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, recorded_description, recorded_folder
 from kexp.sweep.folders import folder_path
-from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
+from kexp.sweep.metadata import ALONE, DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
 from kexp.sweep.reseed import reseed
 from kexp.sweep.search.algorithm import Algorithm
 from kexp.sweep.search.algorithms import AlgorithmName, algorithm_for
@@ -37,7 +37,7 @@ def sweep(
     recipe: Callable[..., Any],
     *,
     trials: int = 20,
-    workers: int = 1,
+    workers: int | Literal["vectorized"] = 1,
     algorithm: AlgorithmName = "random",
     objective: str | None = None,
     space: Mapping[str, Any] | None = None,
@@ -69,8 +69,8 @@ def sweep(
             this under `if __name__ == "__main__":` the script does.
         trials: How many settings to try in all, 1 or more, at most 100,000; default 20. More than before
             extends a sweep.
-        workers: Processes to run them, 1 or more and few for each core, each with its share of the cores or
-            a GPU; default 1.
+        workers: Processes, 1 or more and few for each core, each with its share of the cores or a GPU;
+            default 1. "vectorized": trials that differ in numbers alone are trained together, as one program.
         algorithm: "random", "bayesian", "hyperband" (a promoted trial goes on with its own run) or "grid"
             (of a range, five numbers); default "random".
         objective: The metric to optimise, any of a run's, with "-" before it if less is better and "+" if
@@ -155,7 +155,9 @@ def search(
     after_epochs = checked.prune is not None
     target = TargetMetric(description.objective, None if own is None else own.mode, after_epochs=after_epochs)
     with recorded_folder(checked.dir, description, searched, portable, content) as (directory, store):
-        progress = SweepProgress(checked.trials, checked.workers, checked.keep, quiet=checked.quiet)
+        by_results = _by_results(checked, oracle)
+        at_once = min(checked.trials, checked.executor.at_once(by_results=by_results))
+        progress = SweepProgress(checked.trials, at_once, checked.keep, quiet=checked.quiet)
         spending = Budget(checked.budget, directory, store)
         threads = store.require(DESCRIPTION).threads
         with checked.executor.executor(directory, threads) as executor:
@@ -232,8 +234,7 @@ def _algorithm(
     store: Store,
     on_start: Callable[[], object],
 ) -> Algorithm:
-    by_results = oracle is not None or options.algorithm in ("bayesian", "hyperband")
-    if by_results or options.cluster is not None:
+    if _by_results(options, oracle) or options.cluster is not None:
         # KerasTuner takes seconds to import, as TensorFlow does in the workers, which have begun to.
         on_start()
         store.write(DRAW.written(None))  # which an interrupted sweep without a cluster may have left
@@ -243,8 +244,13 @@ def _algorithm(
             options.algorithm, space, options.seed, epochs, oracle, own_objective=own_objective
         )
     # A worker has to import TensorFlow anyway; here it would take a core from them.
-    store.write(DRAW.written(DrawRequest(options.trials, slot=min(1, options.workers - 1))))
+    store.write(DRAW.written(DrawRequest(options.trials, slot=min(1, options.executor.processes - 1))))
     return FixedList(lambda trials: store.require(DRAWN))
+
+
+def _by_results(options: SweepOptions, oracle: Any) -> bool:
+    """Return whether the values of a trial depend on what others have come to."""
+    return oracle is not None or options.algorithm in ("bayesian", "hyperband")
 
 
 def _merged(space: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,6 +282,8 @@ def _say_the_end(progress: SweepProgress, store: Store, target: TargetMetric, sp
         )
     elif ended < progress.trials:
         progress.say(f"the space has no more than these {ended} settings.")
+    for reason, numbers in (store.read(ALONE) or {}).items():
+        progress.say(f"trained one after the other: trials {', '.join(map(str, numbers))}, since {reason}.")
     best, evaluation = target.best(found), store.read(EVALUATION)
     if best is not None:
         metrics = {} if evaluation is None else evaluation.metrics[0]

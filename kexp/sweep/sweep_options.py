@@ -14,6 +14,7 @@ from kexp.sweep.work_options import WORK_OPTION_TYPES, WorkOptions
 # Of those that a command line can write down, which is all but resources.
 OPTION_TYPES: dict[str, Any] = {
     **WORK_OPTION_TYPES,
+    "workers": Count | Literal["vectorized"],
     "trials": Annotated[int, AtLeast(1, most=100_000)],
     "algorithm": AlgorithmName,
     "objective": str | None,
@@ -48,6 +49,10 @@ class SweepOptions(WorkOptions):
         if self.prune and self.folds:
             raise InputError(
                 "prune cannot be used with folds, whose trials are several runs; leave one of them out."
+            )
+        if self.prune and self.workers == "vectorized":
+            raise InputError(
+                "prune cannot be used with workers='vectorized', which trains trials together; leave one out."
             )
         if self.prune and self.cluster:
             raise InputError("prune cannot be used with cluster; leave one of them out.")

@@ -17,7 +17,7 @@ class SweepProgress:
 
     Args:
         trials: How many there are to be.
-        workers: How many run at a time.
+        at_once: How many run at a time.
         keep: How many hold weights at the end.
         quiet: Print nothing.
 
@@ -27,9 +27,9 @@ class SweepProgress:
 
     noun = "trials"
 
-    def __init__(self, trials: int, workers: int, keep: int, *, quiet: bool) -> None:
+    def __init__(self, trials: int, at_once: int, keep: int, *, quiet: bool) -> None:
         self.trials = trials
-        self.workers = workers
+        self.at_once = at_once
         self._keep = keep
         self._quiet = quiet
         self._probe: ProbeResult | None = None
@@ -48,7 +48,7 @@ class SweepProgress:
         if self._probe is None:
             self._probe = probe
             if probe.seconds is not None:
-                self.say(f"{self.trials} {self.noun} on {self.workers} workers: {self._left([])}")
+                self.say(f"{self.trials} {self.noun}, {self.at_once} at a time: {self._left([])}")
 
     def trial(self, trial: Trial, trials: Sequence[Trial], target: TargetMetric) -> None:
         """Say how a trial ended."""
@@ -78,7 +78,7 @@ class SweepProgress:
         small = max([trial.bytes for trial in done if trial.stripped], default=0)
         each_s = sum(trial.seconds for trial in done) / len(done) if done else probe.seconds or 0.0
         kept = min(self._keep, self.trials) * full + max(0, self.trials - self._keep) * small
-        return f"{duration(to_come * each_s / self.workers)} left, {kept / 1e6:.1f} MB in the end"
+        return f"{duration(to_come * each_s / self.at_once)} left, {kept / 1e6:.1f} MB in the end"
 
 
 def duration(seconds: float) -> str:

@@ -106,9 +106,15 @@ class TrialRunner:
         """
         import keras
 
+        keras.utils.clear_session()
+        return self.run_with_others(arguments, folder, held)
+
+    def run_with_others(
+        self, arguments: dict[str, Any], folder: Path, held: HeldFolds = None
+    ) -> TrialOutcome:
+        """Do as `run_trial` in a thread, beside others in theirs: nothing that they hold is let go of."""
         from kexp.run.context import hidden_test_split
 
-        keras.utils.clear_session()
         if isinstance(held, Fold):
             return _outcome(lambda: self._fold_metrics(arguments, folder, held))
         with hidden_test_split():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from kexp.core.constraints import AtLeast, Count, Seed, check_value
 from kexp.core.errors import InputError
@@ -36,7 +36,7 @@ class WorkOptions:
 
     types: ClassVar[dict[str, Any]] = WORK_OPTION_TYPES
 
-    workers: int
+    workers: int | Literal["vectorized"]
     seed: int
     budget: str | None
     dir: str | os.PathLike[str] | None

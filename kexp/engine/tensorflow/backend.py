@@ -24,6 +24,7 @@ from kexp.engine.tensorflow.fused_updates import has_fused_updates
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchSource, TensorSource
 from kexp.engine.tensorflow.length_buckets import Buckets
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
+from kexp.engine.tensorflow.population import Population as population
 from kexp.engine.tensorflow.replicas import Replicas
 from kexp.engine.tensorflow.step_flops import device_peak_bytes, matmul_flops_per_s, step_flops
 from kexp.engine.tensorflow.stored_source import StoredBatchSource
@@ -40,6 +41,7 @@ __all__ = [
     "matmul_flops_per_s",
     "measure_outputs",
     "memory_checked",
+    "population",
     "step_flops",
     "strategy_scope",
     "workers",

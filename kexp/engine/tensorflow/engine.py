@@ -44,6 +44,15 @@ class TensorFlowEngine:
         augmentation: Changes the inputs and targets of a training batch; has `variables`.
         class_weights: (classes,) float32 weights of the training loss.
         computation: How steps are computed.
+
+    Attributes:
+        computation: How steps are computed, but for `jit`, which may change.
+        metrics: The running loss and metrics.
+        progress: Where the training stands.
+        loop: Takes steps by themselves.
+        take_steps: Takes them together with those of other trainings; None: they are taken by themselves.
+        evaluator: Measures the model on the validation data by itself.
+        evaluate: Measures it together with others; likewise.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class TensorFlowEngine:
         self.batch_source = batch_source
         self.options = options
         self.workers = TensorFlowWorkers()
+        self.computation = computation
         self._augmentation = augmentation
         self._replicas = Replicas(computation=computation)
         self._normalizes_together = False
@@ -76,27 +86,29 @@ class TensorFlowEngine:
             for optimizer in optimizers:
                 take_gradients_as_they_are(optimizer)
         sample, shared = batch_source.first(), self._replicas.distributed
-        self._metrics = running_metrics(objective, model, sample, shared=shared)
+        self.metrics = running_metrics(objective, model, sample, shared=shared)
         self._own_steps: OwnSteps | None = None
         if isinstance(objective, Compiled) and objective.has_own_train_step:
             batch = objective.batch(*sample, batch_source.first_weight())
             self._own_steps = OwnSteps(model, model.train_step, batch)
-        self._progress = Progress(tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0))
-        self._loop = self._step_loop()
+        self.progress = Progress(tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0))
+        self.loop = self._step_loop()
         self._gradient_steps = GradientSteps(
             model,
             objective,
             self.optimizers,
             batch_source,
-            self._metrics,
+            self.metrics,
             options,
             self._replicas,
-            self._progress.steps,
+            self.progress.steps,
             augmentation=augmentation,
             class_weights=class_weights,
             computation=computation,
         )
-        self._validation = None if validation is None else Evaluator(model, objective, validation)
+        self.evaluator = None if validation is None else Evaluator(model, objective, validation)
+        self.take_steps: Callable[[np.ndarray, int], StepFailure | None] | None = None
+        self.evaluate: Callable[[int, BatchWatcher | None], dict[str, float]] | None = None
         self.jit = computation.jit
 
     @property
@@ -107,14 +119,19 @@ class TensorFlowEngine:
     @jit.setter
     def jit(self, jit: bool) -> None:
         self._jit = jit
-        self._loop.jit = jit and not self._replicas.distributed
+        self.loop.jit = jit and not self._replicas.distributed
         self._gradient_steps.jit = jit and self._replicas.distributed
-        self._loop.forget()
+        self.loop.forget()
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether a strategy shares batches among devices."""
+        return self._replicas.distributed
 
     @property
     def device_type(self) -> str:
         """The type of device that holds the weights, such as "CPU" or "GPU"."""
-        return tf.DeviceSpec.from_string(self._progress.steps.device).device_type or "CPU"
+        return tf.DeviceSpec.from_string(self.progress.steps.device).device_type or "CPU"
 
     def compile_problem(self, rows: np.ndarray, batch_size: int) -> str | None:
         """Return why XLA does not compile steps like this one, or None; no state is changed.
@@ -152,7 +169,7 @@ class TensorFlowEngine:
         other = copy(self)
         other._own_steps = None
         other._gradient_steps = PartialSteps(self._gradient_steps, part, batch_source)
-        other._loop = other._step_loop()
+        other.loop = other._step_loop()
         other.jit = self.jit
         return other
 
@@ -168,32 +185,32 @@ class TensorFlowEngine:
         """
         self.batch_source.begin(rows, batch_size)
         if self.objective.runs_eagerly:
-            return self._loop.run_eagerly(rows, batch_size)
+            return self.loop.run_eagerly(rows, batch_size)
         with memory_checked():
-            return self._loop.run(rows, batch_size)
+            return (self.take_steps or self.loop.run)(rows, batch_size)
 
     def read_metrics(self) -> dict[str, float]:
         """Return loss and metrics over what was run since the last reset."""
-        return self._metrics.read() if self._own_steps is None else self._own_steps.read()
+        return self.metrics.read() if self._own_steps is None else self._own_steps.read()
 
     def reset_metrics(self) -> None:
         """Start the running means anew."""
-        self._metrics.reset()
+        self.metrics.reset()
 
     @property
     def validates(self) -> bool:
         """Whether there is validation data."""
-        return self._validation is not None
+        return self.evaluator is not None
 
     def validate(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics, those of samples included, on the validation data."""
-        assert self._validation is not None
+        assert self.evaluator is not None
         with memory_checked():
-            return self._validation.measure(batch_size, watcher)
+            return (self.evaluate or self.evaluator.measure)(batch_size, watcher)
 
     def measure(self, split: Split, train: Split, batch_size: int) -> dict[str, float]:
         """Return loss, metrics, those of samples included, of the finished model on another part."""
-        return Evaluator(self.model, self.objective, split, train, self._validation).measure(batch_size)
+        return Evaluator(self.model, self.objective, split, train, self.evaluator).measure(batch_size)
 
     def read_state(self) -> dict[str, np.ndarray]:
         """Return every variable that a step reads or writes, by a stable name."""
@@ -202,36 +219,37 @@ class TensorFlowEngine:
     def snapshot(self) -> Callable[[], dict[str, np.ndarray]]:
         """Return what gives the state as it is now, whenever and in whatever thread it is asked."""
         # Memory that a tensor shares with a variable is copied by the next update, which leaves the tensor's.
-        held = {name: tf.identity(variable) for name, variable in self._variables().items()}
+        held = {name: tf.identity(variable) for name, variable in self.variables().items()}
         source = self.batch_source.read_state()
         # A copy: the array that TensorFlow hands out may be the tensor's own memory.
         return lambda: {**{name: np.copy(tensor.numpy()) for name, tensor in held.items()}, **source}
 
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
-        for name, variable in self._variables().items():
+        for name, variable in self.variables().items():
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
         if self.batch_source.restore_state(state):
-            self._loop.forget()  # they hold the iterator that was left
+            self.loop.forget()  # they hold the iterator that was left
 
     def close(self) -> None:
         """Let go of what the source of batches makes ahead."""
         self.batch_source.close()
-        self._loop.forget()
+        self.loop.forget()
 
     def state_bytes(self) -> int:
         """Return the size of what `read_state` returns."""
-        variables = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self._variables().values())
+        variables = sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size for v in self.variables().values())
         return variables + sum(array.nbytes for array in self.batch_source.read_state().values())
 
-    def _variables(self) -> dict[str, Any]:
+    def variables(self) -> dict[str, Any]:
+        """Return every variable that a step reads or writes, by a stable name."""
         groups = {
             "model": self.model.variables,
-            "metrics": self._metrics.variables,
+            "metrics": self.metrics.variables,
             "augmentation": [] if self._augmentation is None else self._augmentation.variables,
-            "progress": list(self._progress),
+            "progress": list(self.progress),
         }
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
             groups[f"optimizer of {player.name}"] = optimizer.variables
@@ -248,7 +266,7 @@ class TensorFlowEngine:
 
     def _step_loop(self) -> StepLoop:
         spike = self.options["spike"] if self.objective.detects_loss_spikes else None
-        return StepLoop(self.step, self._progress, spike, static=self._replicas.static)
+        return StepLoop(self.step, self.progress, spike, static=self._replicas.static)
 
     def step(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take one step, inside a compiled function.
@@ -264,5 +282,5 @@ class TensorFlowEngine:
             return self._gradient_steps.take(row, batch_size)
         assert isinstance(self.objective, Compiled)
         loss = self._own_steps.take(self.objective.batch(*self.batch_source(row)))
-        self._progress.steps.assign_add(1)
+        self.progress.steps.assign_add(1)
         return loss, tf.zeros(())

@@ -62,13 +62,13 @@ class Evaluator:
         like: Evaluator | None = None,
     ) -> None:
         self._samples = objective.samples(model, split, train)
-        self._losses: LossEvaluator | None = None
+        self.losses: LossEvaluator | None = None
         if objective.eval_player is not None:
-            self._losses = LossEvaluator(model, objective, split, None if like is None else like._losses)
+            self.losses = LossEvaluator(model, objective, split, None if like is None else like.losses)
 
     def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss, metrics and those of samples, without touching a weight."""
-        losses = {} if self._losses is None else self._losses.measure(batch_size, watcher)
+        losses = {} if self.losses is None else self.losses.measure(batch_size, watcher)
         samples = {} if self._samples is None else self._samples.measure(batch_size)
         return {**losses, **samples}
 
@@ -82,7 +82,7 @@ class LossEvaluator:
         self._model = model
         self._objective = objective
         self._replicas = Replicas()
-        self._split = replace(split, sample_weight=_weights_of(split, objective))
+        self.split = replace(split, sample_weight=_weights_of(split, objective))
         self._stored = is_stored(split.inputs)
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
         as_they_are = self._replicas.static or objective.takes_weights or self._stored
@@ -90,27 +90,27 @@ class LossEvaluator:
         cut = None if buckets is None else buckets.cutter()
         by_length = np.arange(len(split)) if buckets is None else np.argsort(buckets.sizes, kind="stable")
         self._order = by_length.astype(np.int32)
-        self._has_weights, self._cut = self._split.sample_weight is not None, cut
+        self._has_weights, self._cut = self.split.sample_weight is not None, cut
         # Functions take them, so that one is traced for all parts of a data set.
-        self._tensors = self._on_device(in_memory(head(self._split, 1)) if self._stored else self._split)
+        self._tensors = self._on_device(in_memory(head(self.split, 1)) if self._stored else self.split)
         self._tensors += [] if cut is None else [cut.lengths]
         self._specs = tf.nest.map_structure(_any_number_of, self._tensors)
         self._own_steps: OwnSteps | None = None
         self._functions: dict[int | None, Any] = {}
-        self._metrics: RunningMetrics
+        self.metrics: RunningMetrics
         if like is not None and like._own_steps is None and like._takes_like(self):
-            self._metrics, self._functions = like._metrics, like._functions
+            self.metrics, self._functions = like.metrics, like._functions
             return
         shared = self._replicas.distributed
-        self._metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
+        self.metrics = running_metrics(objective, model, first_of(split) if shared else None, shared=shared)
         if isinstance(objective, Compiled) and objective.has_own_test_step:
-            weights = weights_on_device(self._split.sample_weight)
+            weights = weights_on_device(self.split.sample_weight)
             batch = objective.batch(*first_of(split), gathered(weights, [0]))
             self._own_steps = OwnSteps(model, model.test_step, batch)
 
     def measure(self, batch_size: int, watcher: BatchWatcher | None = None) -> dict[str, float]:
         """Return loss and metrics, without touching a weight, and tell of each batch if somebody watches."""
-        self._metrics.reset()
+        self.metrics.reset()
         full, tail = batches(self._order, batch_size)
         calls = [rows for rows in (full, tail[None]) if rows.size]
         if watcher is not None:
@@ -123,7 +123,7 @@ class LossEvaluator:
             if watcher is not None:
                 watcher.end(number, self._read())
         metrics = self._read()
-        self._metrics.reset()
+        self.metrics.reset()
         return metrics
 
     def _on_device(self, split: Split) -> list[Any]:
@@ -135,17 +135,22 @@ class LossEvaluator:
         if not self._stored:
             yield from ((rows, 0, self._tensors) for rows in calls)
             return
-        row_bytes = max(1, sum(one.nbytes for one in leaves(self._split.inputs)) // len(self._split))
+        row_bytes = max(1, sum(one.nbytes for one in leaves(self.split.inputs)) // len(self.split))
         pieces = [piece for rows in calls for piece in _pieces(rows, _HELD_BYTES // row_bytes)]
         # Samples on the disk are measured as they lie there, so that a piece is one stretch of them.
         stretches = [np.arange(rows[0, 0], rows[-1, -1] + 1) for rows in pieces]
-        inputs = plain(self._split.inputs)
+        inputs = plain(self.split.inputs)
         with ReadAhead(partial(read_rows, tf.nest.flatten(inputs))) as ahead:
             ahead.plan(stretches, _PIECES_AHEAD)
             for rows, stretch in zip(pieces, stretches, strict=True):
-                held = taken(self._split, slice(stretch[0], stretch[-1] + 1))
+                held = taken(self.split, slice(stretch[0], stretch[-1] + 1))
                 held = replace(held, inputs=tf.nest.pack_sequence_as(inputs, ahead(stretch)))
                 yield rows, int(stretch[0]), self._on_device(held)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether batches are samples in memory as they are, all alike."""
+        return self._cut is None and not self._stored and not self._has_weights
 
     def _takes_like(self, other: LossEvaluator) -> bool:
         """Whether another one's tensors have the form of these, so that functions of these take them."""
@@ -154,7 +159,7 @@ class LossEvaluator:
         return bool(forms[0] == forms[1] and cut[0] == cut[1])
 
     def _read(self) -> dict[str, float]:
-        return self._metrics.read() if self._own_steps is None else self._own_steps.read()
+        return self.metrics.read() if self._own_steps is None else self._own_steps.read()
 
     def _steps(self, width: int | None) -> Any:
         """Return the function that measures batches of any size, or of this one alone."""
@@ -174,7 +179,7 @@ class LossEvaluator:
                 if self._cut is not None:
                     inputs, targets = replace(self._cut, lengths=parts[-1])(inputs, targets, taken)
                 weights = gathered(parts[2], held) if self._has_weights else None
-                self._step(inputs, targets, weights, taken[0])
+                self.step(inputs, targets, weights, taken[0])
                 return (number + 1,)
 
             tf.while_loop(lambda number: number < tf.shape(rows)[0], take_step, (0,), parallel_iterations=1)
@@ -184,7 +189,8 @@ class LossEvaluator:
             self._functions[width] = run.get_concrete_function()
         return self._functions[width]
 
-    def _step(self, inputs: Nest, targets: Nest, weights: Nest, place: tf.Tensor) -> None:
+    def step(self, inputs: Nest, targets: Nest, weights: Nest, place: tf.Tensor) -> None:
+        """Take account of a batch, inside a compiled function."""
         samples = count_of(inputs)
         if self._own_steps is not None:
             assert isinstance(self._objective, Compiled)
@@ -195,11 +201,11 @@ class LossEvaluator:
             losses = self._losses(inputs, targets, step)
             total = self._weighted(losses.total, weights)
             loss = tf.reduce_mean(total) + tf.cast(losses.penalty, tf.float32)
-            self._metrics.update(losses, targets)
+            self.metrics.update(losses, targets)
         else:
             loss, *changes = self._replicas.total(self._shared, inputs, targets, weights, place)
-            self._metrics.add(changes)
-        self._metrics.update_loss(loss, samples)
+            self.metrics.add(changes)
+        self.metrics.update_loss(loss, samples)
 
     def _shared(self, inputs: Nest, targets: Nest, weights: Nest, place: tf.Tensor) -> list[tf.Tensor]:
         """Return what this replica's samples add to the loss of a batch and to the metrics."""
@@ -210,7 +216,7 @@ class LossEvaluator:
             losses = self._losses(inputs, targets, step)
         total = tf.reduce_sum(self._weighted(losses.total, weights)) * shard.weight
         loss = (total + tf.cast(losses.penalty, tf.float32) * shard.count) / samples
-        return [loss, *self._metrics.changes(losses, targets, shard.weight)]
+        return [loss, *self.metrics.changes(losses, targets, shard.weight)]
 
     def _losses(self, inputs: Nest, targets: tf.Tensor, step: StepContext) -> Losses:
         assert self._objective.eval_player is not None

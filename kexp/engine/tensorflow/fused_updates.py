@@ -63,6 +63,25 @@ def fused_updates(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def rounding_as_fused(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Have an optimizer that is applied inside by Keras's operations round as TensorFlow's kernels do.
+
+    In float32 1 - 0.999 is 1.3e-5 of it too small, which the kernel of Adam takes into account on both sides
+    of a fraction, and Keras, that has 0.001 on one of them, does not.
+    """
+    own = inner_optimizer(optimizer)
+    names = ("beta_1", "beta_2") if has_fused_updates(optimizer) and type(own) in _ADAMS else ()
+    before = {name: getattr(own, name) for name in names}
+    try:
+        for name, beta in before.items():
+            setattr(own, name, tf.convert_to_tensor(beta, tf.float32))
+        yield
+    finally:
+        for name, beta in before.items():
+            setattr(own, name, beta)
+
+
 def _adam(optimizer: Any) -> _Update:
     powers: list[Any] = []  # once for all weights
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -133,6 +133,10 @@ class GradientSteps:
     def _trained(self, number: int) -> list[Any]:
         return self._players[number].network.trainable_weights
 
+    def _tape(self, trained: Sequence[Any]) -> AbstractContextManager[tf.GradientTape]:
+        """Return what records a forward pass; variables are watched as they are read."""
+        return tf.GradientTape()
+
     def _gradients(
         self, number: int, rows: tf.Tensor, samples: Any, first: Any
     ) -> tuple[list[Any], tf.Tensor, Any]:
@@ -180,7 +184,7 @@ class GradientSteps:
         player, trained = self._players[number], self._trained(number)
         count = tf.cast(count_of(inputs), tf.float32) if shard is None else shard.count
         step = self._context(number, first, shard, own_weights)
-        with tf.GradientTape() as tape:
+        with self._tape(trained) as tape:
             losses = self._objective.losses(player.name, self._model, inputs, targets, step)
             total = losses.total if weights is None else losses.total * weights
             loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)

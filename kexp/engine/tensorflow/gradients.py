@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,10 @@ def whole(gradient: Any, weight: Any) -> tf.Tensor:
 
 
 def clipped(
-    gradients: Sequence[Any], optimizer: keras.optimizers.Optimizer, options: TrainOptions
+    gradients: Sequence[Any],
+    optimizer: keras.optimizers.Optimizer,
+    options: TrainOptions,
+    global_norm: Callable[[Sequence[Any]], tf.Tensor] = tf.linalg.global_norm,
 ) -> tuple[list[Any], tf.Tensor]:
     """Return the gradient of a whole step as the options limit it, and its norm before.
 
@@ -27,10 +30,11 @@ def clipped(
         gradients: Of each weight.
         optimizer: That will apply them; where it scales the loss for float16, they are of the scaled loss.
         options: With `clip_norm` and `clip_value`.
+        global_norm: Takes the norm, default by TensorFlow's kernel.
     """
     scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     # An infinite gradient of a scaled loss is the optimizer's business: it takes a smaller scale.
-    norm = tf.zeros(()) if scales_loss else tf.linalg.global_norm(gradients)
+    norm = tf.zeros(()) if scales_loss else global_norm(gradients)
     limited = list(gradients)
     if options["clip_norm"] is not None:
         # Gradients of a scaled loss are clipped at a limit that is scaled alike.

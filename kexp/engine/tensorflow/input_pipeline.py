@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -82,11 +82,21 @@ class ArrayBatchSource(TensorSource):
         self, split: Split, sample_weight: np.ndarray | None = None, buckets: Buckets | None = None
     ) -> None:
         self._split = split
-        self._arrays = on_device(split)
         self._buckets = buckets
         self._cut = None if buckets is None else buckets.cutter()
         weights = split.sample_weight if sample_weight is None else sample_weight
         self._weights = weights_on_device(weights)
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, tf.Tensor]:
+        # At the first step, which may be traced: who takes its samples elsewhere needs no copy.
+        with tf.init_scope():
+            return on_device(self._split)
+
+    @property
+    def trims_padding(self) -> bool:
+        """Whether batches are cut to the length of their samples."""
+        return self._cut is not None
 
     def order(self, order: np.ndarray, batch_size: int, *seed: int) -> np.ndarray:
         """Return the order of an epoch, where lengths differ with samples of like length side by side."""

@@ -34,7 +34,7 @@ class MetricAccumulator:
         self._loss = keras.metrics.Mean(name="loss")
         self._components = {name: keras.metrics.Mean(name=name) for name in objective.components}
         self._all = (self._loss, *self._components.values(), *self._metrics)
-        if sample is not None and self._metrics:
+        if sample is not None and not all(metric.variables for metric in self._metrics):
             self._create_variables(model, *sample)
         own = [variable for metric in self._all for variable in metric.variables]
         self._sums = [tf.Variable(tf.zeros(v.shape, v.dtype)) for v in own] if summed else []

@@ -81,8 +81,8 @@ class StepLoop:
         for number, row in enumerate(rows):
             before = tf.identity(self._progress.mean_loss)
             loss, norm = self._step(tf.constant(row), batch_size)
-            self._progress.mean_loss.assign(self._running_mean(before, loss))
-            if bool(self._is_bad_step(before, loss, norm)):
+            self._progress.mean_loss.assign(self.running_mean(before, loss))
+            if bool(self.is_bad_step(before, loss, norm)):
                 return StepFailure(number, float(loss), float(norm))
         return None
 
@@ -102,8 +102,8 @@ class StepLoop:
         def run(rows: tf.Tensor, steps: tf.Tensor, size: tf.Tensor) -> Any:
             def take_step(number: Any, mean: Any, *_: Any) -> Any:
                 loss, norm = self._step(rows[number], batch_size or size)
-                running = self._running_mean(mean, loss)
-                return number + 1, running, loss, norm, self._is_bad_step(mean, loss, norm)
+                running = self.running_mean(mean, loss)
+                return number + 1, running, loss, norm, self.is_bad_step(mean, loss, norm)
 
             start = (0, self._progress.mean_loss.read_value(), 0.0, 0.0, False)
             number, mean, loss, norm, wrong = tf.while_loop(
@@ -121,13 +121,15 @@ class StepLoop:
             self._functions[count, width, batch_size] = run.get_concrete_function()
         return self._functions[count, width, batch_size]
 
-    def _running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+    def running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
+        """Return the running mean of the losses after a step that has been taken."""
         steps, first, _ = self._progress
         begins = tf.equal(steps, 1)
         first.assign(tf.where(begins, loss, first))
         return tf.where(begins, loss, _MEAN_MOMENTUM * mean + (1 - _MEAN_MOMENTUM) * loss)
 
-    def _is_bad_step(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+    def is_bad_step(self, mean: tf.Tensor, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        """Return whether a step went wrong, by the running mean before it."""
         wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
         if self._spike is None:
             return wrong

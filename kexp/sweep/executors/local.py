@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 
 from kexp.core.processes import module_paths, nvidia_gpus, usable_cores
 from kexp.sweep.executors.base import WorkerExit
 
-_WORKER = "kexp.sweep.executors.local_worker"
 _IMPORT_S = 10.0  # until the first heartbeat
 _SAVING_S = 60.0  # how long a worker may take to save its state
 
@@ -29,6 +29,8 @@ class LocalExecutor:
         workers: How many; each has its own share of the cores, or a GPU.
         threads: Of each worker's TensorFlow, the same for any number of workers.
     """
+
+    _module: ClassVar[str] = "kexp.sweep.executors.local_worker"
 
     def __init__(self, directory: Path, workers: int, threads: int) -> None:
         self._directory = directory
@@ -101,7 +103,7 @@ class LocalExecutor:
         with log:
             self._processes[owner] = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", _WORKER, str(self._directory.absolute()), owner),
+                    *(sys.executable, "-m", self._module, str(self._directory.absolute()), owner),
                     *("--coordinator", str(os.getpid()), "--threads", str(self._threads), *options),
                 ],
                 env={**os.environ, **variables, "PYTHONPATH": module_paths()},

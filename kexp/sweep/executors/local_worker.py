@@ -42,8 +42,12 @@ HEARTBEAT_S = 2.0
 _IDLE_S = 0.05
 
 
-def main() -> None:
-    """Run trials of a sweep until standard input is closed or SIGTERM comes."""
+def main(kind: type[LocalWorker] | None = None) -> None:
+    """Run trials of a sweep until standard input is closed or SIGTERM comes.
+
+    Args:
+        kind: Of the worker; default: one that runs one trial after the other.
+    """
     arguments = _arguments()
     die_with(arguments.coordinator)
     faulthandler.enable()
@@ -53,7 +57,8 @@ def main() -> None:
     try:
         heartbeat = HeartbeatThread(arguments.directory, arguments.name)
         heartbeat.start()
-        LocalWorker(arguments.directory, arguments.name, arguments.threads, heartbeat).work()
+        worker = (kind or LocalWorker)(arguments.directory, arguments.name, arguments.threads, heartbeat)
+        worker.work()
     except (OSError, sqlite3.OperationalError) as error:
         if disk_is_full(error):
             os._exit(FULL_DISK)
@@ -86,20 +91,25 @@ class LocalWorker:
         name: Its own; the first number is its slot.
         threads: Of TensorFlow.
         heartbeat: Says that it lives.
+
+    Attributes:
+        store: The record.
+        description: Of the sweep.
+        runner: Calls the recipe.
     """
 
     def __init__(self, directory: Path, name: str, threads: int, heartbeat: HeartbeatThread) -> None:
-        self._directory = directory
-        self._name = name
+        self.directory = directory
+        self.name = name
         self._slot = int(name.partition("-")[0])
-        self._heartbeat = heartbeat
-        self._store = Store(directory)
-        self._description = self._store.require(DESCRIPTION)
+        self.heartbeat = heartbeat
+        self.store = Store(directory)
+        self.description = self.store.require(DESCRIPTION)
         try:
-            self._runner = runner_for(self._description.recipe, threads, directory)
+            self.runner = runner_for(self.description.recipe, threads, directory)
         except InputError as error:
-            if self._store.read(PROBE) is Requested.REQUESTED:  # the sweep's caller is to be told
-                self._store.write(PROBE.written(ProbeResult(mistake=str(error))))
+            if self.store.read(PROBE) is Requested.REQUESTED:  # the sweep's caller is to be told
+                self.store.write(PROBE.written(ProbeResult(mistake=str(error))))
             raise
 
     def work(self) -> None:
@@ -109,39 +119,43 @@ class LocalWorker:
             if self._slot == 0:
                 self._probe()
                 self._evaluate()
-            trial = self._store.claim(self._name)
-            if trial is None:
+            if not self.run_next():
                 time.sleep(_IDLE_S)
-            else:
-                self._run(trial)
+
+    def run_next(self) -> bool:
+        """Run a trial that waits, and return whether there was one."""
+        trial = self.store.claim(self.name)
+        if trial is not None:
+            self.run(trial)
+        return trial is not None
 
     def _draw(self) -> None:
         """Draw the values of all trials if this worker is asked to."""
-        request = self._store.read(DRAW)
+        request = self.store.read(DRAW)
         if request is None or request.slot != self._slot:
             return
-        description, dimensions = self._description, self._store.require(DIMENSIONS)
+        description, dimensions = self.description, self.store.require(DIMENSIONS)
         values = draw(description.algorithm, dimensions, description.seed, request.trials)
-        self._store.write(DRAWN.written(values), DRAW.written(None))
+        self.store.write(DRAWN.written(values), DRAW.written(None))
 
     def _probe(self) -> None:
-        if self._store.read(PROBE) is Requested.REQUESTED:
-            asked = self._description
-            found = self._runner.probe(asked.arguments, asked.objective, asked.held(0))
+        if self.store.read(PROBE) is Requested.REQUESTED:
+            asked = self.description
+            found = self.runner.probe(asked.arguments, asked.objective, asked.held(0))
             if isinstance(found, Stopped):
                 os._exit(0)
-            self._store.write(PROBE.written(found))
+            self.store.write(PROBE.written(found))
 
     def _evaluate(self) -> None:
-        winners = self._store.read(WINNERS)
+        winners = self.store.read(WINNERS)
         if not winners:
             return
         runs = [
-            (trial.arguments, trial_folder(self._directory, trial.number))
-            for trial in self._store.trials()
+            (trial.arguments, trial_folder(self.directory, trial.number))
+            for trial in self.store.trials()
             if trial.number in winners
         ]
-        found = self._runner.evaluate(runs)
+        found = self.runner.evaluate(runs)
         match found:
             case FullDisk():
                 os._exit(FULL_DISK)
@@ -151,44 +165,51 @@ class LocalWorker:
                 evaluation = Evaluation(winners, [], error)
             case metrics:
                 evaluation = Evaluation(winners, metrics)
-        self._store.write(EVALUATION.written(evaluation), WINNERS.written(None))
+        self.store.write(EVALUATION.written(evaluation), WINNERS.written(None))
 
-    def _run(self, trial: Trial) -> None:
+    def run(self, trial: Trial) -> None:
         """Run a trial to its end and record it; a signal to stop gives it back, saved."""
-        self._heartbeat.hold(trial)
-        folder = trial_folder(self._directory, trial.number)
+        self.heartbeat.hold(trial)
+        folder = trial_folder(self.directory, trial.number)
         pruner = self._pruner(trial, folder)
-        held = self._description.held(trial.number)
-        outcome: TrialOutcome | Pruned = self._runner.run_trial(trial.arguments, folder, held)
+        held = self.description.held(trial.number)
+        outcome: TrialOutcome | Pruned = self.runner.run_trial(trial.arguments, folder, held)
         if pruner is not None:
             pruner.stop()
         if isinstance(outcome, Stopped) and pruner is not None and pruner.reason is not None:
             last = {name: value for name, value in pruner.metrics.items() if name != "epoch"}
             outcome = Pruned(pruner.reason, last)
+        self.end(trial, outcome)
+        if isinstance(outcome, Stopped):
+            os._exit(0)
+
+    def end(self, trial: Trial, outcome: TrialOutcome | Pruned) -> None:
+        """Record how a trial ended, or that it waits where it was stopped."""
         match outcome:
             case FullDisk():
                 os._exit(FULL_DISK)
             case Stopped():
-                self._heartbeat.end(self._store, outcome)
-                os._exit(0)
+                self.heartbeat.end(self.store, trial, outcome)
+                return
             case Failed(error):
                 print(
                     f"trial {trial.number}, {json.dumps(trial.arguments)}\n{error}",
                     file=sys.stderr,
                     flush=True,
                 )
-        self._heartbeat.end(self._store, outcome, bytes=trial_bytes(folder))
+        folder = trial_folder(self.directory, trial.number)
+        self.heartbeat.end(self.store, trial, outcome, bytes=trial_bytes(folder))
 
     def _pruner(self, trial: Trial, folder: Path) -> Pruner | None:
         global _pruner
-        _pruner = Pruner(self._directory, trial, folder) if self._description.prune else None
+        _pruner = Pruner(self.directory, trial, folder) if self.description.prune else None
         if _pruner is not None:
             _pruner.start()
         return _pruner
 
 
 class HeartbeatThread(threading.Thread):
-    """Says every few seconds that this worker lives, and ends it when its trial has become another's.
+    """Says every few seconds that this worker lives, and ends it when a trial of it has become another's.
 
     Args:
         directory: The sweep folder.
@@ -199,8 +220,7 @@ class HeartbeatThread(threading.Thread):
         super().__init__(daemon=True)
         self._directory = directory
         self._owner = owner
-        self._trial: Trial | None = None
-        self._started_s = 0.0
+        self._held: dict[int, tuple[Trial, float]] = {}  # with when each was taken
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -208,28 +228,27 @@ class HeartbeatThread(threading.Thread):
         while True:
             with contextlib.suppress(sqlite3.OperationalError, RecordLocked), self._lock:  # a full disk
                 store.heartbeat(self._owner)
-                trial = self._trial
-                if trial is not None and not store.extend_lease(trial.number, trial.token, self.seconds()):
-                    os._exit(LOST_LEASE)
+                for trial, _ in self._held.values():
+                    if not store.extend_lease(trial.number, trial.token, self._seconds(trial)):
+                        os._exit(LOST_LEASE)
             time.sleep(HEARTBEAT_S)
 
     def hold(self, trial: Trial) -> None:
         """Extend the lease of a trial from now on."""
         with self._lock:
-            self._trial, self._started_s = trial, time.monotonic()
+            self._held[trial.number] = trial, time.monotonic()
 
-    def seconds(self) -> float:
-        """Return the seconds spent on the trial, those of earlier leases included."""
-        before = 0.0 if self._trial is None else self._trial.seconds
-        return round(before + time.monotonic() - self._started_s, 3)
-
-    def end(self, store: Store, outcome: Ending, **columns: float) -> None:
-        """Record how the trial ended, and end the worker when it was another's to record."""
+    def end(self, store: Store, trial: Trial, outcome: Ending, **columns: float) -> None:
+        """Record how a trial ended, and end the worker when it was another's to record."""
         with self._lock:
-            trial, seconds = self._trial, self.seconds()
-            self._trial = None
-            if trial is None or not store.end(trial.number, trial.token, outcome, seconds=seconds, **columns):
+            seconds = self._seconds(trial)
+            del self._held[trial.number]
+            if not store.end(trial.number, trial.token, outcome, seconds=seconds, **columns):
                 os._exit(LOST_LEASE)
+
+    def _seconds(self, trial: Trial) -> float:
+        """Return the seconds spent on a trial, those of earlier leases included."""
+        return round(trial.seconds + time.monotonic() - self._held[trial.number][1], 3)
 
 
 if __name__ == "__main__":
