@@ -5,7 +5,7 @@ Source: Vaswani et al. 2017, "Attention is all you need", with normalisation bef
 
 Command: kexp run transformer_series --seed S
 Time: 15 s on two CPU cores
-Score: japanese_vowels test accuracy 97.39 ± 0.31 %, mean and deviation of 3 seeds (0 to 2)
+Score: japanese_vowels test accuracy 97.84 ± 0.00 %, mean and deviation of 3 seeds (0 to 2)
 """
 
 from typing import Annotated, Literal
