@@ -62,26 +62,20 @@ def _dropout_of_all(
     return inputs * shard.sample(lambda whole: dropout(tf.ones(whole, inputs.dtype), rate, None, seed), sizes)
 
 
-def _normal(
-    _: object,
-    shape: Sizes,
-    mean: Number = 0.0,
-    stddev: Number = 1.0,
-    dtype: str | None = None,
-    seed: LayerSeed = None,
-) -> Any:
-    return _cast(_drawn(counter_random.normal, shape, seed) * stddev + mean, dtype)
+def _scaled(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Return Keras's function of numbers that are standard normal, whole or truncated."""
 
+    def drawn(
+        _: object,
+        shape: Sizes,
+        mean: Number = 0.0,
+        stddev: Number = 1.0,
+        dtype: str | None = None,
+        seed: LayerSeed = None,
+    ) -> Any:
+        return _cast(_drawn(draw, shape, seed) * stddev + mean, dtype)
 
-def _truncated_normal(
-    _: object,
-    shape: Sizes,
-    mean: Number = 0.0,
-    stddev: Number = 1.0,
-    dtype: str | None = None,
-    seed: LayerSeed = None,
-) -> Any:
-    return _cast(_drawn(counter_random.truncated_normal, shape, seed) * stddev + mean, dtype)
+    return drawn
 
 
 def _uniform(
@@ -157,8 +151,8 @@ def _cast(numbers: Tensor, dtype: str | None) -> Any:
 
 _COUNTER_BASED: LayerDraws = {
     "dropout": _dropout,
-    "normal": _normal,
+    "normal": _scaled(counter_random.normal),
     "randint": _randint,
-    "truncated_normal": _truncated_normal,
+    "truncated_normal": _scaled(counter_random.truncated_normal),
     "uniform": _uniform,
 }
