@@ -5,11 +5,17 @@ Overhead is wall time times workers less the time inside the recipe's training l
 measured in this process, on the same arguments. KerasTuner's RandomSearch gets the same space, the same
 builder and plain Keras `compile` and `fit`; its overhead is wall time less the time inside `fit`'s epochs.
 
+With --vectorized: the same trials by two workers and by populations, in turn, which differ in learning rate,
+dropout and seed alone. The rate is of the time between the first trial's start and the last one's end; CPU
+seconds are those of all processes, their start included.
+
     python tools/benchmark_sweep.py [--trials 20] [--epochs 5]
+    python tools/benchmark_sweep.py --vectorized [--trials 32] [--epochs 5] [--recipe cnn_images] [--rounds 3]
 """
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +32,14 @@ import pandas as pd
 import kexp
 from kexp import recipes
 from kexp.train.loop import Loop
+
+_SWEEP = """
+import ast, sys
+from kexp import recipes, sweep
+recipe, line = ast.literal_eval(sys.argv[1])
+sweep(getattr(recipes, recipe), **line)
+"""
+_FIXED = {"mlp_images": {"hidden": (256, 128)}, "cnn_images": {"filters": (16, 32, 64)}}
 
 
 class Training(keras.callbacks.Callback):
@@ -107,6 +121,40 @@ def by_keras_tuner(folder: Path, trials: int, epochs: int) -> float:
     return time.perf_counter() - began
 
 
+def paired(recipe: str, trials: int, epochs: int, rounds: int) -> None:
+    """Print trials a minute and CPU seconds of two workers and of populations, in turn."""
+    space = {"learning_rate": (1e-4, 1e-2), "dropout": (0.05, 0.5), "seed": list(range(trials))}
+    fixed = {"batch_size": 64, "activation": "relu", "normalization": "none", **_FIXED.get(recipe, {})}
+    ratios = []
+    for number in range(rounds):
+        rates = {}
+        for workers in (2, "vectorized"):
+            with tempfile.TemporaryDirectory() as folder:
+                line = {"trials": trials, "workers": workers, "dir": f"{folder}/sweep"}
+                before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.time()
+                line |= {"space": {**space, **fixed}, "epochs": epochs, "quiet": True}
+                subprocess.run([sys.executable, "-c", _SWEEP, repr((recipe, line))], check=True)
+                wall_s = time.time() - began
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                rates[workers] = 60 * trials / span(Path(folder) / "sweep")
+            cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            print(
+                f"round {number}, workers {workers}: {rates[workers]:.0f} trials a minute; {wall_s:.0f} s "
+                f"and {cpu_s:.0f} CPU s with start and end",
+                flush=True,
+            )
+        ratios.append(rates["vectorized"] / rates[2])
+    print(f"vectorized: {statistics.median(ratios):.2f} times the trials a minute of two workers, median")
+
+
+def span(folder: Path) -> float:
+    """Return the seconds from the first trial's start to the last one's end; the winner is measured later."""
+    best = kexp.load_sweep(folder).best.run_dir
+    runs = [run for run in (folder / "trials").iterdir() if run != best]
+    began = min((run / "env.json").stat().st_mtime for run in runs)
+    return max((run / "result.json").stat().st_mtime for run in runs) - began
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(
@@ -114,7 +162,13 @@ def main() -> None:
     )
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--vectorized", action="store_true")
+    parser.add_argument("--recipe", default="mlp_images")
+    parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
+    if asked.vectorized:
+        paired(asked.recipe, asked.trials, asked.epochs, asked.rounds)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         one_s, frame = swept(folder / "one", asked.trials, asked.epochs, 1)
