@@ -208,13 +208,7 @@ class Workers(Protocol):
 
 
 class Population(Protocol):
-    """Trainings whose steps are taken together, by one program for all that are alike.
-
-    Attributes:
-        alone: Why a training takes its steps by itself, by its number.
-    """
-
-    alone: dict[int, str]
+    """Trainings whose steps are taken together, by one program for all that are alike."""
 
     def unable(self, engine: Engine) -> str | None:
         """Return why an engine cannot take its steps together with others, or None."""
@@ -224,7 +218,7 @@ class Population(Protocol):
         """Have an engine take its steps together with those of the same likeness.
 
         Args:
-            number: Of the training, by which it is named in `alone`.
+            number: Of the training, by which `end` names it.
             engine: Of a training that has not begun.
             train: The training data.
             likeness: Tells what it has in common with others: all but numbers that may differ, and the seed.
@@ -233,6 +227,10 @@ class Population(Protocol):
 
     def serve(self, questions: Sequence[Any]) -> list[int | None]:
         """Answer those that wait, None: with nothing yet."""
+        ...
+
+    def end(self) -> dict[int, str]:
+        """Let go of trainings that have ended, and return why some took steps alone, by number."""
         ...
 
 

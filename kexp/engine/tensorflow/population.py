@@ -28,6 +28,7 @@ from kexp.engine.tensorflow.step_loop import StepLoop
 from kexp.engine.tensorflow.trial_scalar import scalars_of, without_scalars
 
 _MOST_BYTES = 2**28  # of the batches of a call
+_MOST_KEPT = 4  # programs, each with the model of one of its trials
 _NO_ROWS = np.zeros((0, 0), np.int32)
 
 
@@ -81,15 +82,12 @@ class Population:
 
     Args:
         wait: Asks a question, and returns once all trainings that are under way have asked theirs.
-
-    Attributes:
-        alone: Why a training takes its steps by itself, by its number.
     """
 
     def __init__(self, wait: Wait) -> None:
         self._wait = wait
         self._programs: dict[str, tuple[PopulationProgram, PopulationProgram | None]] = {}
-        self.alone: dict[int, str] = {}
+        self._alone: dict[int, str] = {}
 
     def unable(self, engine: TensorFlowEngine) -> str | None:
         """Return why an engine cannot take its steps together with others, or None."""
@@ -112,7 +110,7 @@ class Population:
         """Have an engine take its steps together with those of the same likeness.
 
         Args:
-            number: Of the training, by which it is named in `alone`.
+            number: Of the training, by which `end` names it.
             engine: Of a training that has not begun.
             train: The training data.
             likeness: Tells what it has in common with others: all but numbers that may differ, and the seed.
@@ -126,7 +124,7 @@ class Population:
             training = training_program(engine, scalars)
             evaluation = None if losses is None else evaluation_program(engine, losses, scalars)
             self._programs[alike] = training, evaluation
-        training, evaluation = self._programs[alike]
+        training, evaluation = self._programs[alike] = self._programs.pop(alike)  # as the one used last
         of_trial = [scalar.value for scalar in scalars], engine.options["seed"]
         variables = _plain_variables(list(engine.variables().values()))
         member = Question(number, training, variables, len(variables), *of_trial, _arrays(train), _NO_ROWS)
@@ -159,9 +157,19 @@ class Population:
                 answers = _take(program, asked)
         if program.problem is not None or not program.is_traced:
             reason = program.problem or "no other that waited is like it"
-            self.alone |= {question.number: reason for question in asked}
+            self._alone |= {question.number: reason for question in asked}
             answers = {id(question): question.done for question in asked}
         return [answers.get(id(question)) for question in questions]
+
+    def end(self) -> dict[int, str]:
+        """Let go of trainings that have ended, and return why some took steps by themselves, by their number.
+
+        The programs that were used last are kept, for others that are like those.
+        """
+        traced = {alike: both for alike, both in self._programs.items() if both[0].is_traced}
+        self._programs = dict(list(traced.items())[-_MOST_KEPT:])
+        alone, self._alone = self._alone, {}
+        return alone
 
 
 class MemberSteps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Sequence
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 _SETTLED_S = 0.3  # without another trial proposed, until those that wait are taken
 
 
+# New objects after which Python looks for garbage, in place of 700: the models of a population stay, and to
+# go through all of them again and again took a sixth of the time of short trials.
+_GARBAGE_AFTER = 50_000
+
+
 class PopulationWorker(LocalWorker):
     """Runs populations, and does all else that a worker does."""
+
+    def work(self) -> None:
+        """Run trials and answer requests until this process is ended."""
+        from kexp.engine.engine_choice import backend
+
+        gc.set_threshold(_GARBAGE_AFTER)
+        self._turns: Turns[object, int] = Turns(lambda questions: self._population.serve(questions))
+        self._population: Population = backend().population(self._turns.wait)
+        super().work()
 
     def run_next(self) -> bool:
         """Run the trials that wait, and return whether there were any."""
@@ -35,6 +50,7 @@ class PopulationWorker(LocalWorker):
         share = 1 if waiting[0].deaths > 1 else min(MOST_TOGETHER, -(-len(waiting) // populations()))
         trials = [trial for _ in range(share) if (trial := self.store.claim(self.name)) is not None]
         if len(trials) == 1:
+            self._note_alone({trials[0].number: "no other waited with it"})
             self.run(trials[0])
         elif trials:
             self._run_together(trials)
@@ -52,13 +68,9 @@ class PopulationWorker(LocalWorker):
         """Run trials to their ends, each in a thread, and record each as it ends; a signal stops all."""
         import keras
 
-        from kexp.engine.engine_choice import backend
-
         keras.utils.clear_session()
         for trial in trials:
             self.heartbeat.hold(trial)
-        turns: Turns[object, int] = Turns(lambda questions: population.serve(questions))
-        population = backend().population(turns.wait)
         stopped: list[int] = []
         alone: dict[int, str] = {}
 
@@ -68,20 +80,20 @@ class PopulationWorker(LocalWorker):
                 stopped.append(number)
 
         with told_to_threads():
-            turns.run([partial(self._run_beside, trial, population, alone) for trial in trials], ended)
-        self._note_alone(population.alone | alone)
+            self._turns.run([partial(self._run_beside, trial, alone) for trial in trials], ended)
+        self._note_alone(alone | self._population.end())
         if stopped:
             os._exit(0)
 
-    def _run_beside(self, trial: Trial, population: Population, alone: dict[int, str]) -> TrialOutcome:
+    def _run_beside(self, trial: Trial, alone: dict[int, str]) -> TrialOutcome:
         """Run a trial in a thread of its own."""
         from kexp.run.context import watched_engine
         from kexp.run.likeness import likeness, unlike_any
 
         def join(setup: TrainingSetup, engine: Engine) -> None:
-            reason = unlike_any(setup) or population.unable(engine)
+            reason = unlike_any(setup) or self._population.unable(engine)
             if reason is None:
-                population.join(trial.number, engine, setup.data.train, partial(likeness, setup))
+                self._population.join(trial.number, engine, setup.data.train, partial(likeness, setup))
             else:
                 alone[trial.number] = reason
 
