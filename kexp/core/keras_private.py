@@ -344,15 +344,17 @@ def scope_names(rename: Callable[[str, Any, Any], str]) -> Iterator[None]:
 
 
 @contextmanager
-def computing_by(draws: Mapping[str, Callable[..., Any]], lstm: Callable[..., Any] | None) -> Iterator[None]:
-    """Have Keras's layers draw random numbers and take the steps of an LSTM by other functions.
+def computing_by(
+    draws: Mapping[str, Callable[..., Any]], recurrent: Mapping[str, Callable[..., Any]]
+) -> Iterator[None]:
+    """Have Keras's layers draw random numbers and take the steps of recurrent layers by other functions.
 
     Keras has no option for either.
 
     Args:
         draws: By the name of Keras's own, such as "normal" and "dropout"; each takes Keras's function and its
             arguments.
-        lstm: With the arguments of Keras's backend function of that name, which it has for cuDNN; None: that.
+        recurrent: By the name of Keras's own, "lstm" or "gru", which it has for cuDNN, with its arguments.
     """
     from keras.src import backend
 
@@ -360,8 +362,8 @@ def computing_by(draws: Mapping[str, Callable[..., Any]], lstm: Callable[..., An
         for name, draw in draws.items():
             own = getattr(backend.random, name)
             stack.enter_context(_replaced(backend.random, name, partial(draw, own)))
-        if lstm is not None:
-            stack.enter_context(_replaced(backend, "lstm", lstm))
+        for name, layer in recurrent.items():
+            stack.enter_context(_replaced(backend, name, layer))
         yield
 
 

@@ -69,8 +69,8 @@ class Computation:
             the place of Keras's operations.
         counter_random: Whether layers and objectives draw random numbers by a counter, in the place of
             Keras's and the backend's generators.
-        fused_recurrent: Whether an LSTM on a CPU has a gradient of its own, in the place of that of Keras's
-            operations.
+        fused_recurrent: Whether an LSTM or GRU on a CPU has a gradient of its own, in the place of that of
+            Keras's operations.
         jit: Whether XLA compiles all steps of a call as one program.
     """
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from kexp.core.types import Tensor
+from kexp.engine.tensorflow.recurrent_steps import by_step, passed_on, step_array, zero_before_first
 
 Gradient = Callable[..., tuple[Any, ...]]
 
@@ -67,19 +68,10 @@ def lstm(
     weights = [
         tf.cast(tf.convert_to_tensor(weight), inputs.dtype) for weight in (kernel, recurrent_kernel, bias)
     ]
-    steps_first = tf.transpose(inputs, [1, 0, 2])
-    kept = None
-    if mask is not None:
-        kept = tf.cast(tf.transpose(mask), inputs.dtype)[:, :, None]  # (steps, batch, 1)
-    if go_backwards:
-        steps_first = tf.reverse(steps_first, [0])
-        kept = None if kept is None else tf.reverse(kept, [0])
+    steps_first, kept = by_step(inputs, mask, go_backwards=go_backwards)
     hidden, cell = (tf.cast(state, inputs.dtype) for state in (initial_state_h, initial_state_c))
     outputs, cell = _scanned(steps_first, hidden, cell, _Weights(*map(_sigmoids_first, weights)), kept)
-    state = outputs[-1]
-    if kept is not None:
-        # Before the first step that counts Keras gives zeros.
-        outputs *= tf.cast(tf.cumsum(kept) > 0, outputs.dtype)
+    state, outputs = outputs[-1], zero_before_first(outputs, kept)
     return outputs[-1], tf.transpose(outputs, [1, 0, 2]), [state, cell]
 
 
@@ -137,11 +129,9 @@ def _forward(
         of_input, forget, output = tf.split(sigmoids, 3, axis=1)
         new_cell = forget * cell + of_input * candidate
         new_hidden = output * tf.tanh(new_cell)
-        if kept is not None:
-            new_cell, new_hidden = (
-                cell + kept[step] * (new_cell - cell),
-                hidden + kept[step] * (new_hidden - hidden),
-            )
+        new_cell, new_hidden = (
+            passed_on(step, kept, new, old) for new, old in ((new_cell, cell), (new_hidden, hidden))
+        )
         gates = gates.write(step, tf.concat([sigmoids, candidate], 1))
         return (
             step + 1,
@@ -152,7 +142,7 @@ def _forward(
             cells.write(step, new_cell),
         )
 
-    made = [_array(hidden, steps, size) for size in (4 * units, units, units)]
+    made = [step_array(hidden, steps, size) for size in (4 * units, units, units)]
     _, _, _, *found = tf.while_loop(
         lambda step, *_: step < steps,
         take,
@@ -195,12 +185,8 @@ def _backward(
             new_cell += by_cell * (1 - kept[step])
         return step - 1, new_hidden, new_cell, sums.write(step, by_sums)
 
-    start = (steps - 1, tf.zeros_like(before[0]), upstream_cell, _array(gates[0], steps, 4 * units))
+    start = (steps - 1, tf.zeros_like(before[0]), upstream_cell, step_array(gates[0], steps, 4 * units))
     _, by_hidden, by_cell, sums = tf.while_loop(
         lambda step, *_: step >= 0, take, start, parallel_iterations=1, maximum_iterations=steps
     )
     return sums.stack(), by_hidden, by_cell
-
-
-def _array(like: Tensor, steps: int | Tensor, size: int) -> tf.TensorArray:
-    return tf.TensorArray(like.dtype, steps, element_shape=[like.shape[0], size])

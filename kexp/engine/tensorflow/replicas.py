@@ -11,6 +11,7 @@ import tensorflow as tf
 from kexp.core.keras_private import computing_by, measuring_all_replicas
 from kexp.core.types import Tensor
 from kexp.engine.base import KERAS, Computation
+from kexp.engine.tensorflow.fused_gru import gru
 from kexp.engine.tensorflow.fused_lstm import lstm
 from kexp.engine.tensorflow.layer_draws import layer_draws
 from kexp.engine.tensorflow.shard import Shard
@@ -33,8 +34,8 @@ class Replicas:
         self.static = isinstance(self.strategy, tf.distribute.TPUStrategy) if static is None else static
         draws = layer_draws(counter_based=computation.counter_random, distributed=self.distributed)
         # A GPU has a kernel of its own.
-        own_lstm = computation.fused_recurrent and not tf.config.list_physical_devices("GPU")
-        self.layers = partial(computing_by, draws, lstm if own_lstm else None)
+        fused = computation.fused_recurrent and not tf.config.list_physical_devices("GPU")
+        self.layers = partial(computing_by, draws, {"lstm": lstm, "gru": gru} if fused else {})
 
     def number(self) -> Any:
         """Return which replica this is, where it is one that asks."""

@@ -64,7 +64,7 @@ def test_xla_and_tensorflow_draw_the_same(name):
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_dropout_zeroes_its_share_and_scales_the_rest(dtype):
     layer = keras.layers.Dropout(0.25, seed=0, dtype=dtype)
-    with computing_by(layer_draws(counter_based=True, distributed=False), None):
+    with computing_by(layer_draws(counter_based=True, distributed=False), {}):
         one, other = (layer(tf.ones((64, 256), dtype), training=True).numpy() for _ in range(2))
     assert (one != other).any()
     for values in (one.astype("float32"), other.astype("float32")):
@@ -75,7 +75,7 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(dtype):
 
 def test_layers_draw_what_they_are_asked_for_and_move_their_seed_on():
     generator = keras.random.SeedGenerator(3)
-    with computing_by(layer_draws(counter_based=True, distributed=False), None):
+    with computing_by(layer_draws(counter_based=True, distributed=False), {}):
         whole = keras.random.randint((1000,), -2, 3, seed=generator).numpy()
         near = keras.random.uniform((1000,), 5.0, 6.0, seed=generator).numpy()
         wide = keras.random.normal((COUNT,), mean=10.0, stddev=4.0, seed=generator).numpy()
