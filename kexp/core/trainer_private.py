@@ -127,12 +127,17 @@ class TouchedVariable:
         data = getattr(handle, "_handle_data", None)
         is_variable = data is not None and data.is_set and len(data.shape_and_type) == 1
         self.dtype = tf.as_dtype(data.shape_and_type[0].dtype) if data and is_variable else None
+        self.shape = tf.TensorShape(data.shape_and_type[0].shape) if data and is_variable else None
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
+        """Return its value, for what TensorFlow makes a tensor of."""
+        import tensorflow as tf
+
+        return tf.raw_ops.ReadVariableOp(resource=self._handle, dtype=self.dtype, name=name)
 
     def numpy(self) -> Any:
         """Return its value."""
-        import tensorflow as tf
-
-        return tf.raw_ops.ReadVariableOp(resource=self._handle, dtype=self.dtype).numpy()
+        return self.__tf_tensor__().numpy()
 
     def assign(self, value: ArrayLike) -> None:
         """Set its value."""
