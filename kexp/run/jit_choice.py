@@ -88,6 +88,8 @@ def jit_choice(setup: TrainingSetup, engine: Engine, architecture: Mapping[str, 
         architecture: What is recorded of the models, by which times are remembered.
     """
     asked = setup.options["jit"]
+    if engine.device_type == "TPU":
+        return JitChoice(False, "TensorFlow compiles all that a TPU computes", is_news=False)
     if asked == "off":
         return JitChoice(False, "jit is off", is_news=False)
     if asked == "on":

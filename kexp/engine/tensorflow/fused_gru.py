@@ -114,7 +114,6 @@ def _forward(
         lambda step, *_: step < steps,
         take,
         (0, hidden, *made),
-        parallel_iterations=1,
         maximum_iterations=steps,
     )
     gates, outputs = (array.stack() for array in found)
@@ -147,7 +146,6 @@ def _backward(
         lambda step, *_: step >= 0,
         take,
         (steps - 1, tf.zeros_like(before[0]), *made),
-        parallel_iterations=1,
         maximum_iterations=steps,
     )
     return of_inputs.stack(), of_state.stack(), by_hidden

@@ -147,7 +147,6 @@ def _forward(
         lambda step, *_: step < steps,
         take,
         (0, hidden, cell, *made),
-        parallel_iterations=1,
         maximum_iterations=steps,
     )
     gates, outputs, cells = (array.stack() for array in found)
@@ -187,6 +186,6 @@ def _backward(
 
     start = (steps - 1, tf.zeros_like(before[0]), upstream_cell, step_array(gates[0], steps, 4 * units))
     _, by_hidden, by_cell, sums = tf.while_loop(
-        lambda step, *_: step >= 0, take, start, parallel_iterations=1, maximum_iterations=steps
+        lambda step, *_: step >= 0, take, start, maximum_iterations=steps
     )
     return sums.stack(), by_hidden, by_cell
