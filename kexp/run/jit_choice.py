@@ -80,7 +80,9 @@ class StepTimes:
 
 
 def jit_choice(setup: TrainingSetup, engine: Engine, architecture: Mapping[str, Any]) -> JitChoice:
-    """Return whether the steps of a new run are compiled; the state of the engine stays what it is.
+    """Return whether the steps of a new run are compiled, for the caller to set on the engine.
+
+    The state of the engine stays what it is; what was compiled to find out is there to be used.
 
     Args:
         setup: What is trained.
@@ -112,7 +114,6 @@ def compile_where_asked(setup: TrainingSetup, engine: Engine) -> None:
 def _where_possible(setup: TrainingSetup, engine: Engine, reason: str) -> JitChoice:
     engine.jit = True
     problem = engine.compile_problem(_rows(setup, 1), setup.batch_size)
-    engine.jit = False
     return JitChoice(False, f"{reason}, but {problem}") if problem else JitChoice(True, reason)
 
 
@@ -154,7 +155,6 @@ def _timed(setup: TrainingSetup, engine: Engine, steps: int) -> StepTimes | str:
         compile_s = time.perf_counter() - started_s
         return problem or StepTimes(plain_s, _step_s(setup, engine), compile_s)
     finally:
-        engine.jit = False
         engine.restore_state(state)
 
 

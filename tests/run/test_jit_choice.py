@@ -27,6 +27,17 @@ class ByText(keras.layers.Layer):
         return inputs + tf.reshape(read, tf.shape(inputs)) * 0
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class Traced(keras.layers.Layer):
+    """Counts how often a graph is made of it for training."""
+
+    times = 0
+
+    def call(self, inputs, training=False):
+        type(self).times += bool(training) and not tf.executing_eagerly()
+        return inputs
+
+
 @pytest.fixture
 def long_runs(monkeypatch, tmp_path):
     """Have short runs count as long ones, and return where times are remembered."""
@@ -69,6 +80,19 @@ def test_a_run_of_compiled_steps_that_is_cut_goes_on_to_the_same_bits_and_others
     with pytest.raises(Cut):
         train(iris, tmp_path / "cut", [CutAfter(5)], **options)
     assert_same(weights(train(iris, tmp_path / "cut", **options)), weights(alone))
+
+
+def test_what_is_compiled_to_find_out_whether_it_can_be_is_what_trains(tmp_path):
+    digits = kexp.data.load("digits")
+    for jit in ("on", "off"):
+        Traced.times = 0
+        layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), Traced(), keras.layers.Dense(10)]
+        model = keras.Sequential([keras.Input((8, 8, 1), dtype="uint8"), *layers])
+        # All steps have as many samples.
+        options = {"batch_size": len(digits.train) // 5, "overfit_batches": 5, "epochs": 2, "quiet": True}
+        result = kexp.fit(model, digits, jit=jit, run_dir=str(tmp_path / jit), **options)
+        assert recorded(result)[0] == (jit == "on")
+        assert Traced.times == 1, jit
 
 
 def test_a_run_goes_on_without_xla_where_it_began_so(iris, tmp_path, long_runs, monkeypatch):

@@ -109,6 +109,7 @@ class TensorFlowEngine:
         self.evaluator = None if validation is None else Evaluator(model, objective, validation)
         self.take_steps: Callable[[np.ndarray, int], StepFailure | None] | None = None
         self.evaluate: Callable[[int, BatchWatcher | None], dict[str, float]] | None = None
+        self._jit = False
         self.jit = computation.jit
 
     @property
@@ -118,6 +119,8 @@ class TensorFlowEngine:
 
     @jit.setter
     def jit(self, jit: bool) -> None:
+        if jit == self._jit:
+            return  # what is compiled stays so
         self._jit = jit
         self.loop.jit = jit and not self._replicas.distributed
         self._gradient_steps.jit = jit and self._replicas.distributed
@@ -170,7 +173,7 @@ class TensorFlowEngine:
         other._own_steps = None
         other._gradient_steps = PartialSteps(self._gradient_steps, part, batch_source)
         other.loop = other._step_loop()
-        other.jit = self.jit
+        other.loop.jit = self.loop.jit
         return other
 
     def run(self, rows: np.ndarray, batch_size: int) -> StepFailure | None:

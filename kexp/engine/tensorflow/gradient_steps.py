@@ -76,7 +76,7 @@ class GradientSteps:
         self._class_weights = class_weights
         self._updates = fused_updates if computation.fused_updates else nullcontext
         self._counter_random = computation.counter_random
-        self.jit = computation.jit
+        self.jit = False
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
