@@ -6,6 +6,7 @@ tensors, gradients and devices is in there; see `kexp.engine.engine_choice` for 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Computation:
 
 
 PREFERRED = Computation()  # of a new run
-KERAS = Computation(fused_updates=False, counter_random=False, fused_recurrent=False)
+BY_KERAS = Computation(fused_updates=False, counter_random=False, fused_recurrent=False)
 
 
 class StepFlops(NamedTuple):
@@ -205,6 +206,16 @@ class Workers(Protocol):
     def guard(self) -> AbstractContextManager[None]:
         """Say in one sentence that another worker is gone, as `WorkerLost`."""
         ...
+
+
+def from_chief(workers: Workers, value: Any) -> Any:
+    """Return the chief's value, of JSON's types, on every worker; that of the others is ignored.
+
+    Args:
+        workers: Those that train together.
+        value: What this one has.
+    """
+    return json.loads(workers.broadcast(json.dumps(value).encode()))
 
 
 class Population(Protocol):

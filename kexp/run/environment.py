@@ -16,7 +16,7 @@ import psutil
 
 from kexp.core.errors import InputError
 from kexp.data import Dataset
-from kexp.engine.base import KERAS, Computation
+from kexp.engine.base import BY_KERAS, Computation
 
 _PACKAGES = ("kexp", "keras", "tensorflow", "tensorflow-cpu", "tensorflow-tpu", "numpy", "keras-tuner")
 _LONGEST_DIFF = 1_000_000  # characters
@@ -40,7 +40,7 @@ def recorded_computation(environment: Mapping[str, Any], path: str) -> Computati
         kexp.InputError: file env.json is damaged: computation must be true or false by name; received true.
     """
     # Runs from before there was a choice are computed by Keras's operations.
-    before = asdict(KERAS)
+    before = asdict(BY_KERAS)
     recorded = environment.get("computation", {})
     if not isinstance(recorded, dict) or not all(isinstance(value, bool) for value in recorded.values()):
         raise InputError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
 from kexp.core.reading_progress import quiet_work
 from kexp.data.batch_feed import FedSplit
-from kexp.engine.base import PREFERRED, Computation, Engine, Workers
+from kexp.engine.base import PREFERRED, Computation, Engine, Workers, from_chief
 from kexp.engine.engine_choice import backend
 from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
@@ -190,7 +189,7 @@ def _create(
 def _recorded(folder: RunFolder, checkpoints: CheckpointDir, workers: Workers) -> Computation | None:
     """Return how the steps of a run that goes on are computed, so that it ends with the same bits."""
     found = folder.computation() or checkpoints.computation() if workers.is_chief else None
-    shared = json.loads(workers.broadcast(json.dumps(found and asdict(found)).encode()))
+    shared = from_chief(workers, found and asdict(found))
     return None if shared is None else Computation(**shared)
 
 
@@ -214,7 +213,7 @@ def _engine(
         _say(setup, (*setup.raw.notes, *setup.notes, *setup.epoch_plan.notes()))
     if recorded is None:
         choice = jit_choice(setup, engine, description.architecture)
-        engine.jit = json.loads(workers.broadcast(json.dumps(choice.jit).encode()))
+        engine.jit = from_chief(workers, choice.jit)
         description.environment["jit"] = choice.reason
         if workers.is_chief and choice.is_news:
             _say(setup, [str(choice)])
@@ -264,8 +263,7 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         save_model(run_dir / MODEL, trained)
         save_samples(run_dir / SAMPLES, setup.raw)
         recorded = _write_result(setup, loop, metrics, run_dir, started_s)
-    content = workers.broadcast(json.dumps({**recorded, "run_dir": str(run_dir)}).encode())
-    recorded = json.loads(content)
+    recorded = from_chief(workers, {**recorded, "run_dir": str(run_dir)})
     record = RunRecord.from_json(Path(recorded["run_dir"]), recorded)
     vars(record)["model"] = trained  # what `RunRecord.model` would otherwise read back from the folder
     return record

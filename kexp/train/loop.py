@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from kexp.core.keras_private import first_epoch_of, forget_first_epoch
 from kexp.core.options import TrainOptions
 from kexp.core.signals import Stopped, StopRequest
 from kexp.data.order import batches
-from kexp.engine.base import Engine, OutOfMemory, StepFailure
+from kexp.engine.base import Engine, OutOfMemory, StepFailure, from_chief
 from kexp.train.best_epoch import BestEpoch
 from kexp.train.callback_hooks import TrainingBatches, ValidationBatches, stops_at_nan
 from kexp.train.checkpoint.callback_state import restore_states
@@ -243,14 +242,11 @@ class Loop:
         watched = () if self._validation_batches is None else (self._validation_batches,)
         batch_size = self.position.batch_size
         measured = {**self.engine.validate(batch_size, *watched), **self._more_metrics(batch_size)}
-        validated = self._broadcast(measured)
+        # What is chosen by them must not hang on how a worker's processor rounds.
+        validated = from_chief(self._workers, measured)
         metrics.update({f"val_{name}": value for name, value in validated.items()})
         self.best.update(self.position, metrics, self.engine.model.get_weights)
         self._callbacks.on_test_end(validated)
-
-    def _broadcast(self, metrics: dict[str, float]) -> dict[str, float]:
-        # What is chosen by them must not hang on how a worker's processor rounds.
-        return json.loads(self._workers.broadcast(json.dumps(metrics).encode()))
 
     def _train_epoch(self) -> None:
         seed, epoch = self.options["seed"], self.position.epoch

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kexp.core.keras_private import computing_by, measuring_all_replicas
 from kexp.core.types import Tensor
-from kexp.engine.base import KERAS, Computation
+from kexp.engine.base import BY_KERAS, Computation
 from kexp.engine.tensorflow.fused_gru import gru
 from kexp.engine.tensorflow.fused_lstm import lstm
 from kexp.engine.tensorflow.layer_draws import layer_draws
@@ -26,7 +26,7 @@ class Replicas:
         computation: How layers compute, default as Keras has it.
     """
 
-    def __init__(self, *, static: bool | None = None, computation: Computation = KERAS) -> None:
+    def __init__(self, *, static: bool | None = None, computation: Computation = BY_KERAS) -> None:
         self.strategy = tf.distribute.get_strategy()
         self.count = self.strategy.num_replicas_in_sync
         # Of one device too, a strategy wants to be the one that runs its replica.
