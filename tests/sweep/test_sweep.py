@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -18,34 +16,9 @@ from kexp.sweep.sweep import sweep
 from kexp.sweep.sweep_result import load_sweep
 from tests.forked_python import forked
 from tests.sweep.planted_recipes import planted
+from tests.sweep.planted_sweeps import start, until
 
-ROOT = Path(__file__).resolve().parents[2]
 LINE = {"trials": 3, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", "quiet": True, "epochs": 5}
-_CALL = """
-import json, sys
-import kexp.sweep
-from tests.sweep.planted_recipes import planted
-kexp.sweep(planted, **json.loads(sys.argv[1]))
-"""
-
-
-def start(directory, **options):
-    """Start a sweep in a process of its own, as its coordinator is to be killed."""
-    line = json.dumps({**LINE, **options, "dir": str(directory)})
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return forked.Popen(
-        [sys.executable, "-c", _CALL, line],
-        env=environment,
-        stdout=forked.DEVNULL,
-        stderr=forked.PIPE,
-    )
-
-
-def until(condition, timeout_s=120):
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
 
 
 def running(directory):
@@ -117,7 +90,7 @@ def test_a_trial_is_what_the_recipes_own_call_gives(alone, tmp_path):
 @pytest.mark.slow
 def test_killed_workers_and_coordinators_change_nothing_in_the_table(alone, tmp_path):
     directory = tmp_path / "killed"
-    process = start(directory, workers=2)
+    process = start(directory, {**LINE, "workers": 2}, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: running(directory))
     os.kill(
         next(p.pid for p in processes(directory) if running(directory)[0].owner in p.cmdline()),
@@ -182,7 +155,9 @@ def test_what_ends_a_worker_ends_its_trial_and_never_the_sweep(tmp_path):
 @pytest.mark.slow
 def test_a_frozen_worker_is_taken_for_dead_and_its_trial_continued(alone, tmp_path):
     directory = tmp_path / "frozen"
-    process = start(directory, workers=1, lease_s=5)
+    process = start(
+        directory, {**LINE, "workers": 1, "lease_s": 5}, stdout=forked.DEVNULL, stderr=forked.PIPE
+    )
     until(lambda: running(directory))
     frozen = next(p for p in processes(directory) if running(directory)[0].owner in p.cmdline())
     frozen.send_signal(signal.SIGSTOP)
@@ -195,7 +170,7 @@ def test_a_frozen_worker_is_taken_for_dead_and_its_trial_continued(alone, tmp_pa
 @pytest.mark.slow
 def test_a_worker_that_froze_as_it_started_does_not_outlive_the_same_line_again(tmp_path):
     directory = tmp_path / "left"
-    process = start(directory)
+    process = start(directory, LINE, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: any("kexp.sweep.executors.local_worker" in one.cmdline() for one in processes(directory)))
     worker = next(one for one in processes(directory) if "kexp.sweep.executors.local_worker" in one.cmdline())
     worker.suspend()  # before it has asked to be killed with its coordinator
@@ -210,7 +185,7 @@ def test_a_worker_that_froze_as_it_started_does_not_outlive_the_same_line_again(
 @pytest.mark.slow
 def test_an_interrupted_sweep_saves_its_trials_and_leaves_no_process(alone, tmp_path):
     directory = tmp_path / "interrupted"
-    process = start(directory, workers=2)
+    process = start(directory, {**LINE, "workers": 2}, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: running(directory))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=90)
@@ -224,7 +199,7 @@ def test_an_interrupted_sweep_saves_its_trials_and_leaves_no_process(alone, tmp_
 @pytest.mark.slow
 def test_two_coordinators_are_refused(tmp_path):
     directory = tmp_path / "twice"
-    process = start(directory)
+    process = start(directory, LINE, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: running(directory))
     with pytest.raises(InputError, match="is being swept by another process"):
         sweep(planted, **LINE, dir=directory)

@@ -1,11 +1,7 @@
 """Sweeps whose trials are trained together: as each alone, killed, resumed, grouped and refused."""
 
 import json
-import os
 import signal
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -20,8 +16,8 @@ from kexp.sweep.sweep import sweep
 from kexp.sweep.sweep_result import load_sweep
 from tests.forked_python import forked
 from tests.sweep.planted_recipes import planted
+from tests.sweep.planted_sweeps import start, until
 
-ROOT = Path(__file__).resolve().parents[2]
 LINE = {
     "trials": 4,
     "keep": 4,
@@ -42,31 +38,6 @@ LINE = {
         "seed": [3, 4, 5],
     },
 }
-_CALL = """
-import json, sys
-import kexp.sweep
-from tests.sweep.planted_recipes import planted
-kexp.sweep(planted, **json.loads(sys.argv[1]))
-"""
-
-
-def start(directory, line):
-    """Start a sweep in a process of its own, as its coordinator is to be killed."""
-    line = json.dumps({**line, "workers": "vectorized", "dir": str(directory)})
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return forked.Popen(
-        [sys.executable, "-c", _CALL, line],
-        env=environment,
-        stdout=forked.PIPE,
-        stderr=forked.STDOUT,
-    )
-
-
-def until(condition, timeout_s=120):
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
 
 
 def workers(directory):
@@ -152,7 +123,7 @@ def test_trials_are_run_folders_like_those_of_any_sweep(together):
 @pytest.mark.slow
 def test_killed_workers_and_coordinators_change_nothing_in_the_table(together, tmp_path):
     directory = tmp_path / "killed"
-    process = start(directory, LINE)
+    process = start(directory, {**LINE, "workers": "vectorized"}, stdout=forked.PIPE, stderr=forked.STDOUT)
     until(lambda: saved(directory))
     for worker in workers(directory):
         worker.kill()
@@ -172,7 +143,7 @@ def test_killed_workers_and_coordinators_change_nothing_in_the_table(together, t
 @pytest.mark.slow
 def test_an_interrupted_sweep_saves_all_that_are_trained_together(together, tmp_path):
     directory = tmp_path / "interrupted"
-    process = start(directory, LINE)
+    process = start(directory, {**LINE, "workers": "vectorized"}, stdout=forked.PIPE, stderr=forked.STDOUT)
     until(lambda: saved(directory))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=90)
@@ -206,7 +177,7 @@ def test_those_that_are_like_no_other_or_cannot_be_together_are_trained_and_said
     fixed = {"learning_rate": 0.01, "dropout": 0.2}
     line["space"] = {"units": [8, 16], "seed": [1, 2], "accumulate": [1, 2], **fixed}
     del line["units"]
-    process = start(directory, line)
+    process = start(directory, {**line, "workers": "vectorized"}, stdout=forked.PIPE, stderr=forked.STDOUT)
     said = process.communicate(timeout=300)[0].decode()
     assert process.returncode == 0, said
     found = load_sweep(directory)
