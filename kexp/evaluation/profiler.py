@@ -227,9 +227,7 @@ def _in_loop(training: TrainingSetup, engine: Engine, rows: np.ndarray) -> _InLo
     measured = clock.epochs[1:]
     return _InLoop(
         step_s=float(np.quantile([one.seconds / one.steps for one in measured], _QUANTILE)),
-        between_s=float(
-            np.quantile([(one.seconds - one.called_s) / one.steps for one in measured], _QUANTILE)
-        ),
+        between_s=float(np.quantile([one.between_s for one in measured], _QUANTILE)),
         steps_per_call=sum(one.steps for one in measured) / sum(one.calls for one in measured),
         notes=_of_callbacks([one for one in training.callbacks if one not in own]),
     )

@@ -142,10 +142,8 @@ def reseed(
     plan = ReseedPlan.of(sweep_dir, seeds, top)
     _require_recipe(sweep_dir, recipe)
     runs = len(plan.settings())
-    main, progress = (
-        Store(sweep_dir),
-        SweepProgress(runs, executor.at_once(by_results=False), runs, quiet=quiet),
-    )
+    main = Store(sweep_dir)
+    progress = SweepProgress(runs, executor.at_once(by_results=False), runs, quiet=quiet)
     progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory):

@@ -44,6 +44,8 @@ class TrainingBatches:
         self._callbacks = all_of_them
         self._is_told = True  # of the end of the last execution that began
         self._watched = any(_watches(one, _OF_BATCHES) for one in callbacks)
+        # Reading metrics takes longer than a small step.
+        self._tells = any(_watches(one, _OF_BATCHES) for one in all_of_them.callbacks)
         compiled = getattr(all_of_them.model, "steps_per_execution", None)
         self._steps = (compiled or 1) if self._watched else 1
 
@@ -57,10 +59,9 @@ class TrainingBatches:
         """Tell that so many steps of the epoch have been taken, or that they were all."""
         if not self._is_told and (step % self._steps == 0 or of_epoch):
             self._is_told = True
-            if not any(_watches(one, _OF_BATCHES) for one in self._callbacks.callbacks):
-                return  # reading metrics takes longer than a small step
-            last = -(-step // self._steps) * self._steps - 1  # as if the last execution were a whole one
-            self._callbacks.on_train_batch_end(last, read_metrics())
+            if self._tells:
+                last = -(-step // self._steps) * self._steps - 1  # as if the last execution were a whole one
+                self._callbacks.on_train_batch_end(last, read_metrics())
 
     def steps_left(self, step: int) -> int:
         """Return after how many steps, from this one of the epoch, somebody wants to hear of them."""

@@ -33,8 +33,8 @@ class Key(NamedTuple):
         second: uint32, added between.
     """
 
-    first: int | Tensor
-    second: Any
+    first: Tensor
+    second: Tensor
 
 
 def key_of(*numbers: Any) -> Key:
@@ -76,7 +76,7 @@ def random_bits(key: Key, shape: Sequence[Any], first: int | Tensor = 0) -> Any:
         >>> bool(tf.reduce_all(whole[2:] == part))
         True
     """
-    size = tf.reduce_prod(shape) if tf.is_tensor(shape) or any(map(tf.is_tensor, shape)) else math.prod(shape)
+    size = tf.reduce_prod(shape) if any(map(tf.is_tensor, shape)) else math.prod(shape)
     place = tf.cast(tf.range(size), tf.uint32)
     if tf.is_tensor(first) or first:
         place += tf.cast(first, tf.uint32)

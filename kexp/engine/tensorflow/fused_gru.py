@@ -9,7 +9,14 @@ import keras
 import tensorflow as tf
 
 from kexp.core.types import Tensor
-from kexp.engine.tensorflow.recurrent_steps import by_step, passed_on, step_array, zero_before_first
+from kexp.engine.tensorflow.recurrent_steps import (
+    by_step,
+    cast_like,
+    passed_on,
+    require_usual,
+    step_array,
+    zero_before_first,
+)
 
 
 def gru(
@@ -49,14 +56,12 @@ def gru(
     Raises:
         NotImplementedError: Keras's own loop has to do it.
     """
-    plain = activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
-    if not plain or unroll or bias is None or not reset_after:
+    if unroll or bias is None or not reset_after:
         raise NotImplementedError
-    weights = [
-        tf.cast(tf.convert_to_tensor(weight), inputs.dtype) for weight in (kernel, recurrent_kernel, bias)
-    ]
+    require_usual(activation, recurrent_activation)
+    weights = [cast_like(inputs, weight) for weight in (kernel, recurrent_kernel, bias)]
     steps_first, kept = by_step(inputs, mask, go_backwards=go_backwards)
-    outputs = _scanned(steps_first, tf.cast(initial_state, inputs.dtype), *weights, kept=kept)
+    outputs = _scanned(steps_first, cast_like(inputs, initial_state), *weights, kept=kept)
     state, outputs = outputs[-1], zero_before_first(outputs, kept)
     return outputs[-1], tf.transpose(outputs, [1, 0, 2]), [state]
 

@@ -9,7 +9,14 @@ import keras
 import tensorflow as tf
 
 from kexp.core.types import Tensor
-from kexp.engine.tensorflow.recurrent_steps import by_step, passed_on, step_array, zero_before_first
+from kexp.engine.tensorflow.recurrent_steps import (
+    by_step,
+    cast_like,
+    passed_on,
+    require_usual,
+    step_array,
+    zero_before_first,
+)
 
 Gradient = Callable[..., tuple[Any, ...]]
 
@@ -62,14 +69,12 @@ def lstm(
     Raises:
         NotImplementedError: Keras's own loop has to do it.
     """
-    plain = activation is keras.activations.tanh and recurrent_activation is keras.activations.sigmoid
-    if not plain or unroll or bias is None:
+    if unroll or bias is None:
         raise NotImplementedError
-    weights = [
-        tf.cast(tf.convert_to_tensor(weight), inputs.dtype) for weight in (kernel, recurrent_kernel, bias)
-    ]
+    require_usual(activation, recurrent_activation)
+    weights = [cast_like(inputs, weight) for weight in (kernel, recurrent_kernel, bias)]
     steps_first, kept = by_step(inputs, mask, go_backwards=go_backwards)
-    hidden, cell = (tf.cast(state, inputs.dtype) for state in (initial_state_h, initial_state_c))
+    hidden, cell = (cast_like(inputs, state) for state in (initial_state_h, initial_state_c))
     outputs, cell = _scanned(steps_first, hidden, cell, _Weights(*map(_sigmoids_first, weights)), kept)
     state, outputs = outputs[-1], zero_before_first(outputs, kept)
     return outputs[-1], tf.transpose(outputs, [1, 0, 2]), [state, cell]

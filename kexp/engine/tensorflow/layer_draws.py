@@ -14,7 +14,6 @@ from kexp.core.types import Tensor
 from kexp.engine.tensorflow import counter_random
 from kexp.engine.tensorflow.counter_random import Key, key_of
 from kexp.engine.tensorflow.shard import shard_of
-from kexp.engine.tensorflow.trial_scalar import TrialScalar
 
 # By the name of Keras's function, which each takes first, and then its arguments.
 LayerDraws = Mapping[str, Callable[..., Any]]
@@ -115,16 +114,10 @@ def _dropout(
     if not 0 < rate < 1:
         return dropout(inputs, rate, noise_shape, seed)
     bits = _drawn(counter_random.random_bits, _noise_sizes(inputs, noise_shape), seed)
-    kept = tf.cast(bits >= _dropped_bits(rate), inputs.dtype)
-    share = 1 - (rate.exact if isinstance(rate, TrialScalar) else rate)
-    return inputs * (kept * tf.cast(1 / share, inputs.dtype))
-
-
-def _dropped_bits(rate: float | TrialScalar) -> tf.Tensor:
-    """Return the uint32 below which a number is one of those that are dropped."""
-    if isinstance(rate, TrialScalar):
-        return tf.cast(tf.cast(tf.round(rate.exact * 2.0**32), tf.int64), tf.uint32)
-    return tf.constant(round(rate * 2**32), tf.uint32)
+    exact = tf.convert_to_tensor(rate, tf.float64)
+    dropped = tf.cast(tf.cast(tf.round(exact * 2.0**32), tf.int64), tf.uint32)  # numbers below it
+    kept = tf.cast(bits >= dropped, inputs.dtype)
+    return inputs * (kept * tf.cast(1 / (1 - exact), inputs.dtype))
 
 
 def _drawn(draw: Callable[[Key, Sequence[Any], Any], Any], shape: Sizes, seed: LayerSeed) -> Any:

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from kexp.core.types import Tensor
+
+
+def require_usual(activation: Callable[..., Any], recurrent_activation: Callable[..., Any]) -> None:
+    """Leave it to Keras's own loop to compute other functions than tanh, and sigmoid of the gates.
+
+    Raises:
+        NotImplementedError: One is another function.
+    """
+    usual = keras.activations.tanh, keras.activations.sigmoid
+    if (activation, recurrent_activation) != usual:
+        raise NotImplementedError
+
+
+def cast_like(inputs: Tensor, weight: Tensor) -> Any:
+    """Return a weight or state in the type that inputs have."""
+    return tf.cast(tf.convert_to_tensor(weight), inputs.dtype)
 
 
 def by_step(inputs: Tensor, mask: Tensor | None, *, go_backwards: bool) -> tuple[Any, Any]:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kexp.run.training_setup import TrainingSetup
 
 _SETTLED_S = 0.3  # without another trial proposed, until those that wait are taken
-
-
 # New objects after which Python looks for garbage, in place of 700: the models of a population stay, and to
 # go through all of them again and again took a sixth of the time of short trials.
 _GARBAGE_AFTER = 50_000

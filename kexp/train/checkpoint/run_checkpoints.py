@@ -20,7 +20,7 @@ from kexp.train.position import Position
 class RunCheckpoints:
     """Reads and writes the checkpoints of a run, which the chief of its workers has.
 
-    What is to be saved is copied at once, and a thread writes it while training goes on.
+    A thread writes what the state was when it was asked to, while training goes on.
 
     Args:
         folder: Where they are, or a path with a scheme.
