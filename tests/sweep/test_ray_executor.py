@@ -21,8 +21,10 @@ from kexp.sweep.sweep import sweep
 from kexp.sweep.sweep_result import load_sweep
 from kexp.sweep.trial_runner import TrialRunner
 from kexp.train.checkpoint.checkpoint import newest_step
+from tests.forked_python import forked
 from tests.sweep.planted_recipes import planted
-from tests.sweep.test_sweep import running, start, table, until
+from tests.sweep.planted_sweeps import start, until
+from tests.sweep.test_sweep import running, table
 
 LINE = {"trials": 3, "keep": 2, "fault": "none", "checkpoint_every": "5 steps", "quiet": True, "epochs": 30}
 
@@ -142,8 +144,9 @@ def test_a_trial_that_crashes_every_time_fails_and_the_sweep_goes_on(nodes, tmp_
 def test_an_interrupted_driver_has_its_trial_saved_and_the_same_line_goes_on(nodes, tmp_path):
     directory = tmp_path / "sweep"
     # So many epochs that it would not end, and so rare checkpoints that only the signal can have saved one.
-    line = {"trials": 2, "epochs": 10_000, "checkpoint_every": "60 minutes", "cluster": nodes.address}
-    process = start(directory, **line)
+    line = {**LINE, "trials": 2, "epochs": 10_000, "checkpoint_every": "60 minutes"}
+    line["cluster"] = nodes.address
+    process = start(directory, line, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: epochs_done(directory) > 5 or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
@@ -153,7 +156,7 @@ def test_an_interrupted_driver_has_its_trial_saved_and_the_same_line_goes_on(nod
     saved, before = newest_step(directory / "trials/0000/checkpoints"), epochs_done(directory)
     assert saved >= before > 5  # of at least a step to an epoch
     begun = attempts(directory, 0)
-    process = start(directory, **line)
+    process = start(directory, line, stdout=forked.DEVNULL, stderr=forked.PIPE)
     until(lambda: attempts(directory, 0) not in ([], begun) and epochs_done(directory) > before)
     process.kill()
     process.communicate()
