@@ -46,5 +46,6 @@ from kexp.sweep.sweep_result import load_sweep as load_sweep
 from kexp.train import callbacks as callbacks
 from kexp.train import objectives as objectives
 from kexp.train import schedules as schedules
+from kexp.train.phases import Phase as Phase
 
 __version__: str

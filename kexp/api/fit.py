@@ -16,6 +16,7 @@ from kexp.run.fit_plan import Baselines, FinalMetric
 from kexp.run.training_run import train_run
 from kexp.trackers import active_trackers
 from kexp.train.objectives import Objective
+from kexp.train.phases import Phase
 
 
 @shows_options
@@ -43,6 +44,7 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     augmentation: Sequence[keras.layers.Layer] = (),
     baselines: Baselines | None = None,
+    phases: Sequence[Phase] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
     """Train a model, record the run in its folder and return the result; in the place of `model.fit`.
@@ -82,6 +84,8 @@ def fit(
             is part of a checkpoint.
         augmentation: Keras layers that change training batches, as `kexp.models.image_augmentation` gives.
         baselines: By name, functions from raw inputs to (samples, outputs), measured like the model.
+        phases: Phases that the training is divided into, one after another, each with layers, rates and
+            epochs of its own; the training option epochs is left out, or their sum. Default: none.
         **train: Training options. `optimizer` may be a Keras optimizer too, `learning_rate` a Keras schedule,
             and `class_weight` a mapping by class, or by output and class.
 

@@ -6,7 +6,7 @@ TensorFlow 2.20 and 2.21. Both are imported when one is called, so that what nee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,6 +32,33 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
         True
     """
     return list(model._flatten_layers())
+
+
+def layers_in_order(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return the layers directly inside a layer, those of a model from its inputs on.
+
+    `all_layers` turns the order of those inside of others around, as Keras does.
+
+    Example:
+        >>> import keras
+        >>> inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(4)])
+        >>> [one.units for one in layers_in_order(inner) if hasattr(one, "units")]
+        [3, 4]
+    """
+    return list(layer._flatten_layers(include_self=False, recursive=False))
+
+
+def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Return the weights that are made to be trained of a layer itself, without those of layers inside it.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.BatchNormalization()
+        >>> layer.build((None, 3))
+        >>> [variable.name for variable in own_variables(layer)]
+        ['gamma', 'beta']
+    """
+    return list(layer._trainable_variables)
 
 
 def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
@@ -206,6 +233,58 @@ def updating_by(optimizer: keras.optimizers.Optimizer, update: Callable[..., Non
         yield
     finally:
         del optimizer.update_step  # the class has its own
+
+
+@contextmanager
+def at_rates(
+    optimizer: keras.optimizers.Optimizer, groups: Sequence[tuple[Sequence[Any], float]]
+) -> Iterator[None]:
+    """Have an optimizer that is applied inside change weights at rates of their own, decay included.
+
+    Keras has one rate for all.
+
+    Args:
+        optimizer: Built for the weights of all groups.
+        groups: Weights, and what the optimizer's rate is multiplied by for them.
+
+    Example:
+        >>> import keras
+        >>> optimizer, weights = keras.optimizers.SGD(1.0), [keras.Variable([1.0]), keras.Variable([1.0])]
+        >>> optimizer.build(weights)
+        >>> with at_rates(optimizer, [(weights[:1], 1.0), (weights[1:], 0.5)]):
+        ...     optimizer.apply([keras.ops.ones((1,)), keras.ops.ones((1,))])
+        >>> [weight.numpy().tolist() for weight in weights]
+        [[0.0], [0.5]]
+    """
+    own = inner_optimizer(optimizer)
+    factors = {own._get_variable_index(weight): factor for weights, factor in groups for weight in weights}
+    step, decay, rate = own.update_step, own._apply_weight_decay, own._get_current_learning_rate
+
+    def update(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        step(gradient, variable, learning_rate * factors[own._get_variable_index(variable)])
+
+    def decay_groups(variables: Sequence[Any]) -> None:
+        reached = {id(variable) for variable in variables}
+        try:
+            for weights, factor in groups:
+                vars(own)["_get_current_learning_rate"] = partial(_scaled, rate, factor)
+                decay([weight for weight in weights if id(weight) in reached])
+        finally:
+            del vars(own)["_get_current_learning_rate"]
+
+    methods = {"update_step": update, "_apply_weight_decay": decay_groups}
+    before = {name: vars(own)[name] for name in methods if name in vars(own)}
+    vars(own).update(methods)
+    try:
+        yield
+    finally:
+        for name in methods:
+            del vars(own)[name]  # the class has its own
+        vars(own).update(before)
+
+
+def _scaled(rate: Callable[[], Any], factor: float) -> Any:
+    return rate() * factor
 
 
 @contextmanager

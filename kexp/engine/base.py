@@ -43,6 +43,18 @@ class StepFailure:
     gradient_norm: float
 
 
+class ParameterGroup(NamedTuple):
+    """Weights that are trained at a rate of their own.
+
+    Attributes:
+        weights: Of a network.
+        learning_rate: What the rate of its optimizer is multiplied by for them.
+    """
+
+    weights: tuple[Any, ...]
+    learning_rate: float = 1.0
+
+
 class Player(NamedTuple):
     """A network with a loss of its own.
 
@@ -51,12 +63,29 @@ class Player(NamedTuple):
         network: Its trainable weights are what the optimizer changes.
         update_every: It has a turn at each step whose number, from 1, is a multiple of this.
         learning_rate: What the training's rate is multiplied by.
+        groups: Those of the network's weights that are trained, by their rates; () (default): all that the
+            network trains, at one rate.
     """
 
     name: str
     network: keras.Model
     update_every: int = 1
     learning_rate: float = 1.0
+    groups: tuple[ParameterGroup, ...] = ()
+
+
+class EnginePhase(NamedTuple):
+    """What a phase of a training trains, and by what.
+
+    Attributes:
+        players: Those who take turns in its steps, in their order.
+        optimizers: That of each player, with its slots.
+        enter: Has the layers train what the phase trains, and nothing else.
+    """
+
+    players: tuple[Player, ...]
+    optimizers: tuple[keras.optimizers.Optimizer, ...]
+    enter: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -250,7 +279,7 @@ class Engine(Protocol):
 
     Attributes:
         model: What is trained.
-        players: Those who take turns in a step.
+        players: Those who take turns in a step of the phase.
         optimizers: That of each player.
         batch_source: Gives the samples of a step.
         workers: Those that train together.
@@ -265,6 +294,11 @@ class Engine(Protocol):
     jit: bool
 
     @property
+    def phases(self) -> int:
+        """How many phases the training has, 1 or more."""
+        ...
+
+    @property
     def device_type(self) -> str:
         """The type of device that holds the weights, such as "CPU" or "GPU"."""
         ...
@@ -272,6 +306,10 @@ class Engine(Protocol):
     @property
     def batch_source(self) -> BatchSource:
         """The samples of the steps."""
+        ...
+
+    def begin_phase(self, number: int) -> None:
+        """Train from now on what a phase trains, counted from 0, with its optimizers as they are."""
         ...
 
     @property

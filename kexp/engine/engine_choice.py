@@ -17,6 +17,7 @@ from kexp.engine.base import (
     PREFERRED,
     Computation,
     Engine,
+    EnginePhase,
     MetricProvider,
     Population,
     StepFlops,
@@ -38,7 +39,7 @@ class Backend(Protocol):
         self,
         model: keras.Model,
         objective: Objective,
-        optimizers: Sequence[keras.optimizers.Optimizer],
+        phases: Sequence[EnginePhase],
         data: Dataset,
         options: TrainOptions,
         batch_size: int,
@@ -54,7 +55,7 @@ class Backend(Protocol):
         Args:
             model: A built model, made in the scope of the strategy.
             objective: What a step minimises and what is measured.
-            optimizers: That of each player of the objective, with its slots, in the order of their turns.
+            phases: What each phase of the training trains, one at least; the first is begun.
             data: As the model takes it.
             options: Complete training options.
             batch_size: Samples per forward pass, to begin with.

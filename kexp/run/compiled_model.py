@@ -112,6 +112,8 @@ def recorded_arguments(plan: FitPlan) -> dict[str, Any]:
     for name, value in vars(plan.epochs).items():
         if value != getattr(standard, name):
             found[f"epochs_{name}"] = recorded(value)
+    if plan.phases:
+        found["phases"] = [phase.to_json() for phase in plan.phases]
     if plan.given is not None and plan.given.validation_split:
         found["validation_split"] = plan.given.validation_split
     return found

@@ -47,7 +47,13 @@ def planned(arguments: Mapping[str, Any]) -> tuple[FitPlan, dict[str, Any]]:
     own = {name: arguments[name] for name in ("y", "sample_weight", "validation_data", "validation_split")}
     given = GivenData(x, **own)
     check_given(given, epochs, twice=arguments["x"] is not None and arguments["data"] is not None)
-    empty: dict[str, Any] = {"final_metrics": {}, "callbacks": (), "augmentation": (), "baselines": {}}
+    empty: dict[str, Any] = {
+        "final_metrics": {},
+        "callbacks": (),
+        "augmentation": (),
+        "baselines": {},
+        "phases": (),
+    }
     named = ("model", "objective", "preprocessing", "target_preprocessing", "inference_model")
     plan = FitPlan(
         data=x if isinstance(x, Dataset) else None,

@@ -14,6 +14,7 @@ from kexp.core.types import Nest
 from kexp.data import Dataset, Split
 from kexp.train.objectives import Objective
 from kexp.train.objectives.metric_choice import MetricLike
+from kexp.train.phases import Phase
 
 if TYPE_CHECKING:
     import keras
@@ -74,6 +75,7 @@ class FitPlan:
         given: What there is in place of a data set.
         class_weight: By class, or by output and class; the training option takes other forms.
         epochs: What the epochs are.
+        phases: What the training is divided into; (): nothing.
         inputs: The nest in which the model takes its inputs, with their names.
         targets: That of its targets; None where there are none.
     """
@@ -96,6 +98,7 @@ class FitPlan:
     optimizer: keras.optimizers.Optimizer | None = None
     learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
     epochs: EpochOptions = field(default_factory=EpochOptions)
+    phases: Sequence[Phase] = ()
     inputs: Structure = "input"
     targets: Structure = "target"
 

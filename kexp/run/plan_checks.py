@@ -16,6 +16,7 @@ from kexp.run.fit_plan import FitPlan
 from kexp.run.inference import raw_outputs
 from kexp.run.training_setup import TrainingSetup
 from kexp.train.objectives import Supervised
+from kexp.train.phases import Phase
 
 _MODEL = "a Keras model, such as kexp.models.mlp((8, 8, 1), 10)"
 _TRIED_SAMPLES = 8
@@ -39,6 +40,7 @@ def check_plan(plan: FitPlan) -> None:
     if plan.given is None:
         _require_loss(plan.loss)
     _require_metrics(() if plan.metrics is None else plan.metrics, by_output=plan.given is not None)
+    _require_all("phases", plan.phases, Phase, "phases such as kexp.Phase(epochs=2, trainable=['head'])")
     for name, values, kind, example in (
         ("callbacks", plan.callbacks, keras.callbacks.Callback, "callbacks such as TerminateOnNaN()"),
         ("augmentation", plan.augmentation, keras.layers.Layer, "layers such as keras.layers.RandomFlip()"),

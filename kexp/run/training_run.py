@@ -44,6 +44,7 @@ from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.split_metrics import epoch_measure
+from kexp.run.training_phases import flags_kept, with_epochs
 from kexp.run.training_setup import TrainingSetup, prepare
 from kexp.run.unknown_token import settle_unknown_token
 from kexp.tasks import task_named
@@ -73,7 +74,7 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     checkpoints = CheckpointDir.choose(run.options["checkpoint_dir"], run.folder.path)
     started_s = time.perf_counter()
     plan = replace(plan, data=run_context().seen(plan.data))
-    with compiled_for_run(plan):
+    with compiled_for_run(plan), flags_kept(plan.model):
         return _prepared(plan, run, checkpoints, trackers, started_s)
 
 
@@ -86,6 +87,7 @@ def _opened(plan: FitPlan, train: Mapping[str, Any]) -> tuple[FitPlan, OpenRun]:
     if plan.as_compiled:
         refuse_contradictions(plan, given)
     plan = _by_task(plan, train if run is None else run.options)
+    train = with_epochs(plan, train)
     if context.call is not None:
         plan = replace(plan, callbacks=(*context.call.callbacks, *plan.callbacks))
     if run is None or train != run.options:
@@ -240,14 +242,14 @@ def _loop(
         events.epoch,
         events.started,
         monitor=setup.monitor,
+        phases=setup.phase_sequence,
         more_metrics=epoch_measure(setup.model, setup.data, setup.objective, setup.epoch_exact),
     )
 
 
 def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, workers: Workers) -> RunRecord:
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
-    if setup.optimizer is None:
-        setup.model.optimizer = None
+    setup.model.optimizer = setup.optimizer
     again = settle_unknown_token(setup)
     # Which all workers measure together.
     metrics = evaluate_run(setup, loop.engine, loop.position, again=again)

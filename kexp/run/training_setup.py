@@ -17,7 +17,7 @@ from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import sample_count
 from kexp.data.splits import head
-from kexp.engine.base import PREFERRED, Computation, Engine
+from kexp.engine.base import PREFERRED, Computation, Engine, EnginePhase
 from kexp.engine.engine_choice import backend
 from kexp.run.class_weights import by_class, checked_class_weight, of_all_classes, weighted
 from kexp.run.compiled_objective import Nests, compiled_objective
@@ -43,11 +43,14 @@ from kexp.run.option_callbacks import callbacks_of
 from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.run.split_metrics import check_defined
+from kexp.run.training_phases import check_phases, fresh_optimizer, phase_notes, within_epochs
 from kexp.tasks import task_named
 from kexp.train.epoch_plan import EpochPlan
 from kexp.train.monitor import Monitor
 from kexp.train.objectives import Objective, Player, supervised
 from kexp.train.optimizers import optimizer_for
+from kexp.train.phase_sequence import PhaseSequence
+from kexp.train.phases import Phase, TrainedLayers, phase_options, trained_layers
 
 _FAST_DEV_BATCHES = 3
 
@@ -73,6 +76,8 @@ class TrainingSetup:
         optimizer: The caller's own, or that of a compiled model; None: what the options say.
         learning_rate: A schedule of the caller's in place of the options'; None: theirs.
         epochs: What the epochs are.
+        phases: What the training is divided into; (): nothing.
+        trained: What each of them trains.
         monitor: What the best epoch is chosen by.
         epoch_exact: Names of the exact metrics that every epoch has, since the monitor or a callback is one.
         notes: What was found out about model and data, sentences to be shown once.
@@ -97,6 +102,8 @@ class TrainingSetup:
     optimizer: keras.optimizers.Optimizer | None = None
     learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
     epochs: EpochOptions = field(default_factory=EpochOptions)
+    phases: tuple[Phase, ...] = ()
+    trained: tuple[TrainedLayers, ...] = ()
 
     @property
     def epoch_plan(self) -> EpochPlan:
@@ -143,14 +150,13 @@ class TrainingSetup:
         Args:
             computation: How steps are computed, default as in a new run.
         """
-        players = self.objective.players(self.model)
-        optimizers = [self._optimizer(player, last=player == players[-1]) for player in players]
+        phases = self._engine_phases()
         # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
-        self.model.optimizer = optimizers[-1]
+        self.model.optimizer = phases[0].optimizers[-1]
         return backend().engine(
             self.model,
             self.objective,
-            optimizers,
+            phases,
             self.data,
             self.options,
             self.batch_size,
@@ -165,21 +171,51 @@ class TrainingSetup:
         asked = None if self.objective.takes_weights else self.options["class_weight"]
         return None if asked is None else checked_class_weight(asked, self.data)
 
-    def _optimizer(self, player: Player, *, last: bool) -> keras.optimizers.Optimizer:
+    @property
+    def phase_sequence(self) -> PhaseSequence:
+        """The phases as the loop takes them."""
+        return PhaseSequence(self.phases, self.options, phase_notes(self.phases, self.trained, self.options))
+
+    def _engine_phases(self) -> list[EnginePhase]:
+        """Return what each phase trains and by what; all optimizers are made now, on every worker."""
+        players = self.objective.players(self.model)
+        if not self.phases:
+            optimizers = [
+                self._optimizer(player, self.options, last=player == players[-1]) for player in players
+            ]
+            return [EnginePhase(players, tuple(optimizers))]
+        made = []
+        for phase, trained in zip(self.phases, self.trained, strict=True):
+            trained.enter()
+            optimizer = self._phase_optimizer(phase, players[0])
+            made.append(
+                EnginePhase((players[0]._replace(groups=trained.groups),), (optimizer,), trained.enter)
+            )
+        self.trained[0].enter()
+        return made
+
+    def _phase_optimizer(self, phase: Phase, player: Player) -> keras.optimizers.Optimizer:
+        if self.optimizer is None:
+            return self._optimizer(player, phase_options(phase, self.options), last=True)
+        optimizer = fresh_optimizer(self.optimizer, phase.learning_rate)
+        optimizer.build(player.network.trainable_variables)
+        return optimizer
+
+    def _optimizer(self, player: Player, options: TrainOptions, *, last: bool) -> keras.optimizers.Optimizer:
         if self.optimizer is not None:
             if not self.optimizer.built and not overrides(self.model, "train_step"):
                 self.optimizer.build(player.network.trainable_variables)
             return self.optimizer
-        options = {
-            **self.options,
-            "learning_rate": self.options["learning_rate"] * player.learning_rate,
+        own = {
+            **options,
+            "learning_rate": options["learning_rate"] * player.learning_rate,
             # Weights that nothing is answered with need no average.
-            "ema": self.options["ema"] if last else None,
+            "ema": options["ema"] if last else None,
         }
-        plan, epochs = self.epoch_plan, self.options["epochs"]
+        plan, epochs = self.epoch_plan, options["epochs"]
         known = plan.steps_before(epochs)
         steps = (epochs * plan.steps_per_epoch if known is None else known) // player.update_every
-        return optimizer_for(options, player.network, max(1, steps), self.learning_rate)  # type: ignore[arg-type]
+        return optimizer_for(own, player.network, max(1, steps), self.learning_rate)  # type: ignore[arg-type]
 
 
 def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> TrainingSetup:
@@ -232,6 +268,13 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         check_objective(objective, model, ready, options, plan.loss, plan.metrics)
         inference_model = inference_model or objective.inference_model(model, preprocessing)
         data = replace(data, spec=replace(data.spec, task=objective.task))
+    check_phases(plan, objective, options, epochs)
+    phases = within_epochs(plan.phases, options)
+    if phases:
+        options = {**options, "epochs": sum(phase.epochs for phase in phases)}
+    trained = tuple(trained_layers(model, phases))
+    for choice in trained[:1]:
+        choice.enter()
     awaited = settle_callbacks(plan.callbacks, objective, ready)
     monitor = chosen_monitor(objective, ready, options, plan.callbacks)
     epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
@@ -254,6 +297,8 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         optimizer=optimizer,
         learning_rate=plan.learning_rate,
         epochs=epochs,
+        phases=phases,
+        trained=trained,
         monitor=monitor,
         epoch_exact=epoch_exact,
         notes=notes,

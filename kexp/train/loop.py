@@ -28,6 +28,7 @@ from kexp.train.epoch_plan import EpochPlan
 from kexp.train.monitor import Monitor, restoring
 from kexp.train.objectives import Objective
 from kexp.train.pace import Pace
+from kexp.train.phase_sequence import PhaseSequence
 from kexp.train.position import Position
 from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
@@ -49,6 +50,7 @@ class Loop:
         on_epoch: Called with the number of each epoch, from 1, and its metrics.
         on_restore: Called with the metrics of all epochs so far when the run starts or goes back.
         monitor: What the best epoch is chosen by; default: the objective's.
+        phases: What the training is divided into; default: nothing.
         more_metrics: Called after each validation, with the samples per forward pass, for further metrics of
             the validation data.
     """
@@ -66,6 +68,7 @@ class Loop:
         on_restore: Callable[[list[dict[str, float]]], None] = lambda history: None,
         *,
         monitor: Monitor | None = None,
+        phases: PhaseSequence | None = None,
         more_metrics: Callable[[int], dict[str, float]] = lambda batch_size: {},
     ) -> None:
         self.engine = engine
@@ -75,6 +78,7 @@ class Loop:
             monitor or Monitor(objective.monitor, "max" if objective.mode == "max" else "min")
         )
         self._plan = plan
+        self._phases = phases or PhaseSequence((), options)
         self._samples_per_step = plan.samples_per_step
         self._checkpoints = RunCheckpoints(checkpoints, engine, callbacks)
         self._on_epoch = on_epoch
@@ -163,14 +167,17 @@ class Loop:
 
     def _begin_from(self, checkpoint: Checkpoint | None) -> None:
         self._restore(checkpoint)
-        if checkpoint is None and self._keeps_rollback_checkpoint():
-            self._save()  # to have something to go back to from the first epoch
+        if checkpoint is None:
+            self._enter_phase(0)
+            if self._keeps_rollback_checkpoint():
+                self._save()  # to have something to go back to from the first epoch
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             self._begin_at_first_epoch(first_epoch_of(self.engine.model))
         else:
             self.position = Position.from_json(checkpoint.position, "the checkpoint", "begin the run anew")
+            self.engine.begin_phase(self.position.phase)
             if self.position.step:
                 # Callbacks are told of the epoch before they get their state, which then has the last word: a
                 # rate that is halved at the beginning of an epoch is not halved twice.
@@ -191,7 +198,17 @@ class Loop:
             self.position = Position(self.position.batch_size, epoch=epoch, first=epoch)
 
     def _over(self) -> bool:
-        return self.position.finished or self.position.epoch >= self.options["epochs"]
+        position, phases = self.position, self._phases
+        return position.finished or (phases.is_last(position) and phases.ends(position))
+
+    def _enter_phase(self, number: int) -> None:
+        """Begin a phase, with the best weights so far."""
+        note = self._phases.begin(self.position, number)
+        if number and self.best.weights is not None:
+            self.engine.model.set_weights(self.best.weights)
+        self.engine.begin_phase(number)
+        if note and self._lines is not None:
+            self._lines.say(note)
 
     def _epoch(self) -> None:
         position = self.position
@@ -213,9 +230,14 @@ class Loop:
         if self._plan.samples is None:
             position.steps_before = (position.steps_before or 0) + position.step
         position.epoch, position.step = position.epoch + 1, 0
-        position.finished = self._stops_early() or self.engine.model.stop_training
+        stopped, is_last = self.engine.model.stop_training, self._phases.is_last(position)
+        position.finished = stopped or (is_last and self._phases.stops_early(position))
         self._on_epoch(position.epoch, metrics)
-        if self._checkpoint_interval.after_epoch(position.epoch) or self._over():
+        next_phase = not stopped and not is_last and self._phases.ends(position)
+        if next_phase:
+            self._enter_phase(position.phase + 1)
+        # A checkpoint is of the phase that it was taken in, which the next one is not to go back to.
+        if self._checkpoint_interval.after_epoch(position.epoch) or self._over() or next_phase:
             self._save()
 
     def _end_with_data(self) -> None:
@@ -377,10 +399,6 @@ class Loop:
             RuntimeWarning,
             stacklevel=2,
         )
-
-    def _stops_early(self) -> bool:
-        patience = self.options["early_stop"]
-        return bool(patience) and self.position.waited_epochs >= patience
 
     def _save(self) -> None:
         self._checkpoints.save(self.position, self._steps_taken(), self.best.weights or ())

@@ -28,6 +28,12 @@ class Position:
     rollbacks: RecordedCount = 0
     first: RecordedCount | None = None  # the epoch that the run began with, if not 0
     steps_before: RecordedCount | None = None  # of earlier epochs, where the plan does not know
+    phases: list[RecordedCount] | None = None  # the first epoch of each that has begun; None: there are none
+
+    @property
+    def phase(self) -> int:
+        """The number of the phase, from 0."""
+        return len(self.phases or (0,)) - 1
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> Position:

@@ -54,6 +54,10 @@ class EpochLines(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._started_s
         self._console.print(f"epoch {epoch + 1}/{self.epochs}  {shown}  ({seconds:.1f} s)")
 
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(text)
+
     def close(self) -> None:
         """Take the bar away, also when the run is interrupted."""
         self._bar.stop()

@@ -50,7 +50,8 @@ def _take_steps(training: TrainingSetup, steps: int, path: Path) -> None:
     engine = training.engine()
     compile_where_asked(training, engine)
     losses: list[float] = []
-    for rows in itertools.islice(_rows(training), steps):
+    for number, rows in enumerate(itertools.islice(_rows(training), steps)):
+        engine.begin_phase(number * engine.phases // steps)  # each phase has its share of them
         if engine.run(rows[None], training.batch_size) is not None:
             raise RuntimeError(f"step {len(losses) + 1} went wrong; lower the learning rate")
         losses.append(engine.read_metrics()["loss"])

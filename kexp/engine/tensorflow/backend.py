@@ -14,7 +14,7 @@ from kexp.data import Dataset, Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.data.feed_kinds import ends
 from kexp.data.stored_arrays import is_stored
-from kexp.engine.base import PREFERRED, Computation
+from kexp.engine.base import PREFERRED, Computation, EnginePhase
 from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
@@ -59,7 +59,7 @@ _STRATEGIES: Mapping[str, type[tf.distribute.Strategy]] = {
 def engine(
     model: keras.Model,
     objective: Objective,
-    optimizers: Sequence[keras.optimizers.Optimizer],
+    phases: Sequence[EnginePhase],
     data: Dataset,
     options: TrainOptions,
     batch_size: int,
@@ -90,7 +90,7 @@ def engine(
     return TensorFlowEngine(
         model,
         objective,
-        optimizers,
+        phases,
         source,
         data.validation,
         options,

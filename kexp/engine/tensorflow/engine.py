@@ -13,7 +13,7 @@ import tensorflow as tf
 from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
-from kexp.engine.base import PREFERRED, BatchWatcher, Computation, StepFailure
+from kexp.engine.base import PREFERRED, BatchWatcher, Computation, EnginePhase, StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradient_steps import GradientSteps, PartialSteps
 from kexp.engine.tensorflow.input_pipeline import Batches, TensorSource
@@ -37,7 +37,7 @@ class TensorFlowEngine:
     Args:
         model: A built model, made in the scope of the current tf.distribute strategy.
         objective: What a step minimises and what is measured.
-        optimizers: That of each player of the objective, with its slots, in the order of their turns.
+        phases: What each phase of the training trains, one at least; the first is begun.
         batch_source: Gives the samples of a step.
         validation: The validation data, if any.
         options: Complete training options.
@@ -59,7 +59,7 @@ class TensorFlowEngine:
         self,
         model: keras.Model,
         objective: Objective,
-        optimizers: Sequence[keras.optimizers.Optimizer],
+        phases: Sequence[EnginePhase],
         batch_source: TensorSource,
         validation: Split | None,
         options: TrainOptions,
@@ -70,8 +70,10 @@ class TensorFlowEngine:
     ) -> None:
         self.model = model
         self.objective = objective
-        self.players = objective.players(model)
-        self.optimizers = tuple(optimizers)
+        self._phases = tuple(phases)
+        self.players, self.optimizers, enter = self._phases[0]
+        enter()
+        self._phase = 0
         self.batch_source = batch_source
         self.options = options
         self.workers = TensorFlowWorkers()
@@ -83,8 +85,9 @@ class TensorFlowEngine:
             for layer in batch_normalizations(model):
                 layer.synchronized = options["sync_normalization"]
                 self._normalizes_together = options["sync_normalization"]
-            for optimizer in optimizers:
-                take_gradients_as_they_are(optimizer)
+            for phase in phases:
+                for optimizer in phase.optimizers:
+                    take_gradients_as_they_are(optimizer)
         sample, shared = batch_source.first(), self._replicas.distributed
         self.metrics = running_metrics(objective, model, sample, shared=shared)
         self._own_steps: OwnSteps | None = None
@@ -96,7 +99,7 @@ class TensorFlowEngine:
         self._gradient_steps = GradientSteps(
             model,
             objective,
-            self.optimizers,
+            self._phases[0],
             batch_source,
             self.metrics,
             options,
@@ -125,6 +128,28 @@ class TensorFlowEngine:
         self.loop.jit = jit and not self._replicas.distributed
         self._gradient_steps.jit = jit and self._replicas.distributed
         self.loop.forget()
+
+    def begin_phase(self, number: int) -> None:
+        """Train from now on what a phase trains, counted from 0, with its optimizers as they are."""
+        if number == self._phase:
+            return
+        self._phase = number
+        self.players, self.optimizers, enter = self._phases[number]
+        enter()
+        self._gradient_steps.begin_phase(self._phases[number])
+        # Callbacks look for the optimizer here. The model is not compiled: that would be saved with it.
+        self.model.optimizer = self.optimizers[-1]
+        self.loop.forget()
+
+    @property
+    def phases(self) -> int:
+        """How many phases the training has, 1 or more."""
+        return len(self._phases)
+
+    @property
+    def has_phases(self) -> bool:
+        """Whether there is more than one phase, or one that trains a part of the model."""
+        return len(self._phases) > 1 or any(player.groups for player in self.players)
 
     @property
     def is_distributed(self) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kexp.core.keras_private import at_rates
 from kexp.core.options import TrainOptions
-from kexp.engine.base import PREFERRED, Computation
+from kexp.engine.base import PREFERRED, Computation, EnginePhase
 from kexp.engine.tensorflow.fused_updates import fused_updates
 from kexp.engine.tensorflow.gradients import clipped, whole
 from kexp.engine.tensorflow.input_pipeline import Batches, count_of
@@ -33,7 +34,7 @@ class GradientSteps:
     Args:
         model: What is trained.
         objective: What a step minimises.
-        optimizers: That of each player of the objective.
+        phase: What is trained, to begin with.
         batch_source: Gives the samples of a step.
         metrics: Take account of each batch.
         options: Complete training options.
@@ -52,7 +53,7 @@ class GradientSteps:
         self,
         model: keras.Model,
         objective: Objective,
-        optimizers: Sequence[keras.optimizers.Optimizer],
+        phase: EnginePhase,
         batch_source: Batches,
         metrics: RunningMetrics,
         options: TrainOptions,
@@ -65,8 +66,7 @@ class GradientSteps:
     ) -> None:
         self._model = model
         self._objective = objective
-        self._players = objective.players(model)
-        self._optimizers = tuple(optimizers)
+        self.begin_phase(phase)
         self._batch_source = batch_source
         self._metrics = metrics
         self._options = options
@@ -77,6 +77,10 @@ class GradientSteps:
         self._updates = fused_updates if computation.fused_updates else nullcontext
         self._counter_random = computation.counter_random
         self.jit = False
+
+    def begin_phase(self, phase: EnginePhase) -> None:
+        """Train from now on what a phase trains."""
+        self._players, self._optimizers = phase.players, phase.optimizers
 
     def take(self, row: tf.Tensor, batch_size: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Take a step.
@@ -131,11 +135,19 @@ class GradientSteps:
         return list(state[2:]), state[1]
 
     def _trained(self, number: int) -> list[Any]:
-        return self._players[number].network.trainable_weights
+        player = self._players[number]
+        return [weight for group in player.groups for weight in group.weights] or (
+            player.network.trainable_weights
+        )
 
-    def _tape(self, trained: Sequence[Any]) -> AbstractContextManager[tf.GradientTape]:
-        """Return what records a forward pass; variables are watched as they are read."""
-        return tf.GradientTape()
+    @contextmanager
+    def _tape(self, trained: Sequence[Any]) -> Iterator[tf.GradientTape]:
+        """Have a forward pass recorded; variables are watched as they are read, or those of groups alone."""
+        groups = any(player.groups for player in self._players)
+        with tf.GradientTape(watch_accessed_variables=not groups) as tape:
+            for weight in trained if groups else ():
+                tape.watch(weight.value)  # so that nothing is recorded of layers below them
+            yield tape
 
     def _gradients(
         self, number: int, rows: tf.Tensor, samples: Any, first: Any
@@ -229,12 +241,19 @@ class GradientSteps:
         """Clip and apply the gradient of a whole step, and return its norm."""
         optimizer, weights = self._optimizers[number], self._trained(number)
         gradients, norm = clipped(gradients, optimizer, self._options)
-        with self._updates(optimizer):
+        with self._updates(optimizer), self._rates(number):
             if not self._replicas.distributed:
                 optimizer.apply(gradients, weights)
             else:
                 self._replicas.strategy.run(lambda *parts: optimizer.apply(parts, weights), args=gradients)
         return norm
+
+    def _rates(self, number: int) -> AbstractContextManager[None]:
+        """Have the groups of a player change at their rates, where they have any of their own."""
+        groups = self._players[number].groups
+        if all(group.learning_rate == 1.0 for group in groups):
+            return nullcontext()
+        return at_rates(self._optimizers[number], groups)
 
 
 class PartialSteps(GradientSteps):

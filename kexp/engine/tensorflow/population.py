@@ -98,6 +98,8 @@ class Population:
             return "its batches are cut to the length of their samples"
         if evaluator is not None and evaluator.losses is not None and not evaluator.losses.is_plain:
             return "its validation data are cut, weighted or on the disk"
+        if engine.has_phases:
+            return "its training has phases"
         if engine.is_distributed:
             return "its strategy shares batches among devices"
         if replace(engine.computation, jit=False) != PREFERRED:

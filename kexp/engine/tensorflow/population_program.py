@@ -14,7 +14,7 @@ import tensorflow as tf
 from kexp.core.graph_names import stable_graph_names
 from kexp.core.keras_private import assigning_in_scope
 from kexp.core.types import Nest
-from kexp.engine.base import PREFERRED
+from kexp.engine.base import PREFERRED, EnginePhase
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import LossEvaluator
 from kexp.engine.tensorflow.fused_updates import rounding_as_fused
@@ -184,7 +184,7 @@ class _TrialSteps(GradientSteps):
         super().__init__(
             engine.model,
             engine.objective,
-            engine.optimizers,
+            EnginePhase(engine.players, engine.optimizers),
             self._source,
             engine.metrics,
             self._seeded,  # type: ignore[arg-type]

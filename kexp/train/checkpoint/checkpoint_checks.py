@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,14 +18,18 @@ _ADVICE = "repeat the call that the run was begun with, or give another run_dir"
 
 
 def check_checkpoint(
-    checkpoint: Checkpoint, place: str, state: Mapping[str, np.ndarray], weights: Sequence[np.ndarray]
+    checkpoint: Checkpoint,
+    place: str,
+    state: Callable[[int], Mapping[str, np.ndarray]],
+    weights: Sequence[np.ndarray],
 ) -> None:
     """Refuse a checkpoint that a run cannot go on from.
 
     Args:
         checkpoint: What was read.
         place: Where it is from, for the message.
-        state: What the engine saves now, of which the shapes and types count.
+        state: Gives what the engine saves in a phase, by its number, of which the shapes and types count;
+            raises CheckpointMismatch where there is none of that number.
         weights: Of the model, likewise.
 
     Raises:
@@ -34,7 +38,8 @@ def check_checkpoint(
 
     Example:
         >>> saved = Checkpoint({"model/0": np.zeros(3)}, vars(Position(8)), {})
-        >>> check_checkpoint(saved, "file step-000000010.npz", {"model/0": np.zeros(4)}, [])
+        >>> state = {"model/0": np.zeros(4)}
+        >>> check_checkpoint(saved, "file step-000000010.npz", lambda phase: state, [])
         Traceback (most recent call last):
         ...
         kexp.train.checkpoint.checkpoint.CheckpointMismatch: file step-000000010.npz: is of another model or
@@ -44,7 +49,7 @@ def check_checkpoint(
     missing = missing_arrays(checkpoint.callbacks, checkpoint.arrays)
     if missing:
         raise InputError(f"{place}: lacks the array {missing[0]} of a callback; {_DAMAGED}.")
-    expected = {**state, **({} if position.best_epoch is None else dict(_named(weights)))}
+    expected = {**state(position.phase), **({} if position.best_epoch is None else dict(_named(weights)))}
     difference = _difference(checkpoint.arrays, expected)
     if difference is not None:
         raise CheckpointMismatch(f"{place}: is of another model or optimizer: {difference}; {_ADVICE}.")

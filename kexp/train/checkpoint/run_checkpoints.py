@@ -12,7 +12,14 @@ import numpy as np
 
 from kexp.engine.base import Engine
 from kexp.train.checkpoint.callback_state import read_states
-from kexp.train.checkpoint.checkpoint import Checkpoint, load_latest, packed, save_checkpoint, unpacked
+from kexp.train.checkpoint.checkpoint import (
+    Checkpoint,
+    CheckpointMismatch,
+    load_latest,
+    packed,
+    save_checkpoint,
+    unpacked,
+)
 from kexp.train.checkpoint.checkpoint_checks import BEST, check_checkpoint
 from kexp.train.position import Position
 
@@ -83,4 +90,11 @@ class RunCheckpoints:
 
     def _check(self, checkpoint: Checkpoint, place: str) -> None:
         engine = self._engine
-        check_checkpoint(checkpoint, place, engine.read_state(), engine.model.get_weights())
+
+        def state(phase: int) -> dict[str, np.ndarray]:
+            if phase >= engine.phases:
+                raise CheckpointMismatch(f"{place}: is of phase {phase + 1}, and there are {engine.phases}.")
+            engine.begin_phase(phase)  # whose optimizers have slots of their own
+            return engine.read_state()
+
+        check_checkpoint(checkpoint, place, state, engine.model.get_weights())

@@ -7,6 +7,7 @@ import pytest
 import kexp
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.data.order import epoch_order
+from kexp.engine.base import EnginePhase
 from kexp.engine.tensorflow.engine import TensorFlowEngine
 from kexp.engine.tensorflow.evaluator import LossEvaluator
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource
@@ -115,7 +116,9 @@ def test_a_step_on_cut_batches_is_the_step_on_whole_ones(build):
         model.optimizer.build(model.trainable_weights)
         options = kexp.core.options.complete({"batch_size": 8})
         batch_source = ArrayBatchSource(split, None, buckets if cuts else None)
-        engine = TensorFlowEngine(model, supervised(spec), [model.optimizer], batch_source, None, options)
+        objective = supervised(spec)
+        phases = [EnginePhase(objective.players(model), (model.optimizer,))]
+        engine = TensorFlowEngine(model, objective, phases, batch_source, None, options)
         rows = buckets.order(epoch_order(60, 0, 0), 8, 0, 0)[:56].reshape(7, 8)
         assert engine.run(rows, 8) is None
         weights.append(model.get_weights())
