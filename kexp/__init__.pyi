@@ -27,6 +27,7 @@ from kexp.evaluation.learning_rate_finder import lr_find as lr_find
 from kexp.evaluation.profiler import profile as profile
 from kexp.evaluation.representation_metrics import code_scores as code_scores
 from kexp.evaluation.representation_metrics import likelihood_scores as likelihood_scores
+from kexp.evaluation.teacher import load_teacher as load_teacher
 from kexp.export import load_exported as load_exported
 from kexp.metrics.image_features import Features as Features
 from kexp.metrics.sample_quality import Quality as Quality

@@ -61,6 +61,32 @@ def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     return list(layer._trainable_variables)
 
 
+def without_lora(layer: Any) -> None:
+    """Add the product of a layer's LoRA matrices to its own, and have it be a layer without them.
+
+    Keras does so in the weights that it saves alone, beside matrices of zeros.
+
+    Example:
+        >>> import keras
+        >>> layer = keras.layers.Dense(2)
+        >>> layer.build((None, 3))
+        >>> layer.enable_lora(1)
+        >>> without_lora(layer)
+        >>> layer.count_params(), [variable.name for variable in layer.trainable_variables]
+        (8, ['kernel', 'bias'])
+    """
+    name = "embeddings" if hasattr(layer, "lora_embeddings_a") else "kernel"
+    own, whole = getattr(layer, f"_{name}"), getattr(layer, name)
+    own.assign(whole)
+    layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
+    for part in ("a", "b"):
+        matrix = getattr(layer, f"lora_{name}_{part}")
+        matrix.assign(matrix * 0)  # for functions that were traced before
+        layer._untrack_variable(matrix)
+        delattr(layer, f"lora_{name}_{part}")
+    own.trainable = True
+
+
 def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
     """Return the layers and operations inside a layer in order, how its graph calls them, and its outputs.
 

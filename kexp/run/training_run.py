@@ -18,6 +18,7 @@ from kexp.core.reading_progress import quiet_work
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import PREFERRED, Computation, Engine, Workers, from_chief
 from kexp.engine.engine_choice import backend
+from kexp.models.lora import merge_lora
 from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.compiled_model import (
@@ -250,6 +251,7 @@ def _loop(
 def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, workers: Workers) -> RunRecord:
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
     setup.model.optimizer = setup.optimizer
+    merge_lora(setup.model)  # before it is measured, so that what is recorded computes what was measured
     again = settle_unknown_token(setup)
     # Which all workers measure together.
     metrics = evaluate_run(setup, loop.engine, loop.position, again=again)

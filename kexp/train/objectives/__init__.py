@@ -1,4 +1,4 @@
-"""What a step minimises: for targets, for giving the input back, for two players, for taking noise off."""
+"""What a step minimises: for targets, a teacher, giving the input back, two players, taking noise off."""
 
 from kexp.metrics.training.crossentropy import Crossentropy
 from kexp.metrics.training.perplexity import Perplexity
@@ -6,6 +6,7 @@ from kexp.train.objectives.adversarial import adversarial
 from kexp.train.objectives.autoencoding import reconstruction, variational
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising
+from kexp.train.objectives.distillation import distillation
 from kexp.train.objectives.supervised import Supervised, supervised
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Supervised",
     "adversarial",
     "denoising",
+    "distillation",
     "reconstruction",
     "supervised",
     "variational",
