@@ -48,5 +48,6 @@ from kexp.train import callbacks as callbacks
 from kexp.train import objectives as objectives
 from kexp.train import schedules as schedules
 from kexp.train.phases import Phase as Phase
+from kexp.train.phases import finetune_phases as finetune_phases
 
 __version__: str

@@ -56,8 +56,8 @@ def fit(
     Args:
         model: A Keras model. Not compiled, it gives what the data need, such as (batch, classes) logits.
         x: A data set of `kexp.data.load` or its name; or as Keras takes it, arrays, DataFrames or a nest of
-            them, a tf.data.Dataset, a PyDataset, a PyTorch DataLoader or a generator. What has no numbers to
-            take batches by is read on to the same place when a run goes on.
+            them, a tf.data.Dataset, a PyDataset, a PyTorch DataLoader or a generator, which is read on to the
+            same place when a run goes on.
         y: The targets of arrays, likewise; default None.
         data: Another name of `x`.
         sample_weight: (samples,) weights of the training loss, or such by output; default None: all alike.
@@ -70,9 +70,9 @@ def fit(
         shuffle: Whether each epoch takes the samples in an order of its own, default True.
         objective: What a step minimises, from `kexp.objectives`; None (default): that the model gives the
             targets of the data, by the loss and metrics of the task.
-        preprocessing: A model without trainable weights from raw inputs to what `model` takes, applied once
-            before training; it stands before `model` in what is recorded and exported.
-        target_preprocessing: For texts as targets, a model from them to (batch, steps + 1) int32 tokens as
+        preprocessing: A model from raw inputs to what `model` takes that is not trained, applied once before
+            training; it stands before `model` in what is recorded and exported.
+        target_preprocessing: For texts as targets, a model to (batch, steps + 1) int32 tokens as
             `kexp.models.tokenizer` gives; `model` takes all but the last, and gives all but the first.
         inference_model: A model that contains `model`, and is recorded, asked and exported in its place, such
             as `kexp.models.transcriber` gives for texts; default None.
@@ -84,8 +84,7 @@ def fit(
             is part of a checkpoint.
         augmentation: Keras layers that change training batches, as `kexp.models.image_augmentation` gives.
         baselines: By name, functions from raw inputs to (samples, outputs), measured like the model.
-        phases: Phases that the training is divided into, one after another, each with layers, rates and
-            epochs of its own; the training option epochs is left out, or their sum. Default: none.
+        phases: `kexp.Phase`s of the training, each with its layers, rates and epochs; default: none.
         **train: Training options. `optimizer` may be a Keras optimizer too, `learning_rate` a Keras schedule,
             and `class_weight` a mapping by class, or by output and class.
 

@@ -16,6 +16,7 @@ from kexp.export.exported_model import load_exported
 from kexp.export.input_names import DEFAULT
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CONFIG
+from kexp.tasks import task_named
 
 _LEAST = 1e-12  # of a probability, so that it has a logarithm
 
@@ -42,7 +43,8 @@ def load_teacher(teacher: str | os.PathLike[str], spec: DatasetSpec) -> keras.Mo
     path = user_path("teacher", teacher)
     of_run = os.path.lexists(path / CONFIG)
     found, model = _of_run(path) if of_run else _of_export(path)
-    if found.task != "classification" or (found.kind, found.input_shape) != (spec.kind, spec.input_shape):
+    same_inputs = (found.kind, found.input_shape) == (spec.kind, spec.input_shape)
+    if not task_named(found.task).has_labels or not same_inputs:
         raise InputError(
             f"teacher must tell classes of {spec.kind} data of {spec.input_shape}; {path} is for "
             f"{found.task} of {found.kind} data of {found.input_shape}."

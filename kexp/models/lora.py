@@ -33,7 +33,7 @@ def lora_layers(model: keras.Model) -> list[str]:
 
 def enable_lora(
     model: keras.Model, rank: int, layers: Sequence[str] | None = None, alpha: float | None = None
-) -> keras.Model:
+) -> list[str]:
     """Add matrices of low rank to layers of a model, in place of whose own they are trained from now on.
 
     A layer computes with `W + (alpha / rank) A B`, where `W` stays as it is and `B` begins with zeros, so
@@ -47,7 +47,7 @@ def enable_lora(
         alpha: What the product is multiplied by, in parts of the rank; None (default): the rank.
 
     Returns:
-        The model itself.
+        The names of the layers that have them now.
 
     Raises:
         InputError: A name is not that of a layer that can have it, or one has it already.
@@ -57,16 +57,18 @@ def enable_lora(
 
     Example:
         >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="body")])
-        >>> model = enable_lora(model, rank=2, layers=["body"])
+        >>> enable_lora(model, rank=2, layers=["body"])
+        ['body']
         >>> [variable.name for variable in model.trainable_variables]
         ['bias', 'lora_kernel_a', 'lora_kernel_b']
     """
     rank = check_value("rank", rank, Annotated[int, AtLeast(1)])
-    for layer in _chosen(model, layers):
+    chosen = _chosen(model, layers)
+    for layer in chosen:
         if layer.lora_enabled:
             raise InputError(f"layers must not have LoRA already; {layer.name} of {model.name} has.")
         layer.enable_lora(rank, lora_alpha=alpha)
-    return model
+    return [layer.name for layer in chosen]
 
 
 def merge_lora(model: keras.Model) -> keras.Model:
@@ -80,7 +82,8 @@ def merge_lora(model: keras.Model) -> keras.Model:
 
     Example:
         >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
-        >>> enable_lora(model, rank=2).count_params(), merge_lora(model).count_params()
+        >>> _ = enable_lora(model, rank=2)
+        >>> model.count_params(), merge_lora(model).count_params()
         (60, 36)
     """
     for layer in all_layers(model):

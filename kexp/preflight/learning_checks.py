@@ -63,8 +63,9 @@ def learning_findings(training: TrainingSetup) -> list[Finding]:
 
 
 def _loss_function(few: TrainingSetup) -> Any:
-    """Return the loss of targets and outputs, None where there is none."""
-    return few.objective.loss if isinstance(few.objective, Supervised) else None
+    """Return the loss of targets and outputs, None where there is none, or more than that."""
+    objective = few.objective
+    return objective.loss if isinstance(objective, Supervised) and not objective.components else None
 
 
 def _outputs(few: TrainingSetup) -> Finding:

@@ -206,6 +206,41 @@ def diffusion_images(
     """
 
 @recipe()
+def distill_images(
+    data: DataLike = "digits",
+    *,
+    image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
+    teacher: str | None = None,
+    temperature: float = 4.0,
+    teacher_weight: float = 0.7,
+    filters: tuple[int, ...] = (8, 16),
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    dropout: float = 0.0,
+    shift: float = 0.0,
+    flip: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify images with a small convnet that a larger network teaches.
+
+    Args:
+        data: Name or path of an image data set.
+        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        teacher: Folder of a finished run or of an export, for the same images and classes; None: the labels
+            alone.
+        temperature: What the logits of teacher and student are divided by.
+        teacher_weight: Share of the teacher in the loss.
+        filters: Filters of each stage.
+        activation: After each convolution.
+        dropout: Share of the last layer's inputs dropped.
+        shift: Farthest random move, as a fraction of the size.
+        flip: Whether half of the training images are mirrored left to right.
+        **train: Training options.
+    """
+
+@recipe()
 def gan_images(
     data: DataLike = "digits",
     *,

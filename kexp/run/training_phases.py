@@ -41,8 +41,6 @@ def check_phases(plan: FitPlan, objective: Objective, options: TrainOptions, epo
     Raises:
         InputError: There is something of that kind.
     """
-    if not plan.phases:
-        return
     trouble = None
     if len(objective.players(plan.model)) > 1:
         trouble = "an objective whose players each have a network"

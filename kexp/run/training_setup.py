@@ -229,9 +229,8 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     Raises:
         InputError: Model, data and options do not fit each other.
     """
-    model, preprocessing = plan.model, plan.preprocessing
     assert plan.data is not None
-    data = plan.data
+    model, preprocessing, data = plan.model, plan.preprocessing, plan.data
     options = _scaled(options)
     batch_size = _batch_size(options, data, default_batch_size)
     if isinstance(data.train, Stream):
@@ -268,13 +267,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         check_objective(objective, model, ready, options, plan.loss, plan.metrics)
         inference_model = inference_model or objective.inference_model(model, preprocessing)
         data = replace(data, spec=replace(data.spec, task=objective.task))
-    check_phases(plan, objective, options, epochs)
-    phases = within_epochs(plan.phases, options)
-    if phases:
-        options = {**options, "epochs": sum(phase.epochs for phase in phases)}
-    trained = tuple(trained_layers(model, phases))
-    for choice in trained[:1]:
-        choice.enter()
+    phases, trained, options = _phases(plan, objective, options, epochs)
     awaited = settle_callbacks(plan.callbacks, objective, ready)
     monitor = chosen_monitor(objective, ready, options, plan.callbacks)
     epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
@@ -305,6 +298,19 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     )
     check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
     return setup
+
+
+def _phases(
+    plan: FitPlan, objective: Objective, options: TrainOptions, epochs: EpochOptions
+) -> tuple[tuple[Phase, ...], tuple[TrainedLayers, ...], TrainOptions]:
+    """Return the phases, what they train, and the options with their epochs; the first one is begun."""
+    if not plan.phases:
+        return (), (), options
+    check_phases(plan, objective, options, epochs)
+    phases = within_epochs(plan.phases, options)
+    trained = tuple(trained_layers(plan.model, phases))
+    trained[0].enter()
+    return phases, trained, {**options, "epochs": sum(phase.epochs for phase in phases)}
 
 
 def _weighted(data: Dataset, plan: FitPlan, options: TrainOptions) -> Dataset:

@@ -15,7 +15,7 @@ from kexp.core.keras_private import layers_in_order, own_variables
 from kexp.core.options import TrainOptions, option_types
 from kexp.engine.base import ParameterGroup
 
-__all__ = ["Phase", "TrainedLayers", "phase_options", "trained_layers"]
+__all__ = ["Phase", "TrainedLayers", "finetune_phases", "phase_options", "trained_layers"]
 
 # What a phase may say in the place of the training option of the name.
 _OPTIONS = ("learning_rate", "schedule", "warmup", "early_stop")
@@ -41,8 +41,8 @@ class Phase:
         warmup: Share of the phase in which the rate rises; None (default): that of the training.
         early_stop: Epochs without a better validation metric after which the phase ends, 0 for never; None
             (default): that of the training.
-        batch_norm: Whether batch normalisation that an earlier phase did not train is trained, statistics
-            included; default False: it stays as it was, which small batches would spoil.
+        batch_norm: Whether batch normalisation among what is trained is trained too, statistics included.
+            None (default): unless an earlier phase left it as it was, for small batches spoil its statistics.
 
     Raises:
         InputError: A value does not fit.
@@ -69,13 +69,13 @@ class Phase:
     schedule: str | None = None
     warmup: float | None = None
     early_stop: int | None = None
-    batch_norm: bool = False
+    batch_norm: bool | None = None
 
     def __post_init__(self) -> None:
         types: dict[str, Any] = {
             "epochs": Annotated[int, AtLeast(1)],
             "depth_decay": Annotated[float, Between(0.01, 1.0)],
-            "batch_norm": bool,
+            "batch_norm": bool | None,
             **{name: option_types()[name] | None for name in _OPTIONS},
         }
         if isinstance(self.trainable, Sequence) and not isinstance(self.trainable, str):
@@ -91,6 +91,52 @@ class Phase:
         """Return plain values, as they are recorded."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def finetune_phases(
+    train: TrainOptions,
+    *,
+    head_epochs: int,
+    head: Sequence[str] = ("logits",),
+    unfreeze: float | Sequence[str] = 0.3,
+    rate: float = 0.1,
+    depth_decay: float = 1.0,
+) -> list[Phase]:
+    """Return the phases of fine-tuning: the head alone, then the top of the network too, at smaller rates.
+
+    Batch normalisation of the network stays as it was trained.
+
+    Args:
+        train: Training options, in a recipe all of them; their epochs are those of both phases together.
+        head_epochs: Epochs of the head alone, 0 or more; the second phase has those that are left.
+        head: Names of the layers that are new, default "logits".
+        unfreeze: What the second phase trains: a share of the layers from the last one down, default 0.3, or
+            names of layers; 0 leaves all epochs to the head.
+        rate: What the learning rate is multiplied by in the second phase, default 0.1.
+        depth_decay: What it is multiplied by from layer to layer towards the input, default 1.
+
+    Returns:
+        One or two phases.
+
+    Source:
+        Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification".
+
+    Example:
+        >>> from kexp.core.options import complete
+        >>> [phase.epochs for phase in finetune_phases(complete({"epochs": 5}), head_epochs=2)]
+        [2, 3]
+    """
+    epochs, learning_rate = train["epochs"], train["learning_rate"]
+    of_head = min(head_epochs, epochs) if unfreeze else epochs
+    phases = []
+    if of_head:
+        phases.append(Phase(of_head, head))
+    if of_head < epochs:
+        # What the first phase left as it was stays so; without one, all of it does.
+        frozen = None if of_head else False
+        rates = learning_rate * rate, depth_decay
+        phases.append(Phase(epochs - of_head, unfreeze, *rates, batch_norm=frozen))
+    return phases
 
 
 def phase_options(phase: Phase, options: TrainOptions) -> TrainOptions:
@@ -172,9 +218,9 @@ def trained_layers(model: keras.Model, phases: Sequence[Phase]) -> list[TrainedL
     choices, frozen = [], set[int]()
     for phase in phases:
         chosen = _chosen(model, found, phase.trainable)
-        layers = [one for one in chosen if phase.batch_norm or id(one) not in frozen]
+        layers = [one for one in chosen if not _is_batch_norm(one) or _normalizes(phase, id(one) in frozen)]
         left = {id(layer) for layer, _ in found} - {id(layer) for layer in layers}
-        frozen |= {id(layer) for layer, _ in found if id(layer) in left and _is_batch_norm(layer)}
+        frozen |= left
         groups = _groups(layers, phase.depth_decay, fixed)
         if not groups:
             raise InputError(
@@ -183,6 +229,10 @@ def trained_layers(model: keras.Model, phases: Sequence[Phase]) -> list[TrainedL
             )
         choices.append(TrainedLayers(model, tuple(layers), groups, len(found), kept))
     return choices
+
+
+def _normalizes(phase: Phase, was_frozen: bool) -> bool:
+    return not was_frozen if phase.batch_norm is None else phase.batch_norm
 
 
 def _is_batch_norm(layer: keras.layers.Layer) -> bool:

@@ -81,6 +81,7 @@ def test_the_evidence_bound_is_what_its_terms_add_up_to_and_draws_codes_on_held_
 
 
 def test_the_importance_weighted_bound_is_exact_where_codes_do_not_matter_and_else_tighter():
+    keras.utils.set_random_seed(0)  # a single draw may be above the mean of many
     data = kexp.data.Split(IMAGES, LABELS)
     (score,) = kexp.likelihood_scores(model := vae(), draws=20).values()
     with_one = next(iter(kexp.likelihood_scores(model, draws=1).values()))

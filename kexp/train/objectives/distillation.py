@@ -15,6 +15,7 @@ from kexp.data import Dataset, DatasetSpec, Split
 from kexp.data.splits import head
 from kexp.engine.base import StepContext
 from kexp.metrics.direction import Direction
+from kexp.tasks import task_named
 from kexp.train.objectives.base import Losses
 from kexp.train.objectives.supervised import Supervised, supervised
 
@@ -52,7 +53,7 @@ def distillation(
     """
     temperature = check_value("temperature", temperature, Annotated[float, Between(0.1, 100.0)])
     weight = check_value("weight", weight, Annotated[float, Between(0.0, 1.0)])
-    if spec.task != "classification":
+    if not task_named(spec.task).has_labels:
         raise InputError(f"spec must be of data for classification for a teacher; received {spec.task}.")
     base = supervised(spec)
     own = {field.name: getattr(base, field.name) for field in fields(base)}

@@ -45,7 +45,7 @@ def test_outputs_states_and_gradients_are_keras_s(chosen, kind):
     with computing_by({}, OWN):
         found = outputs_and_gradients(layer, variables, inputs, given, mask)
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-5)
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -1,0 +1,77 @@
+"""A pretrained network is fine-tuned on images: its new head first, then its top at smaller rates.
+
+Source: Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Howard and Ruder 2018,
+"Universal Language Model Fine-tuning for Text Classification", for the phases and the rates by depth.
+
+Command: kexp run finetune_images --data photos/ --seed S
+"""
+
+from dataclasses import replace
+from typing import Annotated
+
+import kexp
+from kexp import AtLeast, Between, TrainOptions, Unpack
+
+_NOTE = "the head is trained on features that were computed once, so that no image is changed at random."
+
+
+@kexp.recipe(epochs=6, batch_size=32, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1)
+def finetune_images(
+    data: str = "digits",
+    *,
+    backbone: str = "efficientnet_lite0",
+    image_size: Annotated[tuple[int, int], AtLeast(32)] | None = None,
+    in_memory: bool | None = None,
+    head_epochs: Annotated[int, Between(0, 10)] = 3,
+    unfreeze: Annotated[float, Between(0.0, 1.0)] = 0.3,
+    rate: Annotated[float, Between(0.01, 1.0, log=True)] = 0.1,
+    depth_decay: Annotated[float, Between(0.8, 1.0)] = 0.95,
+    precompute: bool = False,
+    lora_rank: Annotated[int, Between(0, 32)] = 0,
+    lora_layers: tuple[str, ...] | None = None,
+    tta: bool = False,
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
+    flip: bool = True,
+    randaugment: Annotated[int, Between(0, 4)] = 0,
+    mixup: Annotated[float, Between(0.0, 1.0)] = 0.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify images with a pretrained network.
+
+    Args:
+        data: Name or path of an image data set.
+        backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
+        image_size: (height, width) in pixels of resized images; None: what the network was trained at.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        head_epochs: Epochs, of all, of the head alone.
+        unfreeze: Share of the layers, from the last one down, that is trained then; 0 for the head alone.
+        rate: What the learning rate is multiplied by then.
+        depth_decay: What it is multiplied by from layer to layer towards the input.
+        precompute: Whether the head is trained alone, on features that are computed once.
+        lora_rank: Rank of the matrices that are trained in the place of the layers' own; 0 for none.
+        lora_layers: Names of the layers that get such; None: all that can have them.
+        tta: Whether predictions are means over an image and its mirror image.
+        dropout: Share of the head's inputs dropped.
+        flip: Whether half of the training images are mirrored left to right.
+        randaugment: Random operations on each training image.
+        mixup: Strength of blending pairs of training images and their labels, 0 for none.
+        **train: Training options.
+    """
+    size = image_size or kexp.models.pretrained_image_size(backbone)
+    holdout = kexp.holdout(train)
+    dataset = kexp.data.load(data, **holdout, image_size=size, in_memory=in_memory, kinds=("image",))
+    spec = dataset.spec
+    network = kexp.models.pretrained(backbone, spec.input_shape, image_size=size, dtype=spec.dtype)
+    if precompute:
+        dataset = replace(dataset, notes=(*dataset.notes, _NOTE))
+        head = kexp.models.mlp(network.output_shape[1:], spec.outputs, hidden=())
+        return kexp.fit(head, dataset, preprocessing=network, **train)
+    if lora_rank:
+        unfreeze = ["logits", *kexp.models.enable_lora(network, lora_rank, lora_layers)]
+    model = kexp.models.with_head(network, spec.outputs, dropout=dropout)
+    phases = kexp.finetune_phases(
+        train, head_epochs=head_epochs, unfreeze=unfreeze, rate=rate, depth_decay=depth_decay
+    )
+    mix = kexp.models.image_augmentation(spec.dtype, flip=flip, randaugment=randaugment, mixup=mixup)
+    averaged = kexp.models.averaged_over_mirror_images(model) if tta else None
+    return kexp.fit(model, dataset, augmentation=mix, phases=phases, inference_model=averaged, **train)
