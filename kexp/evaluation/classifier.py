@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
+from kexp.core.keras_file import keras_file_config
 from kexp.core.options import TrainOptions
 from kexp.core.user_paths import user_path
 from kexp.data import Dataset
 from kexp.metrics.image_features import Features
 from kexp.metrics.sample_quality import Quality
 from kexp.run.context import nested_run
-from kexp.run.model_file import load_model, model_config
+from kexp.run.model_file import load_model
 from kexp.run.record import RunRecord
 from kexp.run.run_files import run_folder
 from kexp.tasks import task_named
@@ -121,7 +122,7 @@ def _loaded(record: RunRecord) -> keras.Model:
 
 
 def _of_file(data: Dataset, path: Path) -> Features:
-    config = model_config(path, _ADVICE)
+    config = keras_file_config(path, _ADVICE)
     try:
         shape, ends_in_classes = _input_shape(config), _ends_in_classes(config)
     except (LookupError, TypeError, AttributeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The model of a run as a .keras file: read without trust, and compared with what the run says of it."""
+"""The model of a run as a .keras file: written, read, and compared with what the run says of it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.core.foreign_files import guarded, reading, reason
-from kexp.core.json_files import parse_json
+from kexp.core.foreign_files import reason
+from kexp.core.keras_file import read_keras_file
 from kexp.core.trainer_private import saved_uncompiled
-from kexp.core.zip_archives import open_zip, read_zip_member
 from kexp.data.array_specs import shapes_agree
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
 
 if TYPE_CHECKING:
     import keras
-
-_WHAT = "a saved Keras model"
-_CONFIG = "config.json"
 
 
 def save_model(path: Path, model: keras.Model) -> None:
@@ -51,38 +47,9 @@ def load_model(path: Path, advice: str, *, checked: bool = False) -> keras.Model
     Raises:
         InputError: It is missing, damaged, or no model that Keras can load here.
     """
-    import keras
-
     import kexp.models  # noqa: F401  # Keras finds no layer of a builder whose file was not imported
 
-    if not checked:
-        _require_whole(path, advice)
-    with reading(path, _WHAT, advice):
-        model = keras.models.load_model(path, safe_mode=True, compile=False)
-    if not isinstance(model, keras.Model):
-        raise InputError(
-            f"file {path}: expected {_WHAT}, received a {type(model).__name__} of Keras; {advice}."
-        )
-    return model
-
-
-def model_config(path: Path, advice: str) -> dict[str, Any]:
-    """Return how a .keras file describes its model, with "class_name" and "config", without importing Keras.
-
-    Raises:
-        InputError: The file is missing or damaged.
-    """
-    content = read_zip_member(path, _CONFIG, _WHAT, advice)
-    keys = {"class_name": str, "config": dict[str, Any]}
-    return parse_json(content, f"file {path}: {_CONFIG}", keys, advice=advice)
-
-
-def _require_whole(path: Path, advice: str) -> None:
-    """Refuse an archive whose members are not what it says of them: Keras itself does not look."""
-    with open_zip(path, _WHAT, advice) as archive, guarded(f"file {path}", _WHAT, advice):
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise InputError(f"file {path}: {damaged} in it is damaged, its checksum differs; {advice}.")
+    return read_keras_file(path, advice, checked=checked)
 
 
 def require_inputs(model: keras.Model, spec: DatasetSpec, path: Path, advice: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
+from kexp.core.keras_file import keras_file_config
 from kexp.data.dataset import DatasetSpec
-from kexp.run.model_file import model_config
 from kexp.run.run_files import ADVICE
 from kexp.tasks import task_named
 
@@ -27,7 +27,7 @@ def sampleable_classes(model_file: Path, spec: DatasetSpec) -> tuple[str, ...] |
     task = task_named(spec.task)
     if not task.can_sample:
         return None
-    config = model_config(model_file, ADVICE)["config"]
+    config = keras_file_config(model_file, ADVICE)["config"]
     try:
         classes = task.sampleable_classes(config)
         if classes and not all(isinstance(name, str) for name in classes):
