@@ -13,6 +13,7 @@ import cyclopts
 
 from kexp import __version__
 from kexp.cli.command_options import command_of
+from kexp.cli.models_commands import models_app
 from kexp.cli.recipe_commands import (
     add_installed,
     add_training,
@@ -128,6 +129,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(command_of(prepare))
     app.command(data)
+    app.command(models_app())
     return app
 
 

@@ -144,6 +144,39 @@ def _is_in(model: Any, operation: Any, number: int) -> bool:
     return make_node_key(operation, number) in model._nodes
 
 
+def flat_calls(model: keras.Model) -> list[tuple[Any, tuple[Any, ...], Any]]:
+    """Call the layers of a functional model anew, those of models inside it too, on the model's own inputs.
+
+    Returns:
+        For each call in order the layer or operation, its arguments and its outputs, symbolic tensors: a
+        model from `model.inputs` to one of them has no models inside it.
+
+    Example:
+        >>> import keras
+        >>> inner = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="hidden")])
+        >>> model = keras.Sequential([inner, keras.layers.Dense(1, name="out")])
+        >>> [(layer.name, outputs.shape) for layer, _, outputs in flat_calls(model)]
+        [('hidden', (None, 3)), ('out', (None, 1))]
+    """
+    from keras.src.models.functional import Functional
+
+    calls: list[tuple[Any, tuple[Any, ...], Any]] = []
+
+    def called(operation: Any) -> Callable[..., Any]:
+        inner = getattr(operation, "_functional", operation)
+        if isinstance(inner, Functional) and type(inner).call is Functional.call:
+            return lambda *arguments, **_: inner._run_through_graph(arguments[0], called)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls.append((operation, arguments, operation(*arguments, **options)))
+            return calls[-1][2]
+
+        return call
+
+    getattr(model, "_functional", model)._run_through_graph(model.inputs, called)
+    return calls
+
+
 def first_epoch_of(model: Any) -> int:
     """Return the epoch, from 0, that a callback has told a model to begin with; 0: none has.
 
@@ -414,6 +447,56 @@ def name_counters() -> MutableMapping[str, int]:
         naming.reset_uids()
         counters = global_state.get_global_attribute("object_name_uids")
     return counters
+
+
+@contextmanager
+def fresh_names() -> Iterator[None]:
+    """Have layers that are made in this block get the names that they get in a new process.
+
+    Example:
+        >>> import keras
+        >>> with fresh_names():
+        ...     keras.layers.Conv2D(1, 1).name
+        'conv2d'
+    """
+    counters = name_counters()
+    before = dict(counters)
+    counters.clear()
+    try:
+        yield
+    finally:
+        counters.clear()
+        counters.update(before)
+
+
+@contextmanager
+def application_weights(answer: Callable[[str, str, str | None], str | None]) -> Iterator[None]:
+    """Have builders of `keras.applications` with weights="imagenet" download nothing in this block.
+
+    Their networks differ with weights of their own (EfficientNet scales its inputs once more), so that these
+    cannot be loaded into one that was built without.
+
+    Args:
+        answer: From the name, the address and the checksum, or None, of the file that is asked for, to the
+            path of the file to load; None: none is loaded.
+    """
+    import keras
+    from keras.src.utils import file_utils
+
+    load = keras.Model.load_weights
+
+    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
+        return answer(fname, origin, file_hash) or ""
+
+    def load_weights(model: keras.Model, filepath: str, **options: Any) -> None:
+        if filepath:
+            load(model, filepath, **options)
+
+    with (
+        _replaced(file_utils, "get_file", get_file),
+        _replaced(keras.Model, "load_weights", load_weights),
+    ):
+        yield
 
 
 def name_stem(thing: Any) -> str:

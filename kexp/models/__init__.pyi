@@ -66,6 +66,10 @@ from kexp.models.preprocessing.tokens import tokenizer as tokenizer
 from kexp.models.preprocessing.tokens import tokens_of as tokens_of
 from kexp.models.preprocessing.vocabulary import text_preprocessing as text_preprocessing
 from kexp.models.preprocessing.vocabulary import vocabulary_size as vocabulary_size
+from kexp.models.pretrained.pretrained_backbone import pretrained as pretrained
+from kexp.models.pretrained.pretrained_backbone import pretrained_facts as pretrained_facts
+from kexp.models.pretrained.pretrained_backbone import pretrained_image_size as pretrained_image_size
+from kexp.models.pretrained.weights_download import prepare_pretrained as prepare_pretrained
 from kexp.models.rnn import rnn as rnn
 from kexp.models.seq2seq.beam_search import beam_search as beam_search
 from kexp.models.seq2seq.beam_search import scored_beam_search as scored_beam_search
