@@ -66,11 +66,12 @@ def finetune_images(
         dataset = replace(dataset, notes=(*dataset.notes, _NOTE))
         head = kexp.models.mlp(network.output_shape[1:], spec.outputs, hidden=())
         return kexp.fit(head, dataset, preprocessing=network, **train)
+    top: float | list[str] = unfreeze
     if lora_rank:
-        unfreeze = ["logits", *kexp.models.enable_lora(network, lora_rank, lora_layers)]
+        top = ["logits", *kexp.models.enable_lora(network, lora_rank, lora_layers)]
     model = kexp.models.with_head(network, spec.outputs, dropout=dropout)
     phases = kexp.finetune_phases(
-        train, head_epochs=head_epochs, unfreeze=unfreeze, rate=rate, depth_decay=depth_decay
+        train, head_epochs=head_epochs, unfreeze=top, rate=rate, depth_decay=depth_decay
     )
     mix = kexp.models.image_augmentation(spec.dtype, flip=flip, randaugment=randaugment, mixup=mixup)
     averaged = kexp.models.averaged_over_mirror_images(model) if tta else None

@@ -32,6 +32,8 @@ from kexp.models.diffusion.noise_schedule import ddpm_step as ddpm_step
 from kexp.models.diffusion.noise_schedule import diffusion_target as diffusion_target
 from kexp.models.diffusion.noise_schedule import linear_noise as linear_noise
 from kexp.models.diffusion.noise_schedule import noised as noised
+from kexp.models.finetuning import averaged_over_mirror_images as averaged_over_mirror_images
+from kexp.models.finetuning import with_head as with_head
 from kexp.models.gan.gan_model import GAN as GAN
 from kexp.models.gan.gan_networks import SpectralNormalized as SpectralNormalized
 from kexp.models.gan.gan_networks import gan_discriminator as gan_discriminator

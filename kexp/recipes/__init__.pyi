@@ -241,6 +241,50 @@ def distill_images(
     """
 
 @recipe()
+def finetune_images(
+    data: DataLike = "digits",
+    *,
+    backbone: str = "efficientnet_lite0",
+    image_size: tuple[int, int] | None = None,
+    in_memory: bool | None = None,
+    head_epochs: int = 3,
+    unfreeze: float = 0.3,
+    rate: float = 0.1,
+    depth_decay: float = 0.95,
+    precompute: bool = False,
+    lora_rank: int = 0,
+    lora_layers: tuple[str, ...] | None = None,
+    tta: bool = False,
+    dropout: float = 0.2,
+    flip: bool = True,
+    randaugment: int = 0,
+    mixup: float = 0.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify images with a pretrained network.
+
+    Args:
+        data: Name or path of an image data set.
+        backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
+        image_size: (height, width) in pixels of resized images; None: what the network was trained at.
+        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        head_epochs: Epochs, of all, of the head alone.
+        unfreeze: Share of the layers, from the last one down, that is trained then; 0 for the head alone.
+        rate: What the learning rate is multiplied by then.
+        depth_decay: What it is multiplied by from layer to layer towards the input.
+        precompute: Whether the head is trained alone, on features that are computed once.
+        lora_rank: Rank of the matrices that are trained in the place of the layers' own; 0 for none.
+        lora_layers: Names of the layers that get such; None: all that can have them.
+        tta: Whether predictions are means over an image and its mirror image.
+        dropout: Share of the head's inputs dropped.
+        flip: Whether half of the training images are mirrored left to right.
+        randaugment: Random operations on each training image.
+        mixup: Strength of blending pairs of training images and their labels, 0 for none.
+        **train: Training options.
+    """
+
+@recipe()
 def gan_images(
     data: DataLike = "digits",
     *,
