@@ -71,6 +71,7 @@ from kexp.models.preprocessing.vocabulary import vocabulary_size as vocabulary_s
 from kexp.models.pretrained.pretrained_backbone import pretrained as pretrained
 from kexp.models.pretrained.pretrained_backbone import pretrained_facts as pretrained_facts
 from kexp.models.pretrained.pretrained_backbone import pretrained_image_size as pretrained_image_size
+from kexp.models.pretrained.token_vectors import pretrained_tokens as pretrained_tokens
 from kexp.models.pretrained.weights_download import prepare_pretrained as prepare_pretrained
 from kexp.models.rnn import rnn as rnn
 from kexp.models.seq2seq.beam_search import beam_search as beam_search

@@ -36,6 +36,8 @@ class Tokenizer(layers.Layer):
         ends: Whether a start and an end stand around each text, and count among its steps. Default False.
         reverse: Whether the last token comes first, after the cut (Sutskever, Vinyals and Le 2014). Default
             False.
+        lead: Whether a space is put before each text, so that its first word is cut as all others are.
+            Default False.
 
     Attributes:
         size: How many numbers there are, what an embedding takes as `input_dim`.
@@ -58,12 +60,13 @@ class Tokenizer(layers.Layer):
         steps: int,
         ends: bool = False,
         reverse: bool = False,
+        lead: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         _check(vocabulary, split, steps, ends)
         self.vocabulary = tuple(vocabulary)
-        self.split, self.steps, self.ends, self.reverse = split, steps, ends, reverse
+        self.split, self.steps, self.ends, self.reverse, self.lead = split, steps, ends, reverse, lead
         self.size = 4 + len(self.vocabulary)
         # Number 0 of both is what is not in the vocabulary.
         tokens = list(self.vocabulary)
@@ -79,7 +82,7 @@ class Tokenizer(layers.Layer):
         """Return (batch, steps) int32 of (batch,) strings."""
         import tensorflow as tf
 
-        pieces = _pieces(texts, self.split, self.vocabulary, self.numbers)
+        pieces = tokens_in(self, texts)
         found = tf.cast(self.numbers(pieces.flat_values), tf.int32)
         numbers = tf.where(found == 0, self.UNKNOWN, found + self.END)
         room = self.steps - 2 * self.ends
@@ -115,6 +118,8 @@ class Tokenizer(layers.Layer):
             pieces = tf.strings.join([" ", pieces])
         kept = tf.where(over | (tokens == self.START), "", pieces)
         texts = tf.strings.reduce_join(kept[:, ::-1] if self.reverse else kept, axis=1)
+        if self.lead:
+            texts = tf.strings.regex_replace(texts, "^ ", "")
         return tf.strings.strip(texts) if self.split == "space" else texts
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -131,6 +136,7 @@ class Tokenizer(layers.Layer):
             "steps": self.steps,
             "ends": self.ends,
             "reverse": self.reverse,
+            **({"lead": True} if self.lead else {}),  # others are described as they always were
         }
 
 
@@ -213,7 +219,10 @@ def tokens_in(layer: Tokenizer, texts: TensorLike) -> Any:
     """
     import tensorflow as tf
 
-    return _pieces(tf.constant(texts, tf.string), layer.split, layer.vocabulary, layer.numbers)
+    texts = tf.convert_to_tensor(texts, tf.string)
+    if layer.lead:
+        texts = tf.where(tf.strings.length(texts) > 0, tf.strings.join([" ", texts]), texts)
+    return _pieces(texts, layer.split, layer.vocabulary, layer.numbers)
 
 
 def _check(vocabulary: Sequence[str], split: object, steps: object, ends: bool) -> None:

@@ -12,6 +12,7 @@ from keras import layers, ops
 from kexp.core.errors import InputError
 from kexp.data.dataset import Inputs, single_array
 from kexp.data.lengths import longest_kept
+from kexp.models.preprocessing.tokens import Tokenizer, tokens_in
 
 __all__ = ["text_preprocessing", "vocabulary_size"]
 
@@ -23,9 +24,10 @@ _LOOKUP = "tokens"
 def text_preprocessing(
     texts: Inputs | Sequence[str],
     *,
-    split: Literal["character", "word"],
+    split: Literal["character", "word", "subword"],
     vocabulary: int = 20_000,
     steps: int | None = None,
+    pieces: Sequence[str] | None = None,
 ) -> keras.Model:
     """Build a model from texts to numbers of their tokens; 0 is padding, 1 a token not in the vocabulary.
 
@@ -37,11 +39,15 @@ def text_preprocessing(
     Args:
         texts: The training inputs, (samples,) strings; nothing else may be given, or the words of
             other data would leak into the model.
-        split: What a token is.
-        vocabulary: Most tokens to number, 1 or more, default 20,000; the rarest have the number 1.
+        split: What a token is; a "subword" is one of `pieces`.
+        vocabulary: Most tokens to number, 1 or more, default 20,000; the rarest have the number 1. Of no use
+            with `pieces`, which are all numbered.
         steps: Tokens that are kept of a text, 1 or more, the first ones; default: as many as the longest
             training text has characters, those far longer than the others aside (`kexp.fit` names them), or
-            as 95 % of the training texts do not exceed in words.
+            as 95 % of the training texts do not exceed in words or subwords.
+        pieces: The subwords, in the order of their numbers from 4 on, 2 and 3 being unused: those of
+            `kexp.models.pretrained_tokens`, whose `table` has a row for each number. A space is put before
+            each text, and the longest piece is taken from the left of each word on.
 
     Returns:
         A model from (batch,) strings to (batch, steps) int32, with its vocabulary; `vocabulary_size` gives
@@ -59,6 +65,10 @@ def text_preprocessing(
         6
     """
     _require_text_arguments(split, vocabulary, steps)
+    if (pieces is None) == (split == "subword"):
+        raise InputError("pieces and split='subword' belong together; give both of them, or neither.")
+    if pieces is not None:
+        return _of_pieces(np.asarray(single_array(texts), dtype=object), pieces, steps)
     tokens, lengths = _tokens(np.asarray(single_array(texts), dtype=object), split)
     if not tokens:
         raise InputError("texts must have a token to learn, received only empty ones; give other texts.")
@@ -84,12 +94,27 @@ def vocabulary_size(preprocessing: keras.Model) -> int:
         >>> vocabulary_size(text_preprocessing(["abba"], split="character"))
         4
     """
-    return int(preprocessing.get_layer(_LOOKUP).vocabulary_size())
+    layer = preprocessing.get_layer(_LOOKUP)
+    return layer.size if isinstance(layer, Tokenizer) else int(layer.vocabulary_size())
+
+
+def _of_pieces(texts: np.ndarray, pieces: Sequence[str], steps: int | None) -> keras.Model:
+    """Return the preprocessing whose tokens are given."""
+    if not len(pieces):
+        raise InputError("pieces must be texts, one or more; received none.")
+    if steps is None:
+        layer = Tokenizer(pieces, "subword", 1, lead=True)
+        batches = (texts[first : first + _TEXTS_AT_ONCE] for first in range(0, len(texts), _TEXTS_AT_ONCE))
+        lengths = np.concatenate([tokens_in(layer, batch).row_lengths().numpy() for batch in batches])
+        steps = max(1, int(np.ceil(np.quantile(lengths, _COVERED))))
+    layer = Tokenizer(pieces, "subword", steps, lead=True, name=_LOOKUP)
+    raw = keras.Input((), dtype="string")
+    return keras.Model(raw, layer(raw), name="preprocessing")
 
 
 def _require_text_arguments(split: object, vocabulary: object, steps: object) -> None:
-    if split not in ("character", "word"):
-        raise InputError(f"split={split!r}: expected 'character' or 'word'; pass one.")
+    if split not in ("character", "word", "subword"):
+        raise InputError(f"split={split!r}: expected 'character', 'word' or 'subword'; pass one.")
     for argument, count in (("vocabulary", vocabulary), ("steps", 1 if steps is None else steps)):
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise InputError(f"{argument}={count!r}: expected a whole number, 1 or more; pass one.")

@@ -62,7 +62,7 @@ def test_many_batches_of_texts_are_counted_like_one():
 @pytest.mark.parametrize(
     ("texts", "options", "message"),
     [
-        (["a"], {"split": "letter"}, "split='letter': expected 'character' or 'word'"),
+        (["a"], {"split": "letter"}, "split='letter': expected 'character', 'word' or 'subword'"),
         (["a"], {"split": "word", "vocabulary": 0}, "vocabulary=0: expected a whole number, 1 or more"),
         (["a"], {"split": "word", "steps": 2.5}, r"steps=2\.5"),
         (["", " ..."], {"split": "word"}, "received only empty ones"),
