@@ -80,6 +80,7 @@ from kexp.models.seq2seq.encoder_decoder import seq2seq as seq2seq
 from kexp.models.seq2seq.seq2seq_pipeline import Transcriber as Transcriber
 from kexp.models.seq2seq.seq2seq_pipeline import transcriber as transcriber
 from kexp.models.signatures import Signature as Signature
+from kexp.models.text_encoder import text_encoder as text_encoder
 from kexp.models.transformer import transformer_decoder as transformer_decoder
 from kexp.models.transformer import transformer_encoder as transformer_encoder
 from kexp.models.unet import unet as unet

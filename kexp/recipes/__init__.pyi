@@ -285,6 +285,53 @@ def finetune_images(
     """
 
 @recipe()
+def finetune_text(
+    data: DataLike = "first_names",
+    *,
+    text: str | None = None,
+    target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    vectors: Literal["wordllama", "random"] = "wordllama",
+    steps: int | None = None,
+    head_epochs: int = 4,
+    rate: float = 0.3,
+    lora_rank: int = 0,
+    depth: int = 0,
+    hidden: tuple[int, ...] = (128,),
+    dropout: float = 0.3,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify texts, or predict a number from them, by pretrained vectors of their tokens.
+
+    Args:
+        data: Name or path of a data set of texts.
+        text: The column with the text; needed for a table.
+        target: The column to predict; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        vectors: What the vectors begin as; random ones of the same size and spread are for comparison.
+        steps: Tokens kept of a text; None: as many as 95 % of the training texts have at most.
+        head_epochs: Epochs, of all, of the head alone.
+        rate: What the learning rate is multiplied by then, when the vectors are trained too.
+        lora_rank: Rank of the matrices that are trained in the place of the vectors; 0 for none.
+        depth: Transformer blocks between vectors and head.
+        hidden: Units of each hidden layer of the head.
+        dropout: Share dropped of what each dense layer of the head sees.
+        **train: Training options.
+    """
+
+@recipe()
 def gan_images(
     data: DataLike = "digits",
     *,

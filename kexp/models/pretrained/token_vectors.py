@@ -53,6 +53,16 @@ class PretrainedTokens:
     source: str
     licence: str
 
+    def random_table(self, seed: int) -> np.ndarray:
+        """Return numbers in the place of `table` that are drawn at random, as large as these, for comparison.
+
+        Args:
+            seed: Of the draws, 0 or more.
+        """
+        drawn = np.random.default_rng(seed).normal(0.0, self.vectors.std(), self.table.shape)
+        drawn[0] = 0.0  # padding
+        return drawn.astype(np.float32)
+
     def __repr__(self) -> str:
         count, width = self.vectors.shape
         return f"PretrainedTokens({count:,} pieces with {width} numbers each, {self.source}, {self.licence})"
@@ -81,8 +91,9 @@ def pretrained_tokens(name: str = "wordllama") -> PretrainedTokens:
         ((31744, 256), ('  ', ' t', 'er', 'in'))
     """
     if name != _PACKAGE:
-        raise
-        InputError(f"name={shown(name)}: expected 'wordllama'{nearest(str(name), [_PACKAGE])}; pass it.")
+        raise InputError(
+            f"name={shown(name)}: expected 'wordllama'{nearest(str(name), [_PACKAGE])}; pass it."
+        )
     read = read_json_file(_file(_VOCABULARY), {"model": dict[str, Any]}, advice=_ADVICE)
     vocabulary: dict[str, int] = read["model"]["vocab"]
     every = read_safetensors(_file(_VECTORS), _ADVICE)[_TENSOR].astype(np.float32)
