@@ -44,6 +44,7 @@ from kexp.models.language.language_model import LanguageModel as LanguageModel
 from kexp.models.language.language_model import language_tokens as language_tokens
 from kexp.models.language.language_model import token_counts as token_counts
 from kexp.models.language.text_generation import generate as generate
+from kexp.models.layer_features import features as features
 from kexp.models.layers.attention import SelfAttention as SelfAttention
 from kexp.models.layers.attention import SequencePooling as SequencePooling
 from kexp.models.layers.attention import TransformerBlock as TransformerBlock

@@ -91,9 +91,8 @@ def pretrained_tokens(name: str = "wordllama") -> PretrainedTokens:
         ((31744, 256), ('  ', ' t', 'er', 'in'))
     """
     if name != _PACKAGE:
-        raise InputError(
-            f"name={shown(name)}: expected 'wordllama'{nearest(str(name), [_PACKAGE])}; pass it."
-        )
+        meant = nearest(str(name), [_PACKAGE])
+        raise InputError(f"name={shown(name)}: expected 'wordllama'{meant}; pass it.")
     read = read_json_file(_file(_VOCABULARY), {"model": dict[str, Any]}, advice=_ADVICE)
     vocabulary: dict[str, int] = read["model"]["vocab"]
     every = read_safetensors(_file(_VECTORS), _ADVICE)[_TENSOR].astype(np.float32)

@@ -1,9 +1,10 @@
-"""Pretrained networks answer as their weights' own programs do, from raw images, and refuse what does not "
-"fit."""
+"""Pretrained networks answer from raw images as their weights were trained to, and refuse what does not fit."""
 
 import importlib
 import inspect
+import json
 import shutil
+import struct
 
 import keras
 import numpy as np
@@ -96,15 +97,13 @@ def test_tensors_that_are_not_the_networks_are_refused(small_lite0, tensors):
 
 
 def test_weights_of_a_file_are_those_of_the_package(small_lite0, tensors, tmp_path):
-    import struct
-
     entries, content = {}, b""
     for name, tensor in tensors.items():
         first = len(content)
         content += tensor.tobytes()
         kind = "F32" if tensor.dtype == np.float32 else "I64"
         entries[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [first, len(content)]}
-    header = importlib.import_module("json").dumps(entries).encode()
+    header = json.dumps(entries).encode()
     path = tmp_path / "lite0.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + content)
     found = kexp.models.pretrained(LITE0, **SMALL, weights=path)
@@ -140,7 +139,7 @@ def test_images_of_any_size_are_resized_inside_and_the_model_can_be_saved(tmp_pa
 
 
 @pytest.mark.parametrize("name", [LITE0, "mobilenet"])
-def test_a_network_is_flat_and_its_layers_have_the_same_names_each_time(name, small_lite0):
+def test_a_network_is_flat_and_its_layers_have_the_same_names_each_time(name):
     keras.layers.Conv2D(1, 1)  # counts as one more of Keras's own names
     one, other = (
         kexp.models.pretrained(name, (32, 32, 3), image_size=(32, 32), weights="random") for _ in "12"
