@@ -1,4 +1,5 @@
-"""Pretrained networks answer from raw images as their weights were trained to, and refuse what does not fit."""
+"""Pretrained networks answer from raw images as their weights were trained to; what does not fit is "
+"refused."""
 
 import importlib
 import inspect
