@@ -16,6 +16,7 @@ from keras import layers
 from kexp.core.cache_dir import cache_dir
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import guarded
+from kexp.core.hdf5_file import require_own_hdf5
 from kexp.core.keras_private import flat_calls
 from kexp.core.pretrained_catalog import require_hub_name
 from kexp.models.pretrained.image_input import image_input
@@ -53,6 +54,8 @@ def hub_backbone(
             f"name={name!r}: expected a preset in {folder}; download it with `kexp models prepare {name}`."
         )
     keras_hub = _keras_hub(name)
+    for path in sorted(folder.glob("*.h5")):
+        require_own_hdf5(path, "remove its folder and prepare it again")
     with guarded(f"folder {folder}", _WHAT, "remove it and prepare it again"):
         backbone = keras_hub.models.Backbone.from_preset(str(folder))
         converter = keras_hub.layers.ImageConverter.from_preset(str(folder))
@@ -81,7 +84,7 @@ def image_backbone(
     offset = 0.0 if converter.offset is None else converter.offset
     x = layers.Rescaling(scale, offset, name="scaled")(x)
     whole = keras.Model(inputs, pooled(backbone(x)), name="backbone")
-    return keras.Model(whole.inputs, flat_calls(whole)[-1][2], name="backbone")
+    return keras.Model(inputs, flat_calls(whole)[-1][2], name="backbone")
 
 
 def prepare_hub(name: str) -> Path:
