@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import json
+import pickle
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +96,43 @@ def _gzipped(write: Callable[[Path], None]) -> Callable[[Path], None]:
     return write_gzipped
 
 
+def _write_pth(folder: Path) -> None:
+    """Write what PyTorch does of {"weight": …}, in both of its formats."""
+
+    def text(value: str) -> bytes:
+        return b"X" + len(value).to_bytes(4, "little") + value.encode()
+
+    storage = b"(%bctorch\nFloatStorage\n%b%bK\x06tQ" % (text("storage"), text("0"), text("cpu"))
+    sizes = b"K\x00(K\x02K\x03t(K\x03K\x01t\x89ccollections\nOrderedDict\n)R"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(%b%btR" % (storage, sizes)
+    described = b"\x80\x02ccollections\nOrderedDict\n)R%b%bs." % (text("weight"), tensor)
+    numbers = np.arange(6, dtype="<f4").tobytes()
+    with zipfile.ZipFile(folder / "zip.pth", "w") as archive:
+        for name, content in (("data.pkl", described), ("byteorder", b"little"), ("data/0", numbers)):
+            archive.writestr(f"model/{name}", content)
+    system = {"protocol_version": 1001, "little_endian": True}
+    first = [pickle.dumps(one, 2) for one in (0x1950A86A20F9469CFC6C, 1001, system)]
+    parts = [*first, described, pickle.dumps(["0"], 2), (6).to_bytes(8, "little"), numbers]
+    (folder / "legacy.pth").write_bytes(b"".join(parts))
+
+
+def _write_safetensors(folder: Path) -> None:
+    entries = {
+        "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+        "b": {"dtype": "BF16", "shape": [4], "data_offsets": [24, 32]},
+    }
+    header = json.dumps(entries).encode()
+    (folder / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(range(32)))
+
+
+def _write_h5(folder: Path) -> None:
+    import h5py
+
+    with h5py.File(folder / "a.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.arange(6.0).reshape(2, 3)
+        file.create_dataset("layers/dense/vars/1", data=np.zeros(100), compression="gzip")
+
+
 def _images(name: str, **options: object) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         from PIL import Image
@@ -175,6 +215,24 @@ def _read_image(path: Path) -> object:
     return read_images([path], (8, 8))
 
 
+def _read_pth(path: Path) -> object:
+    from kexp.core.torch_checkpoint import read_torch_checkpoint
+
+    return read_torch_checkpoint(path, "save it again")
+
+
+def _read_safetensors(path: Path) -> object:
+    from kexp.core.safetensors_file import read_safetensors
+
+    return read_safetensors(path, "save it again")
+
+
+def _read_h5(path: Path) -> object:
+    from kexp.core.hdf5_file import require_own_hdf5
+
+    return require_own_hdf5(path, "save it again")
+
+
 def _read_run(folder: Path) -> object:
     import kexp
 
@@ -216,6 +274,9 @@ FORMATS: dict[str, Format] = {
         name: Format(f".{name}", _images(name), _read_image)
         for name in ("png", "jpg", "tif", "gif", "webp", "bmp")
     },
+    "pth": Format(".pth", _write_pth, _read_pth),
+    "safetensors": Format(".safetensors", _write_safetensors, _read_safetensors),
+    "h5": Format(".weights.h5", _write_h5, _read_h5),
     "run": Format("", _folders("finished", make=_make_run), _read_run),
     "checkpoint": Format("", _folders("unfinished", make=_make_run), _read_checkpoints),
     "export": Format("", _folders("export", make=_make_export), _read_export),
