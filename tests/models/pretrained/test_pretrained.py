@@ -140,11 +140,10 @@ def test_images_of_any_size_are_resized_inside_and_the_model_can_be_saved(tmp_pa
 
 
 @pytest.mark.parametrize("name", [LITE0, "mobilenet"])
-def test_a_network_is_flat_and_its_layers_have_the_same_names_each_time(name):
+def test_a_network_is_flat_and_its_layers_have_the_same_names_each_time(name, small_lite0):
     keras.layers.Conv2D(1, 1)  # counts as one more of Keras's own names
-    one, other = (
-        kexp.models.pretrained(name, (32, 32, 3), image_size=(32, 32), weights="random") for _ in "12"
-    )
+    one = kexp.models.pretrained(name, **SMALL, weights="random")
+    other = small_lite0 if name == LITE0 else kexp.models.pretrained(name, **SMALL, weights="random")
     assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
     assert not any(isinstance(layer, keras.Model) for layer in one.layers)
     assert len({layer.name for layer in one.layers}) == len(one.layers)
@@ -174,15 +173,25 @@ def test_pixels_are_scaled_as_the_module_of_the_network_does(name):
     np.testing.assert_allclose(found, module.preprocess_input(pixels.copy()), atol=1e-5)
 
 
-def test_a_network_of_keras_takes_weights_that_keras_saved_of_it_and_then_computes_the_same(tmp_path):
-    plain = keras.applications.MobileNetV3Small(
-        weights=None, include_top=False, pooling="avg", input_shape=(64, 64, 3)
-    )
+@pytest.mark.parametrize(
+    "name", ["MobileNetV3Small", "ConvNeXtTiny"]
+)  # of which the second has models inside
+def test_a_network_of_keras_takes_weights_that_keras_saved_of_it_and_then_computes_the_same(name, tmp_path):
+    build = getattr(keras.applications, name)
+    plain = build(weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3))
     path = tmp_path / "small.weights.h5"
     plain.save_weights(path)
-    model = kexp.models.pretrained("MobileNetV3Small", (64, 64, 3), image_size=(64, 64), weights=path)
-    image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    options = {"input_shape": (32, 32, 3), "image_size": (32, 32)}
+    model = kexp.models.pretrained(name, **options, weights=path)
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8)
     np.testing.assert_allclose(answers(model, image), answers(plain, image.astype(np.float32)), atol=1e-5)
+
+
+def test_weights_of_another_network_are_refused(small_lite0, tmp_path):
+    small_lite0.save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(InputError, match="give weights that Keras saved of this network"):
+        kexp.models.pretrained("mobilenet", image_size=(32, 32), weights=tmp_path / "a.weights.h5")
 
 
 @pytest.mark.parametrize(
