@@ -174,8 +174,8 @@ def _rows(inputs: Any, rows: slice) -> Any:
 def _batch(compute: Callable[[Nest], Any], batch: Nest, place: str) -> np.ndarray:
     with guarded(place, "inputs of the model", "give what it was trained on"):
         given = mapped(np.asarray, compute(batch))
-    if not isinstance(given, np.ndarray) or given.dtype.kind not in "biuf" or not given.ndim:
+    if not isinstance(given, np.ndarray) or given.dtype.kind not in "biufV" or not given.ndim:
         raise InputError(
             "layer must give one array of numbers; it gives something else, so name another one."
         )
-    return given.astype(np.float32)
+    return given.astype(np.float32)  # also of bfloat16, which NumPy has no kind for

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -78,6 +79,13 @@ def test_an_exported_model_predicts_in_a_process_without_keras(digits_run, tmp_p
     found, printed = imported(["keras", "matplotlib", "sklearn"], "predict", served, image)
     assert found == []
     assert printed.startswith("label,0,1,")
+
+
+def test_pretrained_networks_are_listed_without_keras():
+    found, printed = imported(["tensorflow", "keras", "wordllama"], "models", "list")
+    assert found == []
+    assert re.search(r"efficientnet_lite0 +224 x 224, installed", printed)
+    assert re.search(r"xception +299 x 299, not prepared", printed)
 
 
 def test_the_first_epoch_waits_for_no_package_that_it_does_not_need(tmp_path):

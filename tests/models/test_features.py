@@ -143,6 +143,15 @@ def test_what_cannot_be_is_refused_in_one_sentence(nested, images, options, said
         kexp.models.features(**{"model": nested, "data": images, **options})
 
 
+def test_features_in_half_precision_are_floats_too():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, dtype="mixed_bfloat16", name="half")])
+    found = kexp.models.features(model, np.ones((2, 2), np.float32), "half")
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(
+        found, np.tile(np.asarray(model.layers[0].kernel).sum(axis=0), (2, 1)), atol=0.02
+    )
+
+
 def test_several_layers_of_one_name_are_told_apart():
     def part(name):
         return keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="same")], name=name)

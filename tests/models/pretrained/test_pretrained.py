@@ -173,9 +173,8 @@ def test_pixels_are_scaled_as_the_module_of_the_network_does(name):
     np.testing.assert_allclose(found, module.preprocess_input(pixels.copy()), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", ["MobileNetV3Small", "ConvNeXtTiny"]
-)  # of which the second has models inside
+# The second has models inside.
+@pytest.mark.parametrize("name", ["MobileNetV3Small", pytest.param("ConvNeXtTiny", marks=pytest.mark.slow)])
 def test_a_network_of_keras_takes_weights_that_keras_saved_of_it_and_then_computes_the_same(name, tmp_path):
     build = getattr(keras.applications, name)
     plain = build(weights=None, include_top=False, pooling="avg", input_shape=(32, 32, 3))
