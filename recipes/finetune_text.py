@@ -1,8 +1,8 @@
 """Pretrained vectors of words' pieces are fine-tuned on texts: a new head first, then all at smaller rates.
 
 Source: Shen et al. 2018, "Baseline Needs More Love: On Simple Word-Embedding-Based Models and Associated
-Pooling Mechanisms"; Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification", for the
-phases. The vectors are those of WordLlama (github.com/dleemiller/WordLlama).
+Pooling Mechanisms"; Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
+for the phases. The vectors are those of WordLlama (github.com/dleemiller/WordLlama).
 
 Command: kexp run finetune_text --data texts.csv --text text --target topic --seed S
 """

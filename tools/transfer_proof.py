@@ -1,12 +1,13 @@
 """What pretrained networks, LoRA and teachers are worth here, beside training from scratch.
 
-    python tools/transfer_proof.py [photos] [fashion] [lora] [student] [--folder DIR] [--photos DIR] [--seeds 5]
+    python tools/transfer_proof.py [photos] [fashion] [lora] [student] [texts] [--folder DIR] [--seeds 5]
 
 photos: 140 photos of five classes (tools/photos.py), 5 folds twice: a head on frozen features, two phases, a
 convnet from scratch, and logistic regression on pixels. fashion: 200 training images of fashion_mnist_small.
 lora: the same with LoRA and with all layers trained. student: a convnet of a tenth of the parameters of its
-teacher on fashion_mnist_small, with and without it. The exit code is 1 if frozen features are below 0.88 or
-two phases below them. A run that was interrupted goes on by the same line.
+teacher on fashion_mnist_small, with and without it. texts: pretrained vectors beside random ones, and beside
+TF-IDF with logistic regression, on first_names and on texts of ten topics (tools/fortunes.py). The exit code
+is 1 if frozen features are below 0.88 or two phases below them. The same line goes on where it was.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ LEAST = 0.88  # mean accuracy of frozen features
 IMAGES = 200  # training images of fashion_mnist_small
 SIZE = (96, 96)
 HEAD = {"epochs": 30, "learning_rate": 3e-3, "precompute": True}
+PARTS = ("photos", "fashion", "lora", "student", "texts")
 TWO_PHASES = {"epochs": 12, "head_epochs": 6, "batch_size": 16}
 
 
@@ -108,6 +110,39 @@ def student(folder: Path, seeds: int) -> None:
     _by_seed("student with teacher", recipes.distill_images, data, folder, seeds, **taught)
 
 
+def texts(folder: Path, seeds: int) -> None:
+    """Compare pretrained vectors of tokens with random ones, and with a linear method."""
+    topics = folder / "fortunes.csv"
+    if not topics.exists():
+        sys.path.insert(0, str(TOOLS))
+        from fortunes import write_fortunes
+
+        folder.mkdir(parents=True, exist_ok=True)
+        write_fortunes(topics)
+    for data, columns in (("first_names", {}), (str(topics), {"text": "text", "target": "topic"})):
+        stem = Path(data).stem
+        for vectors in ("wordllama", "random"):
+            name = f"{stem}, {vectors} vectors"
+            _by_seed(name, recipes.finetune_text, data, folder, seeds, vectors=vectors, **columns)
+        _linear(stem, data, columns)
+
+
+def _linear(stem: str, data: str, columns: dict[str, str]) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    loaded = kexp.data.load(data, validation=0.0, **columns)
+    assert loaded.test is not None
+    for name, cut in (("words", {}), ("letters", {"analyzer": "char_wb", "ngram_range": (1, 5)})):
+        started_s = time.perf_counter()
+        vectors = TfidfVectorizer(sublinear_tf=True, **cut)
+        method = make_pipeline(vectors, LogisticRegression(C=10, max_iter=2000))
+        method.fit(loaded.train.inputs, loaded.train.targets)
+        accuracy = method.score(loaded.test.inputs, loaded.test.targets)
+        _say(f"{stem}, TF-IDF of {name} and logistic regression", [accuracy], started_s)
+
+
 def _few_images(folder: Path) -> str:
     """Write 20 training images of each class, and all test images, and return the path."""
     path = folder / "few.npz"
@@ -149,16 +184,14 @@ def _say(name: str, accuracies: Sequence[float] | np.ndarray, started_s: float) 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "parts", nargs="*", choices=["photos", "fashion", "lora", "student"], default="photos"
-    )
+    parser.add_argument("parts", nargs="*", choices=PARTS, default="photos")
     parser.add_argument("--folder", type=Path, default=Path("transfer_proof"))
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     parts = [asked.parts] if isinstance(asked.parts, str) else asked.parts
     holds = photos(asked.folder, asked.photos, asked.seeds) if "photos" in parts else True
-    for part in (fashion, lora, student):
+    for part in (fashion, lora, student, texts):
         if part.__name__ in parts:
             part(asked.folder, asked.seeds)
     return 0 if holds else 1

@@ -45,11 +45,11 @@ def with_head(
         >>> with_head(backbone, 5, hidden=(16,)).layers[-1].name
         'logits'
     """
-    x = backbone.output
+    x = backbone.outputs[0]
     for number, units in enumerate(hidden, 1):
         x = layers.Dense(units, activation="relu", name=f"head_{number}")(drop(dropout)(x))
     x = predictions(drop(dropout)(x), outputs, output_scale, output_offset)  # (batch, outputs)
-    return keras.Model(backbone.input, x, name="finetuned")
+    return keras.Model(backbone.inputs[0], x, name="finetuned")
 
 
 def averaged_over_mirror_images(model: keras.Model) -> keras.Model:

@@ -305,11 +305,11 @@ def finetune_text(
     vectors: Literal["wordllama", "random"] = "wordllama",
     steps: int | None = None,
     head_epochs: int = 4,
-    rate: float = 0.3,
+    rate: float = 0.5,
     lora_rank: int = 0,
     depth: int = 0,
-    hidden: tuple[int, ...] = (128,),
-    dropout: float = 0.3,
+    hidden: int = 128,
+    dropout: float = 0.5,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -326,7 +326,7 @@ def finetune_text(
         rate: What the learning rate is multiplied by then, when the vectors are trained too.
         lora_rank: Rank of the matrices that are trained in the place of the vectors; 0 for none.
         depth: Transformer blocks between vectors and head.
-        hidden: Units of each hidden layer of the head.
+        hidden: Units of the hidden layer of the head; 0 for none.
         dropout: Share dropped of what each dense layer of the head sees.
         **train: Training options.
     """

@@ -16,7 +16,10 @@ TINY: dict[str, dict[str, Any]] = {
     "autoencoder_images": {"hidden": (32,)},
     "cnn_images": {"filters": (8,)},
     "cnn_series": {"filters": (16,), "kernel_sizes": (3,)},
+    "distill_images": {"filters": (4, 8)},
     "diffusion_images": {"filters": (8, 16), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
+    "finetune_images": {"head_epochs": 1},
+    "finetune_text": {"head_epochs": 1, "steps": 8},
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
     "lstm_forecast": {"units": (16,)},
     "lstm_series": {"units": (16,)},
@@ -31,6 +34,7 @@ TINY: dict[str, dict[str, Any]] = {
 }
 # Recipes for texts read some lines of what they read by default, from a file as a user has one.
 _TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "finetune_text": ("first_names.csv", {"text": "name", "target": "label"}),
     "lstm_text": ("first_names.csv", {"text": "name", "target": "label"}),
     "seq2seq": ("pronunciations.csv", {"text": "word", "target": "phonemes"}),
     "transformer_lm": ("moby_dick.txt", {}),
@@ -56,6 +60,8 @@ def tiny(name: str, digits_run: Path) -> dict[str, Any]:
     arguments = dict(TINY.get(name, {}))
     if name in MAKE_SAMPLES:
         arguments["classifier"] = str(digits_run)
+    if name == "finetune_images":
+        arguments["backbone"] = str(digits_run)
     if name in _TEXTS:
         file, columns = _TEXTS[name]
         arguments |= {"data": str(_few_lines(file, digits_run.parent / file)), **columns}

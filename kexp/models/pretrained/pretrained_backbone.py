@@ -122,11 +122,14 @@ def pretrained_facts(name: str) -> PretrainedFacts:
     return facts_of_pretrained(name)
 
 
-def pretrained_image_size(name: str) -> tuple[int, int]:
-    """Return the (height, width) in pixels that a named network was trained at.
+def pretrained_image_size(name: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Return the (height, width) in pixels that a network was trained at.
 
     Args:
-        name: As of `pretrained`, of a network that has a name.
+        name: As of `pretrained`.
+
+    Returns:
+        None for a file, a run or a preset, which say what they take when they are read.
 
     Raises:
         InputError: There is none of the name.
@@ -135,7 +138,9 @@ def pretrained_image_size(name: str) -> tuple[int, int]:
         >>> pretrained_image_size("InceptionV3")
         (299, 299)
     """
-    size = facts_of_pretrained(name).image_size
+    if os.fspath(name).startswith(HUB_PREFIX) or is_saved(Path(name)):
+        return None
+    size = facts_of_pretrained(os.fspath(name)).image_size
     return size, size
 
 
