@@ -66,12 +66,13 @@ def finetune_images(
         dataset = replace(dataset, notes=(*dataset.notes, _NOTE))
         head = kexp.models.mlp(network.output_shape[1:], spec.outputs, hidden=())
         return kexp.fit(head, dataset, preprocessing=network, **train)
+    model = kexp.models.with_head(network, spec.outputs, dropout=dropout)
+    head = kexp.models.head_layers(model, network)
     top: float | list[str] = unfreeze
     if lora_rank:
-        top = ["logits", *kexp.models.enable_lora(network, lora_rank, lora_layers)]
-    model = kexp.models.with_head(network, spec.outputs, dropout=dropout)
+        top = [*head, *kexp.models.enable_lora(network, lora_rank, lora_layers)]
     phases = kexp.finetune_phases(
-        train, head_epochs=head_epochs, unfreeze=top, rate=rate, depth_decay=depth_decay
+        train, head_epochs=head_epochs, head=head, unfreeze=top, rate=rate, depth_decay=depth_decay
     )
     mix = kexp.models.image_augmentation(spec.dtype, flip=flip, randaugment=randaugment, mixup=mixup)
     averaged = kexp.models.averaged_over_mirror_images(model) if tta else None

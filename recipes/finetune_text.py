@@ -61,9 +61,8 @@ def finetune_text(
         dropout=dropout,
         **kexp.models.output_scaling(dataset),
     )
-    new = [layer.name for layer in model.layers if layer.trainable_weights and layer.name != "embedding"]
-    every: float | list[str] = 1.0
+    head = kexp.models.head_layers(model, encoder)
     if lora_rank:
-        every = [*new, *kexp.models.enable_lora(encoder, lora_rank, ["embedding"])]
-    phases = kexp.finetune_phases(train, head_epochs=head_epochs, head=new, unfreeze=every, rate=rate)
+        kexp.models.enable_lora(encoder, lora_rank, ["embedding"])
+    phases = kexp.finetune_phases(train, head_epochs=head_epochs, head=head, unfreeze=1.0, rate=rate)
     return kexp.fit(model, dataset, preprocessing=preprocessing, phases=phases, **train)

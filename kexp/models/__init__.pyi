@@ -33,6 +33,7 @@ from kexp.models.diffusion.noise_schedule import diffusion_target as diffusion_t
 from kexp.models.diffusion.noise_schedule import linear_noise as linear_noise
 from kexp.models.diffusion.noise_schedule import noised as noised
 from kexp.models.finetuning import averaged_over_mirror_images as averaged_over_mirror_images
+from kexp.models.finetuning import head_layers as head_layers
 from kexp.models.finetuning import with_head as with_head
 from kexp.models.gan.gan_model import GAN as GAN
 from kexp.models.gan.gan_networks import SpectralNormalized as SpectralNormalized

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 from kexp.core.types import Tensor
-from kexp.models.layers.dropout import drop
 from kexp.models.layers.output_layer import predictions
 
-__all__ = ["averaged_over_mirror_images", "with_head"]
+__all__ = ["averaged_over_mirror_images", "head_layers", "with_head"]
 
 
 def with_head(
@@ -25,8 +26,8 @@ def with_head(
 ) -> keras.Model:
     """Build a network with a new head: dropout and a dense layer for each of its sizes, then the outputs.
 
-    The layers of the head are "head_1", "head_2" and so on, and the last one "logits", by which a phase can
-    name them.
+    Its layers are "head_1", "head_2" and so on, or count on where the network has such names, as one that was
+    fine-tuned before. `head_layers` gives those that a phase may train.
 
     Args:
         backbone: From inputs to (batch, features), such as `kexp.models.pretrained` gives.
@@ -42,14 +43,35 @@ def with_head(
 
     Example:
         >>> backbone = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
-        >>> with_head(backbone, 5, hidden=(16,)).layers[-1].name
-        'logits'
+        >>> head_layers(with_head(backbone, 5, hidden=(16,)), backbone)
+        ['head_2', 'head_4']
     """
-    x = backbone.outputs[0]
-    for number, units in enumerate(hidden, 1):
-        x = layers.Dense(units, activation="relu", name=f"head_{number}")(drop(dropout)(x))
-    x = predictions(drop(dropout)(x), outputs, output_scale, output_offset)  # (batch, outputs)
+    x, names = backbone.outputs[0], _new_names(backbone)
+    for units in hidden:
+        x = layers.Dense(units, activation="relu", name=next(names))(_dropped(x, dropout, names))
+    x = _dropped(x, dropout, names)
+    x = predictions(x, outputs, output_scale, output_offset, name=next(names))  # (batch, outputs)
     return keras.Model(backbone.inputs[0], x, name="finetuned")
+
+
+def head_layers(model: keras.Model, backbone: keras.Model) -> list[str]:
+    """Return the names of the layers with weights that a head has put onto a network, from its input on.
+
+    Args:
+        model: With the head.
+        backbone: Without it.
+    """
+    own = {id(layer) for layer in backbone.layers}
+    return [layer.name for layer in model.layers if id(layer) not in own and layer.weights]
+
+
+def _new_names(backbone: keras.Model) -> Iterator[str]:
+    taken = {layer.name for layer in backbone.layers}
+    return (name for number in itertools.count(1) if (name := f"head_{number}") not in taken)
+
+
+def _dropped(x: Tensor, rate: float, names: Iterator[str]) -> Any:
+    return layers.Dropout(rate, name=next(names))(x) if rate else x
 
 
 def averaged_over_mirror_images(model: keras.Model) -> keras.Model:

@@ -97,7 +97,7 @@ def finetune_phases(
     train: TrainOptions,
     *,
     head_epochs: int,
-    head: Sequence[str] = ("logits",),
+    head: Sequence[str],
     unfreeze: float | Sequence[str] = 0.3,
     rate: float = 0.1,
     depth_decay: float = 1.0,
@@ -109,7 +109,7 @@ def finetune_phases(
     Args:
         train: Training options, in a recipe all of them; their epochs are those of both phases together.
         head_epochs: Epochs of the head alone, 0 or more; the second phase has those that are left.
-        head: Names of the layers that are new, default "logits".
+        head: Names of the layers that are new, such as `kexp.models.head_layers` gives.
         unfreeze: What the second phase trains: a share of the layers from the last one down, default 0.3, or
             names of layers; 0 leaves all epochs to the head.
         rate: What the learning rate is multiplied by in the second phase, default 0.1.
@@ -123,7 +123,8 @@ def finetune_phases(
 
     Example:
         >>> from kexp.core.options import complete
-        >>> [phase.epochs for phase in finetune_phases(complete({"epochs": 5}), head_epochs=2)]
+        >>> phases = finetune_phases(complete({"epochs": 5}), head_epochs=2, head=["head_1"])
+        >>> [phase.epochs for phase in phases]
         [2, 3]
     """
     epochs, learning_rate = train["epochs"], train["learning_rate"]

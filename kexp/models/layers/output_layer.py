@@ -11,7 +11,11 @@ from kexp.core.types import Tensor
 
 
 def predictions(
-    x: Tensor, outputs: int, scale: float | Sequence[float] = 1.0, offset: float | Sequence[float] = 0.0
+    x: Tensor,
+    outputs: int,
+    scale: float | Sequence[float] = 1.0,
+    offset: float | Sequence[float] = 0.0,
+    name: str = "logits",
 ) -> Any:
     """Return (batch, outputs) float32 of (batch, width): a dense layer, multiplied by `scale`, plus `offset`.
 
@@ -20,8 +24,9 @@ def predictions(
         outputs: Classes, as logits, or regression targets.
         scale: For regression, the standard deviation of the targets; 1 (default) for logits.
         offset: For regression, their mean; 0 (default) for logits.
+        name: Of the dense layer, default "logits".
     """
-    x = layers.Dense(outputs, dtype="float32", name="logits")(x)
+    x = layers.Dense(outputs, dtype="float32", name=name)(x)
     if scale != 1.0 or offset != 0.0:
         x = layers.Rescaling(scale, offset, dtype="float32")(x)
     return x

@@ -170,12 +170,15 @@ def _elsewhere(
         )
     if name.startswith(HUB_PREFIX):
         return hub_backbone(name, shape, size, dtype)
-    if shape is not None or size is not None:
-        raise InputError(
-            f"name={shown(name)}: takes the inputs that it was saved with; leave input_shape and image_size "
-            "out."
-        )
-    return saved_backbone(user_path("name", name))
+    model = saved_backbone(user_path("name", name))
+    taken = tuple(model.inputs[0].shape[1:])
+    for argument, given, own in (("input_shape", shape, taken), ("image_size", size, taken[:2])):
+        if given not in (None, own):
+            raise InputError(
+                f"{argument} must be what {shown(name)} was saved with, {own}, or be left out; received "
+                f"{given}."
+            )
+    return model
 
 
 def _named(
