@@ -15,6 +15,7 @@ from kexp.core.constraints import Activation as Activation
 from kexp.core.constraints import AtLeast as AtLeast
 from kexp.core.constraints import Between as Between
 from kexp.core.constraints import Normalization as Normalization
+from kexp.core.constraints import Resize as Resize
 from kexp.core.errors import InputError as InputError
 from kexp.core.errors import TrainingDiverged as TrainingDiverged
 from kexp.core.options import TrainOptions as TrainOptions

@@ -40,6 +40,7 @@ def autoencoder_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     network: Literal["dense", "convolutional"] = "dense",
     code: Annotated[int, Between(2, 256, log=True)] | None = 32,
@@ -57,6 +58,7 @@ def autoencoder_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         network: Of dense layers, or of convolutions with halvings.
         code: Numbers of the code; None: what the last convolution leaves.
@@ -70,7 +72,12 @@ def autoencoder_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+        data,
+        **kexp.holdout(train),
+        image_size=image_size,
+        resize=resize,
+        in_memory=in_memory,
+        kinds=("image",),
     )
     spoilt: dict[str, Any] = {
         "noise": noise,

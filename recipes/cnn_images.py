@@ -51,6 +51,7 @@ def cnn_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: Annotated[tuple[int, ...], Between(8, 256, log=True)] = (16, 32, 64),
@@ -73,6 +74,7 @@ def cnn_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
@@ -91,7 +93,12 @@ def cnn_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+        data,
+        **kexp.holdout(train),
+        image_size=image_size,
+        resize=resize,
+        in_memory=in_memory,
+        kinds=("image",),
     )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {"activation": activation, "normalization": normalization, "dropout": dropout}

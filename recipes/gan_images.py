@@ -40,6 +40,7 @@ def gan_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     conditional: bool | None = None,
     loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
@@ -59,6 +60,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
@@ -74,7 +76,12 @@ def gan_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+        data,
+        **kexp.holdout(train),
+        image_size=image_size,
+        resize=resize,
+        in_memory=in_memory,
+        kinds=("image",),
     )
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()

@@ -35,6 +35,7 @@ def mlp_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
     activation: kexp.Activation = "relu",
@@ -47,6 +48,7 @@ def mlp_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
@@ -58,6 +60,7 @@ def mlp_images(
         data,
         **kexp.holdout(train),
         image_size=image_size,
+        resize=resize,
         in_memory=in_memory,
         kinds=("image", "array"),
     )

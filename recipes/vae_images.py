@@ -31,6 +31,7 @@ def vae_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     code: Annotated[int, Between(2, 64, log=True)] = 16,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (512, 256),
@@ -44,6 +45,7 @@ def vae_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
@@ -53,7 +55,12 @@ def vae_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+        data,
+        **kexp.holdout(train),
+        image_size=image_size,
+        resize=resize,
+        in_memory=in_memory,
+        kinds=("image",),
     )
     model = kexp.models.vae(
         dataset.spec.input_shape,

@@ -29,6 +29,7 @@ def vit_images(
     data: str = "digits",
     *,
     image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
+    resize: kexp.Resize | None = None,
     in_memory: bool | None = None,
     tokens: Literal["patches", "convolutions"] = "convolutions",
     patch: Literal[2, 4, 7, 8, 16] = 4,
@@ -47,6 +48,7 @@ def vit_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.
@@ -61,7 +63,12 @@ def vit_images(
         **train: Training options.
     """
     dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
+        data,
+        **kexp.holdout(train),
+        image_size=image_size,
+        resize=resize,
+        in_memory=in_memory,
+        kinds=("image",),
     )
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {

@@ -14,6 +14,7 @@ from kexp.core.errors import InputError, nearest, shown
 
 Activation = Literal["relu", "gelu", "tanh", "sigmoid", "swish"]
 Normalization = Literal["none", "batch", "layer"]
+Resize = Literal["stretch", "crop", "pad"]  # how an image of another shape comes to a size
 _LARGEST_INTEGER = 2**63 - 1  # that TensorFlow and NumPy count with
 _LARGEST = 1e9  # of what has no upper end of its own: products of two such numbers still are 64-bit integers
 InputType = Literal["uint8", "float32"] | str  # `dataset.spec.dtype`, which is one of these for arrays

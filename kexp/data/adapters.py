@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
 from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
-from kexp.data.sources.image_files import image_header, upright_image
+from kexp.data.sources.image_files import image_header, require_pixels, upright_image
 from kexp.data.sources.image_layout import SUFFIXES as IMAGE_SUFFIXES
+from kexp.data.sources.image_resizing import Resizing, resize
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_text, read_lines
 from kexp.data.table_columns import Column, column_name
@@ -40,7 +41,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
             DataFrame with the column of the training data. For everything else an array of
             (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
             may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
-            than those of training, and may end in steps of NaN.
+            than those of training, and may end in steps of NaN. For images also the path of an image file,
+            or a list of paths.
         spec: The data that the model was made for.
 
     Returns:
@@ -66,11 +68,24 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         return _texts(raw, spec)
     if spec.kind == "arrays":
         return _several(raw, spec)
+    if spec.kind == "image" and _are_paths(raw):
+        return _images_at([raw] if isinstance(raw, str | os.PathLike) else raw, spec)
     require_unmasked("inputs", raw)
     if spec.kind == "series" and listed(raw):
         raw = padded_to("inputs:", raw, *spec.input_shape)
     array = _numeric(raw)
     return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
+
+
+def _are_paths(raw: Any) -> bool:
+    """Return whether inputs are the path of a file, or a list of paths."""
+    paths = raw if isinstance(raw, list | tuple) and raw else [raw]
+    return all(isinstance(path, str | os.PathLike) for path in paths)
+
+
+def _images_at(paths: Sequence[str | os.PathLike[str]], spec: DatasetSpec) -> np.ndarray:
+    """Return the images in files, one sample each."""
+    return np.concatenate([single_array(read_inputs(path, spec)) for path in paths])
 
 
 def _several(raw: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
@@ -101,6 +116,8 @@ def _kind(one: ArraySpec) -> Kind:
 
 def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     """Read the raw inputs of a model from a file.
+
+    An image of another size is resized as those of training were, and refused where all had one size.
 
     Args:
         path: An image for a model of images; .csv, .csv.gz or .parquet for one of tables; for one of
@@ -185,12 +202,18 @@ def _read_image(path: Path, spec: DatasetSpec) -> np.ndarray:  # (height, width,
         )
     # The size is known before a pixel is decoded; a photograph may lie on its side.
     announced = image_header(path)
-    if sorted(announced) != sorted((width, height)):
+    if not spec.resize and sorted(announced) != sorted((width, height)):
         raise _wrong_size(path, announced, spec)
+    require_pixels(f"image {path}", 1, announced[::-1])
     image = upright_image(path).image
-    if image.size != (width, height):
+    if not spec.resize and image.size != (width, height):
         raise _wrong_size(path, image.size, spec)
-    return np.asarray(image.convert(IMAGE_MODES[channels])).reshape(spec.input_shape)
+    image = image.convert(IMAGE_MODES[channels])
+    if not spec.resize:
+        return np.asarray(image).reshape(spec.input_shape)
+    if image.mode == "RGBA":  # whose colours Pillow would blend by how opaque they are
+        return resize([np.asarray(image)], (height, width), spec.resize)[0]
+    return np.asarray(Resizing((height, width), spec.resize).image(image)).reshape(spec.input_shape)
 
 
 def _wrong_size(path: Path, size: tuple[int, int], spec: DatasetSpec) -> InputError:

@@ -86,6 +86,7 @@ _OPTIONAL_KEYS = {
     "separator": str | None,
     "thresholds": list[Annotated[float, Between(0, 1)]] | None,
     "column_facts": list[dict[str, Any]] | None,
+    "resize": Literal["", "stretch", "crop", "pad"] | None,
 }
 
 
@@ -113,6 +114,7 @@ class DatasetSpec:
         separator: What stands between the labels of a sample where they are one text; else empty.
         thresholds: Of a finished run, the probability above which each label is given; empty: 0.5 for all.
         column_facts: What was found in all columns of a table, those that are no inputs too; else empty.
+        resize: How images of another size came to that of `input_shape`; empty: all had it.
     """
 
     kind: Kind
@@ -131,6 +133,7 @@ class DatasetSpec:
     separator: str = ""
     thresholds: tuple[float, ...] = ()
     column_facts: tuple[ColumnFacts, ...] = field(default=(), compare=False)
+    resize: Literal["", "stretch", "crop", "pad"] = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -221,6 +224,7 @@ class DatasetSpec:
                     "separator": content.get("separator") or "",
                     "thresholds": tuple(content.get("thresholds") or ()),
                     "column_facts": tuple(facts),
+                    "resize": content.get("resize") or "",
                 }
             )
 

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, get_args
 
 import numpy as np
 
-from kexp.core.constraints import plain
+from kexp.core.constraints import Resize, plain
 from kexp.core.errors import InputError, shown
 from kexp.core.options import Unpack
 from kexp.core.reading_progress import shown_work
@@ -20,11 +20,11 @@ from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
 from kexp.data.input_kinds import inputs_of
 from kexp.data.merging_numbers import merging_notes
 from kexp.data.plain_arrays import plain_targets
+from kexp.data.resized_images import checked_size, in_one_size
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size
-from kexp.data.sources.image_files import require_pixels
-from kexp.data.sources.image_folder import resize
+from kexp.data.sources.image_resizing import Resizing
 from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
 from kexp.data.splits import Parts, fingerprint, folded, make_splits, to_divide
@@ -58,6 +58,7 @@ def load(
     test: float = 0.2,
     seed: int = 0,
     image_size: Size | None = None,
+    resize: Resize | None = None,
     in_memory: bool | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
     **table: Unpack[TableArguments],
@@ -93,6 +94,8 @@ def load(
             has a test part. 0: no test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
+        resize: How images of another shape come to it: "stretch" (default), each axis by itself; "crop", the
+            middle is cut out in its proportions, then scaled; "pad", scaled until they fit, amid black.
         in_memory: False: samples are read from disk while training; default: where they do not fit.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
         **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
@@ -114,18 +117,15 @@ def load(
     """
     task, validation, test, seed = map(plain, (task, validation, test, seed))
     asked, way = table_options(table)
-    image_size = tuple(map(plain, image_size)) if isinstance(image_size, tuple | list) else image_size
-    _require_arguments(task, validation, test, seed, image_size, in_memory)
+    _require_arguments(task, validation, test, seed, in_memory)
     _require_kinds(kinds)
-    _require_columns(target, text)
-    named: Any = tuple(target) if isinstance(target, list | tuple) else target
-    options = ReadOptions(named, text, task, image_size, None, asked, in_memory)
+    named, size = _columns_named(target, text), checked_size(image_size, resize)
+    options = ReadOptions(named, text, task, size, None, asked, in_memory, resize)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
     read = without_far_longer(_with_plain_targets(read, options))
-    kind, inputs = _inputs(read, image_size)
-    _require_kind(read.name, kind, kinds)
+    read, kind, inputs = _inputs(read, options.resizing, kinds)
     shares = _Shares(validation=validation, test=test, seed=seed, way=way)
     return _divided(read, kind, inputs, options, shares)
 
@@ -138,10 +138,11 @@ def _divided(
         targets, encoded, class_names = _encoded(read, kind, inputs, options.task or read.task)
         separator = options.separator or ""
         spec = _spec(read, kind, targets, inputs["train"], encoded["train"], class_names, separator)
+        spec = replace(spec, resize=options.resizing.way if options.resizing else "")
         parts: Parts = {split: (inputs[split], encoded[split]) for split in inputs}
         rows = read.rows or {}
         content = fingerprint(
-            parts, replace(spec, columns=plain_columns(spec.columns), column_facts=()).to_json()
+            parts, replace(spec, columns=plain_columns(spec.columns), column_facts=(), resize="").to_json()
         )
         parts, rows = to_divide(parts, rows, shares["validation"])
         targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
@@ -183,6 +184,7 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
         made["text"] = spec.columns[0].name
     if spec.kind == "image":
         made["image_size"] = spec.input_shape[:2]
+        made["resize"] = spec.resize
     if options.in_memory is not None:
         made["in_memory"] = not any(is_stored(part.inputs) for part in (data.train, data.validation) if part)
     asked = {**vars(options), **vars(options.table)}
@@ -267,7 +269,7 @@ def _spec(
 
 
 def _require_arguments(
-    task: object, validation: object, test: object, seed: object, image_size: object, in_memory: object
+    task: object, validation: object, test: object, seed: object, in_memory: object
 ) -> None:
     for argument, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
@@ -280,13 +282,10 @@ def _require_arguments(
         raise InputError(f"seed={shown(seed)}: expected a whole number of 0 or more; pass one.")
     if in_memory not in (None, True, False):
         raise InputError(f"in_memory={shown(in_memory)}: expected True, False or None; pass one of them.")
-    if image_size is not None and not _is_size(image_size):
-        raise InputError(
-            f"image_size={shown(image_size)}: expected two whole numbers of pixels; pass (height, width)."
-        )
 
 
-def _require_columns(target: object, text: object) -> None:
+def _columns_named(target: Any, text: object) -> Any:
+    """Return the column to predict, several in a tuple, once it and that of the text can be names."""
     if isinstance(target, list | tuple) and (len(target) < 2 or len({*map(str, target)}) < len(target)):
         raise InputError(
             f"target={shown(target)}: expected the names of two columns or more, each once; pass them, or "
@@ -296,6 +295,7 @@ def _require_columns(target: object, text: object) -> None:
         for column in columns if argument == "target" and isinstance(columns, list | tuple) else [columns]:
             if column is not None and not isinstance(column, Hashable):
                 raise InputError(f"{argument}={shown(column)}: expected the name of a column; pass one.")
+    return tuple(target) if isinstance(target, list | tuple) else target
 
 
 def _require_separator(separator: object, task: str | None) -> None:
@@ -325,14 +325,6 @@ def _require_task(task: object) -> None:
     if task is not None and known.get(str(task)) is None:
         advice = _ADVICE.get(str(task), "pass one or leave it out")
         raise InputError(f"task={shown(task)}: expected {' or '.join(map(repr, known))}; {advice}.")
-
-
-def _is_size(value: object) -> bool:
-    return (
-        isinstance(value, tuple | list)
-        and len(value) == 2
-        and all(isinstance(pixels, int) and not isinstance(pixels, bool) and pixels > 0 for pixels in value)
-    )
 
 
 def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
@@ -365,7 +357,10 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     return read, options
 
 
-def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]]:
+def _inputs(
+    read: Source, resizing: Resizing | None, kinds: Sequence[Kind]
+) -> tuple[Source, Kind, dict[str, Any]]:
+    """Return what was read, with a note where images were resized, what kind it is, and inputs by part."""
     kind: Kind
     if read.columns and read.columns[0].kind != "text":
         kind, inputs = "table", {part: x for part, (x, _) in read.parts.items()}
@@ -373,21 +368,6 @@ def _inputs(read: Source, image_size: Size | None) -> tuple[Kind, dict[str, Any]
         kind, inputs = "image", {part: x for part, (x, _) in read.parts.items()}
     else:
         kind, inputs = inputs_of(read.name, read.parts)
-    if image_size is None:
-        return kind, inputs
-    if kind != "image":
-        raise InputError(
-            f"image_size={image_size}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
-        )
-    kinds = target_kinds().values()
-    parts = [(inputs[split], y) for split, (_, y) in read.parts.items()]
-    if any(targets.resized_with_inputs(x, y) for targets in kinds for x, y in parts):
-        raise InputError(
-            f"image_size={image_size}: data {read.name!r} has masks, which would have to be resized with "
-            "their images; resize both before, the masks without blending."
-        )
-    fits = inputs["train"].shape[1:3] == tuple(image_size)
-    if not fits:
-        count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
-        require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size, channels)
-    return kind, inputs if fits else {part: resize(x, image_size) for part, x in inputs.items()}
+    read, inputs = in_one_size(read, kind, inputs, resizing)
+    _require_kind(read.name, kind, kinds)
+    return read, kind, inputs

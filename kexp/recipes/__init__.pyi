@@ -60,6 +60,7 @@ def autoencoder_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     network: Literal["dense", "convolutional"] = "dense",
     code: int | None = 32,
@@ -78,6 +79,7 @@ def autoencoder_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         network: Of dense layers, or of convolutions with halvings.
         code: Numbers of the code; None: what the last convolution leaves.
@@ -96,6 +98,7 @@ def cnn_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: tuple[int, ...] = (16, 32, 64),
@@ -119,6 +122,7 @@ def cnn_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
@@ -168,6 +172,7 @@ def diffusion_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     conditional: bool | None = None,
     filters: tuple[int, ...] = (32, 64),
@@ -189,6 +194,7 @@ def diffusion_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
@@ -336,6 +342,7 @@ def gan_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     conditional: bool | None = None,
     loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
@@ -356,6 +363,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
@@ -480,6 +488,7 @@ def mlp_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     hidden: tuple[int, ...] = (256, 128),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
@@ -493,6 +502,7 @@ def mlp_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
@@ -742,6 +752,7 @@ def vae_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     code: int = 16,
     hidden: tuple[int, ...] = (512, 256),
@@ -756,6 +767,7 @@ def vae_images(
     Args:
         data: Name or path of an image data set; labels only measure the code.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
@@ -770,6 +782,7 @@ def vit_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     tokens: Literal["patches", "convolutions"] = "convolutions",
     patch: Literal[2, 4, 7, 8, 16] = 4,
@@ -789,6 +802,7 @@ def vit_images(
     Args:
         data: Name or path of an image data set.
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
+        resize: How those of another shape come to it: stretch (as None), crop or pad.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.

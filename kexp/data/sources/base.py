@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from kexp.core.constraints import Resize
 from kexp.core.errors import InputError
 from kexp.core.user_paths import user_path
 from kexp.data.dataset import Source
+from kexp.data.sources.image_resizing import Resizing, Size
 from kexp.data.table_options import TableOptions
 
 _FOLDER_VARIABLE = "KEXP_DATA_DIR"
 
-Size = tuple[int, int]  # (height, width)
 Target = str | tuple[str, ...]  # a column, or several
 
 
@@ -45,6 +46,7 @@ class ReadOptions:
         separator: What stands between several labels in the target column; None: it has one for each row.
         table: How tables are read.
         in_memory: Whether samples are held in memory, rather than on the disk; None: if they fit.
+        resize: How images of another shape come to `image_size`; None: they are stretched.
     """
 
     target: Target | None = None
@@ -54,6 +56,12 @@ class ReadOptions:
     separator: str | None = None
     table: TableOptions = field(default_factory=TableOptions)
     in_memory: bool | None = None
+    resize: Resize | None = None
+
+    @property
+    def resizing(self) -> Resizing | None:
+        """How images come to one size; None: as they are."""
+        return Resizing(self.image_size, self.resize or "stretch") if self.image_size else None
 
 
 class DataSource:

@@ -19,6 +19,7 @@ from kexp.core.foreign_files import reading
 from kexp.core.memory_budget import require_bytes
 from kexp.core.reading_progress import shown_work
 from kexp.data.sources.base import Size
+from kexp.data.sources.image_resizing import Resizing, resizing_notes
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -43,26 +44,28 @@ class DecodedImage(NamedTuple):
     Attributes:
         pixels: (height, width, channels) uint8, of one channel where the image is grey, else three.
         largest: The largest value of a file of 16 bits per channel; None: it has 8.
+        found: (height, width) before it was resized.
     """
 
     pixels: np.ndarray
     largest: int | None
+    found: Size
 
 
-def decoded_images(paths: Sequence[Path], image_size: Size | None = None) -> Iterator[DecodedImage]:
+def decoded_images(paths: Sequence[Path], resizing: Resizing | None = None) -> Iterator[DecodedImage]:
     """Yield images of one size, or resized to one, in order; some are decoded ahead, by several threads.
 
     Args:
         paths: Image files of 8 or 16 bits per channel, the latter scaled to 8.
-        image_size: (height, width) in pixels to resize to; None when all have the same size.
+        resizing: To the one size; None when all have the same size.
 
     Raises:
         InputError: For a broken image, one that does not fit into memory, or images of several sizes.
     """
     first: Size | None = None
-    height, width = image_size or image_header(paths[0])[::-1]
+    height, width = size_of_all(paths, resizing)
     ahead = min(max(_AHEAD_BYTES // (height * width * CHANNELS), 1), _AHEAD)
-    decoded = partial(_decoded, image_size=image_size)
+    decoded = partial(_decoded, resizing=resizing)
     with (
         shown_work("reading images", len(paths), "images") as work,
         ThreadPoolExecutor(os.cpu_count()) as threads,
@@ -78,11 +81,17 @@ def decoded_images(paths: Sequence[Path], image_size: Size | None = None) -> Ite
                 work.advance()
 
 
-def _decoded(path: Path, image_size: Size | None) -> DecodedImage:
+def size_of_all(paths: Sequence[Path], resizing: Resizing | None) -> Size:
+    """Return the (height, width) that images come to, or that the first one announces."""
+    return resizing.size if resizing else image_header(paths[0])[::-1]
+
+
+def _decoded(path: Path, resizing: Resizing | None) -> DecodedImage:
     width, height = image_header(path)
     require_pixels(f"image {path}", 1, (height, width))
     upright = upright_image(path)
-    return DecodedImage(_pixels(upright, image_size), upright.largest)
+    found = (upright.image.height, upright.image.width)
+    return DecodedImage(_pixels(upright, resizing), upright.largest, found)
 
 
 def _several_sizes(paths: Sequence[Path], first: Size, path: Path, size: Size) -> InputError:
@@ -95,8 +104,19 @@ def _several_sizes(paths: Sequence[Path], first: Size, path: Path, size: Size) -
     )
 
 
-def deep_notes(largest: Sequence[int]) -> tuple[str, ...]:
-    """Return what is to be said of images of 16 bits, by the largest value of each."""
+def image_notes(sizes: Sequence[Size], largest: Sequence[int], resizing: Resizing | None) -> tuple[str, ...]:
+    """Return what is to be said of images that were decoded.
+
+    Args:
+        sizes: (height, width) of each, before it was resized.
+        largest: Of each image of 16 bits per channel, its largest value.
+        resizing: What was done with those of another size.
+    """
+    resized = resizing_notes(sizes, resizing) if resizing else ()
+    return (*resized, *_deep_notes(largest))
+
+
+def _deep_notes(largest: Sequence[int]) -> tuple[str, ...]:
     if not largest:
         return ()
     return (
@@ -105,12 +125,11 @@ def deep_notes(largest: Sequence[int]) -> tuple[str, ...]:
     )
 
 
-def _pixels(upright: UprightImage, image_size: Size | None) -> np.ndarray:  # (height, width, channels) uint8
-    from PIL import Image
-
+def _pixels(upright: UprightImage, resizing: Resizing | None) -> np.ndarray:
+    """Return (height, width, channels) uint8, of one channel where the image is grey."""
     image = _converted(upright.image, "L" if upright.is_grey else "RGB")
-    if image_size:
-        image = image.resize(image_size[::-1], Image.Resampling.BILINEAR)
+    if resizing:
+        image = resizing.image(image)
     array = np.asarray(image)
     return array[..., None] if array.ndim == 2 else array
 

@@ -1,8 +1,8 @@
-"""Folders of images, one folder per class, and resizing."""
+"""Folders of images, one folder per class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from kexp.core.memory_budget import fits_in_memory
 from kexp.data.dataset import Source
-from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size
-from kexp.data.sources.image_files import CHANNELS, decoded_images, deep_notes, image_header, require_pixels
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.sources.image_files import CHANNELS, decoded_images, image_notes, require_pixels, size_of_all
 from kexp.data.sources.image_layout import has_images, image_layout
+from kexp.data.sources.image_resizing import Resizing
 from kexp.data.sources.stored_images import stored_images
 from kexp.data.stored_arrays import StoredArray
 
@@ -30,16 +31,16 @@ class ClassFolders(DataSource):
         return has_images(folder)
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        return read_folder(place.path, place.name, options.image_size, options.in_memory)
+        return read_folder(place.path, place.name, options.resizing, options.in_memory)
 
 
-def read_folder(folder: Path, name: str, image_size: Size | None, in_memory: bool | None = True) -> Source:
+def read_folder(folder: Path, name: str, resizing: Resizing | None, in_memory: bool | None = True) -> Source:
     """Read a folder of class folders, or of train, test and validation folders of them.
 
     Args:
         folder: Folder with a folder of images per class.
         name: Name of the data.
-        image_size: (height, width) in pixels to resize to; None to take the images as they are.
+        resizing: To one size; None to take the images as they are.
         in_memory: Whether the images are held in memory, rather than on the disk; None: if they fit.
 
     Returns:
@@ -54,12 +55,12 @@ def read_folder(folder: Path, name: str, image_size: Size | None, in_memory: boo
     paths = [path for labelled in found.parts.values() for path, _ in labelled]
     images: Any
     if in_memory is None:
-        height, width = image_size or image_header(paths[0])[::-1]
+        height, width = size_of_all(paths, resizing)
         in_memory = fits_in_memory(len(paths) * height * width * CHANNELS)
     if in_memory:
-        images, notes = read_images(paths, image_size)
+        images, notes = read_images(paths, resizing)
     else:
-        images, notes = stored_images(folder, paths, image_size)
+        images, notes = stored_images(folder, paths, resizing)
     parts, start = {}, 0
     for part, labelled in found.parts.items():
         labels = np.array([label for _, label in labelled], dtype=object)
@@ -69,48 +70,27 @@ def read_folder(folder: Path, name: str, image_size: Size | None, in_memory: boo
     return Source(name, parts, notes=(*found.notes, *notes))
 
 
-def read_images(paths: Sequence[Path], image_size: Size | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_images(
+    paths: Sequence[Path], resizing: Resizing | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read images of one size, or resize them to one.
 
     Args:
         paths: Image files of 8 or 16 bits per channel, the latter scaled to 8.
-        image_size: (height, width) in pixels to resize to; None when all have the same size.
+        resizing: To the one size; None when all have the same size.
 
     Returns:
         (samples, height, width, channels) uint8, one channel when every image is grey, else three, and notes
-        on images of 16 bits.
+        on images of other sizes and of 16 bits.
 
     Raises:
         InputError: For a broken image, images of several sizes, or more than fits into memory.
     """
-    height, width = image_size or image_header(paths[0])[::-1]
+    height, width = size_of_all(paths, resizing)
     require_pixels(f"{len(paths)} images such as {paths[0]}", len(paths), (height, width))
-    images = list(decoded_images(paths, image_size))
+    images = list(decoded_images(paths, resizing))
     channels = max(image.pixels.shape[-1] for image in images)
     # A grey image among coloured ones: the same value in each channel.
     stacked = np.stack([np.broadcast_to(one.pixels, (*one.pixels.shape[:2], channels)) for one in images])
-    return stacked, deep_notes([one.largest for one in images if one.largest is not None])
-
-
-def resize(images: Iterable[np.ndarray], image_size: Size) -> np.ndarray:
-    """Resize images, bilinear, with smoothing where they shrink.
-
-    Args:
-        images: (height, width, channels) uint8 each, of any sizes.
-        image_size: (height, width) in pixels.
-
-    Returns:
-        (samples, height, width, channels) uint8.
-
-    Example:
-        >>> resize([np.full((8, 8, 1), 7, np.uint8)], (4, 2)).shape
-        (1, 4, 2, 1)
-    """
-    from PIL import Image
-
-    resized = []
-    for image in images:
-        planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(image, -1, 0)]
-        scaled = [np.asarray(plane.resize(image_size[::-1], Image.Resampling.BILINEAR)) for plane in planes]
-        resized.append(np.stack(scaled, axis=-1))
-    return np.stack(resized)
+    largest = [one.largest for one in images if one.largest is not None]
+    return stacked, image_notes([one.found for one in images], largest, resizing)

@@ -15,6 +15,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,19 +29,20 @@ from kexp.data.sources.image_files import (
     CHANNELS,
     DecodedImage,
     decoded_images,
-    deep_notes,
-    image_header,
+    image_notes,
     require_pixels,
+    size_of_all,
 )
+from kexp.data.sources.image_resizing import Resizing
 from kexp.data.stored_arrays import StoredArray, require_positioned_reads, stored_file
 
-_FORMAT = 1
+_FORMAT = 2  # the notes say what was resized
 _BATCH = 32  # images that have to be in memory together, as the training does with them
 _BLOCK_BYTES = 1 << 22
 
 
 def stored_images(
-    folder: Path, paths: Sequence[Path], image_size: Size | None = None
+    folder: Path, paths: Sequence[Path], resizing: Resizing | None = None
 ) -> tuple[StoredArray, tuple[str, ...]]:
     """Return images as `read_images` does, on the disk, where they are decoded once.
 
@@ -49,16 +51,16 @@ def stored_images(
     Args:
         folder: In which the images are.
         paths: Of the images.
-        image_size: (height, width) in pixels to resize to; None when all have the same size.
+        resizing: To the one size; None when all have the same size.
 
     Raises:
         InputError: As for `read_images`; or there is no room on the disk.
     """
     require_positioned_reads()
-    place = cache_dir() / f"images-{_digest([str(folder.resolve()), image_size])}"
+    place = cache_dir() / f"images-{_digest([str(folder.resolve()), resizing and astuple(resizing)])}"
     pixels = place / f"{_digest([_FORMAT, *map(_state, paths)])}.pixels"
     with full_disk_explained(place), _alone_in(place):
-        images = _found(pixels) or _decoded_into(pixels, paths, image_size)
+        images = _found(pixels) or _decoded_into(pixels, paths, resizing)
     where = (
         f"{len(paths):,} images are read from disk while they are trained on: in memory they would take "
         f"{gigabytes(images.array.nbytes)}. Their pixels are in {place}, which may be removed after the run."
@@ -107,16 +109,16 @@ def _found(pixels: Path) -> _Images | None:
         return None
 
 
-def _decoded_into(pixels: Path, paths: Sequence[Path], image_size: Size | None) -> _Images:
+def _decoded_into(pixels: Path, paths: Sequence[Path], resizing: Resizing | None) -> _Images:
     """Decode images into a file, whose description is written last, and remove those of earlier images."""
-    height, width = image_size or image_header(paths[0])[::-1]
+    height, width = size_of_all(paths, resizing)
     some = min(len(paths), _BATCH)
     require_pixels(f"a batch of {some} images such as {paths[0]}", some, (height, width))
     needed = len(paths) * height * width * CHANNELS
     require_room(pixels.parent, needed, f"{len(paths):,} images such as {paths[0]}")
     with replacing(pixels) as temporary:
-        shape, largest = _write(temporary, decoded_images(paths, image_size))
-    notes = deep_notes(largest)
+        shape, sizes, largest = _write(temporary, decoded_images(paths, resizing))
+    notes = image_notes(sizes, largest, resizing)
     write_json(_described(pixels), {"shape": shape, "notes": notes})
     for path in pixels.parent.glob("*.*"):
         if path.stem != pixels.stem:
@@ -124,12 +126,12 @@ def _decoded_into(pixels: Path, paths: Sequence[Path], image_size: Size | None) 
     return _Images(stored_file(pixels, shape, np.uint8), notes)
 
 
-def _write(path: Path, images: Iterator[DecodedImage]) -> tuple[tuple[int, ...], list[int]]:
-    """Write pixels, and return the shape of all and the largest value of each image of 16 bits."""
-    shape, largest = (0, 0, 0, 0), []
+def _write(path: Path, images: Iterator[DecodedImage]) -> tuple[tuple[int, ...], list[Size], list[int]]:
+    """Write pixels, and return their shape, the size of each before, and the largest value of deep ones."""
+    shape, sizes, largest = (0, 0, 0, 0), [], []
     file = open(path, "wb")  # noqa: SIM115
     try:
-        for image, deepest in images:
+        for image, deepest, found in images:
             count, _, _, channels = shape
             if count and image.shape[-1] > channels:
                 file.close()
@@ -137,10 +139,11 @@ def _write(path: Path, images: Iterator[DecodedImage]) -> tuple[tuple[int, ...],
                 file = open(path, "ab")  # noqa: SIM115
             shape = (count + 1, *image.shape[:2], max(channels, image.shape[-1]))
             file.write(np.ascontiguousarray(np.broadcast_to(image, shape[1:])).data)
+            sizes.append(found)
             largest += [] if deepest is None else [deepest]
     finally:
         file.close()
-    return shape, largest
+    return shape, sizes, largest
 
 
 def _repeat_channel(path: Path) -> None:

@@ -18,10 +18,10 @@ from kexp.core.memory_budget import Meter
 from kexp.core.user_paths import output_folder, user_path
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
-from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Size, data_dir
+from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, data_dir
 from kexp.data.sources.image_files import require_pixels
-from kexp.data.sources.image_folder import resize
 from kexp.data.sources.image_layout import class_folders
+from kexp.data.sources.image_resizing import Resizing, Size, resize, resizing_notes
 from kexp.data.sources.tf_data import decode
 
 CONNECT_TIMEOUT_S = 10
@@ -52,16 +52,16 @@ class PreparedDataset(DataSource):
         return None
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        return read_tfds(place.path, place.name, options.image_size)
+        return read_tfds(place.path, place.name, options.resizing)
 
 
-def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
+def read_tfds(folder: Path, name: str, resizing: Resizing | None) -> Source:
     """Read a prepared data set: its (x, y) pairs, or its features image or text, and label.
 
     Args:
         folder: Folder that holds a version of it, or the versions.
         name: Name of the data.
-        image_size: (height, width) in pixels to resize images to; None to take them as they are.
+        resizing: Of images, to one size; None to take them as they are.
 
     Returns:
         The splits train, and validation and test where there are some; class names where TFDS has them.
@@ -80,11 +80,15 @@ def read_tfds(folder: Path, name: str, image_size: Size | None) -> Source:
         raise InputError(f"data {name!r}: expected a train split, it has {', '.join(prepared.splits)}.")
     x, y = _keys(name, prepared)
     parts = {}
+    sizes: list[Size] = []
+    resizing = resizing if x in prepared.images else None
     for part in PARTS:
         if part in prepared.splits:
             examples = [(example[x], example[y]) for example in _examples(path, prepared.builder, part)]
-            parts[part] = _stack(name, part, examples, image_size if x in prepared.images else None)
-    return Source(name, parts, class_names=prepared.class_names.get(y, ()))
+            sizes += [image.shape[:2] for image, _ in examples] if resizing else []
+            parts[part] = _stack(name, part, examples, resizing)
+    notes = resizing_notes(sizes, resizing) if resizing else ()
+    return Source(name, parts, class_names=prepared.class_names.get(y, ()), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -161,14 +165,14 @@ def _keys(name: str, prepared: _Prepared) -> tuple[str, str]:
 
 
 def _stack(
-    name: str, part: str, examples: list[tuple[Any, Any]], image_size: Size | None
+    name: str, part: str, examples: list[tuple[Any, Any]], resizing: Resizing | None
 ) -> tuple[np.ndarray, np.ndarray]:
     inputs, targets = [x for x, _ in examples], [y for _, y in examples]
     place = f"data {name!r}: the {part} part"
-    if image_size and inputs:
+    if resizing and inputs:
         count = len(inputs)
-        require_pixels(f"image_size={tuple(image_size)} of {count} images", count, image_size)
-        inputs = list(resize(inputs, image_size))
+        require_pixels(f"image_size={resizing.size} of {count} images", count, resizing.size)
+        inputs = list(resize(inputs, resizing.size, resizing.way))
     shapes = sorted({np.shape(x) for x in inputs})
     if len(shapes) > 1:
         raise InputError(

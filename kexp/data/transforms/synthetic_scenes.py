@@ -13,7 +13,7 @@ import numpy as np
 from kexp.core.errors import InputError, shown
 from kexp.core.memory_budget import require_bytes
 from kexp.data.dataset import Dataset, Split, class_names, require_dataset
-from kexp.data.sources.image_folder import Size, resize
+from kexp.data.sources.image_resizing import Size, resize
 from kexp.data.splits import TEST_SEED, read_only
 from kexp.data.targets import has_labels
 
