@@ -48,8 +48,9 @@ def export_model(
     which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
     "probabilities" (n, classes); "values" (n, outputs) for regression; "mask" (n, height, width) int32 and
     "probabilities" (n, height, width, classes) for masks; "text" (n,) or "log_probability" (n,) for texts;
-    "reconstruction", "code" and "anomaly_score" (n,) for reconstruction. Of a model that makes samples it is
-    the signature "sample", which takes "n" and "seed".
+    "reconstruction", "code" and "anomaly_score" (n,) for reconstruction. Of models of grey or coloured uint8
+    images `serving_bytes` answers the same for "image_bytes" (n,), files as strings, decoded and resized as
+    those of training. Of a model that makes samples it is the signature "sample", which takes "n" and "seed".
     Further signatures are those of the model's method `signatures`, if it has one (`kexp.models.Signature`).
     `1/assets.extra/kexp.json` holds the spec, the key of every column, the provenance and checksums. The
     folder appears when a fresh process has loaded it and agreed.

@@ -19,6 +19,9 @@ _RESERVED = frozenset({"self"})
 
 ARRAY_KEY = "inputs"  # of everything that is not a table
 DEFAULT = "serving_default"  # the signature that is called when none is named
+# The same from the bytes of image files. TensorFlow Serving takes what ends in _bytes in base64.
+OF_BYTES = "serving_bytes"
+BYTES_KEY = "image_bytes"
 
 
 def signature_keys(columns: Iterable[str]) -> dict[str, str]:

@@ -11,8 +11,10 @@ import numpy as np
 from kexp.core.structures import packed
 from kexp.core.trainer_private import call_model
 from kexp.data.dataset import DatasetSpec, Inputs
-from kexp.export.input_names import ARRAY_KEY, DEFAULT, by_key
-from kexp.export.parity import TOLERANCE, Arrays, ParityCase
+from kexp.export.encoded_images import image_decoder, takes_encoded, traced_decoder
+from kexp.export.example_files import check_pixels, example_files, read_examples
+from kexp.export.input_names import ARRAY_KEY, BYTES_KEY, DEFAULT, OF_BYTES, by_key
+from kexp.export.parity import TOLERANCE, Arrays, ParityCase, Tied
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from kexp.models import Signature
 
-_Function = Callable[..., dict[str, Any]]
+_Function = Callable[..., Any]
 
 
 class ServedSignature(NamedTuple):
@@ -49,7 +51,7 @@ def inference_signatures(
     """Return the signatures of a model that predicts from raw inputs, the predictions first."""
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
-    function = _serving_function(model, spec, from_probabilities)
+    function = _traced(_serving_function(model, spec, from_probabilities), inputs)
     task = task_named(spec.task)
 
     def tied(predictions: Arrays) -> np.ndarray | np.bool_:
@@ -57,14 +59,35 @@ def inference_signatures(
 
     default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
     found = [ServedSignature(function, inputs, default)]
+    if isinstance(samples, np.ndarray) and takes_encoded(spec):
+        found.append(_of_files(function, spec, samples, tied))
     for name, signature in _signatures(model).items():
         if signature.inputs is None:
-            function = _traced(_of_raw(signature.function, spec), inputs)
-            case = ParityCase(name, examples, _outputs(function, inputs, examples), tied=tied)
-            found.append(ServedSignature(function, inputs, case))
+            own = _traced(_of_raw(signature.function, spec), inputs)
+            case = ParityCase(name, examples, _outputs(own, inputs, examples), tied=tied)
+            found.append(ServedSignature(own, inputs, case))
         else:
             found.append(_own(name, signature))
     return found
+
+
+def _of_files(function: _Function, spec: DatasetSpec, samples: np.ndarray, tied: Tied) -> ServedSignature:
+    """Return the predictions once more, from the bytes of image files.
+
+    The pixels are compared here, where Pillow is, and what the model makes of them in the fresh process.
+    """
+    import tensorflow as tf
+
+    files = example_files(samples, spec)
+    inputs = [tf.TensorSpec((None,), "string", name=BYTES_KEY)]
+    decode = traced_decoder(image_decoder(spec))
+    decoded = decode(tf.constant([file.content for file in files]))
+    check_pixels(files, decoded.numpy(), read_examples(files, spec))
+    expected = {name: as_str(output.numpy()) for name, output in function(decoded).items()}
+    # Not objects, which NumPy would have to pickle.
+    examples = {BYTES_KEY: np.array([file.content for file in files])}
+    case = ParityCase(OF_BYTES, examples, expected, (1, len(files)), tied)
+    return ServedSignature(lambda contents: function(decode(contents)), inputs, case)
 
 
 def sampling_signatures(model: keras.Model) -> list[ServedSignature]:
@@ -108,7 +131,9 @@ def _traced(function: _Function, inputs: Sequence[Any]) -> _Function:
     """Return a function that is traced only once, however often it is called, served and served again."""
     import tensorflow as tf
 
-    return tf.function(function, input_signature=list(inputs), autograph=False)
+    # A tf.function would warn of those of earlier exports, as if it were traced again.
+    traced = tf.function(function, input_signature=list(inputs), autograph=False).get_concrete_function()
+    return lambda *tensors: traced(*tensors)
 
 
 def _outputs(

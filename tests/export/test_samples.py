@@ -57,8 +57,8 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "signatures"),
     [
-        pytest.param("autoencoder", ENCODING, marks=slow),
-        pytest.param("vae", {*ENCODING, "sample"}, marks=slow),
+        pytest.param("autoencoder", {*ENCODING, "serving_bytes"}, marks=slow),
+        pytest.param("vae", {*ENCODING, "serving_bytes", "sample"}, marks=slow),
         ("table", ENCODING),
         pytest.param("gan", SAMPLING, marks=slow),
         ("classes", {*SAMPLING, "sample_class"}),

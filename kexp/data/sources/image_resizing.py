@@ -67,7 +67,10 @@ class Resizing:
         if cut != found:
             top, left = _margins(found, cut)
             image = image.crop((left, top, left + cut[1], top + cut[0]))
-        image = image.resize(scaled[::-1], Image.Resampling.BILINEAR)
+        # The width first, whatever the shape: from Pillow 13 on tall images are shrunk the other way round,
+        # which rounds otherwise, and the same files would be other data.
+        for size in ((scaled[1], cut[0]), scaled[::-1]):
+            image = image.resize(size, Image.Resampling.BILINEAR)
         if scaled == self.size:
             return image
         padded = Image.new(image.mode, self.size[::-1])
