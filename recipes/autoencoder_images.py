@@ -39,9 +39,7 @@ REFERENCES = (
 def autoencoder_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     network: Literal["dense", "convolutional"] = "dense",
     code: Annotated[int, Between(2, 256, log=True)] | None = 32,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] | None = None,
@@ -57,9 +55,7 @@ def autoencoder_images(
 
     Args:
         data: Name or path of an image data set; labels only measure the code.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         network: Of dense layers, or of convolutions with halvings.
         code: Numbers of the code; None: what the last convolution leaves.
         hidden: Units of the dense encoder's hidden layers, in reverse for the decoder; None for none.
@@ -71,14 +67,7 @@ def autoencoder_images(
         sparsity: Weight of the code's absolute values in the loss.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image",),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     spoilt: dict[str, Any] = {
         "noise": noise,
         "noise_kind": noise_kind,

@@ -19,7 +19,7 @@ Score: test accuracy 87.70 ± 0.36 %; the plain convnet in 20 epochs 86.20 ± 0.
 from typing import Annotated, Any, Literal
 
 import kexp
-from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+from kexp import Between, Reference, TrainOptions, Unpack
 
 REFERENCES = (
     Reference(
@@ -50,9 +50,7 @@ REFERENCES = (
 def cnn_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     size: Literal["plain", "resnet20", "resnet32", "resnet56"] = "plain",
     filters: Annotated[tuple[int, ...], Between(8, 256, log=True)] = (16, 32, 64),
     activation: kexp.Activation = "relu",
@@ -73,9 +71,7 @@ def cnn_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
         activation: After each convolution.
@@ -92,14 +88,7 @@ def cnn_images(
         cutmix: Strength of pasting from one training image and its label into another, 0 for none.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image",),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {"activation": activation, "normalization": normalization, "dropout": dropout}
     common["dtype"] = dtype

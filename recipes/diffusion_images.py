@@ -41,9 +41,7 @@ REFERENCES = (
 def diffusion_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     conditional: bool | None = None,
     filters: Annotated[tuple[int, ...], AtLeast(4)] = (32, 64),
     patch: Annotated[int, AtLeast(1)] = 1,
@@ -62,9 +60,7 @@ def diffusion_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
@@ -79,12 +75,7 @@ def diffusion_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
-    held: dict[str, Any] = {
-        **kexp.holdout(train),
-        "image_size": image_size,
-        "resize": resize,
-        "in_memory": in_memory,
-    }
+    held: dict[str, Any] = {**kexp.holdout(train), **images}
     dataset = kexp.data.load(data, kinds=("image",), **held)
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()

@@ -39,9 +39,7 @@ REFERENCES = (
 def gan_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     conditional: bool | None = None,
     loss: Literal["non_saturating", "hinge", "wasserstein"] = "non_saturating",
     latent: Annotated[int, Between(8, 256, log=True)] = 64,
@@ -59,9 +57,7 @@ def gan_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
@@ -75,14 +71,7 @@ def gan_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image",),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
     names = kexp.data.class_names(dataset.spec) if labelled else ()
     if loss == "wasserstein" and normalization == "batch":

@@ -17,7 +17,7 @@ Score: test accuracy 98.51 ± 0.06 %, 5 seeds (0 to 4: 98.49, 98.56, 98.54, 98.5
 from typing import Annotated
 
 import kexp
-from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+from kexp import Between, Reference, TrainOptions, Unpack
 
 REFERENCES = (
     Reference(
@@ -34,9 +34,7 @@ REFERENCES = (
 def mlp_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (256, 128),
     activation: kexp.Activation = "relu",
     normalization: kexp.Normalization = "none",
@@ -47,23 +45,14 @@ def mlp_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
         dropout: Share of units dropped after each hidden layer.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image", "array"),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image", "array"))
     model = kexp.models.mlp(
         dataset.spec.input_shape,
         dataset.spec.outputs,

@@ -13,7 +13,7 @@ Score: MNIST test negative ELBO 99.1 nats, one seed; the bound of 50 codes is 95
 from typing import Annotated
 
 import kexp
-from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+from kexp import Between, Reference, TrainOptions, Unpack
 
 REFERENCES = (
     Reference(
@@ -30,9 +30,7 @@ REFERENCES = (
 def vae_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     code: Annotated[int, Between(2, 64, log=True)] = 16,
     hidden: Annotated[tuple[int, ...], Between(16, 1024, log=True)] = (512, 256),
     beta: Annotated[float, Between(0.1, 10.0, log=True)] = 1.0,
@@ -44,9 +42,7 @@ def vae_images(
 
     Args:
         data: Name or path of an image data set; labels only measure the code.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
         beta: Weight of the codes' divergence from the standard normal distribution.
@@ -54,14 +50,7 @@ def vae_images(
         normalization: Before each activation.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image",),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     model = kexp.models.vae(
         dataset.spec.input_shape,
         code=code,

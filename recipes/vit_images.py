@@ -28,9 +28,7 @@ REFERENCES = (
 def vit_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    resize: kexp.Resize | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     tokens: Literal["patches", "convolutions"] = "convolutions",
     patch: Literal[2, 4, 7, 8, 16] = 4,
     filters: Annotated[int, Between(8, 128, log=True)] = 32,
@@ -47,9 +45,7 @@ def vit_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.
         filters: Of the first convolution, where there are two.
@@ -62,14 +58,7 @@ def vit_images(
         shift: Farthest random move of training images, as a fraction of the size.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data,
-        **kexp.holdout(train),
-        image_size=image_size,
-        resize=resize,
-        in_memory=in_memory,
-        kinds=("image",),
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     common: dict[str, Any] = {
         "width": width,

@@ -2,6 +2,7 @@
 
 from kexp.data.catalog import check_source, names
 from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
+from kexp.data.image_arguments import ImageArguments
 from kexp.data.load import load
 from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
@@ -19,6 +20,7 @@ __all__ = [
     "DataLike",
     "Dataset",
     "DatasetSpec",
+    "ImageArguments",
     "Split",
     "Stream",
     "TableArguments",

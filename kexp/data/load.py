@@ -17,10 +17,11 @@ from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
 from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
+from kexp.data.image_arguments import checked_size
 from kexp.data.input_kinds import inputs_of
 from kexp.data.merging_numbers import merging_notes
 from kexp.data.plain_arrays import plain_targets
-from kexp.data.resized_images import checked_size, in_one_size
+from kexp.data.resized_images import in_one_size
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
 from kexp.data.sources.base import Size

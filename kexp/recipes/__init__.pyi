@@ -78,9 +78,7 @@ def autoencoder_images(
 
     Args:
         data: Name or path of an image data set; labels only measure the code.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         network: Of dense layers, or of convolutions with halvings.
         code: Numbers of the code; None: what the last convolution leaves.
         hidden: Units of the dense encoder's hidden layers, in reverse for the decoder; None for none.
@@ -121,9 +119,7 @@ def cnn_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         size: A plain convnet, or a residual network of so many layers.
         filters: Filters of each stage of the plain convnet.
         activation: After each convolution.
@@ -193,9 +189,7 @@ def diffusion_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
@@ -362,9 +356,7 @@ def gan_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         conditional: Whether images of a class can be asked for; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
@@ -501,9 +493,7 @@ def mlp_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         hidden: Units of each hidden layer.
         activation: After each hidden layer.
         normalization: Before each activation.
@@ -766,9 +756,7 @@ def vae_images(
 
     Args:
         data: Name or path of an image data set; labels only measure the code.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         code: Numbers of the code.
         hidden: Units of the encoder's hidden layers; the decoder has them in reverse.
         beta: Weight of the codes' divergence from the standard normal distribution.
@@ -801,9 +789,7 @@ def vit_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), crop or pad.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         tokens: What the steps are: square patches, or the places of a small convolutional network.
         patch: Side of a patch in pixels, which divides height and width.
         filters: Of the first convolution, where there are two.

@@ -22,6 +22,7 @@ from kexp.core.tensorflow_start import require_tensorflow
 from kexp.core.user_paths import user_path
 from kexp.data import check_source
 from kexp.data.catalog import locate
+from kexp.data.image_arguments import ImageArguments, checked_size
 from kexp.data.memory_forms import form_of
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.run.checkpoint_dir import CheckpointDir
@@ -75,17 +76,19 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
     complete({name: checked[name] for name in option_types()})
     if "data" in checked:
         check_source(checked["data"])
-    _check_tables(function, checked)
+    _check_groups(function, checked)
     return checked
 
 
-def _check_tables(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments of tables that contradict each other, where a recipe has a group of them."""
+def _check_groups(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of tables or images that contradict each other, where a recipe has a group of them."""
     plain = inspect.unwrap(function)
     own = inspect.signature(plain).parameters
     for group in getattr(plain, GROUPS, {}).values():
         if group is TableArguments:
             table_options({name: arguments[name] for name in keys_of(group, [*own])})
+        elif group is ImageArguments and not {"image_size", "resize"} & {*own}:
+            checked_size(arguments["image_size"], arguments["resize"])
 
 
 def argument_value(name: str, value: Any, annotation: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.user_paths import user_path
+from kexp.data.image_arguments import ImageArguments
 from kexp.data.table_arguments import TableArguments
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -86,10 +87,10 @@ class RecipeSource:
 
 
 def _option_names(argument: ast.arg) -> tuple[str, ...]:
-    """Return the names that an argument has outside: of one that stands for those of tables, theirs."""
+    """Return the names that an argument has outside: of one that stands for several, theirs."""
     kind = "" if argument.annotation is None else ast.unparse(argument.annotation)
-    stands_for_several = kind.rpartition(".")[2] == TableArguments.__name__
-    return tuple(TableArguments.__annotations__) if stands_for_several else (argument.arg,)
+    groups = {group.__name__: tuple(group.__annotations__) for group in (TableArguments, ImageArguments)}
+    return groups.get(kind.rpartition(".")[2], (argument.arg,))
 
 
 def is_file_name(place: str) -> bool:

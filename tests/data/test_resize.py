@@ -8,6 +8,8 @@ from kexp.recipes.mlp_images import mlp_images
 from PIL import Image
 
 import kexp
+from kexp import recipes
+from kexp.core.call_signatures import argument_docs
 from kexp.core.errors import InputError
 from kexp.data import DatasetSpec, load
 from kexp.data.adapters import adapt_inputs
@@ -136,6 +138,14 @@ def test_the_way_is_no_part_of_the_fingerprint_of_the_pixels():
 def test_a_way_that_says_nothing_is_refused(options, message):
     with pytest.raises(InputError, match=message):
         load("digits", **options)
+
+
+@pytest.mark.parametrize("name", [name for name in recipes.__all__ if name.endswith("_images")])
+def test_every_recipe_of_images_takes_the_way_and_refuses_it_without_a_size(name):
+    recipe = getattr(recipes, name)
+    assert "amid black" in argument_docs(recipe)["resize"]
+    with pytest.raises(InputError, match="resize='crop': there is no size to bring images to"):
+        recipe("digits", resize="crop")
 
 
 def test_a_dataset_that_was_made_in_another_way_is_refused():
