@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -483,9 +484,11 @@ def application_weights(answer: Callable[[str, str, str | None], str | None]) ->
     import keras
     from keras.src.utils import file_utils
 
-    load = keras.Model.load_weights
+    load, download, own = keras.Model.load_weights, file_utils.get_file, get_ident()
 
-    def get_file(fname: str, origin: str, file_hash: str | None = None, **_: Any) -> str:
+    def get_file(fname: str, origin: str, *, file_hash: str | None = None, **options: Any) -> str:
+        if get_ident() != own:
+            return str(download(fname, origin, file_hash=file_hash, **options))
         return answer(fname, origin, file_hash) or ""
 
     def load_weights(model: keras.Model, filepath: str, **options: Any) -> None:

@@ -78,7 +78,10 @@ def test_weights_that_were_prepared_are_what_keras_itself_would_load(served, mon
     model = kexp.models.pretrained(NAME, (*SIZE, 3), image_size=SIZE)
     image = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype(np.uint8)
     expected = np.asarray(plain(image / np.float32(127.5) - 1, training=False))
-    np.testing.assert_allclose(np.asarray(model(image, training=False)), expected, atol=1e-5)
+    found, largest = np.asarray(model(image, training=False)), np.abs(expected).max()
+    np.testing.assert_allclose(
+        found / largest, expected / largest, atol=1e-3
+    )  # untrained ones give small ones
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="its checksum differs"):
         kexp.models.pretrained(NAME)
