@@ -9,15 +9,14 @@ Command: kexp run distill_images --data digits --teacher runs/TEACHER --seed S
 from typing import Annotated
 
 import kexp
-from kexp import AtLeast, Between, TrainOptions, Unpack
+from kexp import Between, TrainOptions, Unpack
 
 
 @kexp.recipe(epochs=15, learning_rate=2e-3, schedule="cosine")
 def distill_images(
     data: str = "digits",
     *,
-    image_size: Annotated[tuple[int, int], AtLeast(1)] | None = None,
-    in_memory: bool | None = None,
+    images: kexp.data.ImageArguments,
     teacher: str | None = None,
     temperature: Annotated[float, Between(1.0, 20.0, log=True)] = 4.0,
     teacher_weight: Annotated[float, Between(0.0, 1.0)] = 0.7,
@@ -32,8 +31,7 @@ def distill_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        images: As of kexp.data.ImageArguments, their size and where they are held.
         teacher: Folder of a finished run or of an export, for the same images and classes; None: the labels
             alone.
         temperature: What the logits of teacher and student are divided by.
@@ -45,9 +43,7 @@ def distill_images(
         flip: Whether half of the training images are mirrored left to right.
         **train: Training options.
     """
-    dataset = kexp.data.load(
-        data, **kexp.holdout(train), image_size=image_size, in_memory=in_memory, kinds=("image",)
-    )
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     shape, outputs, dtype = dataset.spec.input_shape, dataset.spec.outputs, dataset.spec.dtype
     model = kexp.models.cnn(
         shape, outputs, filters=filters, activation=activation, dropout=dropout, dtype=dtype

@@ -19,9 +19,9 @@ _NOTE = "the head is trained on features that were computed once, so that no ima
 def finetune_images(
     data: str = "digits",
     *,
+    images: kexp.data.ImageArguments,
     backbone: str = "efficientnet_lite0",
     image_size: Annotated[tuple[int, int], AtLeast(32)] | None = None,
-    in_memory: bool | None = None,
     head_epochs: Annotated[int, Between(0, 10)] = 3,
     unfreeze: Annotated[float, Between(0.0, 1.0)] = 0.3,
     rate: Annotated[float, Between(0.01, 1.0, log=True)] = 0.1,
@@ -40,9 +40,9 @@ def finetune_images(
 
     Args:
         data: Name or path of an image data set.
+        images: As of kexp.data.ImageArguments, how they come to a size and where they are held.
         backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
-        image_size: (height, width) in pixels of resized images; None: what the network was trained at.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size: (height, width) in pixels; None: what the network was trained at.
         head_epochs: Epochs, of all, of the head alone.
         unfreeze: Share of the layers, from the last one down, that is trained then; 0 for the head alone.
         rate: What the learning rate is multiplied by then.
@@ -58,8 +58,8 @@ def finetune_images(
         **train: Training options.
     """
     size = image_size or kexp.models.pretrained_image_size(backbone)
-    holdout = kexp.holdout(train)
-    dataset = kexp.data.load(data, **holdout, image_size=size, in_memory=in_memory, kinds=("image",))
+    images = {**images, "image_size": size}
+    dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))
     spec = dataset.spec
     network = kexp.models.pretrained(backbone, spec.input_shape, image_size=size, dtype=spec.dtype)
     if precompute:

@@ -30,7 +30,7 @@ IMAGES = 200  # training images of fashion_mnist_small
 SIZE = (96, 96)
 HEAD = {"epochs": 30, "learning_rate": 3e-3, "precompute": True}
 PARTS = ("photos", "fashion", "lora", "student", "texts")
-TWO_PHASES = {"epochs": 12, "head_epochs": 6, "batch_size": 16}
+TWO_PHASES = {"epochs": 24, "head_epochs": 16, "batch_size": 16, "learning_rate": 3e-3}
 
 
 def photos(folder: Path, given: Path | None, seeds: int) -> bool:

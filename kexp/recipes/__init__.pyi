@@ -210,6 +210,7 @@ def distill_images(
     data: DataLike = "digits",
     *,
     image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
     in_memory: bool | None = None,
     teacher: str | None = None,
     temperature: float = 4.0,
@@ -226,8 +227,7 @@ def distill_images(
 
     Args:
         data: Name or path of an image data set.
-        image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         teacher: Folder of a finished run or of an export, for the same images and classes; None: the labels
             alone.
         temperature: What the logits of teacher and student are divided by.
@@ -244,9 +244,10 @@ def distill_images(
 def finetune_images(
     data: DataLike = "digits",
     *,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
+    in_memory: bool | None = None,
     backbone: str = "efficientnet_lite0",
     image_size: tuple[int, int] | None = None,
-    in_memory: bool | None = None,
     head_epochs: int = 3,
     unfreeze: float = 0.3,
     rate: float = 0.1,
@@ -266,9 +267,9 @@ def finetune_images(
 
     Args:
         data: Name or path of an image data set.
+        resize to in_memory: As of kexp.data.ImageArguments, how they come to a size and where they are held.
         backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
-        image_size: (height, width) in pixels of resized images; None: what the network was trained at.
-        in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
+        image_size: (height, width) in pixels; None: what the network was trained at.
         head_epochs: Epochs, of all, of the head alone.
         unfreeze: Share of the layers, from the last one down, that is trained then; 0 for the head alone.
         rate: What the learning rate is multiplied by then.
