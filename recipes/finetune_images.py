@@ -7,7 +7,7 @@ Command: kexp run finetune_images --data photos/ --seed S
 """
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import kexp
 from kexp import AtLeast, Between, TrainOptions, Unpack
@@ -22,7 +22,7 @@ def finetune_images(
     images: kexp.data.ImageArguments,
     backbone: str = "efficientnet_lite0",
     image_size: Annotated[tuple[int, int], AtLeast(32)] | None = None,
-    head_epochs: Annotated[int, Between(0, 10)] = 3,
+    head_epochs: Annotated[int, Between(0, 30)] = 3,
     unfreeze: Annotated[float, Between(0.0, 1.0)] = 0.3,
     rate: Annotated[float, Between(0.01, 1.0, log=True)] = 0.1,
     depth_decay: Annotated[float, Between(0.8, 1.0)] = 0.95,
@@ -64,16 +64,22 @@ def finetune_images(
     network = kexp.models.pretrained(backbone, spec.input_shape, image_size=size, dtype=spec.dtype)
     if precompute:
         dataset = replace(dataset, notes=(*dataset.notes, _NOTE))
-        head = kexp.models.mlp(network.output_shape[1:], spec.outputs, hidden=())
-        return kexp.fit(head, dataset, preprocessing=network, **train)
+        alone = kexp.models.mlp(network.output_shape[1:], spec.outputs, hidden=())
+        return kexp.fit(alone, dataset, preprocessing=network, **train)
     model = kexp.models.with_head(network, spec.outputs, dropout=dropout)
     head = kexp.models.head_layers(model, network)
-    top: float | list[str] = unfreeze
-    if lora_rank:
-        top = [*head, *kexp.models.enable_lora(network, lora_rank, lora_layers)]
+    lora = kexp.models.enable_lora(network, lora_rank, lora_layers) if lora_rank else []
+    top: Any = [*head, *lora] if lora else unfreeze
     phases = kexp.finetune_phases(
         train, head_epochs=head_epochs, head=head, unfreeze=top, rate=rate, depth_decay=depth_decay
     )
     mix = kexp.models.image_augmentation(spec.dtype, flip=flip, randaugment=randaugment, mixup=mixup)
-    averaged = kexp.models.averaged_over_mirror_images(model) if tta else None
-    return kexp.fit(model, dataset, augmentation=mix, phases=phases, inference_model=averaged, **train)
+    return kexp.fit(model, dataset, augmentation=mix, phases=phases, **_answers(model, tta), **train)
+
+
+def _answers(model: Any, tta: bool) -> dict[str, Any]:
+    """Return what answers in the place of the model, and how it is measured."""
+    if not tta:
+        return {}
+    averaged = kexp.models.averaged_over_mirror_images(model)
+    return {"inference_model": averaged, "final_metrics": {"averaged_accuracy": kexp.metrics.label_accuracy}}

@@ -22,7 +22,7 @@ def finetune_text(
     table: kexp.data.TableArguments,
     vectors: Literal["wordllama", "random"] = "wordllama",
     steps: Annotated[int, AtLeast(1)] | None = None,
-    head_epochs: Annotated[int, Between(0, 10)] = 4,
+    head_epochs: Annotated[int, Between(0, 30)] = 4,
     rate: Annotated[float, Between(0.01, 1.0, log=True)] = 0.5,
     lora_rank: Annotated[int, Between(0, 32)] = 0,
     depth: Annotated[int, Between(0, 2)] = 0,

@@ -17,6 +17,7 @@ from kexp.metrics.exact_metrics import binary_metrics as binary_metrics
 from kexp.metrics.exact_metrics import multiclass_metrics as multiclass_metrics
 from kexp.metrics.exact_metrics import multilabel_metrics as multilabel_metrics
 from kexp.metrics.exact_metrics import regression_metrics as regression_metrics
+from kexp.metrics.label_accuracy import label_accuracy as label_accuracy
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
 
 __all__: list[str]

@@ -30,10 +30,10 @@ class Phase:
 
     Attributes:
         epochs: Epochs of the phase at most, 1 or more.
-        trainable: What is trained: a share of the layers with weights, from the last one down, above 0 to 1
-            (default: all of them), or names of layers, of which * stands for any letters. The layers inside
-            of a layer that is named are meant too, by path, such as "encoder/block_3/*". None: what the model
-            trains.
+        trainable: What is trained: a share of the layers with weights but batch normalisation, from the last
+            one down, above 0 to 1 (default: all of them), or names of layers, of which * stands for any
+            letters. The layers inside of a layer that is named are meant too, by path, such as
+            "encoder/block_3/*". None: what the model trains.
         learning_rate: Highest learning rate of the phase; None (default): that of the training.
         depth_decay: What the rate is multiplied by from one trained layer with a matrix to the one before it,
             above 0 to 1; default 1: all layers have the same rate.
@@ -264,7 +264,11 @@ def _chosen(
     if trainable is None:
         return [layer for layer, _ in found if layer.trainable]
     if isinstance(trainable, float | int):
-        return [layer for layer, _ in found[-max(1, round(trainable * len(found))) :]]
+        counted = [number for number, (layer, _) in enumerate(found) if not _is_batch_norm(layer)]
+        if not counted:
+            return [layer for layer, _ in found]
+        first = 0 if trainable == 1 else counted[-max(1, round(trainable * len(counted)))]
+        return [layer for layer, _ in found[first:]]
     chosen: set[int] = set()
     for pattern in trainable:
         named = {id(layer) for layer, path in found if _is_named(path, pattern)}
