@@ -53,7 +53,7 @@ def test_a_run_trains_the_low_rank_alone_and_records_a_model_without_it(digits, 
     np.testing.assert_array_equal(loaded(images), result.model(images))
     accuracy = (result.predict(digits.test.inputs).probabilities.argmax(1) == digits.test.targets).mean()
     assert accuracy == pytest.approx(result.metrics["test_accuracy"])
-    exported = kexp.load_exported(result.export(tmp_path / "served").parent)
+    exported = kexp.load_exported(result.export(tmp_path / "served"))
     np.testing.assert_allclose(
         exported.predict(images).probabilities, result.predict(images).probabilities, atol=1e-6
     )
