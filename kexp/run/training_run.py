@@ -251,7 +251,10 @@ def _loop(
 def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, workers: Workers) -> RunRecord:
     """Measure the trained model and write all that makes a finished run; the chief writes for all."""
     setup.model.optimizer = setup.optimizer
-    merge_lora(setup.model)  # before it is measured, so that what is recorded computes what was measured
+    # Before it is measured, so that what is recorded computes what was measured.
+    merged = merge_lora(setup.model)
+    if merged and workers.is_chief:
+        _say(setup, [f"the LoRA matrices of {len(merged)} layers were added to their weights."])
     again = settle_unknown_token(setup)
     # Which all workers measure together.
     metrics = evaluate_run(setup, loop.engine, loop.position, again=again)
