@@ -80,8 +80,7 @@ def fit(
             a metric, or to several by the ends of their names; of validation and test data, after training.
         loss: A Keras loss, its name, or a function, in place of the task's own; or such by output.
         metrics: Keras metrics, names or functions in place of the task's own, or such by output.
-        callbacks: Keras callbacks; what is plain data in Keras's own, and what `get_state` of others gives,
-            is part of a checkpoint.
+        callbacks: Keras callbacks; plain data of Keras's own, and what `get_state` gives, are in checkpoints.
         augmentation: Keras layers that change training batches, as `kexp.models.image_augmentation` gives.
         baselines: By name, functions from raw inputs to (samples, outputs), measured like the model.
         phases: `kexp.Phase`s of the training, each with its layers, rates and epochs; default: none.
@@ -100,5 +99,4 @@ def fit(
         >>> sorted(result.metrics)[:2]
         ['accuracy', 'loss']
     """
-    plan, options = planned(locals())
-    return Result.of(train_run(plan, options, active_trackers()))
+    return Result.of(train_run(*planned(locals()), active_trackers()))

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol, cast, get_type_hints
 
-from kexp.core.argument_groups import argument_groups, gathering
+from kexp.core.argument_groups import argument_groups
 from kexp.core.call_signatures import CALLBACKS, help_text, recipe_signature
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, TrainOptions, Unpack, complete
@@ -84,7 +84,7 @@ def recipe(
             changed = frozenset(name for name, value in own_defaults.items() if arguments[name] != value)
             callbacks = checked_callbacks(kwargs.get(CALLBACKS))
             made_call = RecipeCall(function.__name__, arguments, default_batch_size, changed, callbacks)
-            return run_recipe(gathering(function, groups), made_call, load)
+            return run_recipe(function, groups, made_call, load)
 
         made = cast(Recipe[P], call)
         made.__doc__ = help_text(function, signature)

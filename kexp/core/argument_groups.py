@@ -6,9 +6,8 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-R = TypeVar("R")
 Groups = Mapping[str, type]
 
 
@@ -50,26 +49,26 @@ def flat_parameters(parameters: Sequence[inspect.Parameter], groups: Groups) -> 
     return found
 
 
-def gathering(function: Callable[..., R], groups: Groups) -> Callable[..., R]:
-    """Return a function that takes the keys of groups, and hands them on as the groups.
+def grouped(function: Callable[..., Any], groups: Groups, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as a function takes them: the keys of each group together.
+
+    Args:
+        function: That has groups among its parameters.
+        groups: Those, by the names of the parameters.
+        arguments: By name.
 
     Example:
         >>> from typing import TypedDict
         >>> class Files(TypedDict, total=False):
         ...     separator: str | None
         >>> def read(data, files): return data, files
-        >>> gathering(read, {"files": Files})(data="a.csv", separator=";")
-        ('a.csv', {'separator': ';'})
+        >>> grouped(read, {"files": Files}, {"data": "a.csv", "separator": ";"})
+        {'data': 'a.csv', 'files': {'separator': ';'}}
     """
-    own = list(inspect.signature(function).parameters)
-
-    @functools.wraps(function)
-    def call(**arguments: Any) -> R:
-        for name, group in groups.items():
-            arguments[name] = {key: arguments.pop(key) for key in keys_of(group, own) if key in arguments}
-        return function(**arguments)
-
-    return call if groups else function
+    own, left = list(inspect.signature(function).parameters), dict(arguments)
+    for name, group in groups.items():
+        left[name] = {key: left.pop(key) for key in keys_of(group, own) if key in left}
+    return left
 
 
 def _option_type(kind: Any) -> Any:

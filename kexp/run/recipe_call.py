@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kexp.core.argument_groups import keys_of
+from kexp.core.argument_groups import Groups, grouped, keys_of
 from kexp.core.call_signatures import CALLBACKS, GROUPS
 from kexp.core.constraints import check_value, fits
 from kexp.core.errors import InputError, nearest, shown
@@ -166,11 +166,12 @@ def checked_folder(name: str, arguments: Mapping[str, Any]) -> RunFolder:
     return folder
 
 
-def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Path], R]) -> R:
+def run_recipe(function: Callable[..., R], groups: Groups, call: RecipeCall, load: Callable[[Path], R]) -> R:
     """Do what a call of a recipe asks for, in its own scope of devices and with its seed.
 
     Args:
         function: The recipe's own.
+        groups: Of its parameters, by their names.
         call: Its arguments, checked.
         load: What gives the result of a run that is finished already, from its folder.
     """
@@ -181,7 +182,7 @@ def run_recipe(function: Callable[..., R], call: RecipeCall, load: Callable[[Pat
             print(f"{run.folder.path} is finished; its recorded result is returned.")
         return load(run.folder.path)
     with _scope(run):
-        return function(**{**call.arguments, **run.options})
+        return function(**grouped(function, groups, {**call.arguments, **run.options}))
 
 
 @contextmanager
