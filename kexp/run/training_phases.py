@@ -106,12 +106,17 @@ def phase_notes(
 @contextmanager
 def flags_kept(model: keras.Model) -> Iterator[None]:
     """Have a model train at the end of this block what it trained at its beginning."""
-    layers = [(layer, layer.trainable) for layer in all_layers(model)]
-    variables = [(variable, variable.trainable) for layer, _ in layers for variable in own_variables(layer)]
+    flags = [
+        (layer, layer.trainable, [variable.trainable for variable in own_variables(layer)])
+        for layer in all_layers(model)
+    ]
     try:
         yield
     finally:
-        for layer, flag in layers:  # the outermost first, which set those of the ones inside
-            layer.trainable = flag
-        for variable, flag in variables:
-            variable.trainable = flag
+        for layer, trainable, _ in flags:  # the outermost first, which set those of the ones inside
+            layer.trainable = trainable
+        for layer, _, of_variables in flags:
+            variables = own_variables(layer)
+            if len(variables) == len(of_variables):  # LoRA may have been merged
+                for variable, trainable in zip(variables, of_variables, strict=True):
+                    variable.trainable = trainable

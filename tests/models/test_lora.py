@@ -49,6 +49,7 @@ def test_a_run_trains_the_low_rank_alone_and_records_a_model_without_it(digits, 
     loaded = kexp.load(tmp_path / "run").model
     assert [weight.shape for weight in loaded.weights] == [array.shape for array in plain.values()]
     assert not np.array_equal(loaded.get_layer("conv").get_weights()[0], plain["conv/kernel"])
+    assert [weight.name for weight in model.get_layer("conv").trainable_weights] == ["kernel", "bias"]
     images = digits.test.inputs[:8]
     np.testing.assert_array_equal(loaded(images), result.model(images))
     accuracy = (result.predict(digits.test.inputs).probabilities.argmax(1) == digits.test.targets).mean()
