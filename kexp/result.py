@@ -122,7 +122,7 @@ class Result(RunRecord):
                 as of a run on data in memory, the page has no samples.
 
         Returns:
-            The path of the page, which is one file without scripts.
+            The path of the page, which is one file; its one script sorts tables.
 
         Raises:
             InputError: The path cannot be written, or the data are not those of the run.

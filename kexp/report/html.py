@@ -17,6 +17,8 @@ from kexp.report.drawing import inline_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SORTING = Path(__file__).with_name("sorting.js")
+
 
 def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False) -> str:
     """Return a page of some sections; by day and by night, without a network.
@@ -115,9 +117,58 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return f'<div class="table" tabindex="0">{whole}</div>'
 
 
-def _cell(value: object) -> str:
+class Markup(str):
+    """HTML that stands in a cell as it is."""
+
+
+def sortable_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table that the page's script sorts by the column whose heading is pressed.
+
+    Args:
+        caption: What it shows, not escaped yet.
+        columns: Their headings; the first column names the rows.
+        rows: Cells; numbers sort as such.
+
+    Example:
+        >>> page = sortable_table("Prices", ["of", "price"], [["<b>", 0.5]])
+        >>> '<th scope="row" data-key="&lt;b&gt;">' in page, 'data-key="0.5"' in page
+        (True, True)
+    """
+    head = "".join(
+        f'<th scope="col" class="{_kind(value)}"><button type="button">{escape(name)}</button></th>'
+        for name, value in zip(columns, rows[0], strict=True)
+    )
+    body = "\n".join(
+        f"<tr>{_row_heading(row[0])}{''.join(_cell(value, keyed=True) for value in row[1:])}</tr>"
+        for row in rows
+    )
+    whole = (
+        f'<table class="sortable">\n<caption>{escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table>"
+    )
+    return f'<div class="table" tabindex="0" role="region" aria-label="{escape(caption)}">{whole}</div>'
+
+
+def name_of(text: object, longest: int = 40) -> str:
+    """Return HTML of a name, cut, whose direction of writing is its own.
+
+    Example:
+        >>> name_of("<b>")
+        '<bdi>&lt;b&gt;</bdi>'
+    """
+    return f"<bdi>{escape(short(text, longest))}</bdi>"
+
+
+def _row_heading(value: object) -> str:
+    return f'<th scope="row" data-key="{escape(str(value))}">{name_of(value)}</th>'
+
+
+def _cell(value: object, keyed: bool = False) -> str:
+    if isinstance(value, Markup):
+        return f'<td class="text">{value}</td>'
+    key = f' data-key="{escape(str(value))}"' if keyed else ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f'<td class="{_kind(value)}">{escape(text)}</td>'
+    return f'<td class="{_kind(value)}"{key}>{escape(text)}</td>'
 
 
 def _kind(value: object) -> str:

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kexp.data import Dataset, DatasetSpec, Split
+from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import Inputs
+from kexp.data.splits import taken
 from kexp.report.importance import Importance
+from kexp.report.judged_classes import JudgedClasses, judge_classes
+from kexp.report.judged_values import JudgedValues, judge_values
 from kexp.report.sweep_record import SweepRecord
 from kexp.tasks import Task, task_named
 
 if TYPE_CHECKING:
     from kexp.run.record import RunRecord
     from kexp.tasks.predictions import Predictions
+
+
+MOST_JUDGED = 2000  # samples of a split that a page compares with their targets
 
 
 class ReportedRun:
@@ -73,6 +80,56 @@ class ReportedRun:
         if count not in self._predictions:
             self._predictions[count] = self.record.predictions_of(first_samples(self.split.inputs, count))
         return self._predictions[count]
+
+    @cached_property
+    def judged_rows(self) -> np.ndarray:
+        """(n,) places in `split` of the samples that are compared with their targets, in order.
+
+        All of them, or 2,000 drawn by chance: the first ones of data that are sorted would tell of some
+        classes alone.
+        """
+        count = len(self.split)
+        if count <= MOST_JUDGED:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(0).choice(count, MOST_JUDGED, replace=False))
+
+    @cached_property
+    def judged(self) -> Split:
+        """The samples that are compared with their targets."""
+        return self.split if len(self.judged_rows) == len(self.split) else taken(self.split, self.judged_rows)
+
+    @property
+    def judged_name(self) -> str:
+        """How many samples these are, and of which part, for a sentence."""
+        count, whole = len(self.judged_rows), len(self.split)
+        if count == whole:
+            return f"{count:,} {self.split_name} samples"
+        return f"{count:,} of {whole:,} {self.split_name} samples, drawn by chance"
+
+    @cached_property
+    def classes(self) -> JudgedClasses | None:
+        """Truth and predictions of a classifier; None of another model, without data, or of soft labels."""
+        if not self.task.has_labels or not self._has_targets:
+            return None
+        return judge_classes(self.judged.targets, self._judged_predictions, self.spec)
+
+    @cached_property
+    def values(self) -> JudgedValues | None:
+        """Truth and predictions of a regression; None of another model, or without data."""
+        if not self.task.has_residuals or not self._has_targets:
+            return None
+        return judge_values(self.judged.targets, self._judged_predictions, self.spec)
+
+    @property
+    def _has_targets(self) -> bool:
+        # Of what comes in batches there is no more than a first one.
+        return self.data is not None and not isinstance(self.split, FedSplit)
+
+    @cached_property
+    def _judged_predictions(self) -> Predictions:
+        if len(self.judged_rows) == len(self.split):
+            return self.predictions(MOST_JUDGED)
+        return self.record.predictions_of(self.judged.inputs)
 
     def sample(self, n: int, labels: Sequence[str] = ()) -> np.ndarray:
         """Return samples of seed 0, of some classes or of any."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kexp.core.errors import InputError
 from kexp.data import DataLike, Dataset
-from kexp.report.html import document, writable, write
+from kexp.report.html import SORTING, document, writable, write
 from kexp.report.reported import ReportedRun
 from kexp.report.sections import render_sections
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 def run_page(record: RunRecord, data: Dataset | None = None) -> str:
     """Return the page of a run: its metrics, its learning curves and predictions on validation data.
 
-    Of generation it shows samples, beside the training images that are nearest to them; of reconstruction
-    what comes out again, and what codes and anomaly scores tell; masks as pictures beside the true ones, with
-    the intersection over union of each class; texts as a table. Samples are those of the validation split,
-    or of the training split when there is none; the test split is only ever measured.
+    Of a classifier it shows which classes are taken for which, its most confident mistakes and whether its
+    probabilities hold; of a regression the largest residuals. Of generation it shows samples, beside the
+    training images that are nearest to them; of reconstruction what comes out again, and what codes and
+    anomaly scores tell; masks as pictures beside the true ones, with the intersection over union of each
+    class; texts as a table. Samples are those of the validation split, or of the training split when there is
+    none; the test split is only ever measured.
 
     Args:
         record: A finished run.
@@ -34,13 +36,17 @@ def run_page(record: RunRecord, data: Dataset | None = None) -> str:
     Example:
         >>> import kexp
         >>> page = run_page(kexp.load(run_dir), kexp.data.load("digits"))
-        >>> "test" in page, "its probability" in page
+        >>> "test" in page, "most confident mistakes" in page
         (True, True)
     """
     run = ReportedRun(record, data)
     _require_same_data(record, data)
     title = f"Run of {record.config['recipe']}"
-    return document(title, render_sections("run", run), pictures=True)
+    parts = render_sections("run", run)
+    # Whatever is shown is escaped, so what looks like an element is one.
+    sorts = any('<table class="sortable">' in part for part in parts)
+    script = f"\n{SORTING.read_text('utf-8')}" if sorts else ""
+    return document(title, parts, script=script, pictures=True)
 
 
 def write_run_page(

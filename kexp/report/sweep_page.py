@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kexp.report.html import document, writable, write
+from kexp.report.html import SORTING, document, writable, write
 from kexp.report.importance import Importance, importance
 from kexp.report.reported import ReportedSweep
 from kexp.report.sections import render_sections
@@ -30,7 +30,7 @@ def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
         (True, True, False)
     """
     found = importance(record) if found is None else found
-    script = f"\n{Path(__file__).with_name('page.js').read_text('utf-8')}"
+    script = f"\n{SORTING.read_text('utf-8')}{Path(__file__).with_name('trials.js').read_text('utf-8')}"
     sections = render_sections("sweep", ReportedSweep(record, found))
     return document(f"Sweep of {record.recipe}", sections, script=script)
 

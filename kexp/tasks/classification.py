@@ -49,7 +49,7 @@ class Classification(Choice):
         return frame
 
     def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
-        indices = _class_indices(np.asarray(targets), spec.outputs)
+        indices = class_indices(np.asarray(targets), spec.outputs)
         if indices is None:
             return {}
         measured = binary_metrics if spec.outputs == 2 else multiclass_metrics
@@ -86,12 +86,23 @@ class Classification(Choice):
         }
 
     def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
-        names = class_names(spec)
-        return {"expected": [names[index] for index in targets]}
+        names, indices = class_names(spec), class_indices(np.asarray(targets), spec.outputs)
+        if indices is None:  # labels that were mixed, of which the heaviest is shown
+            indices = np.asarray(targets).argmax(axis=1)
+        return {"expected": [names[index] for index in indices]}
 
 
-def _class_indices(targets: np.ndarray, classes: int) -> np.ndarray | None:
-    """Return (samples,) class indices of targets in any form that Keras takes, None if they are shares."""
+def class_indices(targets: np.ndarray, classes: int) -> np.ndarray | None:
+    """Return (samples,) class indices of targets in any form that Keras takes, None if they are shares.
+
+    Args:
+        targets: (samples,) or (samples, 1) indices, or (samples, classes) with a 1 in each row.
+        classes: How many there are.
+
+    Example:
+        >>> class_indices(np.eye(3)[[2, 0]], 3).tolist(), class_indices(np.array([[1.0], [0.0]]), 2).tolist()
+        ([2, 0], [1, 0])
+    """
     if targets.ndim == 2 and targets.shape[1] == classes > 1:
         return targets.argmax(axis=1) if is_one_hot(targets) else None
     if targets.ndim == 2 and targets.shape[1] == 1:

@@ -20,6 +20,7 @@ class Regression(Task):
     """Predicts "values", (n, outputs) float32, in the units of the targets."""
 
     name: ClassVar[str] = "regression"
+    has_residuals: ClassVar[bool] = True
     output_noun: ClassVar[str] = "targets"
     undefined: ClassVar[str] = "a target has only one value in it"
 

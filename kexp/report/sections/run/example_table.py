@@ -15,8 +15,9 @@ _SHOWN_OTHERWISE = {"mask", "reconstruction"}
 
 
 def applies(run: ReportedRun) -> bool:
-    """True for a run with data whose predictions fit into cells."""
-    return bool(run.prediction_names) and not run.prediction_names & _SHOWN_OTHERWISE
+    """True for a run with data whose predictions fit into cells, unless they are shown by their mistakes."""
+    judged = run.classes is not None or run.values is not None
+    return not judged and bool(run.prediction_names) and not run.prediction_names & _SHOWN_OTHERWISE
 
 
 def html(run: ReportedRun) -> str:
