@@ -159,6 +159,16 @@ def name_of(text: object, longest: int = 40) -> str:
     return f"<bdi>{escape(short(text, longest))}</bdi>"
 
 
+def folded(name: str, content: str) -> str:
+    """Return HTML that is shown when its name is pressed.
+
+    Example:
+        >>> folded("<b>", "<hr>")
+        '<details><summary>&lt;b&gt;</summary><hr></details>'
+    """
+    return f"<details><summary>{escape(name)}</summary>{content}</details>"
+
+
 def _row_heading(value: object) -> str:
     return f'<th scope="row" data-key="{escape(str(value))}">{name_of(value)}</th>'
 
