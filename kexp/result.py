@@ -77,10 +77,10 @@ class Result(RunRecord):
         return {**measured, **{name: value for name, value in exact.items() if name not in measured}}
 
     def plot(self) -> Figure:
-        """Return the learning curves as a matplotlib figure."""
+        """Return the learning curves as a matplotlib figure, with the chosen epoch and where phases begin."""
         from kexp.run.learning_curves import draw_curves
 
-        return draw_curves(self.history)
+        return draw_curves(self.history, self.best_epoch, self.phases)
 
     def export(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write a SavedModel and prove in a fresh process that it computes what was trained.

@@ -29,6 +29,10 @@ _STYLE: dict[Any, Any] = {
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
+    # Of those beyond the first two each stands for a class, of which there may be many.
+    "axes.prop_cycle": "cycler('color', ["
+    f"'{COLOUR['level-6']}', '{COLOUR['best']}', '#2ca02c', '#d62728', '#9467bd', '#8c564b', '#e377c2', "
+    "'#7f7f7f', '#bcbd22', '#17becf'])",
     "axes.edgecolor": COLOUR["grid"],
     "axes.labelcolor": COLOUR["ink"],
     "axes.titlecolor": COLOUR["ink"],

@@ -214,7 +214,8 @@ def text_section(name: str, text: str, content: str) -> str:
         >>> text_section("Samples", "1 < 2", "<hr>")
         '<section><h2>Samples</h2>\\n<p>1 &lt; 2</p><hr></section>'
     """
-    return f"<section>{heading(name)}<p>{escape(text)}</p>{content}</section>"
+    said = f"<p>{escape(text)}</p>" if text else ""
+    return f"<section>{heading(name)}{said}{content}</section>"
 
 
 def short(text: object, longest: int = 300) -> str:

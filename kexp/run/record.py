@@ -57,6 +57,8 @@ class RunRecord:
         best_epoch: The epoch whose weights were chosen, from 1; None: the last.
         parameters: Numbers in the weights of the model.
         seconds: How long the run took, from its last start.
+        phases: The first epoch of each phase that has begun, from 1; (): it was trained in one go, or by a
+            kexp that did not say.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
             in runs of kexp 0.1.0.
 
@@ -78,6 +80,7 @@ class RunRecord:
     parameters: int = 0
     seconds: float = 0.0
     files: dict[str, str] = field(default_factory=dict, repr=False)
+    phases: tuple[int, ...] = ()
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
@@ -119,6 +122,7 @@ class RunRecord:
             parameters=recorded["parameters"],
             seconds=recorded["seconds"],
             files=recorded.get("files") or {},
+            phases=tuple(recorded.get("phases") or ()),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -134,6 +138,7 @@ class RunRecord:
             "from_logits": self.from_logits,
             "seconds": self.seconds,
             "files": self.files,
+            **({"phases": list(self.phases)} if self.phases else {}),
         }
 
     @property

@@ -45,6 +45,7 @@ _RESULT_KEYS: Keys = {
     "parameters": RecordedCount,
     "seconds": float,
     "files": dict[str, str] | None,
+    "phases": list[RecordedCount] | None,
 }
 
 

@@ -283,8 +283,9 @@ def _write_result(
     # Not every epoch may have been validated.
     names = dict.fromkeys(name for epoch in history for name in epoch)
     drawn = {name: [epoch.get(name, math.nan) for epoch in history] for name in names}
+    phases = tuple(epoch + 1 for epoch in loop.position.phases or ())
     with replacing(run_dir / CURVES) as temporary:
-        draw_curves(drawn).savefig(temporary, dpi=110)
+        draw_curves(drawn, loop.position.best_epoch, phases).savefig(temporary, dpi=110)
     record = RunRecord(
         run_dir=run_dir,
         metrics=metrics,
@@ -295,6 +296,7 @@ def _write_result(
         parameters=setup.model.count_params(),
         seconds=round(time.perf_counter() - started_s, 3),
         files=checksums(run_dir),
+        phases=phases,
     )
     # The last file to be written: a folder with it is a finished run.
     write_json(run_dir / RESULT, record.to_json())

@@ -98,6 +98,7 @@ KEYS = [
     ("result.json", {"parameters": True}, "parameters must be a whole number"),
     ("result.json", {"parameters": 10**30}, "parameters must be a whole number"),
     ("result.json", {"seconds": None}, "seconds must be a number"),
+    ("result.json", {"phases": ["first"]}, "phases"),
     ("result.json", {"files": ["model.keras"]}, "files must be an object"),
     ("result.json", {"files": {"model.keras": 3}}, "files must be an object, each value a text"),
     ("result.json", {"format": 2}, "is of format 2, which a newer kexp wrote"),

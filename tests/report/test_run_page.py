@@ -35,7 +35,7 @@ def planted(folder, spec, answer, *, figures=FIGURES, name="pixels"):
             return answer(inputs)
 
     history = {key: [value, value] for key, value in figures.items() if not key.startswith("test_")}
-    return Answering(folder, figures, history, spec, from_logits=True)
+    return Answering(folder, figures, history, spec, from_logits=True, best_epoch=1)
 
 
 def data_of(spec, inputs, targets, **parts):
@@ -111,6 +111,18 @@ def test_the_classes_of_a_segmentation_share_one_panel_of_the_curves():
     assert [len(axes.lines) for axes in figure.axes] == [1, 2, 11]
     assert figure.axes[2].lines[0].get_ydata().tolist() == [0.3, 0.4]
     assert draw_curves(history).axes[2].get_title() == "iou of each class, training"
+
+
+def test_every_curve_is_a_figure_of_its_own_that_shrinks_with_the_screen_and_says_its_course(masked_page):
+    section = masked_page[masked_page.index("<section><h2>Learning curves") :]
+    section = section[: section.index("</section>") + len("</section>")]
+    drawn = [fields for tag, fields in Reader(section).elements if tag == "svg"]
+    labels = [fields["aria-label"] for fields in drawn]
+    assert labels[0] == "loss by epoch: training from 0.5 to 0.5; validation from 0.6 to 0.6."
+    assert labels[-1].endswith("and 8 more.")
+    assert all("viewbox" in fields and "width" not in fields for fields in drawn)
+    assert "A ring marks epoch 1, whose weights were chosen." in Reader(section).text
+    assert not re.search(r"stroke: #(1f77b4|ff7f0e)", section)
 
 
 def texts(values):

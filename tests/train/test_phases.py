@@ -165,6 +165,8 @@ def test_a_phase_ends_early_and_the_next_one_begins_with_the_best_weights(digits
     ranked = [(result.history["val_accuracy"][n], -result.history["val_loss"][n]) for n in range(ended)]
     best = ranked.index(max(ranked))
     assert best == ended - 3
+    assert result.phases == kexp.load(result.run_dir).phases == (1, ended + 1)
+    assert f"phase 2 begins, with epoch {ended + 1}." in result.report().read_text("utf-8")
     assert_same(seen.begins[ended], seen.ends[best])
 
 

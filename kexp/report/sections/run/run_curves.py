@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from kexp.report.drawing import style
-from kexp.report.html import figure_section
+from kexp.report.html import text_section
+from kexp.report.panel_plots import Panel, panels
 from kexp.report.reported import ReportedRun
-from kexp.run.learning_curves import draw_curves
+from kexp.run.learning_curves import Curve, curves_by_panel, draw_panels
+from kexp.run.record import RunRecord
 
 ORDER = 40
+_IN_WORDS = 3  # curves of a panel
 
 
 def applies(run: ReportedRun) -> bool:
@@ -17,5 +23,28 @@ def applies(run: ReportedRun) -> bool:
 
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
+    record = run.record
+    curves = curves_by_panel(record.history)
     with style():
-        return figure_section("Learning curves", draw_curves(run.record.history))
+        figures = draw_panels(record.history, record.best_epoch, record.phases)
+        shown = [Panel(figure, _in_words(title, curves[title])) for title, figure in figures.items()]
+        return text_section("Learning curves", _marks(record), panels(shown))
+
+
+def _in_words(title: str, curves: Sequence[Curve]) -> str:
+    said = [_course(curve) for curve in curves[:_IN_WORDS]]
+    more = f" and {len(curves) - _IN_WORDS} more" if len(curves) > _IN_WORDS else ""
+    return f"{title} by epoch: {'; '.join(filter(None, said))}{more}."
+
+
+def _course(curve: Curve) -> str:
+    known = [value for value in curve.values if math.isfinite(value)]
+    return f"{curve.label} from {known[0]:.4g} to {known[-1]:.4g}" if known else ""
+
+
+def _marks(record: RunRecord) -> str:
+    chosen, later = record.best_epoch, record.phases[1:]
+    ring = f"A ring marks epoch {chosen}, whose weights were chosen. " if chosen else ""
+    epochs = ", ".join(map(str, later))
+    begin = "phase 2 begins, with epoch" if len(later) == 1 else "the next phases begin, with epochs"
+    return ring + (f"A dashed line marks where {begin} {epochs}." if later else "")
