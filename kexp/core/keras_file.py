@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WHAT = "a saved Keras model"
 _CONFIG = "config.json"
+_METADATA = "metadata.json"
 _WEIGHTS = ".h5"
 
 
@@ -54,6 +55,17 @@ def keras_file_config(path: Path, advice: str) -> dict[str, Any]:
     content = read_zip_member(path, _CONFIG, _WHAT, advice)
     keys = {"class_name": str, "config": dict[str, Any]}
     return parse_json(content, f"file {path}: {_CONFIG}", keys, advice=advice)
+
+
+def keras_file_date(path: Path, advice: str) -> str:
+    """Return when a .keras file was saved, by the clock of the machine that did; "" where it does not say.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    content = read_zip_member(path, _METADATA, _WHAT, advice)
+    found = parse_json(content, f"file {path}: {_METADATA}", {"date_saved": str | None}, advice=advice)
+    return (found.get("date_saved") or "").replace("@", " ")
 
 
 def _require_whole(path: Path, advice: str, checked: bool) -> None:

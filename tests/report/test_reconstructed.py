@@ -44,13 +44,17 @@ def cell(picture, row, column, side=48):
     return picture[top : top + side : side // 8, left : left + side : side // 8, 0]
 
 
+OF_EVERY_RUN = {"Figures", "Learning curves", "Arguments", "Provenance", "Layers"}
+
+
 def headings(page):
-    return re.findall("<h2>(.*?)</h2>", page)
+    """Return the names of the sections that not every page has."""
+    return [name for name in re.findall("<h2>(.*?)</h2>", page) if name not in OF_EVERY_RUN]
 
 
 def test_a_page_of_images_has_its_sections_in_order_and_is_whole(page):
     assert not Reader(page).open
-    assert headings(page)[2:] == [
+    assert headings(page) == [
         "Reconstructions",
         "Map of the codes",
         "Nearest by code",
@@ -124,9 +128,10 @@ def test_a_page_of_a_table_lists_the_highest_scores_with_their_labels_and_markup
     assert not reader.open
     assert not reader.count("script")
     assert not reader.count("img")
-    assert headings(page)[2:] == ["Map of the codes", "Anomaly scores", "Highest anomaly scores"]
+    assert headings(page) == ["Map of the codes", "Anomaly scores", "Highest anomaly scores"]
     scores = run.predict(data.validation.inputs).anomaly_scores
     table = page[page.index("Highest anomaly scores") :]
+    table = table[: table.index("</section>")]
     rows = [re.findall("<td.*?>(.*?)</td>", row) for row in re.findall("<tr>(<td.*?)</tr>", table)]
     assert [int(row[0]) - 1 for row in rows] == np.argsort(-scores)[:20].tolist()
     assert float(rows[0][1]) == pytest.approx(scores.max(), rel=1e-3)

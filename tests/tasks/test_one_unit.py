@@ -71,7 +71,7 @@ def test_an_export_gives_the_probabilities_of_both_classes(logit, data, tmp_path
 
 
 def test_a_page_and_a_check_know_of_one_unit(probability, data):
-    assert "its probability" in probability.report(data=data).read_text()
+    assert "Confusion matrix" in probability.report(data=data).read_text()
     report = kexp.check(kexp.fit, keras.Sequential(layers(1, "sigmoid")), data)
     assert "ln 2 = 0.6931" in report["first loss"].message
     assert report["outputs"].message == "(batch, 1) probabilities, as the loss takes them."

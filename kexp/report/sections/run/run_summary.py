@@ -1,8 +1,8 @@
-"""The summary of a run: data, task, epochs, parameters, time, arguments and folder."""
+"""The summary of a run: data, task, epochs, parameters, time and notes."""
 
 from __future__ import annotations
 
-from kexp.data.memory_forms import argument_label, is_described
+from kexp.data.memory_forms import is_described
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
 
@@ -17,7 +17,6 @@ def applies(run: ReportedRun) -> bool:
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
     record, data = run.record, run.record.environment["data"]
-    arguments = record.config["arguments"]
     best = f", weights of epoch {record.best_epoch}" if record.best_epoch else ""
     return definitions(
         {
@@ -26,8 +25,6 @@ def html(run: ReportedRun) -> str:
             "epochs": f"{record.epochs}{best}",
             "parameters": f"{record.parameters:,}",
             "time": duration(record.seconds),
-            "arguments": ", ".join(f"{name} {argument_label(value)}" for name, value in arguments.items()),
-            "folder": str(run.folder),
             **_compilation(run),
             **_notes(run),
             **_why_no_samples(run),
@@ -49,6 +46,12 @@ def _notes(run: ReportedRun) -> dict[str, str]:
 
 
 def _why_no_samples(run: ReportedRun) -> dict[str, str]:
-    if run.data is not None or not is_described(run.record.config["arguments"].get("data")):
+    """Return what is missing on the page of a run without its data, and how to get it."""
+    if run.data is not None:
         return {}
-    return {"samples": "none are shown: the data were in memory; give them to report(data=…)"}
+    lacking = "none are shown, nor where the model errs"
+    if run.record.config["recipe"] == "fit":
+        return {"samples": f"{lacking}: give the data that kexp.fit was given: result.report(data=(x, y))"}
+    if is_described(run.record.config["arguments"].get("data")):
+        return {"samples": f"{lacking}: the data were in memory; give them to report(data=…)"}
+    return {"samples": f"{lacking}: the data are not at hand; give them to report(data=…)"}
