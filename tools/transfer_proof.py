@@ -104,7 +104,7 @@ def student(folder: Path, seeds: int) -> None:
     recipes.cnn_images(data=data, filters=(32, 64, 64), epochs=15, run_dir=str(teacher), quiet=True)
     result = kexp.load(teacher)
     print(f"teacher: {result.parameters:,} parameters, {result.metrics['test_accuracy']:.4f}", flush=True)
-    common = {"filters": (16, 32), "epochs": 15}
+    common = {"filters": (6, 12), "epochs": 15}
     _by_seed("student alone", recipes.distill_images, data, folder, seeds, **common)
     taught = {**common, "teacher": str(teacher)}
     _by_seed("student with teacher", recipes.distill_images, data, folder, seeds, **taught)
