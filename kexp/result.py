@@ -118,8 +118,9 @@ class Result(RunRecord):
         Args:
             path: An HTML file in a folder that exists; default: report.html in the run folder.
             data: What it was trained on: the `Dataset`, or what the recipe was given, where that is one of
-                kexp's or installed; default: what it was given by name, while that is at hand. Without data,
-                as of a run on data in memory, the page has no samples.
+                kexp's or installed; what `kexp.fit` was given, as `(x, y)` or `{"x": x, "y": y,
+                "validation_data": (x, y)}`; default: what a recipe was given by name, while that is at hand.
+                Without data, as of a run on data in memory, the page has no samples, and says so.
 
         Returns:
             The path of the page, which is one file; its one script sorts tables.

@@ -74,11 +74,12 @@ def write_run_page(
 
 
 def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
-    """Return the raw data that a run's recipe makes of the recorded arguments.
+    """Return the raw data that a run's recipe makes of the recorded arguments, or `kexp.fit` of what it got.
 
     Args:
         record: A finished run.
-        data: What the recipe was given as data, if the record does not hold it; default None.
+        data: What the recipe was given as data, if the record does not hold it, or what `kexp.fit` was given:
+            see `kexp.run.recorded_fit.fit_data`; default None.
 
     Raises:
         InputError: The recipe is the user's own, or the data are not given, gone, or have changed.
@@ -90,9 +91,15 @@ def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
     """
     from kexp.run.context import capture_training
     from kexp.run.recorded_call import recorded_call
+    from kexp.run.recorded_fit import fit_data
+    from kexp.run.run_files import FIT
 
+    if data is not None and record.config["recipe"] == FIT:
+        found = fit_data(record, data)
+        _require_same_data(record, found)
+        return found
     recipe, arguments = recorded_call(record.run_dir, data=data)
-    found: Dataset = capture_training(lambda training: training.raw, recipe, **{**arguments, "quiet": True})
+    found = capture_training(lambda training: training.raw, recipe, **{**arguments, "quiet": True})
     _require_same_data(record, found)
     return found
 

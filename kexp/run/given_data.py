@@ -45,18 +45,26 @@ def with_data(plan: FitPlan, options: TrainOptions) -> FitPlan:
     if given.y is None and isinstance(given.x, str | Path):
         return replace(plan, data=load(given.x, validation=options["validation"], seed=options["seed"]))
     if given.by_task:
-        data = _of_task(given, options)
+        data = data_of_task(given, options)
         weights = plan.sample_weight
         if given.validation_split and weights is not None:
             weights = as_array("sample_weight", weights)[: len(data.train)]
         return replace(plan, data=data, sample_weight=weights)
-    data, inputs, targets = _of_keras(plan.model, given, plan.epochs, options)
+    data, inputs, targets = data_of_keras(plan.model, given, plan.epochs, options)
     # The weights are with the samples by now.
     return replace(plan, data=data, inputs=inputs, targets=targets, sample_weight=None)
 
 
-def _of_task(given: GivenData, options: TrainOptions) -> Dataset:
-    """Return data in memory as `kexp.data.load` understands them, all of them to train and validate on."""
+def data_of_task(given: GivenData, options: TrainOptions) -> Dataset:
+    """Return data in memory as `kexp.data.load` understands them, all of them to train and validate on.
+
+    Args:
+        given: Arrays, or whatever has its targets in it.
+        options: Training options, of which seed is read.
+
+    Raises:
+        InputError: The data cannot be used as they are.
+    """
     share = given.validation_split or given.validation
     if given.y is None:
         return load(given.x, test=0.0, validation=share, seed=options["seed"])
@@ -73,7 +81,20 @@ def _of_task(given: GivenData, options: TrainOptions) -> Dataset:
     return load(parts, test=0.0, validation=share, seed=options["seed"])
 
 
-def _of_keras(model: keras.Model, given: GivenData, epochs: EpochOptions, options: TrainOptions) -> _Resolved:
+def data_of_keras(
+    model: keras.Model, given: GivenData, epochs: EpochOptions, options: TrainOptions
+) -> _Resolved:
+    """Return data as Keras's `fit` takes them, with the nests of inputs and targets.
+
+    Args:
+        model: Names its inputs and outputs, if it has names.
+        given: Arrays, nests of them, or batches.
+        epochs: What the epochs are.
+        options: Training options, of which seed is read.
+
+    Raises:
+        InputError: The data cannot be used as they are.
+    """
     names = _names(model, "input_names"), _names(model, "output_names")
     feed = feed_of(given.x, shuffle=epochs.shuffle, seed=options["seed"])
     if feed is not None:

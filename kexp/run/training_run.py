@@ -43,7 +43,7 @@ from kexp.run.learning_curves import draw_curves
 from kexp.run.model_file import save_model
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
-from kexp.run.run_files import CURVES, MODEL, RESULT, SAMPLES, checksums
+from kexp.run.run_files import CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.split_metrics import epoch_measure
 from kexp.run.training_phases import flags_kept, with_epochs
 from kexp.run.training_setup import TrainingSetup, prepare
@@ -94,7 +94,7 @@ def _opened(plan: FitPlan, train: Mapping[str, Any]) -> tuple[FitPlan, OpenRun]:
     if run is None or train != run.options:
         options = complete(dict(train))
         arguments = {**options, "data": plan.data_name, "model": plan.model_name, **recorded_arguments(plan)}
-        run = OpenRun.of(RecipeCall("fit", arguments) if run is None else run.call, options)
+        run = OpenRun.of(RecipeCall(FIT, arguments) if run is None else run.call, options)
     return plan, run
 
 

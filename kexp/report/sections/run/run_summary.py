@@ -5,6 +5,7 @@ from __future__ import annotations
 from kexp.data.memory_forms import is_described
 from kexp.report.html import definitions, duration
 from kexp.report.reported import ReportedRun
+from kexp.run.run_files import FIT
 
 ORDER = 10
 
@@ -50,7 +51,7 @@ def _why_no_samples(run: ReportedRun) -> dict[str, str]:
     if run.data is not None:
         return {}
     lacking = "none are shown, nor where the model errs"
-    if run.record.config["recipe"] == "fit":
+    if run.record.config["recipe"] == FIT:
         return {"samples": f"{lacking}: give the data that kexp.fit was given: result.report(data=(x, y))"}
     if is_described(run.record.config["arguments"].get("data")):
         return {"samples": f"{lacking}: the data were in memory; give them to report(data=…)"}
