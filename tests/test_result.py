@@ -85,7 +85,7 @@ def test_the_saved_model_opens_in_plain_keras(digits_run, images):
 def test_the_plot_has_a_panel_for_each_figure(digits_run):
     figure = kexp.load(digits_run).plot()
     assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy"]
-    assert [len(axes.lines) for axes in figure.axes] == [2, 2]
+    assert [len(axes.lines) for axes in figure.axes] == [3, 3]  # the third is the ring of the chosen epoch
 
 
 def test_a_table_with_strings_and_gaps_is_learned_and_answered_row_by_row(shop):

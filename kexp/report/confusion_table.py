@@ -28,6 +28,7 @@ def confusion_table(judged: JudgedClasses, caption: str) -> str:
     """
     confusion = judged.confusion()
     order = class_order(confusion)
+    many = " many" if len(order) > _IN_THEIR_ORDER else ""
     names = [name_of(judged.names[index], 24) for index in order]
     head = "".join(f'<th scope="col"><span>{name}</span></th>' for name in names)
     rows = "\n".join(
@@ -35,7 +36,7 @@ def confusion_table(judged: JudgedClasses, caption: str) -> str:
         for name, index in zip(names, order, strict=True)
     )
     table = (
-        f'<table class="confusion">\n<caption>{escape(caption)}</caption>\n'
+        f'<table class="confusion{many}">\n<caption>{escape(caption)}</caption>\n'
         f'<thead><tr><th scope="col"><span>truth ↓ prediction →</span></th>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody>\n</table>"
     )
@@ -89,9 +90,9 @@ def percent(share: float) -> str:
 
     Example:
         >>> percent(0.0004), percent(0.123), percent(0.9999), percent(1.0)
-        ('<1 %', '12 %', '>99 %', '100 %')
+        ('<1\xa0%', '12\xa0%', '>99\xa0%', '100\xa0%')
     """
     rounded = round(100 * share)
     if 0 < share < 0.005:
-        return "<1 %"
-    return ">99 %" if share < 1 and rounded == 100 else f"{rounded} %"
+        return "<1\N{NO-BREAK SPACE}%"
+    return f"{'>99' if share < 1 and rounded == 100 else rounded}\N{NO-BREAK SPACE}%"

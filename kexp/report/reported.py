@@ -104,7 +104,7 @@ class ReportedRun:
         count, whole = len(self.judged_rows), len(self.split)
         if count == whole:
             return f"{count:,} {self.split_name} samples"
-        return f"{count:,} of {whole:,} {self.split_name} samples, drawn by chance"
+        return f"{count:,} {self.split_name} samples drawn by chance from {whole:,}"
 
     @cached_property
     def classes(self) -> JudgedClasses | None:

@@ -18,6 +18,7 @@ from kexp.report.sample_images import grey_or_colour
 
 _SIDE = 128  # pixels of the longer side of a picture: 66 kB at most as it stands in the page
 _COLUMNS = 8  # of the data
+_SQUARE = 6  # numbers of a side, from which on an array is looked at as an image
 WRONG = "✗ wrong"  # marked, and not by a colour alone
 
 Facts = Mapping[str, object]
@@ -33,7 +34,8 @@ def shown_samples(run: ReportedRun, places: Sequence[int], facts: Sequence[Facts
     """
     samples = taken(run.judged, np.asarray(places, dtype=np.int64))
     numbers = [int(run.judged_rows[place]) + 1 for place in places]
-    if run.spec.kind == "image" and isinstance(pixels := _array(samples), np.ndarray) and pixels.ndim == 4:
+    pixels = _pixels(_array(samples), run.spec)
+    if pixels is not None:
         cards = [_card(*one) for one in zip(pixels, numbers, facts, strict=True)]
         return f'<div class="cards">{"".join(cards)}</div>'
     columns = _columns(samples, run.spec, facts)
@@ -52,9 +54,10 @@ def how_shown(run: ReportedRun) -> str:
         count = len(inputs)
         return f" With the first {_COLUMNS} of {count:,} columns." if count > _COLUMNS else ""
     shape = np.shape(inputs[:1])[1:]
-    if spec.kind == "series" and len(shape) == 2:
+    pixels = _pixels(inputs[:1], spec)
+    if pixels is None and len(shape) == 2:
         return left_out(shape[1])
-    if spec.kind == "image" and len(shape) == 3 and max(shape[:2]) > _SIDE:
+    if pixels is not None and max(pixels.shape[1:3]) > _SIDE:
         return f" Pictures are made smaller, to {_SIDE} pixels."
     if len(shape) == 1 and shape[0] > _COLUMNS:
         return f" With the first {_COLUMNS} of {shape[0]:,} numbers."
@@ -63,6 +66,20 @@ def how_shown(run: ReportedRun) -> str:
 
 def _array(samples: Split) -> Any:
     return samples.inputs if isinstance(samples.inputs, Mapping) else np.asarray(samples.inputs)
+
+
+def _pixels(inputs: Any, spec: DatasetSpec) -> np.ndarray | None:
+    """Return (n, height, width, channels) of what can be looked at, None of anything else.
+
+    Arrays that are not known to be images, as those of models that the caller compiled, are taken for such by
+    their shape, to be looked at: squares, and what has colours.
+    """
+    if isinstance(inputs, Mapping) or spec.kind not in ("image", "array") or inputs.dtype.kind not in "uif":
+        return None
+    if inputs.ndim == 4 and (spec.kind == "image" or inputs.shape[-1] in (1, 3, 4)):
+        return inputs
+    square = inputs.ndim == 3 and inputs.shape[1] == inputs.shape[2] >= _SQUARE
+    return inputs[..., None] if square else None
 
 
 def _card(pixels: np.ndarray, number: int, facts: Facts) -> str:
@@ -93,7 +110,7 @@ def _columns(samples: Split, spec: DatasetSpec, facts: Sequence[Facts]) -> dict[
         return {name: [_cell(value) for value in column] for name, column in flat.items() if column.ndim == 1}
     if spec.kind == "text" and inputs.ndim == 1:
         return {"input": [short(text) for text in inputs]}
-    if spec.kind == "series" and inputs.ndim == 3:
+    if spec.kind in ("series", "array") and inputs.ndim == 3 and inputs.dtype.kind in "uif":
         lines = [Markup(line_picture(_sentence(said), one)) for said, one in zip(facts, inputs, strict=True)]
         return {"input": list(lines)}
     if inputs.ndim == 2 and inputs.dtype.kind in "biuf":

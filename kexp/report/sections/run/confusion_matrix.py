@@ -24,7 +24,7 @@ def html(run: ReportedRun) -> str:
     judged = run.classes
     assert judged is not None
     wrong = int(judged.wrong.sum())
-    text = f"{wrong:,} of {run.judged_name} are taken for another class."
+    text = f"Mistakes: {wrong:,} ({percent(wrong / len(judged.truth))}) of {run.judged_name}."
     if len(judged.names) <= _MOST:
         together = " Classes that are confused stand together." if len(judged.names) > 10 else ""
         shares = " Shares are those of the true class's samples."
@@ -51,12 +51,12 @@ def _most_mistaken(judged: JudgedClasses) -> str:
             judged.names[index],
             int(samples[index]),
             int(missed[index]),
-            percent(missed[index] / samples[index]),
+            round(100 * float(missed[index] / samples[index]), 1),
             judged.names[often[index]],
         ]
         for index in order
     ]
-    columns = ["truth", "samples", "mistakes", "share", "most often taken for"]
+    columns = ["truth", "samples", "mistakes", "share in %", "most often taken for"]
     return sortable_table("Classes with most mistakes", columns, rows)
 
 
@@ -64,9 +64,9 @@ def _pairs(judged: JudgedClasses) -> str:
     samples, _, _ = judged.counts()
     pairs = judged.confused_pairs()
     rows = [
-        [judged.names[truth], judged.names[prediction], count, percent(count / samples[truth])]
+        [judged.names[truth], judged.names[prediction], count, round(100 * float(count / samples[truth]), 1)]
         for truth, prediction, count in pairs[:_ROWS]
     ]
-    columns = ["truth", "prediction", "samples", "share of the truth"]
+    columns = ["truth", "prediction", "samples", "share in % of the truth"]
     which = f"Most confused pairs, {len(rows)} of {len(pairs):,}"
     return heading("Most confused pairs") + sortable_table(which, columns, rows)
