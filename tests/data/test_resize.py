@@ -144,8 +144,12 @@ def test_a_way_that_says_nothing_is_refused(options, message):
 def test_every_recipe_of_images_takes_the_way_and_refuses_it_without_a_size(name):
     recipe = getattr(recipes, name)
     assert "amid black" in argument_docs(recipe)["resize"]
-    with pytest.raises(InputError, match="resize='crop': there is no size to bring images to"):
-        recipe("digits", resize="crop")
+    # Fine-tuning has a size without being asked, that of the network: there it is another way that is none.
+    way, said = "crop", "resize='crop': there is no size"
+    if name == "finetune_images":
+        way, said = "croup", "resize must be one of .* received 'croup'"
+    with pytest.raises(InputError, match=said):
+        recipe("digits", resize=way)
 
 
 def test_a_dataset_that_was_made_in_another_way_is_refused():

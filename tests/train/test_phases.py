@@ -10,6 +10,7 @@ from keras import layers
 import kexp
 from kexp.core.errors import InputError
 from kexp.run.context import capture_training
+from kexp.train.checkpoint.checkpoint import newest_step
 from tests.train.iris_runs import Cut, CutAfter, assert_same
 
 HEAD, TOP = kexp.Phase(epochs=2, trainable=["head"]), kexp.Phase(epochs=2, trainable=0.7, learning_rate=3e-3)
@@ -68,33 +69,30 @@ def test_a_phase_trains_its_layers_and_leaves_the_others_to_the_bit(digits, tmp_
 
 def test_batch_normalisation_moves_where_it_is_asked_to_and_where_it_always_did(digits, tmp_path):
     moved = Moved()
-    phases = (HEAD, kexp.Phase(epochs=1, trainable=["head", "*_2"], batch_norm=True))
+    phases = (
+        kexp.Phase(epochs=1, trainable=["head"]),
+        kexp.Phase(epochs=1, trainable=["head", "*_2"], batch_norm=True),
+    )
     train(network(), digits, tmp_path / "asked", phases, callbacks=[moved])
     assert {path.split("/")[0] for path in moved.epochs[-1]} == {"head", "conv_2", "norm_2"}
     assert "norm_2/moving_mean" in moved.epochs[-1]
     moved = Moved()
-    train(
-        network(),
-        digits,
-        tmp_path / "always",
-        [kexp.Phase(epochs=1), kexp.Phase(epochs=1)],
-        callbacks=[moved],
-    )
-    assert all("norm_1/moving_mean" in epoch for epoch in moved.epochs)
+    train(network(), digits, tmp_path / "always", [kexp.Phase(epochs=1)], callbacks=[moved])
+    assert "norm_1/moving_mean" in moved.epochs[0]
 
 
 def test_the_model_trains_afterwards_what_it_did_before(digits, tmp_path):
     model = network()
     model.get_layer("conv_1").trainable = False
-    train(model, digits, tmp_path / "run")
-    assert [layer.name for layer in model.layers if not layer.trainable] == ["conv_1"]
-    kept = [kexp.Phase(epochs=1, trainable=None)]
     moved = Moved()
-    train(model, digits, tmp_path / "kept", kept, callbacks=[moved])
-    assert not any(path.startswith("conv_1") for path in moved.epochs[-1])
+    # The second phase is told to train what the model did, which the first one has changed.
+    phases = [kexp.Phase(epochs=1, trainable=["head"]), kexp.Phase(epochs=1, trainable=None)]
+    train(model, digits, tmp_path / "run", phases, callbacks=[moved])
+    assert [layer.name for layer in model.layers if not layer.trainable] == ["conv_1"]
+    assert {path.split("/")[0] for path in moved.epochs[-1]} == {"conv_2", "head"}
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "muon"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])  # one update for all weights, and one for each
 def test_rates_by_depth_are_those_of_optimizers_with_these_rates(digits, optimizer):
     phase = kexp.Phase(epochs=1, depth_decay=0.3)
     rows = np.arange(160, dtype="int32").reshape(4, 40)
@@ -123,23 +121,16 @@ def test_a_run_that_is_cut_anywhere_ends_as_the_one_left_alone(digits, tmp_path)
     options = {"optimizer": "adamw", "schedule": "cosine", "warmup": 0.2, "ema": 0.9, "monitor": None}
     phases = (HEAD, kexp.Phase(epochs=2, learning_rate=3e-3, depth_decay=0.5))
     alone = train(network(), digits, tmp_path / "alone", phases, **options)
-    history = (tmp_path / "alone/metrics.jsonl").read_text()
-    for batches in (7, 12, 17):  # a phase has 12
-        folder = tmp_path / f"cut_{batches}"
+    folder, options = tmp_path / "cut", {**options, "checkpoint_every": "2 steps"}
+    # One run, cut three times: amid the first phase, at its end after 12 steps, and amid the second.
+    for step, batches in ((8, 9), (12, 5), (18, 7)):
         with pytest.raises(Cut):
-            train(
-                network(),
-                digits,
-                folder,
-                phases,
-                callbacks=[CutAfter(batches)],
-                checkpoint_every="2 steps",
-                **options,
-            )
+            train(network(), digits, folder, phases, callbacks=[CutAfter(batches)], **options)
+        assert newest_step(folder / "checkpoints") == step
         assert not (folder / "result.json").exists()
-        again = train(network(), digits, folder, phases, checkpoint_every="2 steps", **options)
-        assert_same(alone.model.get_weights(), again.model.get_weights())
-        assert (folder / "metrics.jsonl").read_text() == history
+    again = train(network(), digits, folder, phases, **options)
+    assert_same(alone.model.get_weights(), again.model.get_weights())
+    assert (folder / "metrics.jsonl").read_text() == (tmp_path / "alone/metrics.jsonl").read_text()
 
 
 def test_a_phase_ends_early_and_the_next_one_begins_with_the_best_weights(digits, tmp_path):
