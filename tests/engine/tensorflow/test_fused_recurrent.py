@@ -14,6 +14,8 @@ from kexp.engine.tensorflow.fused_lstm import lstm
 OWN = {"lstm": lstm, "gru": gru}
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 WAYS = ("backwards", "masked", "sequences", "states")
+# An even number of them at a time: half of all choices, in which any three occur in every combination.
+CHOICES = [chosen for chosen in itertools.product((False, True), repeat=4) if sum(chosen) % 2 == 0]
 
 
 def outputs_and_gradients(layer, variables, inputs, states, mask):
@@ -28,7 +30,7 @@ def outputs_and_gradients(layer, variables, inputs, states, mask):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.parametrize("chosen", list(itertools.product((False, True), repeat=4)), ids=str)
+@pytest.mark.parametrize("chosen", CHOICES, ids=str)
 def test_outputs_states_and_gradients_are_keras_s(chosen, kind):
     asked, rng = dict(zip(WAYS, chosen, strict=True)), np.random.default_rng(0)
     layer = LAYERS[kind](
