@@ -65,9 +65,9 @@ def test_a_run_with_lora_that_is_cut_ends_as_the_one_left_alone(digits, tmp_path
 
     def train(folder, callbacks=()):
         model = network()
-        kexp.models.enable_lora(model, rank=2)
+        kexp.models.enable_lora(model, rank=2, layers=["conv", "hidden"])
         options = {"batch_size": 400, "checkpoint_every": "2 steps", "optimizer": "adamw"}
-        phases = [kexp.Phase(epochs=1, trainable=["head"]), kexp.Phase(epochs=1)]
+        phases = [kexp.Phase(epochs=2, trainable=["conv", "hidden", "head"])]
         folder = str(tmp_path / folder)
         return kexp.fit(
             model, digits, phases=phases, callbacks=callbacks, run_dir=folder, quiet=True, **options

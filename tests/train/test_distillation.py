@@ -1,6 +1,7 @@
 """Distillation: the loss of a student, its teacher by run or export, and exact continuation."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -12,10 +13,10 @@ from kexp.core.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory):
+def teacher(digits_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
-    result = recipes.mlp_images(data="digits", epochs=4, run_dir=str(folder / "run"), quiet=True)
-    result.export(folder / "served")
+    run_dir = shutil.copytree(digits_run, folder / "run")
+    kexp.load(run_dir).export(folder / "served")
     return folder
 
 
