@@ -7,7 +7,7 @@ import sys
 import keras
 
 from tests.process_history import with_history
-from tests.run.small_models import diffusion, gan, trained
+from tests.run.small_models import branches, diffusion, trained
 
 
 class KillAfter(keras.callbacks.Callback):
@@ -23,7 +23,7 @@ class KillAfter(keras.callbacks.Callback):
 if __name__ == "__main__":
     history, run_dir, *step = sys.argv[1:]
     if int(history):
-        trained(gan, f"{run_dir}-before")
+        trained(branches, f"{run_dir}-before")
         with_history(int(history))
     callbacks = [KillAfter(int(step[0]))] if step else []
-    trained(diffusion, run_dir, epochs=3, checkpoint_every="1 steps", callbacks=callbacks)
+    trained(diffusion, run_dir, epochs=2, checkpoint_every="1 steps", callbacks=callbacks)

@@ -50,7 +50,7 @@ def lstm():
 def transformer():
     inputs = keras.Input((12, 3))
     x = layers.Dense(16)(inputs)
-    for _ in range(3):
+    for _ in range(2):
         x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 8, dropout=0.1)(x, x))
         x = layers.LayerNormalization()(x + layers.Dense(16)(layers.Dense(32, "gelu")(x)))
     return keras.Model(inputs, layers.Dense(4)(layers.GlobalAveragePooling1D()(x))), series(), {}
@@ -64,7 +64,7 @@ def gan():
 
 
 def diffusion():
-    network = kexp.models.diffusion_unet((8, 8, 1), classes=10, filters=(4, 8), dropout=0.2)
+    network = kexp.models.diffusion_unet((8, 8, 1), classes=10, filters=(4,), dropout=0.2)
     model = kexp.models.Diffusion(network, steps=20, sample_steps=4, class_names=CLASSES)
     return model, kexp.data.load("digits"), {"objective": kexp.objectives.denoising()}
 
