@@ -23,7 +23,7 @@ def confusion_table(judged: JudgedClasses, caption: str) -> str:
     Example:
         >>> judged = JudgedClasses(("cat", "dog"), np.array([0, 0, 1]), np.eye(2)[[0, 1, 1]])
         >>> page = confusion_table(judged, "Cats and dogs")
-        >>> page.count('scope="row"'), "50 %" in page
+        >>> page.count('scope="row"'), "50\\N{NO-BREAK SPACE}%" in page
         (2, True)
     """
     confusion = judged.confusion()
