@@ -3,7 +3,10 @@
 Source: Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network". The teacher is the
 finished run or the export of any model for the same images; without one the labels alone are learned from.
 
-Command: kexp run distill_images --data digits --teacher runs/TEACHER --seed S
+Command: kexp run distill_images --data fashion_mnist_small --teacher runs/TEACHER --filters 6 12 --seed S
+Time: 70 s on two CPU cores that had other work
+Score: test accuracy 83.5 ± 0.6 % with a teacher of 86.9 % and 56,874 parameters, 83.6 ± 0.5 % without one:
+    this teacher is of no use here; 6,610 parameters, mean and deviation of 5 seeds (0 to 4)
 """
 
 from typing import Annotated

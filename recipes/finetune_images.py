@@ -3,7 +3,18 @@
 Source: Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Howard and Ruder 2018,
 "Universal Language Model Fine-tuning for Text Classification", for the phases and the rates by depth.
 
-Command: kexp run finetune_images --data photos/ --seed S
+Command: kexp cross-validate finetune_images --data photos/ --folds 5 --repeats 2 --epochs 24
+    --head-epochs 16
+Time: 245 s a fold on two CPU cores that had other work; 30 s for the head alone
+Score: 140 photos of five classes (tools/photos.py), test accuracy 88.9 ± 2.0 %, mean and deviation of ten
+    folds; the head alone on frozen features (--precompute --epochs 30) 88.6 ± 3.3 %; a convnet from scratch
+    51.8 ± 11.8 %; logistic regression on pixels 46.8 ± 7.8 %
+
+Command: kexp run finetune_images --data few.npz --image-size 96 96 --epochs 24 --head-epochs 16 --seed S
+Time: 210 s on two CPU cores that had other work
+Score: 200 images of fashion_mnist_small (tools/transfer_proof.py), test accuracy 74.4 ± 1.5 %; the head alone
+    on frozen features 73.4 ± 0.9 %; a convnet from scratch, 26 s, 71.0 ± 2.9 %; mean and deviation of 5 seeds
+    (0 to 4)
 """
 
 from dataclasses import replace
@@ -15,14 +26,14 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 _NOTE = "the head is trained on features that were computed once, so that no image is changed at random."
 
 
-@kexp.recipe(epochs=6, batch_size=32, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1)
+@kexp.recipe(epochs=12, batch_size=16, optimizer="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1)
 def finetune_images(
     data: str = "digits",
     *,
     images: kexp.data.ImageArguments,
     backbone: str = "efficientnet_lite0",
     image_size: Annotated[tuple[int, int], AtLeast(32)] | None = None,
-    head_epochs: Annotated[int, Between(0, 30)] = 3,
+    head_epochs: Annotated[int, Between(0, 30)] = 8,
     unfreeze: Annotated[float, Between(0.0, 1.0)] = 0.3,
     rate: Annotated[float, Between(0.01, 1.0, log=True)] = 0.1,
     depth_decay: Annotated[float, Between(0.8, 1.0)] = 0.95,

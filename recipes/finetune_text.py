@@ -4,7 +4,15 @@ Source: Shen et al. 2018, "Baseline Needs More Love: On Simple Word-Embedding-Ba
 Pooling Mechanisms"; Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification",
 for the phases. The vectors are those of WordLlama (github.com/dleemiller/WordLlama).
 
-Command: kexp run finetune_text --data texts.csv --text text --target topic --seed S
+Command: kexp run finetune_text --data fortunes.csv --text text --target topic --seed S
+Time: 26 s on two CPU cores
+Score: 5,127 texts of ten topics (tools/fortunes.py), test accuracy 62.2 ± 0.6 %, with random vectors
+    38.8 ± 1.2 %; TF-IDF and logistic regression 64.9 % by words and 67.1 % by letters, in 3 and 17 s
+
+Command: kexp run finetune_text --seed S
+Time: 66 s on two CPU cores that had other work
+Score: first_names test accuracy 81.5 ± 0.5 %, with random vectors 75.4 ± 0.9 %; TF-IDF and logistic regression
+    56.5 % by words and 90.6 % by letters; mean and deviation of 3 seeds each (0 to 2)
 """
 
 from typing import Annotated, Literal

@@ -248,7 +248,7 @@ def finetune_images(
     in_memory: bool | None = None,
     backbone: str = "efficientnet_lite0",
     image_size: tuple[int, int] | None = None,
-    head_epochs: int = 3,
+    head_epochs: int = 8,
     unfreeze: float = 0.3,
     rate: float = 0.1,
     depth_decay: float = 0.95,
