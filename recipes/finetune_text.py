@@ -11,8 +11,8 @@ Score: 5,127 texts of ten topics (tools/fortunes.py), test accuracy 62.2 ± 0.6 
 
 Command: kexp run finetune_text --seed S
 Time: 66 s on two CPU cores that had other work
-Score: first_names test accuracy 81.5 ± 0.5 %, with random vectors 75.4 ± 0.9 %; TF-IDF and logistic regression
-    56.5 % by words and 90.6 % by letters; mean and deviation of 3 seeds each (0 to 2)
+Score: first_names test accuracy 81.5 ± 0.5 %, with random vectors 75.4 ± 0.9 %; TF-IDF and logistic
+    regression 56.5 % by words and 90.6 % by letters; mean and deviation of 3 seeds each (0 to 2)
 """
 
 from typing import Annotated, Literal
