@@ -60,7 +60,7 @@ def finetune_text(
     preprocessing = kexp.models.text_preprocessing(
         dataset.train.inputs, split="subword", pieces=tokens.pieces, steps=steps
     )
-    start = tokens.table if vectors == "wordllama" else tokens.random_table(train["seed"])
+    start = tokens.table if vectors == "wordllama" else tokens.random_table(kexp.holdout(train)["seed"])
     encoder = kexp.models.text_encoder(start, depth=depth)
     model = kexp.models.with_head(
         encoder,

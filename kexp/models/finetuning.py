@@ -48,7 +48,8 @@ def with_head(
     """
     x, names = backbone.outputs[0], _new_names(backbone)
     for units in hidden:
-        x = layers.Dense(units, activation="relu", name=next(names))(_dropped(x, dropout, names))
+        x = _dropped(x, dropout, names)
+        x = layers.Dense(units, activation="relu", name=next(names))(x)
     x = _dropped(x, dropout, names)
     x = predictions(x, outputs, output_scale, output_offset, name=next(names))  # (batch, outputs)
     return keras.Model(backbone.inputs[0], x, name="finetuned")

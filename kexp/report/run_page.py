@@ -91,10 +91,11 @@ def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
     """
     from kexp.run.context import capture_training
     from kexp.run.recorded_call import recorded_call
-    from kexp.run.recorded_fit import fit_data
     from kexp.run.run_files import FIT
 
     if data is not None and record.config["recipe"] == FIT:
+        from kexp.run.recorded_fit import fit_data
+
         found = fit_data(record, data)
         _require_same_data(record, found)
         return found

@@ -1,4 +1,4 @@
-"""20,000 images on the disk: as little memory as 2,000 take, as fast as a hand-written tf.data pipeline."""
+"""Images on the disk: 20,000 in as little memory as 2,000, as fast as a hand-written tf.data pipeline."""
 
 import json
 import sys
@@ -108,8 +108,8 @@ def by_hand(folder, data):
 
 
 def test_training_from_disk_is_as_fast_as_hand_written_tf_data(folders, tmp_path):
-    data = kexp.data.load(folders[20_000], in_memory=False, validation=0, test=0)
-    epoch = by_hand(folders[20_000], data)
+    data = kexp.data.load(folders[2_000], in_memory=False, validation=0, test=0)
+    epoch = by_hand(folders[2_000], data)
     epoch()
     hand_s, own_s = [], []
     for turn in range(3):
@@ -117,15 +117,15 @@ def test_training_from_disk_is_as_fast_as_hand_written_tf_data(folders, tmp_path
         kexp.fit(
             made(data),
             data,
-            epochs=2,
+            epochs=3,
             batch_size=BATCH,
             optimizer="adam",
             callbacks=[clock],
             run_dir=str(tmp_path / str(turn)),
             quiet=True,
         )
-        hand_s.append(epoch())
-        own_s.append(clock.epochs_s[1])
+        hand_s += [epoch(), epoch()]
+        own_s += clock.epochs_s[1:]
     # The least of each: whatever else runs on the machine only adds to them.
     ratio = min(hand_s) / min(own_s)
     print(f"steps a second, against hand-written tf.data: {ratio:.2f} ({hand_s} and {own_s} s)")

@@ -240,7 +240,7 @@ def test_weights_of_another_network_are_refused(small_lite0, tmp_path):
         ({"name": "hub:../absent"}, "the name of a preset"),
         ({"name": "absent.keras"}, "absent.keras"),
         ({"name": "a.keras", "weights": "random"}, "leave weights and top out"),
-        ({"name": "a.keras", "image_size": (32, 32)}, "leave input_shape and image_size out"),
+        ({"name": "a.keras", "image_size": (32, 32)}, "expected a saved Keras model"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(arguments, said):
@@ -270,6 +270,8 @@ def test_a_saved_model_gives_what_its_last_layer_sees_without_models_inside(tmp_
     image = np.random.default_rng(0).normal(size=(2, 6, 6, 2)).astype(np.float32)
     assert [layer.name for layer in model.layers if layer.weights] == ["seen"]
     np.testing.assert_allclose(answers(model, image), answers(inner, image).reshape(2, -1), atol=1e-6)
+    with pytest.raises(InputError, match=r"image_size must be what .* was saved with, \(6, 6\)"):
+        kexp.models.pretrained(tmp_path / "a.keras", image_size=(8, 8))
     headed = kexp.models.pretrained(tmp_path / "a.keras", outputs=7)
     assert answers(headed, image).shape == (2, 7)
 
