@@ -75,17 +75,21 @@ def test_features_are_computed_once_and_said_so(digits_run, tmp_path, capsys):
 @pytest.mark.slow
 def test_texts_are_cut_into_pretrained_pieces_inside_of_the_export(tmp_path):
     rng = np.random.default_rng(0)
-    words = {"food": ["bread", "cheese", "soup", "apples"], "sea": ["ships", "waves", "sailors", "harbour"]}
+    words = {
+        "food": ["bread", "cheese", "soup", "apples", "rice", "pie", "salt", "beans"],
+        "sea": ["ships", "waves", "sailors", "harbour", "tide", "anchor", "fleet", "shore"],
+    }
     lines = [(" ".join(rng.choice(words[kind], 3)), kind) for kind in ("food", "sea") for _ in range(60)]
     table = tmp_path / "texts.csv"
     table.write_text("text,topic\n" + "".join(f"{text},{kind}\n" for text, kind in lines))
-    options = {**SHORT, "epochs": 4, "head_epochs": 2, "batch_size": 16, "lora_rank": 2}
+    options = {**SHORT, "epochs": 4, "head_epochs": 2, "batch_size": 16, "lora_rank": 2, "hidden": 0}
+    options |= {"dropout": 0.0, "learning_rate": 0.01}
     result = recipes.finetune_text(
         data=str(table), text="text", target="topic", run_dir=str(tmp_path / "run"), **options
     )
     assert result.metrics["test_accuracy"] > 0.9
     # Words that no training text has, near to those that they do: what pretrained vectors are for.
-    unseen = ["cake and butter", "captain of the boat"]
+    unseen = ["milk eggs butter", "captain ocean boats"]
     assert result.predict(unseen).labels.tolist() == ["food", "sea"]
     served = kexp.load_exported(result.export(tmp_path / "served"))
     np.testing.assert_allclose(
