@@ -125,7 +125,7 @@ def test_a_signal_before_training_ends_all_with_its_code(start, tmp_path):
     until(lambda: len(children(launcher)) == 2)
     workers = children(launcher)
     launcher.send_signal(signal.SIGTERM)
-    assert launcher.wait(timeout=30) == 143
+    assert launcher.wait(timeout=90) == 143
     assert not any(worker.is_running() for worker in workers)
 
 
