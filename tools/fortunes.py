@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-import subprocess
-import tempfile
 from pathlib import Path
+
+from debian_package import unpacked
 
 PACKAGE = "fortunes"
 FOLDER = "usr/share/games/fortunes"
@@ -30,13 +30,8 @@ def write_fortunes(path: Path, package: Path | None = None) -> int:
         path: The table, comma-separated.
         package: The Debian package; None: `apt-get download` fetches it.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        place = Path(temporary)
-        if package is None:
-            subprocess.run(["apt-get", "download", "-qq", PACKAGE], cwd=place, check=True)
-            (package,) = place.glob(f"{PACKAGE}_*.deb")
-        subprocess.run(["dpkg-deb", "-x", str(package), str(place / "files")], check=True)
-        texts = {topic: _texts(place / "files" / FOLDER / topic) for topic in TOPICS}
+    with unpacked(PACKAGE, package) as files:
+        texts = {topic: _texts(files / FOLDER / topic) for topic in TOPICS}
     topics: dict[str, set[str]] = {}
     for topic, some in texts.items():
         for text in some:

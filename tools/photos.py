@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import struct
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from debian_package import unpacked
 
 PACKAGE = "gcompris-qt-data"
 RESOURCES = "usr/share/gcompris-qt/rcc/categorization.rcc"
@@ -30,13 +30,8 @@ def write_photos(directory: Path, package: Path | None = None) -> int:
         directory: New or empty.
         package: The Debian package; None: `apt-get download` fetches it.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        place = Path(temporary)
-        if package is None:
-            subprocess.run(["apt-get", "download", "-qq", PACKAGE], cwd=place, check=True)
-            (package,) = place.glob(f"{PACKAGE}_*.deb")
-        subprocess.run(["dpkg-deb", "-x", str(package), str(place / "files")], check=True)
-        content = (place / "files" / RESOURCES).read_bytes()
+    with unpacked(PACKAGE, package) as files:
+        content = (files / RESOURCES).read_bytes()
     count = 0
     for path, file in _files(content):
         kind, _, name = path.partition(IMAGES)[2].partition("/")

@@ -288,11 +288,8 @@ def updating_by(optimizer: keras.optimizers.Optimizer, update: Callable[..., Non
         optimizer: Of Keras; it has no option for this.
         update: Takes gradient, TensorFlow variable and learning rate.
     """
-    optimizer.update_step = update
-    try:
+    with _own_methods(optimizer, {"update_step": update}):
         yield
-    finally:
-        del optimizer.update_step  # the class has its own
 
 
 @contextmanager
@@ -325,22 +322,25 @@ def at_rates(
 
     def decay_groups(variables: Sequence[Any]) -> None:
         reached = {id(variable) for variable in variables}
-        try:
-            for weights, factor in groups:
-                vars(own)["_get_current_learning_rate"] = partial(_scaled, rate, factor)
+        for weights, factor in groups:
+            with _own_methods(own, {"_get_current_learning_rate": partial(_scaled, rate, factor)}):
                 decay([weight for weight in weights if id(weight) in reached])
-        finally:
-            del vars(own)["_get_current_learning_rate"]
 
-    methods = {"update_step": update, "_apply_weight_decay": decay_groups}
-    before = {name: vars(own)[name] for name in methods if name in vars(own)}
-    vars(own).update(methods)
+    with _own_methods(own, {"update_step": update, "_apply_weight_decay": decay_groups}):
+        yield
+
+
+@contextmanager
+def _own_methods(optimizer: Any, methods: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Have an optimizer other methods than its class in this block, in which it may have had some already."""
+    before = {name: vars(optimizer)[name] for name in methods if name in vars(optimizer)}
+    vars(optimizer).update(methods)
     try:
         yield
     finally:
         for name in methods:
-            del vars(own)[name]  # the class has its own
-        vars(own).update(before)
+            del vars(optimizer)[name]
+        vars(optimizer).update(before)
 
 
 def _scaled(rate: Callable[[], Any], factor: float) -> Any:
@@ -368,12 +368,8 @@ def assigning_in_scope(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         name: partial(getattr(BaseOptimizer, name), optimizer)
         for name in ("assign", "assign_add", "assign_sub", "_apply_weight_decay", "_backend_update_step")
     }
-    vars(optimizer).update(own, _var_key=lambda variable: variable._value._unique_id)
-    try:
+    with _own_methods(optimizer, {**own, "_var_key": lambda variable: variable._value._unique_id}):
         yield
-    finally:
-        for name in (*own, "_var_key"):
-            del vars(optimizer)[name]
 
 
 def drawn_seed(seed: Any) -> Any:
@@ -448,26 +444,6 @@ def name_counters() -> MutableMapping[str, int]:
         naming.reset_uids()
         counters = global_state.get_global_attribute("object_name_uids")
     return counters
-
-
-@contextmanager
-def fresh_names() -> Iterator[None]:
-    """Have layers that are made in this block get the names that they get in a new process.
-
-    Example:
-        >>> import keras
-        >>> with fresh_names():
-        ...     keras.layers.Conv2D(1, 1).name
-        'conv2d'
-    """
-    counters = name_counters()
-    before = dict(counters)
-    counters.clear()
-    try:
-        yield
-    finally:
-        counters.clear()
-        counters.update(before)
 
 
 @contextmanager

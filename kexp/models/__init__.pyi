@@ -54,7 +54,6 @@ from kexp.models.layers.embeddings import LearnedPositions as LearnedPositions
 from kexp.models.layers.embeddings import TokenEmbedding as TokenEmbedding
 from kexp.models.layers.normalization import MaskedBatchNormalization as MaskedBatchNormalization
 from kexp.models.lora import enable_lora as enable_lora
-from kexp.models.lora import lora_layers as lora_layers
 from kexp.models.lora import merge_lora as merge_lora
 from kexp.models.mlp import mlp as mlp
 from kexp.models.preprocessing.augmentation import MixUpOrCutMix as MixUpOrCutMix

@@ -12,23 +12,7 @@ from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.keras_private import all_layers, without_lora
 
-__all__ = ["enable_lora", "lora_layers", "merge_lora"]
-
-
-def lora_layers(model: keras.Model) -> list[str]:
-    """Return the names of the layers of a model that LoRA can be added to, those of nested models included.
-
-    They are Keras's that have it: Dense, EinsumDense, Embedding and convolutions that are not depthwise.
-
-    Args:
-        model: Built.
-
-    Example:
-        >>> layers = [keras.Input((8,)), keras.layers.Dense(4, name="body"), keras.layers.ReLU()]
-        >>> lora_layers(keras.Sequential(layers))
-        ['body']
-    """
-    return [layer.name for layer in _able(model)]
+__all__ = ["enable_lora", "merge_lora"]
 
 
 def enable_lora(
@@ -43,7 +27,8 @@ def enable_lora(
     Args:
         model: Built; it is changed.
         rank: Of the matrices, 1 or more.
-        layers: Names of layers, of which * stands for any letters; None (default): all that can have it.
+        layers: Names of layers, of which * stands for any letters; None (default): all that can have it, also
+            in models inside: Dense, EinsumDense, Embedding and convolutions that are not depthwise.
         alpha: What the product is multiplied by, in parts of the rank; None (default): the rank.
 
     Returns:
@@ -91,12 +76,8 @@ def merge_lora(model: keras.Model) -> list[str]:
     return [layer.name for layer in merged]
 
 
-def _able(model: keras.Model) -> list[Any]:
-    return [layer for layer in all_layers(model) if hasattr(layer, "enable_lora")]
-
-
 def _chosen(model: keras.Model, patterns: Sequence[str] | None) -> list[Any]:
-    able = _able(model)
+    able = [layer for layer in all_layers(model) if hasattr(layer, "enable_lora")]
     if patterns is None:
         return able
     chosen = {}

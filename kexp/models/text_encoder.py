@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.models.layers.attention import blocks
+from kexp.models.layers.attention import blocks, check_width
 from kexp.models.layers.masking import masked_mean
 
 __all__ = ["text_encoder"]
@@ -49,12 +49,11 @@ def text_encoder(
         ((None, 8), TensorShape([1, 8]))
     """
     depth = check_value("depth", depth, Annotated[int, AtLeast(0)])
-    if np.ndim(vectors) != 2 or vectors.shape[1] % (2 * heads if depth else 1):
-        raise InputError(
-            f"vectors must be (numbers, width) with a width that {2 * heads} divides; received shape "
-            f"{np.shape(vectors)}."
-        )
+    if np.ndim(vectors) != 2:
+        raise InputError(f"vectors must be (numbers, width); received shape {np.shape(vectors)}.")
     numbers, width = vectors.shape
+    if depth:
+        check_width(width, heads, rotary=True)
     tokens = keras.Input((None,), dtype="int32")
     embedding = layers.Embedding(numbers, width, name="embedding")
     x = embedding(tokens)  # (batch, steps, width)

@@ -191,7 +191,6 @@ class TrainingSetup:
             made.append(
                 EnginePhase((players[0]._replace(groups=trained.groups),), (optimizer,), trained.enter)
             )
-        self.trained[0].enter()
         return made
 
     def _phase_optimizer(self, phase: Phase, player: Player) -> keras.optimizers.Optimizer:

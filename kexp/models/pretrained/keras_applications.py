@@ -11,8 +11,9 @@ import keras
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import guarded, reading
+from kexp.core.graph_names import names_counted_anew
 from kexp.core.hdf5_file import require_own_hdf5
-from kexp.core.keras_private import application_weights, flat_calls, fresh_names
+from kexp.core.keras_private import application_weights, flat_calls
 from kexp.core.pretrained_catalog import PretrainedFacts, prepared_folder_of, prepared_weights
 
 _OF_SIZES = r"`input_shape` is undefined or non-square"  # MobileNet's, whose weights of 224 × 224 are meant
@@ -104,7 +105,7 @@ def _built(facts: PretrainedFacts, x: Any, top: bool, path: str | None) -> tuple
 
     build = getattr(keras.applications, facts.keras_name)
     head: dict[str, Any] = {"classifier_activation": None} if top else {"pooling": "avg"}
-    with warnings.catch_warnings(), application_weights(answer), fresh_names():
+    with warnings.catch_warnings(), application_weights(answer), names_counted_anew():
         warnings.filterwarnings("ignore", _OF_SIZES)
         network = build(
             weights="imagenet", input_tensor=x, input_shape=tuple(x.shape[1:]), include_top=top, **head
