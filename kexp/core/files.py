@@ -71,7 +71,15 @@ def has_ended(host: str, pid: str) -> bool:
     """
     import psutil
 
-    return host == _HOST and not psutil.pid_exists(int(pid[:18]))
+    if host != _HOST:
+        return False
+    try:
+        # One that was killed stays in the list until whoever started it asks, which in a container may be never.
+        return psutil.Process(int(pid[:18])).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.Error:  # of another user, on some systems
+        return False
 
 
 def remove_leftovers(folder: Path, *, own: bool = False) -> None:
@@ -98,11 +106,25 @@ def is_leftover(name: str, *, own: bool) -> bool:
         >>> is_leftover(temporary_name("a.json"), own=True), is_leftover(".bashrc", own=True)
         (False, False)
     """
-    found = _PARTIAL.fullmatch(name) or (_EARLIER.fullmatch(name) if own else None)
+    found = _half_written(name, own)
     if found is None:
         return False
     host = found.groupdict().get("host", _HOST)
     return own if host != _HOST else has_ended(host, found["pid"])
+
+
+def is_half_written(name: str) -> bool:
+    """Return whether a file of a run is not whole yet, or never will be, whether or not its writer lives.
+
+    Example:
+        >>> is_half_written(temporary_name("a.json")), is_half_written("a.json")
+        (True, False)
+    """
+    return _half_written(name, own=True) is not None
+
+
+def _half_written(name: str, own: bool) -> re.Match[str] | None:
+    return _PARTIAL.fullmatch(name) or (_EARLIER.fullmatch(name) if own else None)
 
 
 def sync(path: Path) -> None:

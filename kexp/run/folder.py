@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kexp.core.errors import InputError
-from kexp.core.files import is_leftover, remove_leftovers, write_json
+from kexp.core.files import is_half_written, remove_leftovers, write_json
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.core.user_paths import output_folder
 from kexp.data.dataset import require_text
@@ -199,7 +199,7 @@ class RunFolder:
 
         def left(folder: Path) -> set[str]:
             names = names_in("run_dir", folder, "a folder that can be read")
-            return {name for name in names if not is_leftover(name, own=True)}
+            return {name for name in names if not is_half_written(name)}
 
         own, checkpoints = left(self.path), self.path / _CHECKPOINTS
         return own <= {ENVIRONMENT, ARCHITECTURE, _CHECKPOINTS} and (

@@ -168,6 +168,16 @@ def dead_process():
     return process.pid
 
 
+@pytest.fixture
+def unreaped():
+    """Return the number of a process that was killed, and that nobody has asked how it ended."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid
+    process.wait()
+
+
 def partial(name, pid):
     return temporary_name(name).replace(f"-{os.getpid()}", f"-{pid}")
 
@@ -217,6 +227,22 @@ def test_a_kill_before_the_config_is_written_lets_the_same_line_begin(digits_run
         place.write_bytes((digits_run / "env.json").read_bytes() if name == "env.json" else b"")
     assert fit(run_dir, epochs=1).metrics
     assert not list(run_dir.rglob(".*"))
+
+
+def test_a_killed_process_that_nobody_has_reaped_is_not_taken_for_a_live_one(unreaped, tmp_path):
+    left = tmp_path / "run" / partial("env.json", unreaped)
+    left.parent.mkdir()
+    left.write_text("half")
+    assert fit(left.parent, epochs=1).metrics
+    assert not list(left.parent.rglob(".*"))
+
+
+def test_what_a_live_process_is_writing_there_does_not_keep_a_run_from_beginning(tmp_path):
+    page = tmp_path / "run" / partial("report.html", os.getppid())
+    page.parent.mkdir()
+    page.write_text("half")
+    assert fit(page.parent, epochs=1).metrics
+    assert page.exists()
 
 
 def test_a_kill_between_the_two_writes_of_a_longer_run_lets_it_grow_longer(tmp_path, monkeypatch):
