@@ -71,9 +71,9 @@ class Result(RunRecord):
         objective = supervised(self.spec, from_logits=self.from_logits)
         split = chosen.test or chosen.train
         measured = backend().evaluator(self.model, objective, split).measure(batch_size)
-        exact, _ = exact_metrics(
+        exact = exact_metrics(
             self.model, split, self.spec, from_logits=self.from_logits, batch_size=batch_size
-        )
+        ).values
         return {**measured, **{name: value for name, value in exact.items() if name not in measured}}
 
     def plot(self) -> Figure:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import cyclopts
 from kexp import __version__
 from kexp.cli.command_options import command_of
 from kexp.cli.models_commands import models_app
+from kexp.cli.predict_command import predict
 from kexp.cli.recipe_commands import (
     add_installed,
     add_training,
@@ -28,12 +28,11 @@ from kexp.cli.recipe_commands import (
     verify_resume,
 )
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
-from kexp.cli.streams import close_streams, open_streams, output_lost, print_exactly, say
+from kexp.cli.streams import close_streams, open_streams, output_lost, say
 from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
-from kexp.core.spreadsheets import csv_text
-from kexp.core.tensorflow_start import KERAS, KERAS_EXTRAS, quiet_tensorflow, start_tensorflow
+from kexp.core.tensorflow_start import KERAS_EXTRAS, quiet_tensorflow, start_tensorflow
 from kexp.core.user_paths import output_folder, user_path
 
 _MISTAKE = 2
@@ -207,33 +206,6 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def predict(directory: str, inputs: str) -> None:
-    """Print what an exported model answers, as CSV: one line per sample, in order.
-
-    Of an autoencoder these are anomaly scores and codes. A text that a spreadsheet would take for a formula,
-    since it begins with = + - @ or a tab and is no number, has a ' before it.
-
-    Args:
-        directory: Folder of an exported model.
-        inputs: An image, a CSV or Parquet file with the columns of the training data, a .txt file with a
-            text in every line, or a .npy array.
-    """
-    from kexp.data.adapters import read_inputs
-    from kexp.export import load_exported
-    from kexp.tasks import task_named
-
-    exported = load_exported(directory)
-    task_named(exported.spec.task).check_predicts()
-    samples = read_inputs(inputs, exported.spec)
-    start_tensorflow(without=KERAS)
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", UserWarning)
-        predictions = exported.predict(samples)
-    for one in found:
-        print(f"kexp: {one.message}", file=sys.stderr)
-    print_exactly(csv_text(predictions.to_frame(exported.spec)))
 
 
 def report(directory: str) -> None:

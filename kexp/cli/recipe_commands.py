@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from kexp.cli.command_options import command_of, options_of
 from kexp.cli.recipe_lookup import imported_recipe, installed_lines, recipes_of
+from kexp.cli.run_summary import print_summary
 from kexp.core.constraints import (
     Count,
     Difference,
@@ -303,11 +304,8 @@ def _drawn_from(directory: str) -> tuple[Result | Exported, tuple[str, ...] | No
 
 
 def _report(result: Any, arguments: Mapping[str, Any]) -> None:
-    if arguments.get("quiet"):
-        return
-    for name, value in result.metrics.items():
-        print(f"{name:<28} {value:.4f}")
-    print(f"run folder                   {result.run_dir}")
+    if not arguments.get("quiet"):
+        print_summary(result)
 
 
 def first_line(function: Callable[..., Any]) -> str:

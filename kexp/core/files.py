@@ -74,7 +74,7 @@ def has_ended(host: str, pid: str) -> bool:
     if host != _HOST:
         return False
     try:
-        # One that was killed stays in the list until whoever started it asks, which in a container may be never.
+        # A killed one is listed until whoever started it asks for it, which in a container may be never.
         return psutil.Process(int(pid[:18])).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def csv_text(frame: pd.DataFrame) -> str:
+def csv_text(frame: pd.DataFrame, *, header: bool = True) -> str:
     """Return a table as CSV in which no text is a formula; numbers, and texts that are one, stay as they are.
 
     A text that begins with = + - @, a tab or the end of a line has a ' before it, as OWASP advises, among the
@@ -20,6 +20,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 
     Args:
         frame: The table, whose index is left out.
+        header: Whether the names of the columns are the first line, default True.
 
     Example:
         >>> import pandas as pd
@@ -34,7 +35,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     columns = [
         column if column.dtype.kind in "biuf" else column.map(_harmless) for _, column in frame.items()
     ]
-    return pd.concat(columns, axis=1).rename(columns=_harmless).to_csv(index=False)
+    return pd.concat(columns, axis=1).rename(columns=_harmless).to_csv(index=False, header=header)
 
 
 def _harmless(value: Any) -> Any:

@@ -146,6 +146,17 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     )
 
 
+def input_suffixes(spec: DatasetSpec) -> tuple[str, ...]:
+    """Return how the names of a model's files end in folders, where an array may be something else.
+
+    Example:
+        >>> input_suffixes(DatasetSpec("text", (), "string", "classification", 2))
+        ('.txt', '.csv', '.csv.gz', '.parquet')
+    """
+    tables = {"table": TABLE_SUFFIXES, "text": (".txt", *TABLE_SUFFIXES)}
+    return tuple(sorted(IMAGE_SUFFIXES)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
+
+
 def _wanted_files(spec: DatasetSpec) -> str:
     if spec.kind == "table":
         return f"a table ({', '.join(TABLE_SUFFIXES)})"

@@ -13,6 +13,7 @@ from kexp.preflight.findings import CostEstimate, Finding, Preflight
 from kexp.preflight.learning_checks import learning_findings
 from kexp.run.context import capture_training
 from kexp.run.dry_run import random_streams_kept
+from kexp.run.run_outline import samples_outline
 from kexp.run.training_setup import TrainingSetup
 
 __all__ = ["CostEstimate", "Finding", "Preflight", "check", "estimated_label_errors", "label_errors"]
@@ -75,18 +76,12 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
 
 
 def _preflight(training: TrainingSetup) -> Preflight:
+    title = f"{training.model.name} on {samples_outline(training.raw)}"
     findings = data_findings(training)
     if findings[0].status == "problem":  # no step can be taken on such data
-        return Preflight(_title(training), tuple(findings))
+        return Preflight(title, tuple(findings))
     if not training.options["fast_dev_run"]:  # of a few batches nothing can be said
         findings += doctor_findings(training.raw)
     findings += learning_findings(training)
     measurable = all(finding.name != "loss" for finding in findings)
-    return Preflight(_title(training), tuple(findings), estimate_cost(training) if measurable else None)
-
-
-def _title(training: TrainingSetup) -> str:
-    data = training.raw
-    parts = (("training", data.train), ("validation", data.validation), ("test", data.test))
-    sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts if part is not None)
-    return f"{training.model.name} on {data.name}: {sizes} samples"
+    return Preflight(title, tuple(findings), estimate_cost(training) if measurable else None)

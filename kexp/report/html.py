@@ -121,6 +121,18 @@ class Markup(str):
     """HTML that stands in a cell as it is."""
 
 
+class Noted(float):
+    """A number in a cell, with a word on it below."""
+
+    note: str
+
+    def __new__(cls, value: float, note: str) -> Noted:
+        """Return a number that has its note, which is not escaped yet."""
+        number = super().__new__(cls, value)
+        number.note = note
+        return number
+
+
 def sortable_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a table that the page's script sorts by the column whose heading is pressed.
 
@@ -178,7 +190,8 @@ def _cell(value: object, keyed: bool = False) -> str:
         return f'<td class="text">{value}</td>'
     key = f' data-key="{escape(str(value))}"' if keyed else ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f'<td class="{_kind(value)}"{key}>{escape(text)}</td>'
+    note = f"<small>{escape(value.note)}</small>" if isinstance(value, Noted) else ""
+    return f'<td class="{_kind(value)}"{key}>{escape(text)}{note}</td>'
 
 
 def _kind(value: object) -> str:

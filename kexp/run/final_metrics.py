@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from kexp.data import DatasetSpec, Split
 from kexp.data.splits import in_memory
 from kexp.engine.base import Engine
 from kexp.engine.engine_choice import backend
+from kexp.metrics.intervals import Interval
 from kexp.run.inference import raw_outputs
 from kexp.run.split_metrics import exact_metrics, undefined
 from kexp.run.training_setup import TrainingSetup
@@ -36,31 +38,50 @@ def evaluate_run(
     return metrics
 
 
-def judged(setup: TrainingSetup, batch_size: int) -> tuple[dict[str, float], DatasetSpec, tuple[str, ...]]:
-    """Return the exact metrics of the trained model, the spec with what is chosen by them, and what to say.
+class Judged(NamedTuple):
+    """The exact metrics of a trained model, on all of the validation and of the test split.
+
+    Attributes:
+        metrics: By name, with "val_" or "test_" before it.
+        intervals: The 95 % intervals of those that have one.
+        spec: With what is chosen by them, such as the thresholds of labels.
+        notes: What to say of them.
+    """
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    spec: DatasetSpec
+    notes: tuple[str, ...] = ()
+
+
+def judged(setup: TrainingSetup, batch_size: int) -> Judged:
+    """Return the exact metrics of the trained model, and the spec with what is chosen by them.
 
     The metrics are those that people judge the task by, on all of the validation and of the test split. What
     is chosen, such as the thresholds of labels, is chosen on the validation split.
     """
     spec, notes = setup.raw.spec, []
     metrics: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
     if not isinstance(setup.objective, Supervised | Compiled):
-        return metrics, spec, ()
+        return Judged(metrics, intervals, spec)
     for prefix, part in (("val_", "validation"), ("test_", "test")):
         split = getattr(setup.data, part)
         if split is None:
             continue
-        found, spec = exact_metrics(
+        found, spec, between = exact_metrics(
             setup.model,
             split,
             spec,
             from_logits=setup.objective.from_logits,
             batch_size=batch_size,  # what is known to fit into memory
             fits=part == "validation",
+            intervals=True,
         )
         metrics |= {f"{prefix}{name}": value for name, value in found.items()}
+        intervals |= {f"{prefix}{name}": value for name, value in between.items()}
         notes.append(undefined(found, spec, prefix, part))
-    return metrics, spec, tuple(note for note in notes if note is not None)
+    return Judged(metrics, intervals, spec, tuple(note for note in notes if note is not None))
 
 
 def baseline_metrics(setup: TrainingSetup) -> dict[str, float]:

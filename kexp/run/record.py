@@ -17,6 +17,7 @@ from kexp.data import DatasetSpec
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import Inputs
 from kexp.data.table_columns import unknown_values
+from kexp.metrics.intervals import Interval
 from kexp.run.example_inputs import load_samples
 from kexp.run.inference import raw_outputs
 from kexp.run.model_file import load_model, require_inputs, require_outputs
@@ -57,6 +58,8 @@ class RunRecord:
         best_epoch: The epoch whose weights were chosen, from 1; None: the last.
         parameters: Numbers in the weights of the model.
         seconds: How long the run took, from its last start.
+        intervals: The 95 % intervals of those metrics that have one, (low, high) by name, as if samples were
+            independent; {}: of a kexp that recorded none.
         phases: The first epoch of each phase that has begun, from 1; (): it was trained in one go, or by a
             kexp that did not say.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
@@ -81,6 +84,7 @@ class RunRecord:
     seconds: float = 0.0
     files: dict[str, str] = field(default_factory=dict, repr=False)
     phases: tuple[int, ...] = ()
+    intervals: dict[str, Interval] = field(default_factory=dict)
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
@@ -123,6 +127,7 @@ class RunRecord:
             seconds=recorded["seconds"],
             files=recorded.get("files") or {},
             phases=tuple(recorded.get("phases") or ()),
+            intervals={name: (low, high) for name, (low, high) in (recorded.get("intervals") or {}).items()},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -139,6 +144,7 @@ class RunRecord:
             "seconds": self.seconds,
             "files": self.files,
             **({"phases": list(self.phases)} if self.phases else {}),
+            **({"intervals": self.intervals} if self.intervals else {}),
         }
 
     @property

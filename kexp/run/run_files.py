@@ -47,6 +47,7 @@ _RESULT_KEYS: Keys = {
     "seconds": float,
     "files": dict[str, str] | None,
     "phases": list[RecordedCount] | None,
+    "intervals": dict[str, tuple[float, float]] | None,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from kexp.core.structures import leaves
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.engine.base import OutOfMemory
 from kexp.engine.engine_choice import backend
+from kexp.metrics.intervals import Interval
 from kexp.run.inference import raw_outputs
 from kexp.tasks import task_named
 from kexp.train.objectives import Objective
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 _BATCH = 256
 
 
+class ExactMetrics(NamedTuple):
+    """What a split is measured by, at once.
+
+    Attributes:
+        values: By name, without those that the split does not define; none where the task has none.
+        spec: That predictions were made with.
+        intervals: The 95 % intervals of those that have one, if they were asked for.
+    """
+
+    values: dict[str, float]
+    spec: DatasetSpec
+    intervals: dict[str, Interval]
+
+
 def exact_metrics(
     model: keras.Model,
     split: Split,
@@ -31,7 +46,8 @@ def exact_metrics(
     from_logits: bool,
     batch_size: int = _BATCH,
     fits: bool = False,
-) -> tuple[dict[str, float], DatasetSpec]:
+    intervals: bool = False,
+) -> ExactMetrics:
     """Return the metrics that people judge the task by, and the spec that predictions were made with.
 
     Args:
@@ -41,18 +57,18 @@ def exact_metrics(
         from_logits: Outputs are logits rather than probabilities, where they are either.
         batch_size: Samples per call of the model, default 256.
         fits: What is chosen on validation data, such as thresholds, is chosen on this split.
-
-    Returns:
-        By name, without those that the split does not define; none where the task has none.
+        intervals: Whether the intervals are wanted too, default False.
     """
     task = task_named(spec.task)
     if not task.exact_names(spec):
-        return {}, spec
+        return ExactMetrics({}, spec, {})
     outputs = _outputs(model, split, spec, batch_size)
     predictions = task.named_predictions(outputs, spec, from_probabilities=not from_logits)
     if fits:
         spec = task.fitted(spec, split.targets, predictions)
-    return task.exact_metrics(split.targets, predictions, spec), spec
+    values = task.exact_metrics(split.targets, predictions, spec)
+    found = task.intervals(split.targets, predictions, spec) if intervals else {}
+    return ExactMetrics(values, spec, {name: found[name] for name in found if name in values})
 
 
 def _outputs(model: keras.Model, split: Split, spec: DatasetSpec, batch_size: int) -> Any:
@@ -102,9 +118,9 @@ def epoch_measure(
     assert split is not None
 
     def measure(batch_size: int) -> dict[str, float]:
-        found, _ = exact_metrics(
+        found = exact_metrics(
             model, split, data.spec, from_logits=logits, batch_size=batch_size, fits=True
-        )
+        ).values
         return {name: found.get(name, math.nan) for name in (name.removeprefix("val_") for name in names)}
 
     return measure

@@ -18,6 +18,7 @@ from kexp.core.reading_progress import quiet_work
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import PREFERRED, Computation, Engine, Workers, from_chief
 from kexp.engine.engine_choice import backend
+from kexp.metrics.intervals import Interval
 from kexp.models.lora import merge_lora
 from kexp.run.architecture import describe_models
 from kexp.run.checkpoint_dir import CheckpointDir
@@ -44,6 +45,7 @@ from kexp.run.model_file import save_model
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
+from kexp.run.run_outline import run_outline
 from kexp.run.split_metrics import epoch_measure
 from kexp.run.training_phases import flags_kept, with_epochs
 from kexp.run.training_setup import TrainingSetup, prepare
@@ -210,6 +212,7 @@ def _engine(
     if workers.is_chief:
         check_space(engine, folder.path, quiet=setup.options["quiet"])
         if not setup.options["quiet"]:
+            print(run_outline(setup))
             _print_batch(setup)
             if setup.objective.takes_weights:
                 print(summary(setup.model))
@@ -258,18 +261,18 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
     again = settle_unknown_token(setup)
     # Which all workers measure together.
     metrics = evaluate_run(setup, loop.engine, loop.position, again=again)
-    exact, spec, notes = judged(setup, loop.position.batch_size)
-    metrics |= {name: value for name, value in exact.items() if again or name not in metrics}
-    setup = replace(setup, raw=replace(setup.raw, spec=spec))
+    exact = judged(setup, loop.position.batch_size)
+    metrics |= {name: value for name, value in exact.metrics.items() if again or name not in metrics}
+    setup = replace(setup, raw=replace(setup.raw, spec=exact.spec))
     trained = setup.inference_model or raw_model(setup.model, setup.preprocessing)
     recorded: dict[str, Any] = {}
     if workers.is_chief:
-        _say(setup, notes)
+        _say(setup, exact.notes)
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
         save_model(run_dir / MODEL, trained)
         save_samples(run_dir / SAMPLES, setup.raw)
-        recorded = _write_result(setup, loop, metrics, run_dir, started_s)
+        recorded = _write_result(setup, loop, metrics, exact.intervals, run_dir, started_s)
     recorded = from_chief(workers, {**recorded, "run_dir": str(run_dir)})
     record = RunRecord.from_json(Path(recorded["run_dir"]), recorded)
     vars(record)["model"] = trained  # what `RunRecord.model` would otherwise read back from the folder
@@ -277,7 +280,12 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
 
 
 def _write_result(
-    setup: TrainingSetup, loop: Loop, metrics: dict[str, float], run_dir: Path, started_s: float
+    setup: TrainingSetup,
+    loop: Loop,
+    metrics: dict[str, float],
+    intervals: dict[str, Interval],
+    run_dir: Path,
+    started_s: float,
 ) -> dict[str, Any]:
     history = loop.position.history
     # Not every epoch may have been validated.
@@ -289,6 +297,7 @@ def _write_result(
     record = RunRecord(
         run_dir=run_dir,
         metrics=metrics,
+        intervals=intervals,
         history=drawn,
         spec=setup.raw.spec,
         from_logits=setup.objective.from_logits,

@@ -18,7 +18,7 @@ from kexp.sweep.budget import Budget
 from kexp.sweep.coordinator import Coordinator, Plan, replay
 from kexp.sweep.description import describe, recorded_description, recorded_folder
 from kexp.sweep.folders import folder_path
-from kexp.sweep.metadata import ALONE, DESCRIPTION, DRAW, DRAWN, EVALUATION, Target
+from kexp.sweep.metadata import DESCRIPTION, DRAW, DRAWN, Target
 from kexp.sweep.reseed import reseed
 from kexp.sweep.search.algorithm import Algorithm
 from kexp.sweep.search.algorithms import AlgorithmName, algorithm_for
@@ -29,6 +29,7 @@ from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
 from kexp.sweep.sweep_result import Sweep, load_sweep
+from kexp.sweep.sweep_summary import say_the_end, searched_lines
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
 
@@ -158,6 +159,7 @@ def search(
         by_results = _by_results(checked, oracle)
         at_once = min(checked.trials, checked.executor.at_once(by_results=by_results))
         progress = SweepProgress(checked.trials, at_once, checked.keep, quiet=checked.quiet)
+        progress.say(searched_lines(searched.dimensions, space))
         spending = Budget(checked.budget, directory, store)
         threads = store.require(DESCRIPTION).threads
         with checked.executor.executor(directory, threads) as executor:
@@ -165,7 +167,7 @@ def search(
             replay(store, proposes, target)
             plan = _plan(directory, searched, fixed, checked, target)
             Coordinator(plan, store, proposes, target, spending, progress).run(executor)
-        _say_the_end(progress, store, target, spending)
+        say_the_end(progress, directory, store, target, spending)
         if checked.seeds_for_top and target.best(store.trials()) is not None and not spending.reached:
             reseed(
                 directory,
@@ -271,21 +273,3 @@ def _fixed(recipe: Callable[..., Any], space: Space, options: SweepOptions) -> d
     # By time, so that a trial that is taken over goes on within its epoch and short ones write nothing.
     own = {"seed": options.seed, "checkpoint_every": "1 minutes", **space.fixed}
     return {name: value for name, value in own.items() if name not in searched}
-
-
-def _say_the_end(progress: SweepProgress, store: Store, target: TargetMetric, spending: Budget) -> None:
-    found = store.trials()
-    ended = sum(trial.reported for trial in found)
-    if spending.reached:
-        progress.say(
-            f"budget {spending.text} reached after {ended} of {progress.trials} trials; the others are saved."
-        )
-    elif ended < progress.trials:
-        progress.say(f"the space has no more than these {ended} settings.")
-    for reason, numbers in (store.read(ALONE) or {}).items():
-        progress.say(f"trained one after the other: trials {', '.join(map(str, numbers))}, since {reason}.")
-    best, evaluation = target.best(found), store.read(EVALUATION)
-    if best is not None:
-        metrics = {} if evaluation is None else evaluation.metrics[0]
-        test = " ".join(f"{name} {value:.4g}" for name, value in metrics.items() if name.startswith("test_"))
-        progress.say(f"best: trial {best.number}, {target.name} {best.score:.4g} {test}")

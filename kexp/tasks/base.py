@@ -12,6 +12,7 @@ from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec
 from kexp.metrics.class_suffixes import class_suffixes
 from kexp.metrics.direction import Direction, better
+from kexp.metrics.intervals import Interval
 from kexp.tasks.expected_loss import FirstLoss, constant_loss, first_loss
 from kexp.tasks.sample_requests import check_sample_request, images_from_unit
 
@@ -270,6 +271,10 @@ class Task:
         Returns:
             By name, without those that the split does not define; none for targets of another form.
         """
+        return {}
+
+    def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
+        """Return the 95 % intervals of those of the exact metrics that have one, by name."""
         return {}
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:

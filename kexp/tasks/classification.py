@@ -13,6 +13,7 @@ from kexp.data.dataset import DatasetSpec, class_names
 from kexp.data.targets.columns import is_one_hot
 from kexp.metrics.direction import Direction, better
 from kexp.metrics.exact_metrics import BINARY, MULTICLASS, binary_metrics, multiclass_metrics
+from kexp.metrics.intervals import Interval, share_interval
 from kexp.tasks.base import Arrays
 from kexp.tasks.class_choice import Choice, served_probabilities
 
@@ -54,6 +55,12 @@ class Classification(Choice):
             return {}
         measured = binary_metrics if spec.outputs == 2 else multiclass_metrics
         return measured(indices, predictions["probabilities"])
+
+    def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
+        indices = class_indices(np.asarray(targets), spec.outputs)
+        if indices is None or not len(indices):
+            return {}
+        return {"accuracy": share_interval(predictions["probabilities"].argmax(axis=1) == indices)}
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         return {name: better(name) for name in (BINARY if spec.outputs == 2 else MULTICLASS)}

@@ -10,6 +10,7 @@ import numpy as np
 from kexp.data.dataset import DatasetSpec
 from kexp.metrics.direction import Direction
 from kexp.metrics.exact_metrics import regression_metrics, regression_names
+from kexp.metrics.intervals import Interval, error_intervals
 from kexp.tasks.base import Arrays, Task
 
 if TYPE_CHECKING:
@@ -38,11 +39,20 @@ class Regression(Task):
         return spec.target_names
 
     def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
-        targets, values = np.asarray(targets), predictions["values"]
-        targets = targets[:, None] if targets.ndim == 1 else targets
+        targets, values = _columns(targets), predictions["values"]
         return regression_metrics(targets, values, spec.target_names) if targets.shape == values.shape else {}
+
+    def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
+        targets, values = _columns(targets), predictions["values"]
+        return error_intervals(targets, values) if targets.shape == values.shape else {}
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         """Return the names for all targets together and, of several, for each."""
         names = regression_names(spec.outputs, spec.target_names)
         return {name: "max" if name.startswith("r2") else "min" for name in names}
+
+
+def _columns(targets: np.ndarray) -> np.ndarray:
+    """Return targets as (samples, outputs)."""
+    array = np.asarray(targets)
+    return array[:, None] if array.ndim == 1 else array

@@ -13,6 +13,7 @@ from kexp.core.structures import flat
 from kexp.data.array_specs import Head
 from kexp.data.dataset import DatasetSpec
 from kexp.metrics.direction import Direction
+from kexp.metrics.intervals import Interval
 from kexp.tasks.base import Arrays, Task
 
 if TYPE_CHECKING:
@@ -98,12 +99,17 @@ class Several(Task):
     def exact_metrics(self, targets: Any, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
         """Return the metrics of each output under its name: "kind_accuracy"."""
         return {
-            f"{head.name}_{name}": value
-            for head, task, own in _heads(spec)
-            if head.name in targets
-            for name, value in task.exact_metrics(
-                targets[head.name], of_head(head.name, predictions), own
-            ).items()
+            f"{name}_{metric}": value
+            for name, task, truth, answers, own in _measured(targets, predictions, spec)
+            for metric, value in task.exact_metrics(truth, answers, own).items()
+        }
+
+    def intervals(self, targets: Any, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
+        """Return the intervals of each output's metrics under its name."""
+        return {
+            f"{name}_{metric}": value
+            for name, task, truth, answers, own in _measured(targets, predictions, spec)
+            for metric, value in task.intervals(truth, answers, own).items()
         }
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
@@ -172,6 +178,17 @@ class Several(Task):
             tied = np.asarray(task.tied(of_head(head.name, predictions), tolerance, own))
             found = found | (tied.reshape(len(tied), -1).any(axis=1) if tied.ndim else tied)
         return found
+
+
+def _measured(
+    targets: Any, predictions: Arrays, spec: DatasetSpec
+) -> list[tuple[str, Task, Any, Arrays, DatasetSpec]]:
+    """Return each output that there are targets of: its name and task, and what that measures."""
+    return [
+        (head.name, task, targets[head.name], of_head(head.name, predictions), own)
+        for head, task, own in _heads(spec)
+        if head.name in targets
+    ]
 
 
 def _heads(spec: DatasetSpec) -> list[tuple[Head, Task, DatasetSpec]]:

@@ -95,11 +95,19 @@ def test_a_run_prints_a_line_per_epoch_then_its_figures_and_folder_and_nothing_e
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line for line in done.stdout.splitlines() if line]
     assert re.fullmatch(rf"run folder {tmp_path}/run, about \d+ MB of [\d,]+ MB free", lines[0])
-    assert [line.split()[1] for line in lines[1:3]] == ["1/2", "2/2"]
-    figures = dict(line.split() for line in lines[3:-1])
-    recorded = json.loads((tmp_path / "run" / "result.json").read_text())["metrics"]
-    assert float(figures["test_accuracy"]) == pytest.approx(recorded["test_accuracy"], abs=1e-4)
-    assert str(tmp_path / "run") in lines[-1]
+    assert lines[1] == "mlp on digits: 1,295 training, 143 validation, 359 test samples, 10 classes"
+    assert lines[2] == "50,826 parameters; 2 epochs of 21 steps"
+    assert [line.split()[1] for line in lines[3:5]] == ["1/2", "2/2"]
+    recorded = json.loads((tmp_path / "run" / "result.json").read_text())
+    end = 5 + len(recorded["metrics"])
+    figures = dict(line.split() for line in lines[5:end])
+    assert float(figures["test_accuracy"]) == pytest.approx(recorded["metrics"]["test_accuracy"], abs=1e-4)
+    interval, weights, folder, *commands = (re.split(r"  +", line)[1] for line in lines[end:])
+    low, high = recorded["intervals"]["test_accuracy"]
+    assert interval == f"test_accuracy {low:.4f} to {high:.4f}"
+    assert weights == "of epoch 2 of 2, chosen on validation data"
+    assert folder == str(tmp_path / "run")
+    assert commands == [f"kexp report {folder}", f"kexp export {folder} served", "kexp predict served INPUT"]
     again = run_kexp("run", "mlp_images", "--epochs", "2", "--run-dir", tmp_path / "run")
     assert again.returncode == 0
     assert "is finished" in again.stdout
@@ -255,6 +263,27 @@ def test_predict_prints_a_label_and_probabilities_for_an_image(call_kexp, served
     expected = kexp.load(digits_run).predict(pixels[None])
     assert str(answer["label"][0]) == expected.labels[0]
     np.testing.assert_allclose(answer.iloc[:, 1:], expected.probabilities, atol=1e-5)
+
+
+def test_predict_takes_files_and_folders_in_their_order_and_says_what_it_leaves_out(
+    call_kexp, served, digits_run, tmp_path
+):
+    pixels = np.round(load_digits().images[:5] * (255 / 16)).astype("uint8")
+    (tmp_path / "digits").mkdir()
+    paths = [tmp_path / f"digits/{name}.png" for name in "edcb"] + [tmp_path / "=a.png"]
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image).save(path)
+    (tmp_path / "digits" / "notes.txt").write_text("no image")
+    done = call_kexp("predict", served, tmp_path / "=a.png", tmp_path / "digits")
+    assert (done.returncode, done.stderr) == (0, "kexp: 1 other file in the folders left out.\n")
+    answers = pd.read_csv(io.StringIO(done.stdout))
+    assert answers["file"].tolist() == [str(paths[place]) for place in (4, 3, 2, 1, 0)]
+    expected = kexp.load(digits_run).predict(pixels[::-1])
+    assert answers["label"].astype(str).tolist() == list(expected.labels)
+    np.testing.assert_allclose(answers.iloc[:, 2:], expected.probabilities, atol=1e-5)
+    (tmp_path / "empty").mkdir()
+    assert_mistake(call_kexp("predict", served, tmp_path / "empty"), "holds no file that such a model takes")
+    assert_mistake(call_kexp("predict", served), "inputs")
 
 
 def test_predict_names_a_file_that_it_cannot_read(call_kexp, served, tmp_path):

@@ -1,0 +1,73 @@
+"""Intervals of metrics: how far chance in the choice of the measured samples may have moved them.
+
+Samples are taken as independent of one another: where they come in groups, or one after the other in time,
+the true intervals are wider.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Interval = tuple[float, float]
+LEVEL = 0.95
+_RESAMPLES = 1000
+_AT_ONCE = 50  # resamples in memory
+
+
+def share_interval(right: np.ndarray) -> Interval:
+    """Return the 95 % interval of a share, such as an accuracy (Wilson 1927).
+
+    Args:
+        right: (samples,) whether each is counted, one sample or more.
+
+    Example:
+        >>> [round(end, 3) for end in share_interval(np.arange(10) < 9)]
+        [0.596, 0.982]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(int(np.sum(right)), len(right)).proportion_ci(LEVEL, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def error_intervals(truth: np.ndarray, answers: np.ndarray) -> dict[str, Interval]:
+    """Return the 95 % intervals of the errors of numbers: percentiles of bootstrap samples (Efron 1979).
+
+    Args:
+        truth: (samples, outputs).
+        answers: (samples, outputs) predictions.
+
+    Returns:
+        Of `root_mean_squared_error` and `mean_absolute_error` over all numbers; none for fewer than two
+        samples, or where a number is not finite.
+
+    Example:
+        >>> found = error_intervals(np.zeros((100, 1)), np.linspace(-1, 1, 100)[:, None])
+        >>> [round(end, 2) for end in found["mean_absolute_error"]]
+        [0.45, 0.57]
+    """
+    errors = np.asarray(answers, np.float64) - np.asarray(truth, np.float64)
+    if len(errors) < 2 or not np.isfinite(errors).all():
+        return {}
+    low, high = _mean_interval(np.square(errors).mean(axis=1))
+    return {
+        "root_mean_squared_error": (float(np.sqrt(low)), float(np.sqrt(high))),
+        "mean_absolute_error": _mean_interval(np.abs(errors).mean(axis=1)),
+    }
+
+
+def _mean_interval(values: np.ndarray) -> Interval:
+    from scipy.stats import bootstrap
+
+    if np.ptp(values) == 0:  # nothing that resampling would change
+        return float(values[0]), float(values[0])
+    found = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=_RESAMPLES,
+        batch=_AT_ONCE,
+        confidence_level=LEVEL,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
+    return float(found.low), float(found.high)

@@ -1,0 +1,27 @@
+"""The headline of a run: the figure to be seen first, and how far chance may have moved it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from kexp.report.metric_table import headline_metric, interval_text
+from kexp.report.reported import ReportedRun
+
+ORDER = 5
+_PARTS = {"test_": "on test data", "val_": "on validation data", "": "on training data"}
+
+
+def applies(run: ReportedRun) -> bool:
+    """True for every run that has a metric."""
+    return bool(run.record.metrics)
+
+
+def html(run: ReportedRun) -> str:
+    """HTML of the section."""
+    name = headline_metric(run)
+    prefix = next(prefix for prefix in _PARTS if name.startswith(prefix))
+    interval = run.record.intervals.get(name)
+    said = f"{name.removeprefix(prefix).replace('_', ' ')} {_PARTS[prefix]}"
+    if interval is not None:
+        said += f", 95 % interval {interval_text(interval)} if samples are independent"
+    return f'<p class="headline"><strong>{run.record.metrics[name]:.4g}</strong> {escape(said)}</p>'
