@@ -110,6 +110,15 @@ def digits_run(shared_runs: Path) -> Path:
     return run_dir
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Yield headless Chromium; a test without it is skipped, by name."""
+    from tests.browser import chromium
+
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture(autouse=True)
 def nothing_shared_is_changed(request: pytest.FixtureRequest) -> Iterator[None]:
     """Say which test has written into a run that others read, where it is to copy it."""

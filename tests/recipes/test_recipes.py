@@ -10,6 +10,7 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.run.example_inputs import load_samples
+from tests.browser import faults
 from tests.recipes.every import every_recipe, tiny
 from tests.verify.killed_runs import difference_from
 
@@ -49,6 +50,11 @@ def test_a_recipe_learns_records_and_exports(alone, tmp_path):
         assert_the_same_samples(served, result)
     else:
         assert_the_same_answers(served, result, 64 if name != "lstm_forecast" else 38)  # windows of 40 years
+
+
+@pytest.mark.slow
+def test_the_page_of_a_recipe_is_whole_for_every_reader(alone, browser):
+    assert faults(browser, alone[1].report()) == []
 
 
 @pytest.mark.slow
