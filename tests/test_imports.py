@@ -100,7 +100,7 @@ def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
-    own = {"kexp", "tensorflow", "ray", *sys.stdlib_module_names}
+    own = {"kexp", "tensorflow", "ray", "mlflow", "wandb", "IPython", *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

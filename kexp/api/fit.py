@@ -99,4 +99,4 @@ def fit(
         >>> sorted(result.metrics)[:2]
         ['accuracy', 'loss']
     """
-    return Result.of(train_run(*planned(locals()), active_trackers()))
+    return Result.of(train_run(*planned(locals()), active_trackers))

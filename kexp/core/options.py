@@ -228,6 +228,15 @@ class TrainOptions(TypedDict, total=False):
     fast_dev_run: Annotated[
         bool, Option(False, "Try the whole path on three batches of each split, for one epoch.")
     ]
+    track: Annotated[
+        str | tuple[str, ...] | None,
+        Option(
+            None,
+            "Trackers to tell of the run, with commas between them: tensorboard, mlflow, wandb. One that fails "
+            "is left out, and training goes on. None: nobody is told.",
+            output_only=True,
+        ),
+    ]
     quiet: Annotated[bool, Option(False, "Print nothing.", output_only=True)]
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError, shown
@@ -134,6 +135,7 @@ class RunContext:
         hides_test: Whether `fit` leaves the test split out, whoever made the data set.
         on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
         on_engine: Told of the engine before it takes a step, and what it is to train; None: nobody.
+        sweep: Folder of the sweep that the run is part of; None: of none.
     """
 
     run: OpenRun | None = None
@@ -141,6 +143,7 @@ class RunContext:
     hides_test: bool = False
     on_data: Callable[[Dataset], object] | None = None
     on_engine: Callable[[TrainingSetup, Engine], object] | None = None
+    sweep: Path | None = None
 
     @property
     def call(self) -> RecipeCall | None:
@@ -214,6 +217,13 @@ def watched_data(on_data: Callable[[Dataset], object]) -> Iterator[None]:
 def watched_engine(on_engine: Callable[[TrainingSetup, Engine], object]) -> Iterator[None]:
     """Have `kexp.fit` show the engine of a recipe's run before it trains."""
     with use_context(replace(run_context(), on_engine=on_engine)):
+        yield
+
+
+@contextmanager
+def part_of_sweep(folder: Path) -> Iterator[None]:
+    """Have `kexp.fit` tell trackers that a recipe's run is part of the sweep in a folder."""
+    with use_context(replace(run_context(), sweep=folder)):
         yield
 
 

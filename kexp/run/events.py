@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from kexp.run.metrics_file import MetricsFile
-from kexp.trackers.base import Tracker, Trackers
+from kexp.trackers.base import TrackedRun, Tracker, Trackers, takes_note
 
 
 class RunEvents:
     """Tells the trackers of a run that it has started, of each epoch, and how it ends.
 
     Args:
-        run_dir: Its folder.
-        config: Its recipe and arguments.
-        trackers: Those beside metrics.jsonl; None: nobody is told, as by a worker that is not the chief.
+        run: Its folder, recipe and arguments.
+        trackers: Those beside metrics.jsonl; None: nobody is told, as by a worker that is not the chief. One
+            that fails is told of no more.
     """
 
-    def __init__(self, run_dir: Path, config: dict[str, Any], trackers: Trackers | None) -> None:
-        self._run_dir = run_dir
-        self._config = config
-        self._trackers: tuple[Tracker, ...] = () if trackers is None else (MetricsFile(), *trackers)
+    def __init__(self, run: TrackedRun, trackers: Trackers | None) -> None:
+        self._run = run
+        # Without which there is no record, so that what it raises ends the run.
+        self._file = None if trackers is None else MetricsFile()
+        self._trackers = list(trackers or ())
 
     def started(self, history: list[dict[str, float]]) -> None:
         """Tell that the run begins, goes on or goes back, with the metrics of the epochs so far."""
-        for tracker in self._trackers:
-            tracker.started(self._run_dir, self._config, history)
+        self._tell(lambda tracker: tracker.started(self._run, [dict(metrics) for metrics in history]))
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Tell the metrics of an epoch, counted from 1."""
-        for tracker in self._trackers:
-            tracker.epoch(number, metrics)
+        self._tell(lambda tracker: tracker.epoch(number, dict(metrics)))
 
     def finished(self, metrics: dict[str, float]) -> None:
         """Tell the final metrics."""
-        for tracker in self._trackers:
-            tracker.finished(metrics)
+        self._tell(lambda tracker: tracker.finished(dict(metrics)))
 
     @contextmanager
     def failure(self) -> Iterator[None]:
         """Tell of what ends the run inside the block before its end."""
         try:
             yield
-        except BaseException as error:
-            for tracker in self._trackers:
-                tracker.failed(error)
+        except BaseException as ended:
+            error = ended  # which Python forgets
+            self._tell(lambda tracker: tracker.failed(error))
             raise
+
+    def _tell(self, event: Callable[[Tracker], None]) -> None:
+        if self._file is not None:
+            event(self._file)
+        self._trackers = [one for one in self._trackers if takes_note(one.name, lambda: event(one))]  # noqa: B023

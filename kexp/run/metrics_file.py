@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from kexp.core.foreign_files import reading
 from kexp.core.json_files import parse_json, require_keys
 from kexp.run.run_files import ADVICE, METRICS
+from kexp.trackers.base import TrackedRun
 
 
 class MetricsFile:
     """Keeps metrics.jsonl of the run folder at the epochs that the run stands at."""
 
+    name = METRICS
+
     def __init__(self) -> None:
         self._path = Path(METRICS)
 
-    def started(self, run_dir: Path, config: dict[str, Any], history: list[dict[str, float]]) -> None:
+    def started(self, run: TrackedRun, history: list[dict[str, float]]) -> None:
         """Make the file hold exactly these epochs, as a continued run needs it."""
-        self._path = run_dir / METRICS
+        self._path = run.run_dir / METRICS
         self._path.unlink(missing_ok=True)
         for number, metrics in enumerate(history):
             self.epoch(number + 1, metrics)

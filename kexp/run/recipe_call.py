@@ -28,6 +28,7 @@ from kexp.data.table_arguments import TableArguments, table_options
 from kexp.run.checkpoint_dir import CheckpointDir
 from kexp.run.context import OpenRun, RecipeCall, recipe_run
 from kexp.run.folder import RunFolder
+from kexp.trackers.base import check_trackers
 
 if TYPE_CHECKING:
     import keras
@@ -74,6 +75,7 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
         for name, value in bound.arguments.items()
     }
     complete({name: checked[name] for name in option_types()})
+    check_trackers(checked["track"])
     if "data" in checked:
         check_source(checked["data"])
     _check_groups(function, checked)

@@ -51,23 +51,24 @@ from kexp.run.training_phases import flags_kept, with_epochs
 from kexp.run.training_setup import TrainingSetup, prepare
 from kexp.run.unknown_token import settle_unknown_token
 from kexp.tasks import task_named
-from kexp.trackers.base import Trackers
+from kexp.trackers.base import MadeTrackers, TrackedRun, Trackers, no_trackers
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
 
 
-def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) -> RunRecord:
+def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: MadeTrackers = no_trackers) -> RunRecord:
     """Train what is planned and record the run; one that was interrupted goes on, a finished one is loaded.
 
     Args:
         plan: What is trained, and on what.
         train: Training options; those that are absent have their defaults.
-        trackers: Who is told of the run as it goes.
+        trackers: From the option `track` to who is told of the run as it goes.
 
     Raises:
         InputError: An option is out of range, or model and data do not fit each other.
     """
     plan, run = _opened(plan, train)
+    told = trackers(run.options["track"])
     if run.folder.finished() and plan.given is None:
         return RunRecord.load(run.folder.path)
     with quiet_work(run.options["quiet"]):
@@ -78,7 +79,7 @@ def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: Trackers = ()) 
     started_s = time.perf_counter()
     plan = replace(plan, data=run_context().seen(plan.data))
     with compiled_for_run(plan), flags_kept(plan.model):
-        return _prepared(plan, run, checkpoints, trackers, started_s)
+        return _prepared(plan, run, checkpoints, told, started_s)
 
 
 def _opened(plan: FitPlan, train: Mapping[str, Any]) -> tuple[FitPlan, OpenRun]:
@@ -161,7 +162,8 @@ def _train(
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
         engine = _engine(setup, description, _recorded(folder, checkpoints, workers), folder, workers)
-        events = RunEvents(folder.path, folder.config, trackers if workers.is_chief else None)
+        tracked = TrackedRun(folder.path, folder.config, run_context().sweep)
+        events = RunEvents(tracked, trackers if workers.is_chief else None)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
             loop = _loop(setup, engine, folder, checkpoints, events)

@@ -14,11 +14,13 @@ from kexp.trackers import active_trackers
 class Diary:
     """Notes down what it is told."""
 
+    name = "diary"
+
     def __init__(self):
         self.notes = []
 
-    def started(self, run_dir, config, history):
-        self.notes.append(("started", run_dir.name, config["recipe"], len(history)))
+    def started(self, run, history):
+        self.notes.append(("started", run.name, run.config["recipe"], len(history)))
 
     def epoch(self, number, metrics):
         self.notes.append(("epoch", number, sorted(metrics)[0]))
@@ -33,7 +35,7 @@ class Diary:
 def train(diary, folder, **options):
     model = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
     plan = FitPlan(model, kexp.data.load("digits"))
-    return train_run(plan, {"epochs": 2, "quiet": True, "run_dir": str(folder), **options}, [diary])
+    return train_run(plan, {"epochs": 2, "quiet": True, "run_dir": str(folder), **options}, lambda track: [diary])
 
 
 def test_a_tracker_is_told_of_the_start_of_each_epoch_and_of_the_end(tmp_path):
