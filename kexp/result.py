@@ -158,6 +158,7 @@ def resume(
     data: DataLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint_dir: str | None = None,
+    track: str | Sequence[str] | None = None,
     quiet: bool = False,
 ) -> Result:
     """Call the recipe of a run again with the recorded arguments, which goes on from its last checkpoint.
@@ -170,6 +171,7 @@ def resume(
         callbacks: Those that the recipe was called with.
         checkpoint_dir: Where the state of the run is, if that is outside of the folder: nothing is written
             where the folder alone says. Default None: in the folder.
+        track: Trackers to tell of the run; default: none.
         quiet: Print nothing, default False.
 
     Raises:
@@ -181,4 +183,4 @@ def resume(
         ['accuracy', 'loss']
     """
     again, arguments = recorded_call(run_dir, recipe, checkpoint_dir, data)
-    return again(**arguments, quiet=quiet, callbacks=callbacks)
+    return again(**arguments, track=track, quiet=quiet, callbacks=callbacks)

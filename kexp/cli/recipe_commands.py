@@ -36,7 +36,12 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
     """Add the commands `run` and `resume`, which both hand a recipe and its arguments to `action`."""
 
     def resume(
-        run_dir: str, *, recipe: str | None = None, checkpoint_dir: str | None = None, quiet: bool = False
+        run_dir: str,
+        *,
+        recipe: str | None = None,
+        checkpoint_dir: str | None = None,
+        track: str | tuple[str, ...] | None = None,
+        quiet: bool = False,
     ) -> Any:
         """Go on with an unfinished run from its last checkpoint.
 
@@ -44,13 +49,14 @@ def add_training(app: cyclopts.App, action: Callable[..., Any], arguments: Seque
             run_dir: Folder of the run.
             recipe: FILE.py:FUNCTION or MODULE:FUNCTION of a recipe of your own, which no folder is asked for.
             checkpoint_dir: Where the state of the run is, if that is outside of its folder.
+            track: Trackers to tell of the run: tensorboard, mlflow, wandb.
             quiet: Print nothing.
         """
         from kexp.run.recorded_call import recorded_call
 
         given = None if recipe is None else imported_recipe(recipe)
         again, recorded = recorded_call(run_dir, given, checkpoint_dir)
-        return action(again, {**recorded, "quiet": quiet})
+        return action(again, {**recorded, "track": track, "quiet": quiet})
 
     text = "Train a recipe, also FILE.py:FUNCTION; `kexp run RECIPE --help` lists its arguments."
     app.command(of_recipes(("run",), text, action, arguments))

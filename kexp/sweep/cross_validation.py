@@ -24,6 +24,7 @@ from kexp.sweep.space.space import Space, without_content
 from kexp.sweep.state import ProbeResult, Trial
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
+from kexp.trackers import tracked_sweep
 
 
 def cross_validate(
@@ -38,6 +39,7 @@ def cross_validate(
     cluster: str | None = None,
     resources: dict[str, float] | None = None,
     lease_s: float = 30.0,
+    track: str | Sequence[str] | None = None,
     quiet: bool = False,
     **arguments: Any,
 ) -> CrossValidation:
@@ -62,6 +64,7 @@ def cross_validate(
         cluster: As `kexp.sweep`'s; default: none.
         resources: As `kexp.sweep`'s.
         lease_s: As `kexp.sweep`'s; default 30.
+        track: Trackers to tell of all and of every fold, as of `kexp.fit`; default: none.
         quiet: Print nothing; default False.
         **arguments: Arguments of the recipe, the same in every run; data in memory go into the folder once.
 
@@ -115,9 +118,13 @@ def run_folds(
     settings = [{"repeat": fold.repeat, "fold": fold.number} for fold in folds]
 
     def arguments_of(values: dict[str, Any]) -> dict[str, Any]:
-        return {**fixed, "seed": checked.seed + values["repeat"]}
+        return {**fixed, **checked.tracking, "seed": checked.seed + values["repeat"]}
 
-    with recorded_folder(checked.dir, description, space, portable, content) as (directory, store):
+    config = {"recipe": description.recipe_name, "arguments": description.arguments}
+    with (
+        recorded_folder(checked.dir, description, space, portable, content) as (directory, store),
+        tracked_sweep(checked.track, directory, config),
+    ):
         runs, at_once = len(folds), checked.executor.at_once(by_results=False)
         progress, target = FoldProgress(runs, at_once, quiet=checked.quiet), HeldOutMetric()
         spending = Budget(checked.budget, directory, store)

@@ -19,6 +19,7 @@ from kexp.sweep.state import SweepDescription
 from kexp.train.checkpoint.checkpoint import newest_step
 
 RETRAINING = "retraining"  # of runs that train the best trials again
+_TRIALS = "trials"
 
 
 def folder_path(asked: str | os.PathLike[str] | None, description: SweepDescription) -> Path:
@@ -47,7 +48,7 @@ def sweep_folder(path: Path) -> Iterator[Path]:
     try:
         yield path
     except InputError:
-        if path in made and not any((path / "trials").glob("*")):
+        if path in made and not any((path / _TRIALS).glob("*")):
             shutil.rmtree(path, ignore_errors=True)
             for parent in made[1:]:
                 if not any(parent.iterdir()):
@@ -74,6 +75,17 @@ def main_folder(directory: Path) -> Path:
     return directory.parent.parent if directory.parent.name == RETRAINING else directory
 
 
+def sweep_of(run_dir: Path) -> Path:
+    """Return the folder of the sweep that a run folder lies in, of a trial or of one of its folds.
+
+    Example:
+        >>> str(sweep_of(trial_folder(Path("sweeps/a/retraining/3f2a"), 3)))
+        'sweeps/a'
+    """
+    above = run_dir.parents
+    return main_folder(above[1] if run_dir.parent.name == _TRIALS else above[2])
+
+
 def data_folder(directory: Path) -> Path:
     """Return where data in memory are kept for the workers of a sweep."""
     return main_folder(directory) / "data"
@@ -81,7 +93,7 @@ def data_folder(directory: Path) -> Path:
 
 def trial_folder(directory: Path, number: int) -> Path:
     """Return the run folder of a trial."""
-    return directory / "trials" / f"{number:04d}"
+    return directory / _TRIALS / f"{number:04d}"
 
 
 def fold_folder(trial: Path, number: int) -> Path:

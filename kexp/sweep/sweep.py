@@ -32,6 +32,7 @@ from kexp.sweep.sweep_result import Sweep, load_sweep
 from kexp.sweep.sweep_summary import say_the_end, searched_lines
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
+from kexp.trackers import tracked_sweep
 
 
 def sweep(
@@ -54,6 +55,7 @@ def sweep(
     cluster: str | None = None,
     resources: dict[str, float] | None = None,
     lease_s: float = 30.0,
+    track: str | Sequence[str] | None = None,
     quiet: bool = False,
     **arguments: Any,
 ) -> Sweep:
@@ -96,6 +98,7 @@ def sweep(
         resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
         lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
             86400; default 30.
+        track: Trackers to tell of the sweep and of every trial, as of `kexp.fit`; default: none.
         quiet: Print nothing; default False.
         **arguments: Arguments of the recipe, the same in every trial; data in memory go into the folder once.
 
@@ -155,7 +158,10 @@ def search(
     description = description if own is None else replace(description, objective=own.name)
     after_epochs = checked.prune is not None
     target = TargetMetric(description.objective, None if own is None else own.mode, after_epochs=after_epochs)
-    with recorded_folder(checked.dir, description, searched, portable, content) as (directory, store):
+    with (
+        recorded_folder(checked.dir, description, searched, portable, content) as (directory, store),
+        tracked_sweep(checked.track, directory, _tracked(description, searched)),
+    ):
         by_results = _by_results(checked, oracle)
         at_once = min(checked.trials, checked.executor.at_once(by_results=by_results))
         progress = SweepProgress(checked.trials, at_once, checked.keep, quiet=checked.quiet)
@@ -209,7 +215,7 @@ def _plan(
     directory: Path, space: Space, fixed: dict[str, Any], options: SweepOptions, target: TargetMetric
 ) -> Plan:
     def arguments(values: dict[str, Any]) -> dict[str, Any]:
-        return {**fixed, **space.arguments(values)}
+        return {**fixed, **options.tracking, **space.arguments(values)}
 
     def winners(trials: Sequence[Trial]) -> list[int]:
         best = target.best(trials)
@@ -253,6 +259,12 @@ def _algorithm(
 def _by_results(options: SweepOptions, oracle: Any) -> bool:
     """Return whether the values of a trial depend on what others have come to."""
     return oracle is not None or options.algorithm in ("bayesian", "hyperband")
+
+
+def _tracked(description: SweepDescription, space: Space) -> dict[str, Any]:
+    """Return the recipe of a sweep, what is searched and what every trial gets, as trackers are told."""
+    searched = {dimension.name: str(dimension) for dimension in space.dimensions}
+    return {"recipe": description.recipe_name, "arguments": {**description.arguments, **searched}}
 
 
 def _merged(space: Mapping[str, Any] | None, arguments: Mapping[str, Any]) -> dict[str, Any]:

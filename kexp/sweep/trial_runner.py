@@ -27,7 +27,7 @@ from kexp.metrics.direction import Direction, known_direction, signed_metric
 from kexp.run.recipe_names import find_recipe
 from kexp.run.run_files import RESULT
 from kexp.sweep.fold_predictions import held_rows, is_written, write_held_out
-from kexp.sweep.folders import data_folder, fold_folder, main_folder
+from kexp.sweep.folders import data_folder, fold_folder, main_folder, sweep_of
 from kexp.sweep.state import (
     Completed,
     Failed,
@@ -140,7 +140,9 @@ class TrialRunner:
         return metrics
 
     def _call(self, arguments: dict[str, Any], folder: Path) -> Result:
-        with kept_data(self._data):
+        from kexp.run.context import part_of_sweep
+
+        with kept_data(self._data), part_of_sweep(sweep_of(folder)):
             given = self._with_data(arguments)
             return _when_free(lambda: self._recipe(**given, run_dir=str(folder), quiet=True))
 
@@ -192,7 +194,7 @@ class TrialRunner:
 
     def _dry_metrics(self, arguments: dict[str, Any], objective: str) -> dict[str, Direction | None]:
         """Return the metrics that a run on three batches gives; if it cannot be run so, the one asked for."""
-        short = {**arguments, "fast_dev_run": True}
+        short = {**arguments, "fast_dev_run": True, "track": None}
         try:
             with tempfile.TemporaryDirectory() as folder:
                 names = list(self._call(short, Path(folder) / "run").metrics)

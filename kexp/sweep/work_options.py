@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -11,6 +11,7 @@ from kexp.core.constraints import AtLeast, Count, Seed, check_value
 from kexp.core.errors import InputError
 from kexp.sweep.budget import parse_budget
 from kexp.sweep.executors.executor_choice import ExecutorChoice
+from kexp.trackers.base import check_trackers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,6 +23,7 @@ WORK_OPTION_TYPES: dict[str, Any] = {
     "dir": str | None,
     "cluster": str | None,
     "lease_s": Annotated[float, AtLeast(5, most=86_400)],
+    "track": str | tuple[str, ...] | None,
     "quiet": bool,
 }
 
@@ -43,6 +45,7 @@ class WorkOptions:
     cluster: str | None
     resources: Mapping[str, float] | None
     lease_s: float
+    track: str | Sequence[str] | None
     quiet: bool
 
     @classmethod
@@ -59,6 +62,7 @@ class WorkOptions:
         }
         options = cls(**{**given, **checked})
         parse_budget(options.budget)
+        check_trackers(options.track)
         options.check_together()
         if options.resources and not options.cluster:
             raise InputError(
@@ -69,6 +73,11 @@ class WorkOptions:
 
     def check_together(self) -> None:
         """Refuse options that exclude each other; to be overridden."""
+
+    @property
+    def tracking(self) -> dict[str, Any]:
+        """What the runs are given of `track`: nothing without it, as before there were trackers."""
+        return {"track": self.track} if self.track else {}
 
     @property
     def executor(self) -> ExecutorChoice:

@@ -2,8 +2,8 @@
 
 It is asked for by its name, `track="mlflow"`, which is also that of the package it needs, and of the extra
 that brings it. The file has a function `tracker(asked)` that returns a `Tracker`, or None where nobody has
-asked for it. One that holds runs within runs has `sweep_started(folder, config)` and `sweep_ended(folder)`
-too. A tracker changes nothing of what a run computes or records. `base` has the protocol and `tensorboard`
+asked for it. One that holds runs within runs has `sweep_started(folder, config)` and `sweep_ended(folder,
+error)` too. A tracker changes nothing of what a run computes or records. `base` has the protocol and `tensorboard`
 is an example.
 """
 
@@ -59,11 +59,15 @@ def tracked_sweep(track: Track, folder: Path, config: dict[str, Any]) -> Iterato
         for module in with_sweeps
         if takes_note(asked[module.__name__], lambda: module.sweep_started(folder, config))  # noqa: B023  # called at once
     ]
+    ended: BaseException | None = None
     try:
         yield
+    except BaseException as error:
+        ended = error
+        raise
     finally:
         for module in told:
-            takes_note(asked[module.__name__], lambda: module.sweep_ended(folder))  # noqa: B023
+            takes_note(asked[module.__name__], lambda: module.sweep_ended(folder, ended))  # noqa: B023
 
 
 __all__ = ["Tracker", "Trackers", "active_trackers", "tracked_sweep"]

@@ -54,12 +54,12 @@ def sweep_started(folder: Path, config: dict[str, Any]) -> None:
     client.update_run(run_id, status="RUNNING")
 
 
-def sweep_ended(folder: Path) -> None:
+def sweep_ended(folder: Path, error: BaseException | None) -> None:
     """End the run of a sweep."""
     client = _client()
     run_id = _recorded_run(client, folder)
     if run_id is not None:
-        client.set_terminated(run_id, "FINISHED")
+        client.set_terminated(run_id, _status(error))
 
 
 class MLflow:
@@ -105,11 +105,11 @@ class MLflow:
                 self._client.log_artifact(self._run_id, str(self._run_dir / name))
         if (self._run_dir / MODEL).is_file():
             _log_model(self._client, self._run_id, self._run_dir / MODEL)
-        self._client.set_terminated(self._run_id, "FINISHED")
+        self._client.set_terminated(self._run_id, _status(None))
 
     def failed(self, error: BaseException) -> None:
         if self._client is not None:
-            self._client.set_terminated(self._run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            self._client.set_terminated(self._run_id, _status(error))
 
     def _log(self, step: int, metrics: dict[str, float]) -> None:
         """Log the metrics of an epoch, or of the end, that are not there yet: MLflow only ever adds."""
@@ -122,6 +122,12 @@ class MLflow:
             logged = [Metric(name, value, now_ms, step) for name, value in new.items()]
             self._client.log_batch(self._run_id, metrics=logged)
         self._logged |= {(name, step): repr(value) for name, value in new.items()}
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "FINISHED"
+    return "FAILED" if isinstance(error, Exception) else "KILLED"
 
 
 def _client() -> MlflowClient:

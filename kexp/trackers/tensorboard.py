@@ -11,8 +11,7 @@ The x-axis is the epoch, counted from 1. A metric that has a validation metric b
 it: `accuracy/training` and `accuracy/validation`, `loss/training` and `loss/validation`. The metrics that are
 measured once, at the end, are `final/NAME`; the arguments of the recipe are a text, `arguments`, and what the
 HParams dashboard compares runs by. Pictures are the learning curves, at the end, and after each epoch the
-samples of a model that makes some. A run that goes on from a checkpoint writes the epochs before it once
-more, after a mark at which TensorBoard leaves out what came before.
+samples of a model that makes some. A run that goes on from a checkpoint adds what is not there yet.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from kexp.core.user_paths import output_folder
 from kexp.run.run_files import CURVES
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "KEXP_TENSORBOARD_DIR"
 FOLDER = "tensorboard"  # in the run folder
+_Value: TypeAlias = tuple[str, int, bytes]  # tag, step and content
 
 
 def tracker(asked: bool) -> TensorBoard | None:
@@ -55,9 +55,9 @@ class TensorBoard:
         self._folder = folder
         self._run_dir = Path()
         self._writer: EventFileWriter | None = None
+        self._there: set[_Value] = set()
 
     def started(self, run: TrackedRun, history: list[dict[str, float]]) -> None:
-        from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -65,14 +65,13 @@ class TensorBoard:
         self._run_dir = run.run_dir
         if self._writer is None:
             folder = self._run_dir / FOLDER if self._folder is None else self._folder / run.name
+            self._there = _values_in(folder)
             self._writer = EventFileWriter(str(folder))
-        # Its readers leave out what stands before this mark at the same steps and later ones.
-        self._add(0, session_log=SessionLog(status=SessionLog.START))
         arguments = run.config["arguments"]
         lines = "\n".join(f"    {name} {value!r}" for name, value in arguments.items())
-        self._add(0, summary=text_pb("arguments", f"{run.config['recipe']}\n\n{lines}"))
+        self._add(0, text_pb("arguments", f"{run.config['recipe']}\n\n{lines}"))
         plain = {name: _plain(value) for name, value in {"recipe": run.config["recipe"], **arguments}.items()}
-        self._add(0, summary=hparams_pb(plain))
+        self._add(0, hparams_pb(plain))
         for number, metrics in enumerate(history):
             self.epoch(number + 1, metrics)
 
@@ -83,37 +82,49 @@ class TensorBoard:
     def finished(self, metrics: dict[str, float]) -> None:
         self._scalars(0, {f"final/{name}": value for name, value in metrics.items()})
         self._image(0, "learning curves", self._run_dir / CURVES)
-        self._close("STATUS_SUCCESS")
+        self._close()
 
     def failed(self, error: BaseException) -> None:
-        self._close("STATUS_FAILURE")
+        self._close()
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
         for name, value in values.items():
-            self._add(step, summary=scalar_pb(name, value))
+            self._add(step, scalar_pb(name, value))
         if self._writer is not None:
             self._writer.flush()
 
     def _image(self, step: int, tag: str, path: Path) -> None:
         if path.is_file():
-            self._add(step, summary=_image_summary(tag, path))
+            self._add(step, _image_summary(tag, path))
 
-    def _add(self, step: int, **content: Any) -> None:
+    def _add(self, step: int, summary: Summary) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
-        if self._writer is not None:
-            self._writer.add_event(Event(wall_time=time.time(), step=step, **content))
+        values = {(one.tag, step, one.tensor.SerializeToString()) for one in summary.value}
+        if self._writer is not None and not values <= self._there:
+            self._writer.add_event(Event(wall_time=time.time(), step=step, summary=summary))
+            self._there |= values
 
-    def _close(self, status: str) -> None:
-        from tensorboard.plugins.hparams import api_pb2
-        from tensorboard.plugins.hparams.summary import session_end_pb
-
-        self._add(0, summary=session_end_pb(getattr(api_pb2, status)))
+    def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
         self._writer = None
+
+
+def _values_in(folder: Path) -> set[_Value]:
+    """Return what the event files in a folder hold, as TensorBoard reads them."""
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    if not folder.is_dir():
+        return set()
+    events = EventAccumulator(str(folder), size_guidance={TENSORS: 0}).Reload()  # 0: all
+    return {
+        (tag, one.step, one.tensor_proto.SerializeToString())
+        for tag in events.Tags()[TENSORS]
+        for one in events.Tensors(tag)
+    }
 
 
 def _image_summary(tag: str, path: Path) -> Summary:

@@ -35,7 +35,9 @@ class Diary:
 def train(diary, folder, **options):
     model = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
     plan = FitPlan(model, kexp.data.load("digits"))
-    return train_run(plan, {"epochs": 2, "quiet": True, "run_dir": str(folder), **options}, lambda track: [diary])
+    return train_run(
+        plan, {"epochs": 2, "quiet": True, "run_dir": str(folder), **options}, lambda track: [diary]
+    )
 
 
 def test_a_tracker_is_told_of_the_start_of_each_epoch_and_of_the_end(tmp_path):

@@ -111,7 +111,7 @@ def space_of(recipe: Callable[..., Any], overrides: Mapping[str, Any] | None = N
     refuse_callbacks(overrides)
     parameters = dict(inspect.signature(recipe).parameters)
     for name in overrides:
-        if name in ("run_dir", "quiet"):
+        if name in ("run_dir", "track", "quiet"):
             raise InputError(f"space must not have {name}, which the sweep itself gives to every trial.")
         if name == "checkpoint_dir":
             raise InputError(
