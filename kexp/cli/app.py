@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import cyclopts
 
@@ -29,7 +29,7 @@ from kexp.cli.recipe_commands import (
 )
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
 from kexp.cli.streams import close_streams, open_streams, output_lost, say
-from kexp.core.constraints import Count
+from kexp.core.constraints import AtLeast, Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
 from kexp.core.tensorflow_start import KERAS_EXTRAS, quiet_tensorflow, start_tensorflow
@@ -105,7 +105,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=READING,
     )
-    for command in (list_, export, predict, sample, report, reproduce, launch, doctor):
+    for command in (list_, export, predict, sample, report, watch, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
@@ -227,6 +227,29 @@ def report(directory: str) -> None:
     result = load(directory)
     with quiet_tensorflow(without=KERAS_EXTRAS):  # which a page without samples does not import
         print(result.report())
+
+
+def watch(
+    directory: str,
+    *,
+    port: Annotated[int, AtLeast(0, most=65_535)] = 0,
+    once: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Show how a run, a sweep or a cross-validation goes: a page that updates itself, and the terminal.
+
+    The page is served to this machine alone, until Ctrl-C. A terminal shows what is under way, too; elsewhere
+    a line is printed for each epoch, trial or fold that ends.
+
+    Args:
+        directory: Its folder; it may still be under way, or about to begin.
+        port: Of the page, on 127.0.0.1, from 0 to 65535; 0 is any that is free.
+        once: Print how it stands now, and serve no page.
+        quiet: Print nothing.
+    """
+    from kexp.cli.watch_command import watch as watch_folder
+
+    watch_folder(directory, port, once=once, quiet=quiet)
 
 
 def reproduce(

@@ -65,12 +65,22 @@ def output_lost(error: OSError) -> int:
 
 def say(text: str) -> None:
     """Print a sentence on standard error, in one line and without what would steer a terminal."""
-    line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split("\n")))
+    line = plain_line(text)
     line = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
     try:
         print(f"kexp: {line}", file=sys.stderr)
     except OSError:  # then the exit code alone says it
         _discard(sys.stderr)
+
+
+def plain_line(text: str) -> str:
+    """Return a text in one line, without what would steer a terminal or turn the direction of writing.
+
+    Example:
+        >>> plain_line("a\\x1b[2J\\nb")
+        'a\\\\x1b[2J b'
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split("\n")))
 
 
 def print_exactly(text: str) -> None:

@@ -10,18 +10,19 @@ from kexp.report.html import document, writable, write
 from kexp.report.sections import render_sections
 
 
-def folds_page(record: FoldsRecord) -> str:
+def folds_page(record: FoldsRecord, *, live: str = "") -> str:
     """Return the page of a cross-validation: its metrics with their intervals, and every fold.
 
     Args:
         record: The cross-validation; it may still be running.
+        live: As of `kexp.report.html.document`.
 
     Example:
         >>> page = folds_page(FoldsRecord("<b>", 5))
         >>> "<b>" in page, "5 folds" in page
         (False, True)
     """
-    return document(f"Cross-validation of {record.recipe}", render_sections("folds", record))
+    return document(f"Cross-validation of {record.recipe}", render_sections("folds", record), live=live)
 
 
 def write_folds_page(record: FoldsRecord, path: str | os.PathLike[str]) -> Path:

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SORTING = Path(__file__).with_name("sorting.js")
+_LIVE = Path(__file__).with_name("live.js")
+_RELOAD_S = 10  # of a browser that runs no scripts
 
 
-def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False) -> str:
+def document(
+    title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False, live: str = ""
+) -> str:
     """Return a page of some sections; by day and by night, without a network.
 
     Args:
@@ -28,6 +32,8 @@ def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bo
         parts: What it shows, as HTML.
         script: That it runs, default none.
         pictures: Whether pictures that lie within the page are shown, default False.
+        live: What its server answers at `version` as long as the page is of now: it then updates itself.
+            Default: it does not.
 
     Example:
         >>> page = document("1 < 2", ["<p>yes</p>"])
@@ -37,7 +43,12 @@ def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bo
     css = Path(__file__).with_name("page.css").read_text("utf-8")
     # Should an escape ever be missed, a browser still runs no script but this one, and fetches nothing.
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    ends = "</main>\n"
+    ends, head = "</main>\n", ""
+    if live:
+        script += f"\n{_LIVE.read_text('utf-8')}"
+        policy += "; connect-src 'self'"
+        head = f'<meta name="version" content="{escape(live)}">\n'
+        head += f'<noscript><meta http-equiv="refresh" content="{_RELOAD_S}"></noscript>\n'
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy += f"; script-src 'sha256-{digest}'"
@@ -48,7 +59,7 @@ def document(title: str, parts: Sequence[str], *, script: str = "", pictures: bo
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>",
+            f"{head}<title>{escape(title)}</title>\n<style>\n{css}</style>\n</head>\n<body>",
             f"<main>\n<h1>{escape(title)}</h1>",
             *parts,
             f"{ends}</body>\n</html>\n",

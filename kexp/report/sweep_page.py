@@ -12,7 +12,7 @@ from kexp.report.sections import render_sections
 from kexp.report.sweep_record import SweepRecord
 
 
-def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
+def sweep_page(record: SweepRecord, found: Importance | None = None, *, live: str = "") -> str:
     """Return the page of a sweep: its summary, its figures and all trials.
 
     Its figures are SVG and its script a screenful: it opens from a mail, without a network, by day and by
@@ -21,6 +21,7 @@ def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
     Args:
         record: The sweep; it may still be running.
         found: The importance, default None: computed here.
+        live: As of `kexp.report.html.document`.
 
     Example:
         >>> from kexp.report import TrialRecord
@@ -32,7 +33,7 @@ def sweep_page(record: SweepRecord, found: Importance | None = None) -> str:
     found = importance(record) if found is None else found
     script = f"\n{SORTING.read_text('utf-8')}{Path(__file__).with_name('trials.js').read_text('utf-8')}"
     sections = render_sections("sweep", ReportedSweep(record, found))
-    return document(f"Sweep of {record.recipe}", sections, script=script)
+    return document(f"Sweep of {record.recipe}", sections, script=script, live=live)
 
 
 def write_page(record: SweepRecord, path: str | os.PathLike[str], found: Importance | None = None) -> Path:

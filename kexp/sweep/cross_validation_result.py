@@ -25,6 +25,8 @@ from kexp.sweep.store import FIRST_PATIENCE_S, Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kexp.report import FoldsRecord
+
 CROSS_VALIDATION = "cross-validation"  # the algorithm of its record
 _FOLDER = "the folder of a cross-validation"
 
@@ -101,9 +103,15 @@ class CrossValidation:
 
     def report(self) -> Path:
         """Write report.html, a page that needs nothing but itself, into the folder; return its path."""
-        from kexp.report import FoldsRecord, write_folds_page
+        from kexp.report import write_folds_page
 
-        record = FoldsRecord(
+        return write_folds_page(self.record(), self.dir / "report.html")
+
+    def record(self) -> FoldsRecord:
+        """Return the cross-validation as plain data, of which its page is made."""
+        from kexp.report import FoldsRecord
+
+        return FoldsRecord(
             recipe=self.recipe,
             folds=self.plan.folds,
             repeats=self.plan.repeats,
@@ -113,7 +121,6 @@ class CrossValidation:
                 name: (one.mean, one.spread, one.low, one.high) for name, one in self.estimates.items()
             },
         )
-        return write_folds_page(record, self.dir / "report.html")
 
     def _row(self, run: Trial) -> dict[str, Any]:
         folder = self.run_dir(run.number)

@@ -78,13 +78,13 @@ class Sweep:
         """
         from kexp.report import importance
 
-        return importance(self._record())
+        return importance(self.record())
 
     def report(self) -> Path:
         """Write report.html, a page that needs nothing but itself, into the sweep folder; return its path."""
         from kexp.report import write_page
 
-        return write_page(self._record(), self.dir / "report.html")
+        return write_page(self.record(), self.dir / "report.html")
 
     def retrain(
         self,
@@ -138,7 +138,8 @@ class Sweep:
 
         return recorded_comparison(self.dir)
 
-    def _record(self) -> SweepRecord:
+    def record(self) -> SweepRecord:
+        """Return the sweep as plain data, of which its page is made."""
         from kexp.report import SweepRecord, TrialRecord, read_history
 
         with closing(Store(self.dir, patience_s=FIRST_PATIENCE_S)) as store:
