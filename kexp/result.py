@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError
+from kexp.core.html_tables import summary, table
 from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
 from kexp.export import export_model
@@ -21,6 +22,9 @@ from kexp.tasks import task_named
 if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
+
+
+_MOST_SHOWN = 24  # metrics, in a notebook
 
 
 class Result(RunRecord):
@@ -40,6 +44,20 @@ class Result(RunRecord):
         result = cls(**{field.name: getattr(record, field.name) for field in fields(record)})
         vars(result).update(vars(record))
         return result
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: where the run is, how it went, and its metrics."""
+        best = f", weights of epoch {self.best_epoch}" if self.best_epoch else ""
+        facts = {
+            "data": str(self.environment["data"]["name"]),
+            "epochs": f"{self.epochs}{best}",
+            "parameters": f"{self.parameters:,}",
+            "folder": str(self.run_dir),
+        }
+        shown = list(self.metrics.items())[:_MOST_SHOWN]
+        more = len(self.metrics) - len(shown)
+        facts["metrics"] = f"these {len(shown)}, and {more} more in .metrics" if more else ""
+        return summary(f"Run of {self.config['recipe']}", facts, table(["metric", "value"], shown))
 
     def evaluate(self, data: Dataset | str | os.PathLike[str], batch_size: int = 256) -> dict[str, float]:
         """Return loss and metrics on the test split of a data set, or all of it when it has none.

@@ -93,7 +93,9 @@ def _drawn(view: View) -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*(Text(plain_line(name)) for name in view.columns[:_COLUMNS]), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in view.columns[:_COLUMNS]:
+        table.add_column(Text(plain_line(name)))
     for row in view.rows[-_ROWS:]:
         table.add_row(*(Text(plain_line(_shown(value))) for value in row[:_COLUMNS]))
     bar = [] if view.total is None else [ProgressBar(view.total, len(view.rows), width=40)]

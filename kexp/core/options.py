@@ -232,8 +232,8 @@ class TrainOptions(TypedDict, total=False):
         str | tuple[str, ...] | None,
         Option(
             None,
-            "Trackers to tell of the run, with commas between them: tensorboard, mlflow, wandb. One that fails "
-            "is left out, and training goes on. None: nobody is told.",
+            "Trackers to tell of the run, with commas between them: tensorboard, mlflow, wandb. One that "
+            "fails is left out, and training goes on. None: nobody is told.",
             output_only=True,
         ),
     ]

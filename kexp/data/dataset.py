@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.constraints import Between
 from kexp.core.errors import InputError, located, shown
+from kexp.core.html_tables import short, summary, table
 from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes
 from kexp.core.structures import Structure, is_nested, leaves
@@ -20,6 +21,7 @@ from kexp.data.table_columns import Column, ColumnFacts, column_json, column_of,
 
 Inputs = np.ndarray | Mapping[str, np.ndarray]
 A = TypeVar("A")
+_MOST_COLUMNS = 20  # in a notebook
 
 
 def single_array(inputs: A | Mapping[str, np.ndarray]) -> A:
@@ -303,6 +305,24 @@ class Dataset:
     spec: DatasetSpec
     fingerprint: str
     notes: tuple[str, ...] = field(default=(), compare=False)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the task, what goes in and comes out, the parts and the columns."""
+        spec = self.spec
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        sizes = [f"{name} {len(part):,}" for name, part in parts.items() if part is not None]
+        facts = {
+            "task": spec.task,
+            "inputs": f"{spec.kind} {spec.input_shape} {spec.dtype}",
+            "classes": short(", ".join(spec.class_names)),
+            "target": "" if spec.target == "target" else short(spec.target),
+            "samples": ", ".join(sizes),
+            "notes": short(" ".join(self.notes)),
+        }
+        rows = [[short(column.name), column.kind] for column in spec.columns[:_MOST_COLUMNS]]
+        more = len(spec.columns) - len(rows)
+        facts["columns"] = f"these {len(rows)}, and {more} more in .spec.columns" if more else ""
+        return summary(f"Data {self.name}", facts, *([table(["column", "kind"], rows)] if rows else []))
 
 
 def require_dataset(data: object) -> None:

@@ -50,9 +50,9 @@ class LearningRateSearch:
 
     def plot(self) -> Figure:
         """Return a figure of the loss over the rate, the suggestion marked."""
-        from matplotlib.figure import Figure
+        from kexp.core.shown_figure import ShownFigure
 
-        figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+        figure = ShownFigure(figsize=(6.0, 3.6), layout="constrained")
         axes = figure.add_subplot()
         axes.plot(self.learning_rates, self.losses, alpha=0.35, linewidth=1, label="loss of each step")
         axes.plot(self.learning_rates, self.smoothed, color="tab:blue", label="smoothed")

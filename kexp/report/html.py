@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexp.core.files import replacing
+from kexp.core.html_tables import Markup as Markup
+from kexp.core.html_tables import cell_kind, table_cell
+from kexp.core.html_tables import definitions as definitions
+from kexp.core.html_tables import short as short
+from kexp.core.html_tables import table as table
 from kexp.core.user_paths import output_file
 from kexp.report.drawing import inline_svg
 
@@ -105,45 +110,6 @@ def heading(name: str) -> str:
     return f"<h2>{escape(name)}</h2>\n"
 
 
-def definitions(facts: Mapping[str, str]) -> str:
-    """Return names with what there is to say of each; those without are left out."""
-    rows = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text]
-    return "<dl>\n" + "\n".join(rows) + "\n</dl>"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table; numbers stand to the right.
-
-    Example:
-        >>> table(["a"], [["<b>"], [0.5]]).count("<td"), "&lt;b&gt;" in table(["a"], [["<b>"]])
-        (2, True)
-    """
-    first = rows[0] if rows else [""] * len(columns)
-    head = "".join(
-        f'<th scope="col" class="{_kind(value)}"><span>{escape(name)}</span></th>'
-        for name, value in zip(columns, first, strict=True)
-    )
-    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    whole = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-    return f'<div class="table" tabindex="0">{whole}</div>'
-
-
-class Markup(str):
-    """HTML that stands in a cell as it is."""
-
-
-class Noted(float):
-    """A number in a cell, with a word on it below."""
-
-    note: str
-
-    def __new__(cls, value: float, note: str) -> Noted:
-        """Return a number that has its note, which is not escaped yet."""
-        number = super().__new__(cls, value)
-        number.note = note
-        return number
-
-
 def sortable_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a table that the page's script sorts by the column whose heading is pressed.
 
@@ -158,11 +124,11 @@ def sortable_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence
         (True, True)
     """
     head = "".join(
-        f'<th scope="col" class="{_kind(value)}"><button type="button">{escape(name)}</button></th>'
+        f'<th scope="col" class="{cell_kind(value)}"><button type="button">{escape(name)}</button></th>'
         for name, value in zip(columns, rows[0], strict=True)
     )
     body = "\n".join(
-        f"<tr>{_row_heading(row[0])}{''.join(_cell(value, keyed=True) for value in row[1:])}</tr>"
+        f"<tr>{_row_heading(row[0])}{''.join(table_cell(value, keyed=True) for value in row[1:])}</tr>"
         for row in rows
     )
     whole = (
@@ -196,19 +162,6 @@ def _row_heading(value: object) -> str:
     return f'<th scope="row" data-key="{escape(str(value))}">{name_of(value)}</th>'
 
 
-def _cell(value: object, keyed: bool = False) -> str:
-    if isinstance(value, Markup):
-        return f'<td class="text">{value}</td>'
-    key = f' data-key="{escape(str(value))}"' if keyed else ""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    note = f"<small>{escape(value.note)}</small>" if isinstance(value, Noted) else ""
-    return f'<td class="{_kind(value)}"{key}>{escape(text)}{note}</td>'
-
-
-def _kind(value: object) -> str:
-    return "number" if isinstance(value, (int, float)) else "text"
-
-
 def picture(name: str, content: bytes) -> str:
     """Return a PNG within the page, with a name for those who do not see it.
 
@@ -240,17 +193,6 @@ def text_section(name: str, text: str, content: str) -> str:
     """
     said = f"<p>{escape(text)}</p>" if text else ""
     return f"<section>{heading(name)}{said}{content}</section>"
-
-
-def short(text: object, longest: int = 300) -> str:
-    """Return a text, cut to so many characters that it fits into a table.
-
-    Example:
-        >>> short("ab"), len(short("ab" * 1000))
-        ('ab', 300)
-    """
-    whole = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
 def duration(seconds: float) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kexp.core.html_tables import Noted
 from kexp.metrics.intervals import Interval
-from kexp.report.html import Noted, table
+from kexp.report.html import table
 from kexp.report.reported import ReportedRun
 
 _PREFIXES = {"training": "", "validation": "val_", "test": "test_"}

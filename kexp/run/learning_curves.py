@@ -107,11 +107,11 @@ def draw_panels(
 
 
 def _empty_figure(rows: int, columns: int) -> Figure:
-    from matplotlib.figure import Figure
+    from kexp.core.shown_figure import ShownFigure
 
     (across, up), (left, right, bottom, top) = _PANEL, _MARGINS
     width, height = across * columns, up * rows
-    figure = Figure(figsize=(width, height))
+    figure = ShownFigure(figsize=(width, height))
     figure.subplots_adjust(
         left=left / width,
         right=1 - right / width,

@@ -70,8 +70,7 @@ def sweep(
         recipe: A recipe, kexp's or your own. One that other processes cannot import, of a script, a notebook
             or within a function, goes into the sweep folder with what it refers to; of a script that calls
             this under `if __name__ == "__main__":` the script does.
-        trials: How many settings to try in all, 1 or more, at most 100,000; default 20. More than before
-            extends a sweep.
+        trials: Settings to try in all, 1 to 100,000, default 20; more than before extends a sweep.
         workers: Processes, 1 or more and few for each core, each with its share of the cores or a GPU;
             default 1. "vectorized": trials that differ in numbers alone are trained together, as one program.
         algorithm: "random", "bayesian", "hyperband" (a promoted trial goes on with its own run) or "grid"
@@ -85,8 +84,8 @@ def sweep(
         keep: How many of the best trials hold weights, 1 or more; default 3.
         prune: "median" stops a trial that is worse than the median of the others at the same epoch, once five
             have completed; what is stopped then depends on the order. Default: none.
-        seeds_for_top: Over how many fresh seeds, 2 or more, to train the best `keep` trials again at the end;
-            the winner of that is measured on the test split. Default 0: the best trial of the search is.
+        seeds_for_top: Fresh seeds, 2 or more, to train the best `keep` trials again over at the end; the test
+            split is for the winner of that. Default 0: it is for the best trial of the search.
         folds: How many, 2 or more, validate each trial in turn, whose metrics are means; the winner is
             trained on all of them. Default 0: one validation part.
         dir: The sweep folder; default: one under sweeps/, named after the recipe and what is searched.
@@ -96,8 +95,7 @@ def sweep(
         cluster: A Ray cluster that runs `workers` trials at a time: "auto" for this machine's, or an address
             such as "ray://host:10001". Needs `kexp[ray]` and a `dir` that all machines see. Default: none.
         resources: What a trial takes of the cluster, such as {"CPU": 4, "GPU": 1}; default one CPU.
-        lease_s: Seconds without a sign of life after which a worker is taken for dead, 5 or more, at most
-            86400; default 30.
+        lease_s: Seconds without a sign of life until a worker is taken for dead, 5 to 86400; default 30.
         track: Trackers to tell of the sweep and of every trial, as of `kexp.fit`; default: none.
         quiet: Print nothing; default False.
         **arguments: Arguments of the recipe, the same in every trial; data in memory go into the folder once.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.constraints import Count, check_value
 from kexp.core.errors import InputError
-from kexp.core.search import Dimension
+from kexp.core.html_tables import summary, table
+from kexp.core.search import Dimension, label
 from kexp.core.user_paths import user_path
 from kexp.metrics.direction import Direction
 from kexp.result import Result, load
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from kexp.report import Importance, SweepRecord
     from kexp.sweep.seed_comparison import SeedComparison
+
+
+_MOST_SHOWN = 10  # trials, in a notebook
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,24 @@ class Sweep:
         import pandas as pd
 
         return pd.DataFrame([self._row(trial) for trial in self.trials])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many trials there are, and the best of them."""
+        target = TargetMetric(self.objective, self.mode)
+        best = target.ranked(self.trials)[:_MOST_SHOWN]
+        ended = sum(trial.state.ended for trial in self.trials)
+        facts = {
+            "trials": f"{len(self.trials)}, of which {ended} have ended",
+            "objective": f"{self.mode} of {self.objective}" if self.objective else "",
+            "best": f"trial {best[0].number}" if best else "no trial has completed",
+            "folder": str(self.dir),
+        }
+        names = list(dict.fromkeys(name for trial in best for name in trial.searched))
+        rows = [
+            [one.number, one.score, *(label(one.searched.get(name, "")) for name in names)] for one in best
+        ]
+        shown = [table(["trial", self.objective or "", *names], rows)] if best else []
+        return summary("Sweep", facts, *shown)
 
     def importance(self) -> Importance:
         """Return how much of the differences between trials each searched argument explains.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.core.html_tables import short, summary, table
 from kexp.data.dataset import DatasetSpec
 from kexp.tasks import task_named
 from kexp.tasks.several import head_spec, of_head
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_MOST_SHOWN = 10  # samples, in a notebook
+_MOST_NUMBERS = 12  # of a sample
 _NAMES = {
     "labels": "label",
     "label_sets": "labels",
@@ -65,6 +68,14 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the predictions of the first samples."""
+        shown = dict(pair for named in self.named().items() for pair in _columns(*named))
+        count = min(len(self), _MOST_SHOWN)
+        rows = [[values[place] for values in shown.values()] for place in range(count)]
+        facts = {"samples": f"{len(self):,}" + (f", of which the first {count}" if count < len(self) else "")}
+        return summary("Predictions", facts, *([table(list(shown), rows)] if rows else []))
 
     @property
     def label_lists(self) -> list[list[str]] | None:
@@ -149,6 +160,24 @@ class Predictions:
             {'price': [1.5]}
         """
         return task_named(spec.task).frame(self.named(), spec)
+
+
+def _columns(name: str, array: np.ndarray) -> list[tuple[str, Sequence[object]]]:
+    """Return the columns in which the first samples of an array are shown.
+
+    Example:
+        >>> _columns("label", np.array(["cat"])), _columns("p", np.array([[0.25, 0.75]]))
+        ([('label', ['cat'])], [('p_0', [0.25]), ('p_1', [0.75])])
+        >>> _columns("mask", np.zeros((1, 8, 8), np.int32))
+        [('mask', ['8 × 8 int32'])]
+    """
+    first = array[:_MOST_SHOWN]
+    if first.ndim == 1:
+        return [(name, [short(one) if isinstance(one, str) else one for one in first.tolist()])]
+    if first.ndim == 2 and first.shape[1] <= _MOST_NUMBERS:
+        columns = [[short(one) if isinstance(one, str) else one for one in each] for each in first.T.tolist()]
+        return [(f"{name}_{number}", column) for number, column in enumerate(columns)]
+    return [(name, [f"{' × '.join(map(str, first.shape[1:]))} {array.dtype}"] * len(first))]
 
 
 def as_str(array: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 It is asked for by its name, `track="mlflow"`, which is also that of the package it needs, and of the extra
 that brings it. The file has a function `tracker(asked)` that returns a `Tracker`, or None where nobody has
 asked for it. One that holds runs within runs has `sweep_started(folder, config)` and `sweep_ended(folder,
-error)` too. A tracker changes nothing of what a run computes or records. `base` has the protocol and `tensorboard`
-is an example.
+error)` too. A tracker changes nothing of what a run computes or records. `base` has the protocol and
+`tensorboard` is an example.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _Value: TypeAlias = tuple[str, int, bytes]  # tag, step and content
 
 
 def tracker(asked: bool) -> TensorBoard | None:
-    """Return the tracker if it is asked for, or if KEXP_TENSORBOARD_DIR names a folder, which is then made."""
+    """Return the tracker if it is asked for, or KEXP_TENSORBOARD_DIR names a folder, which is then made."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if not asked and not folder:
         return None

@@ -26,11 +26,11 @@ from kexp.train.checkpoint.run_checkpoints import RunCheckpoints
 from kexp.train.divergence import diverged
 from kexp.train.epoch_plan import EpochPlan
 from kexp.train.monitor import Monitor, restoring
+from kexp.train.notebook_progress import epoch_progress
 from kexp.train.objectives import Objective
 from kexp.train.pace import Pace
 from kexp.train.phase_sequence import PhaseSequence
 from kexp.train.position import Position
-from kexp.train.progress import EpochLines
 from kexp.train.schedules import scale_learning_rate
 
 _ROLLBACKS = 3
@@ -91,7 +91,7 @@ class Loop:
         self._workers = engine.workers
         shows = self._workers.is_chief and not options["quiet"]
         steps = None if plan.samples is None and plan.steps is None else plan.steps_per_epoch
-        self._lines = EpochLines(options["epochs"], steps) if shows else None
+        self._lines = epoch_progress(options["epochs"], steps) if shows else None
         own = [] if self._lines is None else [self._lines]
         self._with_state = list(callbacks)
         self._callbacks = keras.callbacks.CallbackList(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -46,13 +47,8 @@ class EpochLines(keras.callbacks.Callback):
             self._bar.update(self._task, completed=self._epoch * self.steps + steps, description=label)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # Those of the classes are many; they are in metrics.jsonl and on the run's page.
-        metrics = [
-            item for item in (logs or {}).items() if not item[0].removeprefix("val_").startswith("iou_")
-        ]
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in sorted(metrics, key=_place))
         seconds = time.perf_counter() - self._started_s
-        self._console.print(f"epoch {epoch + 1}/{self.epochs}  {shown}  ({seconds:.1f} s)")
+        self._console.print(epoch_line(epoch, self.epochs, logs or {}, seconds))
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
@@ -61,6 +57,19 @@ class EpochLines(keras.callbacks.Callback):
     def close(self) -> None:
         """Take the bar away, also when the run is interrupted."""
         self._bar.stop()
+
+
+def epoch_line(epoch: int, epochs: int, metrics: Mapping[str, float], seconds: float) -> str:
+    """Return what is said of an epoch, counted from 0.
+
+    Example:
+        >>> epoch_line(0, 3, {"val_loss": 0.25, "loss": 0.5, "iou_cat": 0.1}, 1.2)
+        'epoch 1/3  loss 0.5  val_loss 0.25  (1.2 s)'
+    """
+    # Those of the classes are many; they are in metrics.jsonl and on the run's page.
+    chosen = [item for item in metrics.items() if not item[0].removeprefix("val_").startswith("iou_")]
+    shown = "  ".join(f"{name} {value:.4g}" for name, value in sorted(chosen, key=_place))
+    return f"epoch {epoch + 1}/{epochs}  {shown}  ({seconds:.1f} s)"
 
 
 def _place(metric: tuple[str, float]) -> tuple[bool, bool, str]:

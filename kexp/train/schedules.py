@@ -435,11 +435,11 @@ def plot(schedules: Schedule | Mapping[str, Schedule], steps: int) -> Figure:
         >>> figure.axes[0].get_ylabel()
         'learning rate (per step)'
     """
-    from matplotlib.figure import Figure
+    from kexp.core.shown_figure import ShownFigure
 
     numbers = np.arange(check_value("steps", steps, Annotated[int, AtLeast(1)]))
     named = schedules if isinstance(schedules, Mapping) else {"": schedules}
-    figure = Figure(figsize=(6.0, 3.4), layout="constrained")
+    figure = ShownFigure(figsize=(6.0, 3.4), layout="constrained")
     axes = figure.add_subplot()
     for name, schedule in named.items():
         axes.plot(numbers, ops.convert_to_numpy(schedule(numbers)), label=name)

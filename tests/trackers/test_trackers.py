@@ -1,4 +1,4 @@
-"""Trackers' own readers read back what was logged: of a killed run that went on once, of sweeps as nested runs."""
+"""Trackers' own readers read back what was logged: of a killed run that went on once, of sweeps too."""
 
 import json
 import os

@@ -1,0 +1,103 @@
+"""What a notebook shows: one bar of a run, and results, sweeps, data and predictions as small tables."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import kexp
+from kexp.core.search import TrialState
+from kexp.sweep.state import Trial
+from kexp.sweep.sweep_result import Sweep
+from kexp.tasks.predictions import Predictions
+from kexp.train.notebook_progress import NotebookBar
+
+ODD = "<script>\"'\u202e&"
+SAFE = "&lt;script&gt;&quot;&#x27;\u202e&amp;"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Return all that a notebook was given to show: (the display, its HTML), in order."""
+    found = []
+
+    class Handle:
+        def update(self, html):
+            found.append((self, html.data))
+
+    def display(html, display_id):
+        handle = Handle()
+        handle.update(html)
+        return handle
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return found
+
+
+def test_a_run_in_a_notebook_has_one_bar_that_is_updated_in_its_place(shown, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    model = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
+    result = kexp.fit(model, kexp.data.load("digits"), epochs=2, run_dir=str(tmp_path / "run"))
+    assert len({handle for handle, _ in shown}) == 1
+    last = shown[-1][1]
+    maximum, value = map(int, re.search(r'max="(\d+)" value="(\d+)"', last).groups())
+    assert maximum == value > 2
+    assert f"epoch 2/2  loss {result.history['loss'][1]:.4g}" in last
+    assert "epoch 1/2" not in capsys.readouterr().out
+
+
+def test_the_bar_tells_steps_where_nobody_knows_how_many_there_are(shown):
+    bar = NotebookBar(3, None)
+    bar.on_epoch_begin(1)
+    assert "epoch 2/3, 0 steps" in shown[-1][1]
+    bar.on_epoch_end(1, {f"val_{ODD}": 0.5})
+    assert f"val_{SAFE} 0.5" in shown[-1][1]
+
+
+def test_a_result_is_a_small_table(digits_run):
+    result = kexp.load(digits_run)
+    html = result._repr_html_()
+    assert "Run of mlp_images" in html
+    assert f"{result.metrics['test_accuracy']:.4g}" in html
+    odd = replace(result, metrics={ODD: 0.5} | {f"iou_{number}": 0.5 for number in range(50)})._repr_html_()
+    assert (SAFE in odd, "<script>" in odd, "27 more in .metrics" in odd) == (True, False, True)
+
+
+def test_data_are_a_small_table():
+    assert "training 1,293" in kexp.data.load("digits")._repr_html_()
+    iris = kexp.data.load("iris")
+    columns = tuple(replace(column, name=f"{ODD}{number}") for number, column in enumerate(iris.spec.columns))
+    html = replace(iris, name=ODD, spec=replace(iris.spec, columns=columns))._repr_html_()
+    assert html.count(SAFE) == 1 + len(columns)
+    assert "<script>" not in html
+
+
+def test_predictions_are_a_table_of_the_first_samples():
+    found = Predictions(labels=np.array([ODD] * 30, object), probabilities=np.full((30, 2), 0.5, np.float32))
+    html = found._repr_html_()
+    assert "30, of which the first 10" in html
+    assert (html.count("<tr>"), html.count(SAFE), "<script>" in html) == (11, 10, False)
+    assert "8 × 8 int32" in Predictions(masks=np.zeros((3, 8, 8), np.int32))._repr_html_()
+
+
+def test_a_sweep_is_a_table_of_its_best_trials(tmp_path):
+    rows = [
+        {"number": number, "state": state, "searched": {ODD: ODD}, "score": score, "reported": True}
+        for number, state, score in ((0, "completed", 0.5), (1, "failed", None), (2, "completed", 0.75))
+    ]
+    html = Sweep(tmp_path, tuple(map(trial, rows)), "val_accuracy", "max")._repr_html_()
+    assert "3, of which 3 have ended" in html
+    assert html.index("0.75") < html.index("0.5")
+    assert (html.count(SAFE), "<script>" in html) == (3, False)
+    assert "no trial has completed" in Sweep(tmp_path, (), None, "max")._repr_html_()
+
+
+def trial(row):
+    """Return a trial with some of what it records."""
+    lacking = dict.fromkeys(Trial.__dataclass_fields__)
+    return Trial(**{**lacking, "metrics": {}, **row, "state": TrialState(row["state"])})
+
+
+def test_a_figure_shows_itself_in_a_notebook(digits_run):
+    assert kexp.load(digits_run).plot()._repr_png_().startswith(b"\x89PNG")
