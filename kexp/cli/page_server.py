@@ -36,6 +36,7 @@ class PageServer(ThreadingHTTPServer):
         self._version, self._page = version, page
         self._lock = threading.Lock()  # pages are drawn one at a time
         self._last = ("", b"")
+        self._answering: threading.Thread | None = None
         try:
             super().__init__((_LOOPBACK, port), _Handler)
         except OSError as error:
@@ -56,11 +57,15 @@ class PageServer(ThreadingHTTPServer):
 
     def start(self) -> None:
         """Answer from now on, in threads."""
-        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
+        self._answering = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
+        self._answering.start()
 
-    def __exit__(self, *error: object) -> None:
-        self.shutdown()
-        super().__exit__(*error)
+    def server_close(self) -> None:
+        """Answer no more, and let go of the port."""
+        if self._answering is not None:
+            self.shutdown()
+            self._answering.join()
+        super().server_close()
 
     def is_own(self, host: str | None) -> bool:
         """Return whether a request is for this server by its own name."""

@@ -42,7 +42,7 @@ def continued(store):
     run_dir = str(store / "runs" / "killed")
     command = [sys.executable, "-m", "tests.trackers.killed_run", run_dir, ALL]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = forked.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=240)
+    done = forked.run(command, capture_output=True, text=True, env=environment, cwd=store, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(Path(run_dir, "metrics.jsonl").read_text().splitlines()) == 2
     return recipes.mlp_images(**ARGUMENTS, run_dir=run_dir, track=ALL)
