@@ -59,6 +59,7 @@ def runs_of(client, experiment):
     return client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
 
 
+@pytest.mark.slow
 def test_mlflow_reads_back_one_run_with_each_epoch_once(continued, client):
     (run,) = runs_of(client, "mlp_images")
     assert run.info.status == "FINISHED"
@@ -74,6 +75,7 @@ def test_mlflow_reads_back_one_run_with_each_epoch_once(continued, client):
     assert {"config.json", "result.json", "metrics.jsonl", "curves.png", "model"} <= names
 
 
+@pytest.mark.slow
 def test_mlflow_reads_back_the_model(continued, client):
     import mlflow.keras
 
@@ -83,6 +85,7 @@ def test_mlflow_reads_back_the_model(continued, client):
     assert np.array_equal(read.predict(images, verbose=0), continued.model.predict(images, verbose=0))
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_back_each_epoch_once(continued):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -101,6 +104,7 @@ def test_tensorboard_reads_back_each_epoch_once(continued):
     assert hparams["hidden"].string_value == "[16]"
 
 
+@pytest.mark.slow
 def test_the_last_files_of_wandb_have_each_epoch_once_and_are_of_the_same_run(continued):
     killed, last = sorted((continued.run_dir / "wandb").glob("offline-run-*/*.wandb"))
     assert killed.name == last.name
@@ -146,7 +150,7 @@ class Wrong:
         return told
 
 
-@pytest.mark.parametrize("at", ["each", "epoch", "finished"])
+@pytest.mark.parametrize("at", ["each", "finished"])
 def test_a_tracker_that_fails_is_named_in_one_line_and_training_goes_on_with_the_same_bits(
     at, digits_run, tmp_path, monkeypatch, capsys
 ):
@@ -161,6 +165,7 @@ def test_a_tracker_that_fails_is_named_in_one_line_and_training_goes_on_with_the
     )
 
 
+@pytest.mark.slow
 def test_trackers_draw_no_random_numbers_and_change_no_bits(continued, tmp_path):
     before = random.getstate(), np.random.get_state()[1].tolist()
     from kexp.trackers import active_trackers
@@ -176,6 +181,7 @@ def test_trackers_draw_no_random_numbers_and_change_no_bits(continued, tmp_path)
     assert untracked.history == continued.history
 
 
+@pytest.mark.slow
 def test_the_trials_of_a_sweep_are_nested_runs_and_track_is_no_part_of_what_it_is(
     store, client, tmp_path, monkeypatch
 ):
