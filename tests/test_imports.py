@@ -28,6 +28,7 @@ LAYERS = [
     {"result", "api"},
     {"verify"},
     {"sweep"},
+    {"comparison"},
     {"cli"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -14,7 +14,7 @@ from kexp.core.command_values import parse_words
 from kexp.core.constraints import check_value
 
 R = TypeVar("R")
-_SIGNED = ("monitor", "objective")  # metrics, with "-" before them where less is better
+_SIGNED = ("monitor", "objective", "sort")  # metrics, with "-" before them where less is better
 
 
 def option(name: str, annotation: Any, text: str | None = None) -> Any:

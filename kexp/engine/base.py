@@ -392,6 +392,10 @@ class Engine(Protocol):
         """Set every variable to what `read_state` returned."""
         ...
 
+    def checksums(self) -> dict[str, int]:
+        """Return the CRC-32 of every variable that a step reads or writes, by the names of `read_state`."""
+        ...
+
     def close(self) -> None:
         """Let go of what would outlive the run; no step can be taken after it."""
         ...

@@ -55,6 +55,12 @@ def describe_models(models: Mapping[str, keras.Model | None]) -> dict[str, Any]:
     return json.loads(json.dumps({"keras": keras.__version__, "models": described}))
 
 
+def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """Return the class and the constants of an optimizer, in JSON types."""
+    facts = {"class": qualified_name(type(optimizer)), **_config(optimizer)}
+    return json.loads(json.dumps(facts))
+
+
 def _entries(thing: Any, depth: int, calls: list[Any], seen: set[int]) -> Iterator[Entry]:
     """Yield the entry of a layer or operation, and those of all inside it."""
     parts, outputs = parts_of(thing)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from kexp.data import Dataset
     from kexp.engine.base import Engine
+    from kexp.train.step_checksums import Checksums
     from kexp.run.training_setup import TrainingSetup
 
 
@@ -136,6 +137,7 @@ class RunContext:
         on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
         on_engine: Told of the engine before it takes a step, and what it is to train; None: nobody.
         sweep: Folder of the sweep that the run is part of; None: of none.
+        checksums: Gives what takes checksums of the engine's steps in the place of the run's own; None: those.
     """
 
     run: OpenRun | None = None
@@ -144,6 +146,7 @@ class RunContext:
     on_data: Callable[[Dataset], object] | None = None
     on_engine: Callable[[TrainingSetup, Engine], object] | None = None
     sweep: Path | None = None
+    checksums: Callable[[Engine], Checksums] | None = None
 
     @property
     def call(self) -> RecipeCall | None:
@@ -224,6 +227,13 @@ def watched_engine(on_engine: Callable[[TrainingSetup, Engine], object]) -> Iter
 def part_of_sweep(folder: Path) -> Iterator[None]:
     """Have `kexp.fit` tell trackers that a recipe's run is part of the sweep in a folder."""
     with use_context(replace(run_context(), sweep=folder)):
+        yield
+
+
+@contextmanager
+def watched_steps(checksums: Callable[[Engine], Checksums]) -> Iterator[None]:
+    """Have checksums of a recipe's run be taken by something else than the run itself."""
+    with use_context(replace(run_context(), checksums=checksums)):
         yield
 
 

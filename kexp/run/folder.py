@@ -233,6 +233,35 @@ class NonChiefRunFolder(RunFolder):
         yield
 
 
+def is_trained_in(run_dir: Path) -> bool:
+    """Return whether a process of this machine trains in a run folder now.
+
+    Example:
+        >>> is_trained_in(Path("no/such/run"))
+        False
+    """
+    path = run_dir / _CHECKPOINTS / _LOCK
+    if fcntl is None or not path.is_file():
+        return False
+    try:
+        # Where the system tells, nobody is kept from taking it by a look at it.
+        held = Path("/proc/locks").read_text(encoding="ascii")
+        return any(line.split()[5].endswith(f":{path.stat().st_ino}") for line in held.splitlines())
+    except (OSError, ValueError, IndexError):
+        return _is_locked(path)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with open(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def require_same_models(
     place: str, recorded: dict[str, Any], architecture: dict[str, Any], argument: str
 ) -> None:

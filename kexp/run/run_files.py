@@ -18,10 +18,11 @@ FORMAT = 1  # of the JSON files
 CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
 ARCHITECTURE = "architecture.json"
 METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
+CHECKSUMS = "checksums.jsonl"
 ADVICE = "restore it, or train the run again"
 FIT = "fit"  # what a run of `kexp.fit` records in the place of a recipe's name
 # Written before result.json, and not after.
-_CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, MODEL, SAMPLES, CURVES)
+_CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, CHECKSUMS, MODEL, SAMPLES, CURVES)
 CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}

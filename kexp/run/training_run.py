@@ -15,13 +15,15 @@ import keras
 from kexp.core.files import replacing, write_json
 from kexp.core.options import complete
 from kexp.core.reading_progress import quiet_work
+from kexp.data import Split
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import PREFERRED, Computation, Engine, Workers, from_chief
 from kexp.engine.engine_choice import backend
 from kexp.metrics.intervals import Interval
 from kexp.models.lora import merge_lora
-from kexp.run.architecture import describe_models
+from kexp.run.architecture import describe_models, describe_optimizer
 from kexp.run.checkpoint_dir import CheckpointDir
+from kexp.run.checksums_file import ChecksumsFile
 from kexp.run.compiled_model import (
     compiled_for_run,
     recorded_arguments,
@@ -54,6 +56,11 @@ from kexp.tasks import task_named
 from kexp.trackers.base import MadeTrackers, TrackedRun, Trackers, no_trackers
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
+from kexp.train.step_checksums import Checksums, PacedChecksums, data_checksums, layer_names
+
+_MOST_DATA_BYTES = (
+    8_000_000  # of an array of training data of which checksums are kept beside the fingerprint
+)
 
 
 def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: MadeTrackers = no_trackers) -> RunRecord:
@@ -250,7 +257,32 @@ def _loop(
         monitor=setup.monitor,
         phases=setup.phase_sequence,
         more_metrics=epoch_measure(setup.model, setup.data, setup.objective, setup.epoch_exact),
+        checksums=_checksums(setup, engine, folder.path),
     )
+
+
+def _checksums(setup: TrainingSetup, engine: Engine, run_dir: Path) -> Checksums | None:
+    """Return what takes checksums of the steps of a run.
+
+    Several workers would have to agree on the steps by the clock of one, and trials that take their steps
+    together would wait for one another: both have none.
+    """
+    context = run_context()
+    if context.checksums is not None:
+        return context.checksums(engine)
+    if engine.workers.count > 1 or context.on_engine is not None:
+        return None
+    train = setup.raw.train
+    parts = {"inputs": train.inputs, "targets": train.targets} if type(train) is Split else {}
+    file = ChecksumsFile(
+        run_dir,
+        {
+            "layers": layer_names(setup.model),
+            "optimizers": [describe_optimizer(optimizer) for optimizer in engine.optimizers],
+            "data": data_checksums(parts, _MOST_DATA_BYTES),
+        },
+    )
+    return PacedChecksums(engine, file.add, file.begin)
 
 
 def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, workers: Workers) -> RunRecord:

@@ -32,6 +32,7 @@ from kexp.train.pace import Pace
 from kexp.train.phase_sequence import PhaseSequence
 from kexp.train.position import Position
 from kexp.train.schedules import scale_learning_rate
+from kexp.train.step_checksums import Checksums
 
 _ROLLBACKS = 3
 
@@ -53,6 +54,7 @@ class Loop:
         phases: What the training is divided into; default: nothing.
         more_metrics: Called after each validation, with the samples per forward pass, for further metrics of
             the validation data.
+        checksums: Taken of the state after some of the steps; default: none.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Loop:
         monitor: Monitor | None = None,
         phases: PhaseSequence | None = None,
         more_metrics: Callable[[int], dict[str, float]] = lambda batch_size: {},
+        checksums: Checksums | None = None,
     ) -> None:
         self.engine = engine
         self.options = options
@@ -86,6 +89,7 @@ class Loop:
         self._found: Checkpoint | None = None
         self._looked = False
         self._more_metrics = more_metrics
+        self._checksums = checksums
         self._stop = StopRequest()
         self._checkpoint_interval = CheckpointInterval(options["checkpoint_every"])
         self._workers = engine.workers
@@ -186,6 +190,8 @@ class Loop:
             self.engine.restore_state(checkpoint.arrays)
             restore_states(self._with_state, checkpoint.callbacks, checkpoint.arrays)
         self._on_restore(self.position.history)
+        if self._checksums is not None:
+            self._checksums.begin(self._steps_taken())
 
     def _begin_at_first_epoch(self, epoch: int) -> None:
         """Begin where a callback says, as Keras's BackupAndRestore does of a run of its own."""
@@ -296,7 +302,7 @@ class Loop:
             self._training_batches.begin(self.position.step)
             failure = self.engine.run(left[:count], self.position.batch_size)
             count = self._steps_that_count(failure, left, count)
-            self._end_steps(count)
+            self._end_steps(count, left[count - 1])
             if self.engine.model.stop_training:  # at once: nothing is to go on from a checkpoint here
                 return
             self._pace.adapt(count, time.perf_counter() - started_s)
@@ -322,11 +328,15 @@ class Loop:
         self.position.step += 1
         return True
 
-    def _end_steps(self, count: int) -> None:
-        """Tell callbacks and the terminal of steps that were taken."""
+    def _end_steps(self, count: int, row: np.ndarray) -> None:
+        """Tell callbacks and the terminal of steps that were taken, the last of them on the samples of `row`."""
         self.position.step += count
         is_last = self.position.step == self._plan.steps_of(self.position.epoch)
         self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=is_last)
+        if self._checksums is not None:
+            epoch = self.position.epoch
+            ends = is_last and epoch + 1 == self.options["epochs"]
+            self._checksums.after(self._steps_taken(), epoch, row, last=ends)
         if self._lines is not None:
             self._lines.show_steps(self.position.step)
 
@@ -376,6 +386,8 @@ class Loop:
         taken = self._steps_taken()
         ahead = [step - taken for step in self.position.skipped if step > taken]
         heard = self._training_batches.steps_left(self.position.step)
+        if self._checksums is not None:
+            ahead.append(self._checksums.steps_left(taken))
         return min(self._pace.steps, self._checkpoint_interval.steps_left(taken), heard, *ahead)
 
     def _skip_step(self, reason: _BadStep) -> None:

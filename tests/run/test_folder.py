@@ -23,6 +23,7 @@ def test_a_finished_run_has_every_file(digits_run):
         "env.json",
         "architecture.json",
         "metrics.jsonl",
+        "checksums.jsonl",
         "model.keras",
         "result.json",
         "curves.png",

@@ -25,6 +25,7 @@ from kexp.engine.tensorflow.workers import TensorFlowWorkers, memory_checked
 from kexp.models.layers.normalization import batch_normalizations
 from kexp.train.objectives import Objective
 from kexp.train.objectives.compiled import Compiled
+from kexp.train.step_checksums import variable_checksums
 
 
 class TensorFlowEngine:
@@ -260,6 +261,13 @@ class TensorFlowEngine:
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
         if self.batch_source.restore_state(state):
             self.loop.forget()  # they hold the iterator that was left
+
+    def checksums(self) -> dict[str, int]:
+        """Return the CRC-32 of every variable that a step reads or writes, by the names of `read_state`."""
+        # Without a copy: memory that a tensor shares with a variable stays as it is until it is read here.
+        return variable_checksums(
+            (name, tf.identity(variable).numpy()) for name, variable in self.variables().items()
+        )
 
     def close(self) -> None:
         """Let go of what the source of batches makes ahead."""

@@ -1,0 +1,43 @@
+"""Commands about runs beside one another: lists, comparisons, and where two begin to differ."""
+
+from __future__ import annotations
+
+import sys
+
+_WIDE = 1000  # columns, of what is no terminal
+
+
+def runs(
+    dir: str = "runs", *, where: str | None = None, sort: str | None = None, page: str | None = None
+) -> None:
+    """List the runs in a folder and below it, the newest first.
+
+    Args:
+        dir: The folder.
+        where: Conditions that all have to hold, as "val_accuracy>0.9 and recipe=mlp_images", with <, <=, >,
+            >=, =, != or ~ ("has in it") after a column, a metric or an argument.
+        sort: A column, a metric or an argument to sort by, "-" before it for the largest first.
+        page: An HTML file to write the table to.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from kexp.comparison.run_listing import runs as listed_runs
+    from kexp.comparison.runs_page import COLUMNS, cells
+
+    found = listed_runs(dir, where=where, sort=sort)
+    if page is not None:
+        print(found.report(page))
+        return
+    table = Table(*COLUMNS, box=None, pad_edge=False, header_style="bold")
+    for row in found:
+        table.add_row(*map(Text, cells(row)))
+    # What is not a terminal has no width: a line for each run.
+    console = Console(highlight=False, **({} if sys.stdout.isatty() else {"width": _WIDE}))
+    if found.rows:
+        console.print(table)
+    for row in found:
+        if row.problem:
+            print(f"kexp: {row.problem}", file=sys.stderr)
+    print(found)
