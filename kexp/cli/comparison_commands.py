@@ -41,3 +41,24 @@ def runs(
         if row.problem:
             print(f"kexp: {row.problem}", file=sys.stderr)
     print(found)
+
+
+def diff(a: str, b: str, *, replay: bool = True, recipe: str | None = None) -> None:
+    """Find the first step at which two runs differ, the layer and the likely cause; exit with 1 if they do.
+
+    Args:
+        a: Folder of a run.
+        b: Folder of another.
+        replay: Train both again between two checksums, to find the step, where recipe and data are at hand.
+        recipe: The recipe of both, as MODULE:FUNCTION or FILE.py:FUNCTION, if it is your own.
+    """
+    from kexp.cli.recipe_lookup import imported_recipe
+    from kexp.comparison.run_difference import diff as difference
+    from kexp.core.tensorflow_start import KERAS_EXTRAS, quiet_tensorflow
+
+    with quiet_tensorflow(without=KERAS_EXTRAS):  # which is imported where steps are taken again
+        own = None if recipe is None else imported_recipe(recipe)
+        found = difference(a, b, replay=replay, recipe=own)
+    print(found)
+    if not found.same:
+        sys.exit(1)

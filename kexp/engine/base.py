@@ -393,7 +393,7 @@ class Engine(Protocol):
         ...
 
     def checksums(self) -> dict[str, int]:
-        """Return the CRC-32 of every variable that a step reads or writes, by the names of `read_state`."""
+        """Return the CRC-32 of every variable that a step changes for good, by the names of `read_state`."""
         ...
 
     def close(self) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from kexp.data import Dataset
     from kexp.engine.base import Engine
-    from kexp.train.step_checksums import Checksums
     from kexp.run.training_setup import TrainingSetup
+    from kexp.train.step_checksums import Checksums
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import numpy as np
 from kexp.core.keras_private import all_layers, name_stem
 from kexp.engine.base import Engine
 
-_SHARE = 0.01  # of a training's time, at most
-_FREE_S = 0.03  # beside that, which is less than a hundredth of what it takes to begin a run
-_CALL_S = 0.001  # what it costs that a call of the engine ends after a step where it would have gone on
+_SHARE = 0.006  # of a training's time; what is beside it makes a hundredth of a run of some seconds
+_FREE_S = 0.015  # beside that, so that the first steps of short runs have some
+_CALL_S = 0.0005  # what it costs that a call of the engine ends after a step where it would have gone on
 _RANDOM, _OPTIMIZER, _LOSS = "random", "optimizer", "loss"
 _LOSS_STATE = "progress/2"  # the running mean of the losses
 _OWN_RANDOM = ("augmentation", "touched", "results")
@@ -49,7 +49,7 @@ class Checksums(Protocol):
 
 
 class PacedChecksums:
-    """Takes checksums as often as a hundredth of the training's time pays for.
+    """Takes checksums as often as less than a hundredth of the training's time pays for.
 
     The steps are multiples of powers of two, so that runs at different speeds have many of them in common:
     every step in the beginning, while the engine's programs are made anyway, and as many as fit later. The

@@ -116,7 +116,12 @@ def _warn(said: list[str]) -> None:
 
 def newest_step(directory: Path | str) -> int:
     """Return the steps that the newest checkpoint was saved after, 0 when there is none."""
-    return max(map(_step, _stems(storage(directory))), default=0)
+    return max(steps_of(directory), default=0)
+
+
+def steps_of(directory: Path | str) -> dict[int, str]:
+    """Return the names of the checkpoints that count, without their ends, by the steps they were saved after."""
+    return {_step(stem): stem for stem in _stems(storage(directory))}
 
 
 def _load(files: Storage, stem: str) -> Checkpoint:
