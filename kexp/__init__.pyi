@@ -11,6 +11,7 @@ from kexp.api.fit import fit as fit
 from kexp.api.recipe import recipe as recipe
 from kexp.cli.doctor import doctor as doctor
 from kexp.cli.launch import launch as launch
+from kexp.comparison.run_comparison import compare as compare
 from kexp.comparison.run_difference import diff as diff
 from kexp.comparison.run_listing import runs as runs
 from kexp.core.constraints import Activation as Activation

@@ -12,7 +12,7 @@ import cyclopts
 
 from kexp import __version__
 from kexp.cli.command_options import command_of
-from kexp.cli.comparison_commands import diff, runs
+from kexp.cli.comparison_commands import compare, diff, runs
 from kexp.cli.models_commands import models_app
 from kexp.cli.predict_command import predict
 from kexp.cli.recipe_commands import (
@@ -106,7 +106,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=READING,
     )
-    for command in (list_, export, predict, sample, report, runs, diff, watch, reproduce, launch, doctor):
+    for command in (list_, export, predict, sample, report, runs, compare, diff, watch, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")

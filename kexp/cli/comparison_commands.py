@@ -62,3 +62,19 @@ def diff(a: str, b: str, *, replay: bool = True, recipe: str | None = None) -> N
     print(found)
     if not found.same:
         sys.exit(1)
+
+
+def compare(*runs: str, page: str | None = None, predictions: bool = True) -> None:
+    """Set finished runs beside one another: figures over seeds, arguments, tests on the same rows, curves.
+
+    Args:
+        runs: Two run folders or more; those that differ in their seed alone are one group.
+        page: An HTML file to write it to, with the curves and the mistakes that only one run makes.
+        predictions: Ask the models for answers to the same validation rows, where their data are at hand.
+    """
+    from kexp.comparison.run_comparison import compare as compared
+    from kexp.core.tensorflow_start import KERAS_EXTRAS, quiet_tensorflow
+
+    with quiet_tensorflow(without=KERAS_EXTRAS):  # which is imported where models are asked
+        found = compared(*runs, predictions=predictions)
+        print(found if page is None else found.report(page))

@@ -110,8 +110,8 @@ def causes(first: RecordedRun, other: RecordedRun, lines: FirstLines | None) -> 
         found += _of_lines(lines, found)
     if not found:
         text = (
-            "nothing that is recorded differs; what remains is code outside of the model's layers, callbacks, "
-            "and operations that do not give the same twice"
+            "nothing that is recorded differs; what remains is code outside of the model's layers, "
+            "callbacks, and operations that do not give the same twice"
         )
         found = [Cause("unknown", text)]
     first_ones = _weight(lines)

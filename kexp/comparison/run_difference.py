@@ -196,7 +196,7 @@ def _difference(
 
 
 def _layer(first: RecordedRun, other: RecordedRun, at: FirstLines, changed: tuple[str, ...]) -> str | None:
-    """Return the layer that differs first: one that is made otherwise, or the first that has other weights."""
+    """Return the layer that is made otherwise, or the first that has other weights where not all have."""
     if first.architecture is not None and other.architecture is not None:
         change = model_change(first.architecture, other.architecture)
         if change is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.comparison.run_conditions import read_conditions, require_known
 from kexp.comparison.run_row import RunRow, read_row, run_folders
+from kexp.comparison.runs_page import write_runs_page
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError
 from kexp.core.user_paths import user_path
@@ -59,9 +60,7 @@ class RunList:
         Raises:
             InputError: The path cannot be written.
         """
-        from kexp.comparison.runs_page import write_runs_page
-
-        return write_runs_page(self, path)
+        return write_runs_page(self.rows, str(self), path)
 
     def __str__(self) -> str:
         return f"{len(self.rows)} of {self.found} runs in {self.dir}"

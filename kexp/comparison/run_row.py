@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -141,10 +142,8 @@ def headline(metrics: dict[str, float], arguments: dict[str, Any], task: object)
     """
     wished = [str(arguments.get("monitor") or "").lstrip("+-")]
     if isinstance(task, str):
-        try:
+        with suppress(InputError):
             wished.append(task_named(task).monitor)
-        except InputError:
-            pass
     validated = [name for name in metrics if name.startswith("val_")]
     wished += ["val_accuracy", *(name for name in validated if name != "val_loss"), "val_loss", "loss"]
     return next((name for name in wished if name in metrics), "")

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kexp.comparison.run_row import RunRow
 from kexp.report.html import SORTING, document, duration, short, writable, write
 
-if TYPE_CHECKING:
-    from kexp.comparison.run_listing import RunList
-
 COLUMNS = (
-    "run",
-    "state",
-    "recipe",
-    "data",
-    "begun",
-    "seed",
-    "metric",
-    "value",
-    "epochs",
-    "parameters",
+    *("run", "state", "recipe", "data", "begun", "seed", "metric", "value", "epochs", "parameters"),
     "time",
 )
 _PAGE = "report.html"
@@ -55,30 +43,34 @@ def cells(row: RunRow) -> tuple[str, ...]:
     )
 
 
-def runs_page(listed: RunList, path: Path | None = None) -> str:
-    """Return the page of a list of runs.
+def runs_page(rows: Sequence[RunRow], text: str, path: Path | None = None) -> str:
+    """Return the page of some runs.
 
     Args:
-        listed: The runs.
+        rows: The runs, in their order.
+        text: What they are, not escaped yet.
         path: Where the page is going to be, for links to the pages of runs; default None: no links.
+
+    Example:
+        >>> page = runs_page([RunRow(Path("a"), "<b>", "damaged", problem="1 < 2")], "of <i>")
+        >>> "&lt;b&gt;" in page, "1 &lt; 2" in page, "of &lt;i&gt;: 1 damaged." in page
+        (True, True, True)
     """
-    states = {
-        state: sum(row.state == state for row in listed) for state in dict.fromkeys(r.state for r in listed)
-    }
+    states = Counter(row.state for row in rows)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    text = f"<p>{escape(str(listed))}{escape(f': {counts}.' if counts else '.')}</p>"
+    said = f"<p>{escape(text)}{f': {counts}' if counts else ''}.</p>"
     script = f"\n{SORTING.read_text('utf-8')}"
-    return document("Runs", [text, _table(listed.rows, path)] if listed.rows else [text], script=script)
+    return document("Runs", [said, *([_table(rows, path)] if rows else [])], script=script)
 
 
-def write_runs_page(listed: RunList, path: str | os.PathLike[str]) -> Path:
-    """Write the page of a list of runs, and return its path.
+def write_runs_page(rows: Sequence[RunRow], text: str, path: str | os.PathLike[str]) -> Path:
+    """Write the page of some runs, and return its path.
 
     Raises:
         InputError: The folder does not exist, or the path is a folder.
     """
     target = writable(path)
-    return write(runs_page(listed, target), target)
+    return write(runs_page(rows, text, target), target)
 
 
 def _table(rows: Sequence[RunRow], path: Path | None) -> str:

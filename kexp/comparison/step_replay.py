@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def replay(
     recipe: Callable[..., Any] | None = None,
     data: DataLike | None = None,
 ) -> dict[int, Line]:
-    """Train a run again from its newest checkpoint before a step, or from its beginning, and return checksums.
+    """Train a run again, from its newest checkpoint before a step or from its beginning; return checksums.
 
     Nothing in the folder is changed.
 
@@ -51,11 +52,9 @@ def replay(
         folder = Path(name) / "run"
         _copy(run_dir, folder, first)
         again, arguments = recorded_call(folder, recipe, data=data)
-        with watched_steps(lambda engine: EveryStep(engine, lines, first, last)):
-            try:
-                again(**arguments, quiet=True)
-            except ReplayEnded:
-                pass
+        watched = watched_steps(lambda engine: EveryStep(engine, lines, first, last))
+        with watched, suppress(ReplayEnded):
+            again(**arguments, quiet=True)
     if last not in lines:
         raise InputError(f"run_dir {run_dir}: ends before step {last} when it is trained again.")
     return lines

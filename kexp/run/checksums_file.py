@@ -1,4 +1,4 @@
-"""checksums.jsonl of a run folder: a line of checksums after some of the steps; see `docs/comparing_runs.md`."""
+"""checksums.jsonl of a run folder: what the state of a run was after some of its steps."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class ChecksumsFile:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that a killed run has left; of a file that is damaged none, since they are made anew."""
-    found = []
+    """Return the lines that a killed run has left, up to one that is damaged."""
+    found: list[dict[str, Any]] = []
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
             content = json.loads(line)

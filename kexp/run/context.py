@@ -137,7 +137,7 @@ class RunContext:
         on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
         on_engine: Told of the engine before it takes a step, and what it is to train; None: nobody.
         sweep: Folder of the sweep that the run is part of; None: of none.
-        checksums: Gives what takes checksums of the engine's steps in the place of the run's own; None: those.
+        checksums: Gives what takes checksums of an engine's steps in place of the run's own; None: those.
     """
 
     run: OpenRun | None = None

@@ -329,7 +329,7 @@ class Loop:
         return True
 
     def _end_steps(self, count: int, row: np.ndarray) -> None:
-        """Tell callbacks and the terminal of steps that were taken, the last of them on the samples of `row`."""
+        """Tell who watches of steps that were taken, the last of them on the samples of `row`."""
         self.position.step += count
         is_last = self.position.step == self._plan.steps_of(self.position.epoch)
         self._training_batches.end(self.position.step, self.engine.read_metrics, of_epoch=is_last)

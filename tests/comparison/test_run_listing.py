@@ -76,8 +76,8 @@ def test_runs_are_sorted_by_what_is_asked_for_and_those_without_it_come_last(fol
     config = json.loads((folder / "deep/stopped/config.json").read_text())
     config["arguments"]["seed"] = 7
     (folder / "deep/stopped/config.json").write_text(json.dumps(config))
-    assert [row.name for row in kexp.runs(folder, sort="-seed")][0] == "deep/stopped"
-    assert [row.name for row in kexp.runs(folder, sort="seconds")][0] == "good"
+    assert next(iter(kexp.runs(folder, sort="-seed"))).name == "deep/stopped"
+    assert next(iter(kexp.runs(folder, sort="seconds"))).name == "good"
 
 
 def test_the_page_of_200_runs_is_small_escaped_and_made_in_two_seconds(folder, digits_run):

@@ -120,7 +120,7 @@ def newest_step(directory: Path | str) -> int:
 
 
 def steps_of(directory: Path | str) -> dict[int, str]:
-    """Return the names of the checkpoints that count, without their ends, by the steps they were saved after."""
+    """Return the names, without their ends, of checkpoints by the steps that they were saved after."""
     return {_step(stem): stem for stem in _stems(storage(directory))}
 
 
