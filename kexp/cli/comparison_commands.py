@@ -34,7 +34,7 @@ def runs(
     for row in found:
         table.add_row(*map(Text, cells(row)))
     # What is not a terminal has no width: a line for each run.
-    console = Console(highlight=False, **({} if sys.stdout.isatty() else {"width": _WIDE}))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     if found.rows:
         console.print(table)
     for row in found:

@@ -64,7 +64,7 @@ class RunComparison:
         lines = [*map(str, self.groups), "", *_aligned([["metric", *labels], *self.figure_rows()])]
         for name, pairs in self.ahead.items():
             lines += [
-                f"{name}, {one} less {two}, paired by seed: {found}" for (one, two), found in pairs.items()
+                f"{name}, {' less '.join(two)}, paired by seed: {found}" for two, found in pairs.items()
             ]
         if self.arguments:
             rows = [[name, *values] for name, values in self.arguments.items()]
@@ -92,8 +92,8 @@ def compare(
     """Return finished runs beside one another; those that differ in nothing but their seed are one group.
 
     Of two groups, the runs of a same seed are asked for the same rows of their validation data, if these are
-    at hand: McNemar's exact test for classes, Wilcoxon's for values. Test data are not looked at; test metrics
-    are those that the runs have recorded.
+    at hand: McNemar's exact test for classes, Wilcoxon's for values. Test data are not looked at; their
+    metrics are those that the runs have recorded.
 
     Args:
         *runs: Two or more run folders, or results.
