@@ -101,7 +101,7 @@ def causes(first: RecordedRun, other: RecordedRun, lines: FirstLines | None) -> 
     """
     found = [
         *_of_data(first, other),
-        *_of_arguments(argument_differences(first, other)),
+        *_of_arguments(argument_differences(first, other), scheduled=_is_scheduled(first)),
         *_of_optimizers(first, other),
         *_of_models(first, other),
         *_of_environment(environment_differences(first, other)),
@@ -158,15 +158,21 @@ def _of_data(first: RecordedRun, other: RecordedRun) -> list[Cause]:
     return [Cause("data", f"the data differ: {prints}")]
 
 
-def _of_arguments(differences: Sequence[FactDifference]) -> list[Cause]:
+def _is_scheduled(run: RecordedRun) -> bool:
+    """Return whether what the steps do depends on how many there are going to be."""
+    arguments = run.arguments
+    return arguments["schedule"] != "constant" or bool(arguments["warmup"] or arguments["swa"])
+
+
+def _of_arguments(differences: Sequence[FactDifference], *, scheduled: bool) -> list[Cause]:
     found = []
     for one in differences:
-        if one.name.startswith("data") or one.name == "epochs":
+        if one.name.startswith("data") or (one.name == "epochs" and not scheduled):
             continue
         kind: Kind = "argument"
         if one.name == "seed":
             kind = "seed"
-        elif one.name.startswith(_OPTIMIZER):
+        elif one.name == "epochs" or one.name.startswith(_OPTIMIZER):
             kind = "optimizer"
         elif one.name.startswith(_ORDER):
             kind = "data order"

@@ -106,7 +106,7 @@ def argument_differences(first: RecordedRun, other: RecordedRun) -> list[FactDif
 
 def environment_differences(first: RecordedRun, other: RecordedRun) -> list[FactDifference]:
     """Return what differs between what two runs were run with, but for their data, seeds and notes."""
-    facts = [
+    facts, others = (
         {
             "versions": run.environment.get("versions") or {},
             "computation": run.environment.get("computation") or {},
@@ -114,8 +114,8 @@ def environment_differences(first: RecordedRun, other: RecordedRun) -> list[Fact
             "git": _git(run.environment.get("git")),
         }
         for run in (first, other)
-    ]
-    return flat_differences(*facts)
+    )
+    return flat_differences(facts, others)
 
 
 def _git(recorded: object) -> dict[str, str]:

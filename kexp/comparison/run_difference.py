@@ -14,6 +14,7 @@ from kexp.comparison.recorded_run import (
     argument_differences,
     environment_differences,
 )
+from kexp.comparison.step_replay import recorded_again
 from kexp.comparison.step_replay import replay as replayed
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError
@@ -79,6 +80,8 @@ def diff(
     recipe: Callable[..., Any] | None = None,
     data_a: DataLike | None = None,
     data_b: DataLike | None = None,
+    repeat_a: Callable[[str], object] | None = None,
+    repeat_b: Callable[[str], object] | None = None,
 ) -> RunDifference:
     """Return the first step at which two runs differ, the layer, and what likely caused it.
 
@@ -93,6 +96,9 @@ def diff(
         recipe: The recipe of both, if it is neither kexp's nor installed; default None.
         data_a: What the first was trained on, if that was in memory; default None.
         data_b: What the other was; default None: the same as the first.
+        repeat_a: Of a run of `kexp.fit`, a function of a run folder that makes the same call with that as
+            run_dir; default None.
+        repeat_b: The same of the other; default None.
 
     Raises:
         InputError: One of the folders holds no run, or is damaged.
@@ -112,10 +118,13 @@ def diff(
     said: list[str] = []
     lines: tuple[Lines, Lines] = recorded
     if replay and found - (-1 if equal_until is None else equal_until) > 1:
-        taken = (data_a, data_a if data_b is None else data_b)
+        again = (
+            repeat_a or recorded_again(recipe, data_a),
+            repeat_b or recorded_again(recipe, data_a if data_b is None else data_b),
+        )
         begin = 0 if equal_until is None else equal_until
         try:
-            lines = _replayed((first, other), begin, found, recipe, taken)
+            lines = _replayed((first, other), begin, found, again)
             equal_until, found = _first_difference(*lines)
             said.append("The steps between were taken again, and agree with the checksums of then.")
         except InputError as error:
@@ -150,8 +159,7 @@ def _replayed(
     runs: tuple[RecordedRun, RecordedRun],
     begin: int,
     end: int,
-    recipe: Callable[..., Any] | None,
-    data: tuple[DataLike | None, DataLike | None],
+    again: tuple[Callable[[str], object], Callable[[str], object]],
 ) -> tuple[Lines, Lines]:
     """Return the checksums of every step of two runs.
 
@@ -159,8 +167,8 @@ def _replayed(
         InputError: One cannot be trained again, or comes to something else than it did.
     """
     found = []
-    for run, given in zip(runs, data, strict=True):
-        lines = replayed(run.run_dir, begin, end, recipe, given)
+    for run, call in zip(runs, again, strict=True):
+        lines = replayed(run.run_dir, begin, end, call)
         assert run.checksums is not None
         for step in {begin, end} & run.checksums.lines.keys():
             if not _alike(lines[step], run.checksums.lines[step]):

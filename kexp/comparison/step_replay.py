@@ -14,19 +14,13 @@ from kexp.core.errors import InputError
 from kexp.data import DataLike
 from kexp.run.context import watched_steps
 from kexp.run.recorded_call import recorded_call
-from kexp.run.run_files import ARCHITECTURE, CONFIG, ENVIRONMENT
+from kexp.run.run_files import ARCHITECTURE, CONFIG, ENVIRONMENT, FIT, read_config
 from kexp.train.checkpoint.checkpoint import steps_of
 
 Line = dict[str, Any]
 
 
-def replay(
-    run_dir: Path,
-    first: int,
-    last: int,
-    recipe: Callable[..., Any] | None = None,
-    data: DataLike | None = None,
-) -> dict[int, Line]:
+def replay(run_dir: Path, first: int, last: int, again: Callable[[str], object]) -> dict[int, Line]:
     """Train a run again, from its newest checkpoint before a step or from its beginning; return checksums.
 
     Nothing in the folder is changed.
@@ -35,14 +29,13 @@ def replay(
         run_dir: The run folder.
         first: The first step that has checksums, 0 or more.
         last: The last, where the training ends.
-        recipe: The recipe, if it is neither kexp's nor installed.
-        data: What was trained on, if the folder does not say where it is.
+        again: Goes on with the run in a folder.
 
     Returns:
         Checksums by step, as checksums.jsonl has them.
 
     Raises:
-        InputError: The recipe or the data are not at hand, or have changed since.
+        InputError: What it needs is not at hand, or has changed since.
     """
     from kexp.train.step_checksums import EveryStep, ReplayEnded
 
@@ -51,13 +44,32 @@ def replay(
         warnings.simplefilter("ignore")  # which the run itself has given
         folder = Path(name) / "run"
         _copy(run_dir, folder, first)
-        again, arguments = recorded_call(folder, recipe, data=data)
         watched = watched_steps(lambda engine: EveryStep(engine, lines, first, last))
         with watched, suppress(ReplayEnded):
-            again(**arguments, quiet=True)
+            again(str(folder))
     if last not in lines:
         raise InputError(f"run_dir {run_dir}: ends before step {last} when it is trained again.")
     return lines
+
+
+def recorded_again(recipe: Callable[..., Any] | None, data: DataLike | None) -> Callable[[str], object]:
+    """Return what goes on with a run of a recipe by what its folder records.
+
+    Args:
+        recipe: The recipe, if it is neither kexp's nor installed.
+        data: What was trained on, if the folder does not say where it is.
+    """
+
+    def again(folder: str) -> object:
+        if recipe is None and read_config(Path(folder))["recipe"] == FIT:
+            raise InputError(
+                "a run of kexp.fit is repeated by who called it: give repeat_a and repeat_b, functions of a "
+                "run folder that make the same call with that run_dir."
+            )
+        found, arguments = recorded_call(folder, recipe, data=data)
+        return found(**arguments, quiet=True)
+
+    return again
 
 
 def _copy(run_dir: Path, folder: Path, first: int) -> None:

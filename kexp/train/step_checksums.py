@@ -20,7 +20,6 @@ _FREE_S = 0.015  # beside that, so that the first steps of short runs have some
 _CALL_S = 0.0005  # what it costs that a call of the engine ends after a step where it would have gone on
 _RANDOM, _OPTIMIZER, _LOSS = "random", "optimizer", "loss"
 _LOSS_STATE = "progress/2"  # the running mean of the losses
-_OWN_RANDOM = ("augmentation", "touched", "results")
 
 Line = dict[str, Any]
 
@@ -194,7 +193,7 @@ class StateChecksums:
             group, _, number = name.partition("/")
             if group == "model" and names[int(number)] != _RANDOM:
                 layers[names[int(number)]] = _joined(layers[names[int(number)]], checksum)
-            elif group == "model" or group.startswith(_OWN_RANDOM):
+            elif group in ("model", "augmentation"):
                 rest[_RANDOM] = _joined(rest[_RANDOM], checksum)
             elif group.startswith(("optimizer", "schedule")):
                 rest[_OPTIMIZER] = _joined(rest[_OPTIMIZER], checksum)

@@ -57,12 +57,12 @@ def model(weight=None, dropout_seed=1, activation="relu"):
     return built
 
 
-def by_fit(run_dir, built=None, compiled=None, **arguments):
+def by_fit(run_dir, built=None, compiled=None, label=None, **arguments):
     built = built or model()
     if compiled is not None:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         built.compile(optimizer=compiled, loss=loss)
-    x, y = samples()
+    x, y = samples() if label is None else with_label(label)
     options = {"epochs": 2, "quiet": True, "batch_size": BATCH, **arguments}
     kexp.fit(built, x, y, run_dir=str(run_dir), **options)
 

@@ -81,8 +81,8 @@ def test_a_planted_difference_is_named_with_its_step_and_cause(name, plain, tmp_
 
 def test_equal_runs_raise_no_alarm(plain, tmp_path):
     for number in range(6):
-        by_recipe(tmp_path / str(number))
-    pairs = list(itertools.combinations([plain / "recipe", *tmp_path.iterdir()], 2))
+        by_fit(tmp_path / str(number))
+    pairs = list(itertools.combinations([plain / "fit", *tmp_path.iterdir()], 2))
     assert len(pairs) >= 20
     assert all(kexp.diff(*pair).same for pair in pairs)
 
@@ -101,6 +101,19 @@ def test_without_the_data_the_steps_between_which_it_lies_are_said(plain, tmp_pa
     assert "not known more closely" in str(found)
     again = kexp.diff(tmp_path / "plain", run, data_a=parts(samples()), data_b=parts(with_label(LATE)))
     assert again.step == place_of(LATE)
+
+
+def test_a_run_of_fit_is_repeated_by_the_callers_function(plain, tmp_path):
+    def other(run_dir):
+        by_fit(run_dir, label=LATE)
+
+    other(tmp_path / "planted")
+    path = tmp_path / "planted/checksums.jsonl"
+    head, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text(head + "".join(line for line in lines if json.loads(line)["step"] in (0, 16)))
+    assert "repeat_a" in str(kexp.diff(plain / "fit", tmp_path / "planted"))
+    found = kexp.diff(plain / "fit", tmp_path / "planted", repeat_a=by_fit, repeat_b=other)
+    assert (found.step, found.cause.kind) == (place_of(LATE), "labels")
 
 
 def test_a_run_without_checksums_is_compared_by_its_epochs(plain, tmp_path):
