@@ -106,7 +106,20 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=READING,
     )
-    for command in (list_, export, predict, sample, report, runs, compare, diff, watch, reproduce, launch, doctor):
+    for command in (
+        list_,
+        export,
+        predict,
+        sample,
+        report,
+        runs,
+        compare,
+        diff,
+        watch,
+        reproduce,
+        launch,
+        doctor,
+    ):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
