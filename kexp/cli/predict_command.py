@@ -37,12 +37,12 @@ def predict(directory: str, inputs: tuple[str, ...]) -> None:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", UserWarning)
             table = exported.predict(samples).to_frame(exported.spec)
-        for one in said:
-            print(f"kexp: {one.message}", file=sys.stderr)
+        for warning in said:
+            print(f"kexp: {warning.message}", file=sys.stderr)
         if several:
             table.insert(0, "file", files, allow_duplicates=True)
         print_exactly(csv_text(table, header=is_first))
         is_first = False
     if found.skipped:
-        files = "file" if found.skipped == 1 else "files"
-        print(f"kexp: {found.skipped} other {files} in the folders left out.", file=sys.stderr)
+        plural = "s" * (found.skipped != 1)
+        print(f"kexp: {found.skipped} other file{plural} in the folders left out.", file=sys.stderr)

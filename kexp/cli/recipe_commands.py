@@ -12,8 +12,8 @@ import cyclopts
 from cyclopts import Parameter
 
 from kexp.cli.command_options import command_of, options_of
+from kexp.cli.finished_run import print_summary
 from kexp.cli.recipe_lookup import imported_recipe, installed_lines, recipes_of
-from kexp.cli.run_summary import print_summary
 from kexp.core.constraints import (
     Count,
     Difference,

@@ -28,8 +28,8 @@ from kexp.sweep.space.space import Space, checked_mapping, space_of, without_con
 from kexp.sweep.state import DrawRequest, SweepDescription, Trial
 from kexp.sweep.store import Store
 from kexp.sweep.sweep_options import OPTIONS, SweepOptions
+from kexp.sweep.sweep_outline import say_the_end, searched_lines
 from kexp.sweep.sweep_result import Sweep, load_sweep
-from kexp.sweep.sweep_summary import say_the_end, searched_lines
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.terminal_progress import SweepProgress
 from kexp.trackers import tracked_sweep

@@ -35,8 +35,8 @@ def _epoch(result: Result) -> str:
 
 
 def _next_commands(result: Result) -> str:
-    run_dir = shlex.quote(str(result.run_dir))
-    answered = "predict served INPUT" if task_named(result.spec.task).predicts_inputs else ""
-    drawn = f"sample {run_dir} --output samples.png" if result.spec.task == "generation" else ""
+    run_dir, task = shlex.quote(str(result.run_dir)), task_named(result.spec.task)
+    answered = "predict served INPUT" if task.predicts_inputs else ""
+    drawn = f"sample {run_dir} --output samples.png" if task.makes_samples else ""
     commands = (f"report {run_dir}", f"export {run_dir} served", answered, drawn)
     return f"\n{'':<{_WIDTH}} ".join(f"kexp {command}" for command in commands if command)
