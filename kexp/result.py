@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import keras
     from matplotlib.figure import Figure
 
+    from kexp.api.explanation import Explanation
+
 
 _MOST_SHOWN = 24  # metrics, in a notebook
 
@@ -130,7 +132,42 @@ class Result(RunRecord):
             overwrite=overwrite,
         )
 
-    def report(self, path: str | os.PathLike[str] | None = None, *, data: DataLike | None = None) -> Path:
+    def explain(self, inputs: Any = None, *, data: DataLike | None = None) -> Explanation:
+        """Return what the network learned, as plain arrays; its `report()` writes a page of it.
+
+        Of some samples: what speaks for the output, by integrated gradients, Grad-CAM and occlusion, where the
+        maps pass the randomisation test (Adebayo et al. 2018), and what attention looks at. Of the network:
+        first-layer filters, what units respond to, linear probes by depth, a map of the last layer; of
+        tables permutation importance and partial dependence. It takes seconds for small networks, and goes
+        with any Keras model; no test sample is looked at.
+
+        Args:
+            inputs: One to 16 samples as `predict` takes them; default: six validation samples.
+            data: What it was trained on, as for `report`; default: what the recipe was given by name, while
+                that is at hand. Without data only the samples are explained.
+
+        Raises:
+            InputError: The inputs are not what the model was trained on, the data are not those of the run,
+                both are missing, or the output is no number.
+
+        Example:
+            >>> explanation = load(run_dir).explain()
+            >>> explanation.probe.layers
+            ('input', 'dense', 'dense_1', 'logits')
+            >>> [one.method for one in explanation.saliency]
+            ['integrated gradients', 'occlusion']
+        """
+        from kexp.api.explanation import explain_run
+
+        return explain_run(self, inputs, data)
+
+    def report(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        data: DataLike | None = None,
+        explain: bool | Explanation = False,
+    ) -> Path:
         """Write a page with the figures, the curves and what the model answers on validation data, or makes.
 
         Args:
@@ -139,6 +176,8 @@ class Result(RunRecord):
                 kexp's or installed; what `kexp.fit` was given, as `(x, y)` or `{"x": x, "y": y,
                 "validation_data": (x, y)}`; default: what a recipe was given by name, while that is at hand.
                 Without data, as of a run on data in memory, the page has no samples, and says so.
+            explain: Whether the page also shows what the network learned, default False; or what `explain`
+                has returned.
 
         Returns:
             The path of the page, which is one file; its one script sorts tables.
@@ -148,7 +187,8 @@ class Result(RunRecord):
         """
         if data is not None and not isinstance(data, Dataset):
             data = recorded_data(self, data)
-        return write_run_page(self, path, data)
+        found = self.explain(data=data) if explain is True else explain or None
+        return write_run_page(self, path, data, found)
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

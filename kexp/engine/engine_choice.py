@@ -81,6 +81,10 @@ class Backend(Protocol):
         """Return the outputs of a model, or of what is called as one, for tensors, without training."""
         ...
 
+    def value_and_gradient(self, function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+        """Return what a function gives for a tensor, and the gradient of its sum, of the tensor's shape."""
+        ...
+
     def measure_outputs(
         self, objective: Objective, targets: np.ndarray, outputs: np.ndarray
     ) -> dict[str, float]:

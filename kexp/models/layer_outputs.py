@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import keras
 
@@ -100,15 +100,119 @@ def _seen(model: keras.Model, layers: list[keras.layers.Layer], batch: Nest) -> 
     return seen[-1]
 
 
+class Place(NamedTuple):
+    """A place in a forward pass where one tensor goes into a layer or comes out of it.
+
+    Attributes:
+        name: Of the layer, with those of the models around it.
+        layer: The layer.
+        call: Which of its calls, from 0: shared layers have several.
+        side: Whether the tensor is its "input" or its "output".
+    """
+
+    name: str
+    layer: keras.layers.Layer
+    call: int
+    side: Literal["input", "output"]
+
+
+def activations(model: keras.Model, batch: Nest) -> list[tuple[Place, Any]]:
+    """Return all single tensors that go into the layers of a model and come out, in the order of the pass.
+
+    Args:
+        model: Any Keras model, with models inside or not; it answers without training.
+        batch: Tensors as it takes them.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="hidden")])
+        >>> [(place.name, place.side, value.shape[1]) for place, value in activations(model, keras.ops.ones((1, 2)))]
+        [('hidden', 'input', 2), ('hidden', 'output', 3)]
+    """
+    seen: list[tuple[Place, Any]] = []
+    calls: dict[int, int] = {}
+
+    def watch(name: str, layer: keras.layers.Layer) -> Any:
+        def around(own: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+            number = calls[id(layer)] = calls.get(id(layer), -1) + 1
+            seen.append((Place(name, layer, number, "input"), _first(arguments, options)))
+            output = own(*arguments, **options)
+            seen.append((Place(name, layer, number, "output"), output))
+            return output
+
+        return intercepted(layer, around)
+
+    with ExitStack() as stack:
+        for name, layer in _once(model):
+            stack.enter_context(watch(name, layer))
+        call_model(model, batch, training=False)
+    return [(place, value) for place, value in seen if hasattr(value, "shape")]
+
+
+def outputs_with(model: keras.Model, batch: Nest, place: Place, value: Any) -> Any:
+    """Return the outputs of a model with a tensor in the place of what a layer sees or gives.
+
+    Args:
+        model: As of `activations`.
+        batch: As of `activations`.
+        place: From `activations` of the same model.
+        value: Of the shape of what stands there.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.ReLU(name="hidden")])
+        >>> place, given = activations(model, keras.ops.ones((1, 2)))[-1]
+        >>> outputs_with(model, keras.ops.ones((1, 2)), place, 7 * given).numpy().tolist()
+        [[7.0, 7.0]]
+    """
+    calls = iter(range(1_000_000))
+
+    def around(own: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if next(calls) != place.call:
+            return own(*arguments, **options)
+        if place.side == "output":
+            return value
+        if arguments:
+            return own(value, *arguments[1:], **options)
+        return own(**{**options, next(iter(options)): value})
+
+    with intercepted(place.layer, around):
+        return call_model(model, batch, training=False)
+
+
+def _once(model: keras.Model) -> list[tuple[str, keras.layers.Layer]]:
+    """Return the layers of a model by name, each once."""
+    named = {id(layer): (name, layer) for name, layer in reversed(layers_by_name(model).items())}
+    return list(named.values())
+
+
+def _first(arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+    return next(iter((*arguments, *options.values())), None)
+
+
 @contextmanager
 def _watched(layer: keras.layers.Layer, seen: list[tuple[Any, Any]]) -> Iterator[None]:
     """Note what goes into a layer and what comes out; Keras tells it of functional models alone."""
+
+    def around(own: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        output = own(*arguments, **options)
+        seen.append((_first(arguments, options), output))
+        return output
+
+    with intercepted(layer, around):
+        yield
+
+
+@contextmanager
+def intercepted(layer: keras.layers.Layer, around: Callable[..., Any]) -> Iterator[None]:
+    """Have a layer's calls go through a function in this block.
+
+    Args:
+        layer: Any layer, also one inside of another.
+        around: Takes the layer's own `call`, and positional and named arguments; returns the output.
+    """
     own = layer.call
 
     def call(*arguments: Any, **options: Any) -> Any:
-        output = own(*arguments, **options)
-        seen.append((next(iter((*arguments, *options.values())), None), output))
-        return output
+        return around(own, arguments, options)
 
     attributes: dict[str, Any] = vars(layer)  # not by setattr, with which Keras would track it
     before: Mapping[str, Any] = {"call": attributes["call"]} if "call" in attributes else {}

@@ -20,6 +20,7 @@ from kexp.report.sweep_record import SweepRecord
 from kexp.tasks import Task, task_named
 
 if TYPE_CHECKING:
+    from kexp.evaluation.explain.findings import Findings
     from kexp.run.record import RunRecord
     from kexp.tasks.predictions import Predictions
 
@@ -33,11 +34,13 @@ class ReportedRun:
     Args:
         record: A finished run.
         data: What it was trained on, or None: nothing of it is shown.
+        findings: What its network learned, or None (default): that was not asked for.
     """
 
-    def __init__(self, record: RunRecord, data: Dataset | None) -> None:
+    def __init__(self, record: RunRecord, data: Dataset | None, findings: Findings | None = None) -> None:
         self.record = record
         self.data = data
+        self.findings = findings
         self._predictions: dict[int, Predictions] = {}
         self._samples: dict[tuple[int, tuple[str, ...]], np.ndarray] = {}
 

@@ -13,10 +13,11 @@ from kexp.report.reported import ReportedRun
 from kexp.report.sections import render_sections
 
 if TYPE_CHECKING:
+    from kexp.evaluation.explain.findings import Findings
     from kexp.run.record import RunRecord
 
 
-def run_page(record: RunRecord, data: Dataset | None = None) -> str:
+def run_page(record: RunRecord, data: Dataset | None = None, found: Findings | None = None) -> str:
     """Return the page of a run: its metrics, its learning curves and predictions on validation data.
 
     Of a classifier it shows which classes are taken for which, its most confident mistakes and whether its
@@ -29,6 +30,7 @@ def run_page(record: RunRecord, data: Dataset | None = None) -> str:
     Args:
         record: A finished run.
         data: What it was trained on, default None: none of it is shown.
+        found: What its network learned, default None: that is not shown.
 
     Raises:
         InputError: The data are not those of the run.
@@ -39,8 +41,8 @@ def run_page(record: RunRecord, data: Dataset | None = None) -> str:
         >>> "test" in page, "most confident mistakes" in page
         (True, True)
     """
-    run = ReportedRun(record, data)
-    _require_same_data(record, data)
+    run = ReportedRun(record, data, found)
+    require_same_data(record, data)
     title = f"Run of {record.config['recipe']}"
     parts = render_sections("run", run)
     # Whatever is shown is escaped, so what looks like an element is one.
@@ -50,7 +52,10 @@ def run_page(record: RunRecord, data: Dataset | None = None) -> str:
 
 
 def write_run_page(
-    record: RunRecord, path: str | os.PathLike[str] | None = None, data: Dataset | None = None
+    record: RunRecord,
+    path: str | os.PathLike[str] | None = None,
+    data: Dataset | None = None,
+    found: Findings | None = None,
 ) -> Path:
     """Write the page of a run to a file, and return its path.
 
@@ -60,6 +65,7 @@ def write_run_page(
             folder.
         data: What it was trained on; default None: what the run's recipe makes of its recorded arguments, if
             it is one of kexp's and its data are at hand.
+        found: What its network learned, default None: that is not shown.
 
     Raises:
         InputError: The folder does not exist, the path is a folder, or the data are not those of the run.
@@ -70,7 +76,7 @@ def write_run_page(
         'report.html'
     """
     target = writable(record.run_dir / "report.html" if path is None else path)
-    return write(run_page(record, data or _data_at_hand(record)), target)
+    return write(run_page(record, data or _data_at_hand(record), found), target)
 
 
 def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
@@ -97,11 +103,11 @@ def recorded_data(record: RunRecord, data: DataLike | None = None) -> Dataset:
         from kexp.run.recorded_fit import fit_data
 
         found = fit_data(record, data)
-        _require_same_data(record, found)
+        require_same_data(record, found)
         return found
     recipe, arguments = recorded_call(record.run_dir, data=data)
     found = capture_training(lambda training: training.raw, recipe, **{**arguments, "quiet": True})
-    _require_same_data(record, found)
+    require_same_data(record, found)
     return found
 
 
@@ -112,7 +118,12 @@ def _data_at_hand(record: RunRecord) -> Dataset | None:
         return None
 
 
-def _require_same_data(record: RunRecord, data: Dataset | None) -> None:
+def require_same_data(record: RunRecord, data: Dataset | None) -> None:
+    """Refuse data that are not those of a run, by their fingerprint.
+
+    Raises:
+        InputError: They are others.
+    """
     recorded = record.environment["data"]
     if data is not None and data.fingerprint != recorded["fingerprint"]:
         raise InputError(

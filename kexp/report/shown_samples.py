@@ -34,7 +34,7 @@ def shown_samples(run: ReportedRun, places: Sequence[int], facts: Sequence[Facts
     """
     samples = taken(run.judged, np.asarray(places, dtype=np.int64))
     numbers = [int(run.judged_rows[place]) + 1 for place in places]
-    pixels = _pixels(_array(samples), run.spec)
+    pixels = pixels_of(_array(samples), run.spec)
     if pixels is not None:
         cards = [_card(*one) for one in zip(pixels, numbers, facts, strict=True)]
         return f'<div class="cards">{"".join(cards)}</div>'
@@ -54,7 +54,7 @@ def how_shown(run: ReportedRun) -> str:
         count = len(inputs)
         return f" With the first {_COLUMNS} of {count:,} columns." if count > _COLUMNS else ""
     shape = np.shape(inputs[:1])[1:]
-    pixels = _pixels(inputs[:1], spec)
+    pixels = pixels_of(inputs[:1], spec)
     if pixels is None and len(shape) == 2:
         return left_out(shape[1])
     if pixels is not None and max(pixels.shape[1:3]) > _SIDE:
@@ -68,7 +68,7 @@ def _array(samples: Split) -> Any:
     return samples.inputs if isinstance(samples.inputs, Mapping) else np.asarray(samples.inputs)
 
 
-def _pixels(inputs: Any, spec: DatasetSpec) -> np.ndarray | None:
+def pixels_of(inputs: Any, spec: DatasetSpec) -> np.ndarray | None:
     """Return (n, height, width, channels) of what can be looked at, None of anything else.
 
     Arrays that are not known to be images, as those of models that the caller compiled, are taken for such by
@@ -87,11 +87,11 @@ def _card(pixels: np.ndarray, number: int, facts: Facts) -> str:
         f'<span class="{"failed" if value is WRONG else ""}">{escape(name)} {name_of(_text(value))}</span>'
         for name, value in facts.items()
     )
-    content = picture(f"sample {number}: {_sentence(facts)}", png(_small(grey_or_colour(pixels))))
+    content = picture(f"sample {number}: {_sentence(facts)}", png(small_picture(grey_or_colour(pixels))))
     return f"<figure>{content}<figcaption>{lines}</figcaption></figure>"
 
 
-def _small(pixels: np.ndarray) -> np.ndarray:
+def small_picture(pixels: np.ndarray) -> np.ndarray:
     """Return a picture that is no larger than it is shown; small ones are enlarged by the style sheet."""
     longest = max(pixels.shape[:2])
     if longest <= _SIDE:

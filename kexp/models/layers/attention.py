@@ -92,11 +92,15 @@ class SelfAttention(keras.layers.Layer):
             (batch, steps, width).
         """
         queries, keys, values = self._heads(inputs, 0)
-        allowed = None if valid is None else valid[:, None, None, :]  # (batch, heads, queries, keys)
-        if self.causal:
-            past = self._past(0, ops.shape(inputs)[1], ops.shape(inputs)[1])
-            allowed = past if allowed is None else ops.logical_and(allowed, past)
-        return self._merged(queries, keys, values, allowed)
+        return self._merged(queries, keys, values, self._allowed(inputs, valid))
+
+    def attention_weights(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
+        """Return how much each step looks at each other one, (batch, heads, queries, keys); as `call`."""
+        queries, keys, _ = self._heads(inputs, 0)
+        scores = ops.einsum("bqhs,bkhs->bhqk", ops.cast(queries, "float32"), ops.cast(keys, "float32"))
+        scores = scores / ops.sqrt(float(queries.shape[-1]))
+        allowed = self._allowed(inputs, valid)
+        return ops.softmax(scores if allowed is None else ops.where(allowed, scores, -1e9))
 
     def step(self, inputs: Tensor, cache: Cache, start: Tensor) -> tuple[Any, Cache]:
         """Attend causally from the next steps to these and to those in the cache.
@@ -120,6 +124,14 @@ class SelfAttention(keras.layers.Layer):
         width = self.merge.units
         empty = ops.zeros((batch, context, self.heads, width // self.heads), dtype=self.compute_dtype)
         return empty, empty
+
+    def _allowed(self, inputs: Tensor, valid: Tensor | None) -> Any:
+        """Return (batch, heads, queries, keys) bool, which axes of 1 stand for; None: each looks at all."""
+        allowed = None if valid is None else valid[:, None, None, :]
+        if self.causal:
+            past = self._past(0, ops.shape(inputs)[1], ops.shape(inputs)[1])
+            allowed = past if allowed is None else ops.logical_and(allowed, past)
+        return allowed
 
     def _heads(self, inputs: Tensor, start: Tensor) -> Any:
         steps = ops.shape(inputs)[1]
@@ -248,11 +260,15 @@ class SequencePooling(keras.layers.Layer):
 
     def call(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
         """Return (batch, width) of (batch, steps, width), the steps without those that are not valid."""
+        shares = ops.cast(self.attention_weights(inputs, valid), inputs.dtype)
+        return ops.matmul(shares, inputs)[:, 0]  # (batch, width)
+
+    def attention_weights(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
+        """Return the share of each step in the mean, (batch, 1, steps) float32; as `call`."""
         scores = ops.cast(self.score(inputs)[..., 0], "float32")  # (batch, steps)
         if valid is not None:
             scores = ops.where(valid, scores, -1e9)
-        shares = ops.cast(ops.softmax(scores), inputs.dtype)
-        return ops.matmul(shares[:, None], inputs)[:, 0]  # (batch, width)
+        return ops.softmax(scores)[:, None]
 
     def compute_output_shape(self, input_shape: Shape, *_: Any, **__: Any) -> Any:
         return (input_shape[0], input_shape[-1])

@@ -1,0 +1,1 @@
+"""Sections on what a network learned; their subject is a `kexp.evaluation.explain.findings.Findings`."""

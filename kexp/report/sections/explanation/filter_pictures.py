@@ -1,0 +1,43 @@
+"""First-layer filters as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kexp.core.images import to_uint8
+from kexp.evaluation.explain.findings import Findings
+from kexp.report.html import short, text_section
+from kexp.report.line_picture import left_out, line_picture
+from kexp.report.sample_images import image_grid
+
+ORDER = 40
+_COLUMNS = 12
+
+
+def applies(found: Findings) -> bool:
+    """True where the first layer's filters can be looked at."""
+    return found.filters is not None
+
+
+def html(found: Findings) -> str:
+    """HTML of the section."""
+    filters = found.filters
+    assert filters is not None
+    shown = len(filters.filters)
+    which = f"The {shown} largest of {filters.count:,}" if shown < filters.count else f"All {shown}"
+    text = f"{which} of layer {short(filters.layer, 60)}, each between its own least and greatest weight."
+    name = f"filters of {filters.layer}"
+    if filters.kind == "series":
+        text += left_out(filters.filters.shape[2])
+        lines = "".join(f"<figure>{line_picture(name, one)}</figure>" for one in filters.filters)
+        return text_section("First-layer filters", text, f'<div class="cards">{lines}</div>')
+    coloured = filters.filters.shape[-1] == 3
+    if filters.filters.shape[-1] not in (1, 3):
+        text += f" Grey is the mean over its {filters.filters.shape[-1]} channels."
+    pixels = filters.filters if coloured else filters.filters.mean(axis=-1, keepdims=True)
+    content = image_grid(name, to_uint8(np.stack([_scaled(one) for one in pixels])), _COLUMNS)
+    return text_section("First-layer filters", text, content)
+
+
+def _scaled(one: np.ndarray) -> np.ndarray:
+    return (one - one.min()) / max(float(np.ptp(one)), 1e-12)
