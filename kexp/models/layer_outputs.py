@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -116,12 +116,15 @@ class Place(NamedTuple):
     side: Literal["input", "output"]
 
 
-def activations(model: keras.Model, batch: Nest) -> list[tuple[Place, Any]]:
+def activations(
+    model: keras.Model, batch: Nest, places: Collection[Place] | None = None
+) -> list[tuple[Place, Any]]:
     """Return all single tensors that go into the layers of a model and come out, in the order of the pass.
 
     Args:
         model: Any Keras model, with models inside or not; it answers without training.
         batch: Tensors as it takes them.
+        places: Those that are wanted; None (default): all of them.
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="hidden")])
@@ -131,12 +134,16 @@ def activations(model: keras.Model, batch: Nest) -> list[tuple[Place, Any]]:
     seen: list[tuple[Place, Any]] = []
     calls: dict[int, int] = {}
 
+    def note(place: Place, value: Any) -> None:
+        if hasattr(value, "shape") and (places is None or place in places):
+            seen.append((place, value))
+
     def watch(name: str, layer: keras.layers.Layer) -> Any:
         def around(own: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
             number = calls[id(layer)] = calls.get(id(layer), -1) + 1
-            seen.append((Place(name, layer, number, "input"), _first(arguments, options)))
+            note(Place(name, layer, number, "input"), _first(arguments, options))
             output = own(*arguments, **options)
-            seen.append((Place(name, layer, number, "output"), output))
+            note(Place(name, layer, number, "output"), output)
             return output
 
         return intercepted(layer, around)
@@ -145,7 +152,7 @@ def activations(model: keras.Model, batch: Nest) -> list[tuple[Place, Any]]:
         for name, layer in _once(model):
             stack.enter_context(watch(name, layer))
         call_model(model, batch, training=False)
-    return [(place, value) for place, value in seen if hasattr(value, "shape")]
+    return seen
 
 
 def outputs_with(model: keras.Model, batch: Nest, place: Place, value: Any) -> Any:

@@ -14,6 +14,7 @@ _SIDE = 96  # pixels of the shorter side of a picture at least
 _LARGEST = 192
 _FOR, _AGAINST = np.array([230.0, 60.0, 20.0]), np.array([40.0, 110.0, 240.0])
 _MOST_ALPHA = 0.75
+_FRAME = 160
 
 
 def heat_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
@@ -49,6 +50,18 @@ def heat_alone(heat: np.ndarray) -> np.ndarray:
     picture = (255 - share * (255 - np.array([20.0, 40.0, 110.0]))).round().astype(np.uint8)
     times = max(1, -(-_SIDE // max(picture.shape[:2])))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def framed(pixels: np.ndarray, least: int) -> np.ndarray:
+    """Return (height, width, 3) uint8 enlarged to a least side, with a grey frame that tells it from others.
+
+    Example:
+        >>> framed(np.zeros((3, 3, 3), "uint8"), 30).shape
+        (34, 34, 3)
+    """
+    times = max(1, -(-least // min(pixels.shape[:2])))
+    enlarged = pixels.repeat(times, axis=0).repeat(times, axis=1)
+    return np.pad(enlarged, ((2, 2), (2, 2), (0, 0)), constant_values=_FRAME)
 
 
 def resized(pixels: np.ndarray) -> np.ndarray:
@@ -96,14 +109,13 @@ def heated_line(name: str, series: np.ndarray, heat: np.ndarray) -> str:
     Args:
         name: What it shows, not escaped yet.
         series: (steps, channels).
-        heat: (steps,).
+        heat: (steps,), those of padding left out.
     """
-    known = np.isfinite(series).all(axis=1)
-    steps = int(np.flatnonzero(known)[-1]) + 1 if known.any() else len(series)
+    steps = len(heat)
     greatest = max(float(np.abs(heat).max(initial=0)), 1e-12)
     width = 144.0 / steps
     cells = []
-    for step, value in enumerate(heat[:steps] / greatest):
+    for step, value in enumerate(heat / greatest):
         red, green, blue = (_FOR if value > 0 else _AGAINST).astype(int)
         if abs(value) >= 0.03:
             cells.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ class Depth(NamedTuple):
 
     Attributes:
         name: The layer that has come before, or "input".
-        place: Where its tensor is; None: the output of the model.
+        place: Where its tensor is; None: the output of the model, which is the last.
     """
 
     name: str
@@ -39,13 +39,13 @@ def depths(explained: ExplainedModel, inputs: Inputs, most: int = 12) -> tuple[D
     found: list[Depth] = []
     before, seen = "input", set()
     for place, value in explained.activations(some(inputs, slice(0, 2))):
-        if place.side == "input" and has_kernel(place.layer):
-            if id(value) not in seen:
-                found.append(Depth(before, place))
-                seen.add(id(value))
-            before = place.name
-        elif place.side == "input" and _looks_up(place.layer):
-            before = place.name
+        if not has_kernel(place.layer):
+            continue
+        # What gives numbers for whole numbers, as an embedding does, is not seen from its input's side.
+        if place.side == "input" and id(value) not in seen:
+            found.append(Depth(before, place))
+            seen.add(id(value))
+        before = place.name
     found.append(Depth(before if before != "input" else "output", None))
     chosen = np.unique(np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int))
     return tuple(found[index] for index in chosen)
@@ -60,28 +60,22 @@ def has_kernel(layer: keras.layers.Layer) -> bool:
         >>> has_kernel(dense), has_kernel(keras.layers.ReLU())
         (True, False)
     """
-    if isinstance(layer, keras.Model) or _looks_up(layer):
+    if isinstance(layer, keras.Model):
         return False
     return any(len(weight.shape) > 1 and is_float(weight) for weight in layer.weights)
-
-
-def _looks_up(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.layers.Embedding)
 
 
 def pooled_activations(
     explained: ExplainedModel, inputs: Inputs, points: tuple[Depth, ...]
 ) -> list[np.ndarray]:
     """Return (samples, numbers) of what there is at each depth, as `pooled` makes it."""
-    parts: list[list[np.ndarray]] = [[] for _ in points]
-    for found in explained.activations_by_batch(inputs):
-        values = dict(found)
-        for part, point in zip(parts, points, strict=True):
-            if point.place is not None:
-                part.append(pooled(np.asarray(values[point.place], np.float32)))
-    whole = [np.concatenate(part) if part else np.zeros(0) for part in parts]
-    outputs = pooled(explained.outputs(inputs)) if points[-1].place is None else None
-    return [outputs if point.place is None else one for point, one in zip(points, whole, strict=True)]  # type: ignore[misc]
+    places = [point.place for point in points if point.place is not None]
+    parts: dict[Place, list[np.ndarray]] = {place: [] for place in places}
+    for found in explained.activations_at(inputs, places):
+        for place in places:
+            parts[place].append(pooled(found[place]))
+    whole = [np.concatenate(parts[place]) for place in places]
+    return whole if len(whole) == len(points) else [*whole, pooled(explained.outputs(inputs))]
 
 
 def pooled(values: np.ndarray, most: int = _MOST) -> np.ndarray:
@@ -96,7 +90,6 @@ def pooled(values: np.ndarray, most: int = _MOST) -> np.ndarray:
         >>> pooled(np.arange(8.0).reshape(1, 4, 2), most=4).tolist()
         [[1.0, 2.0, 5.0, 6.0]]
     """
-    values = np.nan_to_num(values)
     axes = values.ndim - 2
     side = max(1, int((most / values.shape[-1]) ** (1 / axes) + 1e-9)) if axes > 0 else 1
     for axis in range(1, values.ndim - 1):
@@ -106,8 +99,3 @@ def pooled(values: np.ndarray, most: int = _MOST) -> np.ndarray:
     if flat.shape[1] <= 4 * most:
         return flat
     return flat[:, np.sort(np.random.default_rng(0).choice(flat.shape[1], 4 * most, replace=False))]
-
-
-def as_array(value: Any) -> np.ndarray:
-    """Return a tensor as float32 that NumPy knows."""
-    return np.nan_to_num(np.asarray(value, np.float32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from kexp.engine.engine_choice import backend
 from kexp.models.layer_outputs import Place, activations, outputs_with
 from kexp.run.inference import raw_outputs
 
-_AT_ONCE = 64  # samples whose activations are all held at the same time
+_AT_ONCE = 256  # samples, unless each has many numbers
+_NUMBERS = 2_000_000  # of the samples that go through the model at once
 _LEAST = 1e-7  # probability whose logarithm is taken
 
 
@@ -47,7 +48,7 @@ class ExplainedModel:
 
     def outputs(self, inputs: Inputs) -> np.ndarray:
         """Return the (samples, ...) numbers of the model, of its first output where it has several."""
-        given = raw_outputs(self.model, inputs, 256, self.spec.input_structure)
+        given = raw_outputs(self.model, inputs, at_once(inputs), self.spec.input_structure)
         return np.asarray(first_output(given), np.float32)
 
     def activations(self, inputs: Inputs) -> list[tuple[Place, Any]]:
@@ -59,10 +60,13 @@ class ExplainedModel:
             if is_float(value) and len(value.shape) > 1 and value.shape[0] == count
         ]
 
-    def activations_by_batch(self, inputs: Inputs) -> Iterator[list[tuple[Place, Any]]]:
-        """Yield what `activations` gives, a few samples at a time."""
-        for first in range(0, sample_count(inputs), _AT_ONCE):
-            yield self.activations(some(inputs, slice(first, first + _AT_ONCE)))
+    def activations_at(self, inputs: Inputs, places: Collection[Place]) -> Iterator[dict[Place, np.ndarray]]:
+        """Yield (samples, ...) float32 of some places, for some samples after the others."""
+        step = at_once(inputs)
+        for first in range(0, sample_count(inputs), step):
+            batch = self.batch(some(inputs, slice(first, first + step)))
+            found = activations(self.model, batch, places)
+            yield {place: np.nan_to_num(np.asarray(value, np.float32)) for place, value in found}
 
     def targets(self, inputs: Inputs) -> np.ndarray:
         """Return for each sample the (samples,) index of the output that is greatest, which is explained.
@@ -79,15 +83,12 @@ class ExplainedModel:
 
     def scores(self, inputs: Inputs, targets: np.ndarray) -> np.ndarray:
         """Return (samples,) numbers that are explained, as `score` makes them."""
-        parts = [
-            np.asarray(self.score(self.model_outputs(some(inputs, rows)), targets[rows]))
-            for rows in (slice(first, first + 256) for first in range(0, len(targets), 256))
-        ]
+        step, parts = at_once(inputs), []
+        for first in range(0, len(targets), step):
+            rows = slice(first, first + step)
+            outputs = backend().forward_pass(self.model, self.batch(some(inputs, rows)))
+            parts.append(np.asarray(self.score(outputs, targets[rows])))
         return np.concatenate(parts)
-
-    def model_outputs(self, inputs: Inputs) -> Any:
-        """Return the model's outputs as tensors."""
-        return backend().forward_pass(self.model, self.batch(inputs))
 
     def score(self, outputs: Nest, targets: np.ndarray) -> Any:
         """Return (samples,) of the outputs: the logit or log-probability of a class, or the number itself.
@@ -133,6 +134,18 @@ class ExplainedModel:
 def first_output(outputs: Nest) -> Any:
     """Return the only output of a model, or the first of several."""
     return leaves(outputs)[0]
+
+
+def at_once(inputs: Inputs) -> int:
+    """Return how many of some samples go through a model at once: fewer where each is large.
+
+    Example:
+        >>> at_once(np.zeros((2, 8, 8, 1))), at_once(np.zeros((2, 224, 224, 3)))
+        (256, 13)
+    """
+    arrays = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+    numbers = sum(int(np.prod(np.shape(array)[1:])) for array in arrays)
+    return max(1, min(_AT_ONCE, _NUMBERS // max(numbers, 1)))
 
 
 def is_float(value: Any) -> bool:

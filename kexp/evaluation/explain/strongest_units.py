@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kexp.data.dataset import Inputs, sample_count
-from kexp.evaluation.explain.depth import Depth, as_array, depths
+from kexp.evaluation.explain.depth import depths
 from kexp.evaluation.explain.explained_model import ExplainedModel
+from kexp.models.layer_outputs import Place
 
 
 @dataclass(frozen=True)
@@ -46,25 +48,22 @@ def strongest_units(
         samples: Of each unit, default 8.
     """
     every = depths(explained, inputs, most=1_000_000)
-    points = [point for point in every[1:] if point.place is not None]
+    points = [(point.name, point.place) for point in every[1:] if point.place is not None]
     chosen = np.unique(np.linspace(0, len(points) - 1, min(layers, len(points))).round().astype(int))
-    peaks = _peaks(explained, inputs, [points[index] for index in chosen])
+    names, places = [points[index][0] for index in chosen], [points[index][1] for index in chosen]
     return tuple(
-        _strongest(points[index].name, values, units, min(samples, sample_count(inputs)))
-        for index, values in zip(chosen, peaks, strict=True)
+        _strongest(name, values, units, min(samples, sample_count(inputs)))
+        for name, values in zip(names, _peaks(explained, inputs, places), strict=True)
     )
 
 
-def _peaks(explained: ExplainedModel, inputs: Inputs, points: list[Depth]) -> list[np.ndarray]:
-    """Return (samples, channels) at each depth: the greatest of all positions."""
-    parts: list[list[np.ndarray]] = [[] for _ in points]
-    for found in explained.activations_by_batch(inputs):
-        values = dict(found)
-        for part, point in zip(parts, points, strict=True):
-            assert point.place is not None
-            array = as_array(values[point.place])
-            part.append(array.max(axis=tuple(range(1, array.ndim - 1))))
-    return [np.concatenate(part) for part in parts]
+def _peaks(explained: ExplainedModel, inputs: Inputs, places: Sequence[Place]) -> list[np.ndarray]:
+    """Return (samples, channels) at each place: the greatest of all positions."""
+    parts: dict[Place, list[np.ndarray]] = {place: [] for place in places}
+    for found in explained.activations_at(inputs, places):
+        for place in places:
+            parts[place].append(found[place].max(axis=tuple(range(1, found[place].ndim - 1))))
+    return [np.concatenate(parts[place]) for place in places]
 
 
 def _strongest(layer: str, values: np.ndarray, units: int, samples: int) -> StrongestUnits:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
 import numpy as np
 from keras import ops
 
 from kexp.data.dataset import Inputs, sample_count
 from kexp.evaluation.explain.explained_model import ExplainedModel, some
+from kexp.models.layer_outputs import Place
 
 _AT_ONCE = 16
 _LEAST = 4  # rows and columns of the maps that are looked at, where a network has such
@@ -39,11 +43,7 @@ def grad_cam(explained: ExplainedModel, inputs: Inputs, targets: np.ndarray) -> 
 
 
 def _maps(explained: ExplainedModel, inputs: Inputs, targets: np.ndarray) -> np.ndarray | None:
-    maps = [
-        (place, value)
-        for place, value in explained.activations(inputs)
-        if place.side == "output" and len(value.shape) == 4 and min(value.shape[1:3]) > 1
-    ]
+    maps = _feature_maps(explained, inputs)
     if not maps:
         return None
     # Maps of two by two positions point at a quarter of the image.
@@ -51,6 +51,17 @@ def _maps(explained: ExplainedModel, inputs: Inputs, targets: np.ndarray) -> np.
     _, gradient = explained.gradient(inputs, targets, place, ops.convert_to_tensor(value))
     weights = gradient.mean(axis=(1, 2), keepdims=True)  # (samples, 1, 1, channels)
     return np.maximum((weights * np.asarray(value, np.float32)).sum(axis=-1), 0.0)
+
+
+def _feature_maps(explained: ExplainedModel, inputs: Inputs) -> list[tuple[Place, Any]]:
+    """Return what there is of (samples, rows, columns, channels) from the first convolution on."""
+    found: list[tuple[Place, Any]] = []
+    for place, value in explained.activations(inputs):
+        convolves = any(len(weight.shape) == 4 for weight in place.layer.weights)
+        is_map = place.side == "output" and len(value.shape) == 4 and min(value.shape[1:3]) > 1
+        if is_map and (found or convolves) and not isinstance(place.layer, keras.Model):
+            found.append((place, value))
+    return found
 
 
 def enlarged(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:

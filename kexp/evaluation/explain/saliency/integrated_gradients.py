@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from keras import ops
 
-from kexp.data.dataset import Inputs, sample_count
-from kexp.evaluation.explain.explained_model import ExplainedModel, some
+from kexp.data.dataset import Inputs
+from kexp.evaluation.explain.explained_model import ExplainedModel, at_once, some
 from kexp.evaluation.explain.saliency.entry_point import entry_point
-
-_AT_ONCE = 32
 
 
 def integrated_gradients(
@@ -33,33 +31,29 @@ def integrated_gradients(
         (samples, *positions) float32, positions as the model first sees them; None for inputs without a
         place where a gradient can be taken.
     """
-    maps = [
-        _maps(explained, some(inputs, slice(place, place + 1)), targets[place : place + 1], steps)
-        for place in range(sample_count(inputs))
-    ]
-    found = [one for one in maps if one is not None]
-    return np.concatenate(found) if len(found) == len(maps) and len({one.shape for one in found}) == 1 else None
-
-
-def _maps(
-    explained: ExplainedModel, inputs: Inputs, targets: np.ndarray, steps: int
-) -> np.ndarray | None:
-    """Return (1, *positions) for one sample, all steps of its line being the samples of a batch."""
     entry = entry_point(explained, inputs)
     if entry is None:
         return None
     place, value = entry
-    sample = np.asarray(value, np.float32)
-    baseline = np.zeros_like(sample)
+    samples = np.asarray(value, np.float32)
+    baseline = np.zeros_like(samples)
     if explained.spec.kind != "text":
-        baseline += sample.mean(axis=tuple(range(1, sample.ndim - 1)), keepdims=True)
-    total = np.zeros_like(sample)
+        baseline += samples.mean(axis=tuple(range(1, samples.ndim - 1)), keepdims=True)
     shares = (np.arange(steps) + 0.5) / steps  # the middles, by which the sum is nearest to the integral
-    for first in range(0, steps, _AT_ONCE):
-        some_shares = shares[first : first + _AT_ONCE].reshape(-1, *(1 for _ in sample.shape[1:]))
-        line = (baseline + some_shares * (sample - baseline)).astype(np.float32)
-        repeated = some(inputs, np.zeros(len(line), int))
+    step = max(1, at_once(inputs) // steps)
+    parts = []
+    for first in range(0, len(samples), step):
+        rows = slice(first, first + step)
+        line = _line(baseline[rows], samples[rows], shares)  # (samples * steps, ...)
+        repeated = np.repeat(np.arange(len(samples))[rows], steps)
         tensor = ops.cast(ops.convert_to_tensor(line), value.dtype)
-        _, gradient = explained.gradient(repeated, np.repeat(targets, len(line)), place, tensor)
-        total += gradient.sum(axis=0, keepdims=True)
-    return ((total / steps) * (sample - baseline)).sum(axis=-1)
+        _, gradient = explained.gradient(some(inputs, repeated), targets[repeated], place, tensor)
+        parts.append(gradient.reshape(-1, steps, *samples.shape[1:]).mean(axis=1))
+    return (np.concatenate(parts) * (samples - baseline)).sum(axis=-1)
+
+
+def _line(baseline: np.ndarray, samples: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Return the places on the way from a baseline to each sample, one sample after the other."""
+    along = shares.reshape(1, -1, *(1 for _ in samples.shape[1:]))
+    line = baseline[:, None] + along * (samples - baseline)[:, None]
+    return line.reshape(-1, *samples.shape[1:]).astype(np.float32)

@@ -14,7 +14,7 @@ MOST_WORDS = 120  # of a text that are hidden, one after the other
 
 
 def occluded_patches(
-    explained: ExplainedModel, images: np.ndarray, targets: np.ndarray, *, patches: int = 8
+    explained: ExplainedModel, images: np.ndarray, targets: np.ndarray, *, patches: int = 6
 ) -> np.ndarray:
     """Return how much the score of an output falls when a patch of an image is grey.
 
@@ -27,7 +27,7 @@ def occluded_patches(
         explained: The model.
         images: (samples, height, width, channels).
         targets: (samples,) index of the output each.
-        patches: Along the longer side, default 8.
+        patches: Along the longer side, default 6.
 
     Returns:
         (samples, height, width) float32, above 0 where the image speaks for the output.
@@ -38,9 +38,7 @@ def occluded_patches(
         for top in _starts(images.shape[1], side)
         for left in _starts(images.shape[2], side)
     ]
-    return np.stack(
-        [_hidden(explained, *one, corners) for one in zip(images, targets, strict=True)]
-    )
+    return _hidden(explained, images, targets, corners)
 
 
 def occluded_steps(
@@ -59,30 +57,46 @@ def occluded_steps(
     """
     side = max(1, -(-series.shape[1] // windows))
     rows = [(slice(first, first + side),) for first in _starts(series.shape[1], side)]
-    return np.stack([_hidden(explained, *one, rows) for one in zip(series, targets, strict=True)])
+    return _hidden(explained, series, targets, rows)
 
 
 def _hidden(
-    explained: ExplainedModel, sample: np.ndarray, target: int, parts: list[tuple[slice, ...]]
+    explained: ExplainedModel, samples: np.ndarray, targets: np.ndarray, parts: list[tuple[slice, ...]]
 ) -> np.ndarray:
-    """Return (*positions,) of one sample, parts of which are hidden one after the other."""
-    axes = tuple(range(sample.ndim - 1))
-    mean = np.nanmean(sample.astype(np.float64), axis=axes)
+    """Return (samples, *positions), parts of which are hidden one after the other."""
+    scores = _scores(explained, [_changed(sample, parts) for sample in samples], targets)
+    maps = np.zeros(samples.shape[:-1], np.float32)
+    times = np.zeros(samples.shape[1:-1])
+    for part in parts:
+        times[part] += 1
+    for one, score in zip(maps, scores, strict=True):
+        for part, hidden in zip(parts, score, strict=False):
+            one[part] += score[-1] - hidden
+    return maps / np.maximum(times, 1).astype(np.float32)
+
+
+def _changed(sample: np.ndarray, parts: list[tuple[slice, ...]]) -> np.ndarray:
+    """Return (parts + 1, ...): a sample without each of its parts, and as it is."""
+    mean = np.nanmean(sample.astype(np.float64), axis=tuple(range(sample.ndim - 1)))
     changed = np.repeat(sample[None], len(parts) + 1, axis=0)
     for copy, part in zip(changed, parts, strict=False):
+        # NaN is the padding of series.
         copy[part] = np.where(np.isnan(copy[part]), np.nan, mean) if copy.dtype.kind == "f" else mean
-    scores = explained.scores(changed, np.full(len(changed), target))
-    total, times = np.zeros(sample.shape[:-1]), np.zeros(sample.shape[:-1])
-    for part, score in zip(parts, scores, strict=False):
-        total[part] += scores[-1] - score
-        times[part] += 1
-    return (total / np.maximum(times, 1)).astype(np.float32)
+    return changed
+
+
+def _scores(
+    explained: ExplainedModel, changed: list[np.ndarray], targets: np.ndarray
+) -> list[np.ndarray]:
+    """Return the scores of each sample's changed copies."""
+    counts = [len(copies) for copies in changed]
+    scores = explained.scores(np.concatenate(changed), np.repeat(targets, counts))
+    return np.split(scores, np.cumsum(counts)[:-1])
 
 
 def _starts(size: int, side: int) -> list[int]:
-    step = max(1, side // 2)
     last = max(size - side, 0)
-    return sorted({*range(0, last + 1, step), last})
+    return sorted({*range(0, last + 1, max(1, side // 2)), last})
 
 
 def occluded_words(
@@ -100,14 +114,23 @@ def occluded_words(
     Returns:
         Of each text its pieces, 120 at most, words or the letters of a single word, and (pieces,) float32.
     """
-    return [_without(explained, str(text), target) for text, target in zip(single_array(texts), targets, strict=True)]
+    spans = [_spans(str(text)) for text in single_array(texts)]
+    changed = [
+        np.array([*(_without(str(text), *span) for span in own), str(text)], dtype=object)
+        for text, own in zip(single_array(texts), spans, strict=True)
+    ]
+    scores = _scores(explained, changed, targets)
+    return [
+        (tuple(str(text)[start:end] for start, end in own), (score[-1] - score[:-1]).astype(np.float32))
+        for text, own, score in zip(single_array(texts), spans, scores, strict=True)
+    ]
 
 
-def _without(explained: ExplainedModel, text: str, target: int) -> tuple[tuple[str, ...], np.ndarray]:
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Return where the words of a text begin and end, or the letters of one that is a single word."""
     spans = [match.span() for match in _WORD.finditer(text)][:MOST_WORDS]
-    if len(spans) < 2:
-        spans = [(place, place + 1) for place in range(min(len(text), MOST_WORDS))]
-    changed = [text[:start] + text[end:].removeprefix(" ") for start, end in spans]
-    scores = explained.scores(np.array([*changed, text], dtype=object), np.full(len(changed) + 1, target))
-    pieces = tuple(text[start:end] for start, end in spans)
-    return pieces, (scores[-1] - scores[:-1]).astype(np.float32)
+    return spans if len(spans) > 1 else [(place, place + 1) for place in range(min(len(text), MOST_WORDS))]
+
+
+def _without(text: str, start: int, end: int) -> str:
+    return text[:start] + text[end:].removeprefix(" ")

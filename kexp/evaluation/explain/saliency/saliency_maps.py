@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kexp.data.dataset import Inputs, single_array
+from kexp.data.dataset import Inputs
 from kexp.evaluation.explain.explained_model import ExplainedModel
 from kexp.evaluation.explain.saliency.grad_cam import grad_cam
 from kexp.evaluation.explain.saliency.integrated_gradients import integrated_gradients
@@ -102,7 +102,9 @@ def _methods(
         methods: dict[str, Method] = {"integrated gradients": gradients} if tokens else {}
         methods["occlusion"] = lambda: [one for _, one in occluded_words(explained, inputs, targets)]
         return methods, {"integrated gradients": tuple(tokens), "occlusion": words}
-    array = single_array(inputs)
+    if isinstance(inputs, Mapping):
+        return {}, {}
+    array = inputs
     if array.ndim == 4:
         return {
             "integrated gradients": gradients,
@@ -110,8 +112,10 @@ def _methods(
             "occlusion": lambda: _listed(occluded_patches(explained, array, targets)),
         }, {}
     if array.ndim == 3:
-        steps: Method = lambda: _listed(occluded_steps(explained, array, targets))  # noqa: E731
-        return {"integrated gradients": gradients, "occlusion": steps}, {}
+        return {
+            "integrated gradients": lambda: _real_steps(gradients(), array),
+            "occlusion": lambda: _real_steps(occluded_steps(explained, array, targets), array),
+        }, {}
     return {}, {}
 
 
@@ -122,6 +126,17 @@ def _gradients(
     if maps is None or not tokens:
         return _listed(maps)
     return [one[: len(names)] for one, names in zip(maps, tokens, strict=True)]
+
+
+def _real_steps(
+    maps: Sequence[np.ndarray] | np.ndarray | None, series: np.ndarray
+) -> Sequence[np.ndarray] | None:
+    """Return maps of series without the steps of padding, which would be alike in all of them."""
+    if maps is None or len(maps[0]) != series.shape[1]:
+        return maps
+    known = np.isfinite(series).all(axis=2) if series.dtype.kind == "f" else np.ones(series.shape[:2], bool)
+    ends = [int(np.flatnonzero(row)[-1]) + 1 if row.any() else 1 for row in known]
+    return [one[:end] for one, end in zip(maps, ends, strict=True)]
 
 
 def _listed(maps: np.ndarray | None) -> list[np.ndarray] | None:

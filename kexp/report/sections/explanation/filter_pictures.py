@@ -6,12 +6,14 @@ import numpy as np
 
 from kexp.core.images import to_uint8
 from kexp.evaluation.explain.findings import Findings
+from kexp.report.heat import framed
 from kexp.report.html import short, text_section
 from kexp.report.line_picture import left_out, line_picture
-from kexp.report.sample_images import image_grid
+from kexp.report.sample_images import grey_or_colour, image_grid
 
 ORDER = 40
-_COLUMNS = 12
+_COLUMNS = 8
+_SIDE = 48  # pixels of a filter
 
 
 def applies(found: Findings) -> bool:
@@ -35,7 +37,8 @@ def html(found: Findings) -> str:
     if filters.filters.shape[-1] not in (1, 3):
         text += f" Grey is the mean over its {filters.filters.shape[-1]} channels."
     pixels = filters.filters if coloured else filters.filters.mean(axis=-1, keepdims=True)
-    content = image_grid(name, to_uint8(np.stack([_scaled(one) for one in pixels])), _COLUMNS)
+    pictures = [framed(grey_or_colour(to_uint8(_scaled(one))), _SIDE) for one in pixels]
+    content = image_grid(name, np.stack(pictures), min(_COLUMNS, len(pictures)))
     return text_section("First-layer filters", text, content)
 
 

@@ -8,12 +8,14 @@ from html import escape
 import numpy as np
 
 from kexp.evaluation.explain.findings import Findings
+from kexp.report.heat import framed
 from kexp.report.html import Markup, heading, rows, short, table
 from kexp.report.line_picture import line_picture
 from kexp.report.sample_images import grey_or_colour, image_grid
 from kexp.report.shown_samples import pixels_of, small_picture
 
 ORDER = 50
+_SIDE = 48  # pixels of a picture at least
 _KINDS = ("image", "array", "text", "series")
 
 
@@ -46,7 +48,7 @@ def _shown(found: Findings, places: Sequence[int]) -> str | None:
         return table(["text"], [[Markup(escape(short(text, 160)))] for text in samples])
     pixels = pixels_of(samples, found.spec)
     if pixels is not None:
-        small = np.stack([small_picture(grey_or_colour(one)) for one in pixels])
+        small = np.stack([framed(small_picture(grey_or_colour(one)), _SIDE) for one in pixels])
         return image_grid("samples", small, len(small))
     if samples.ndim == 3 and samples.dtype.kind in "uif":
         return "".join(line_picture("a sample", one) for one in samples[:4])
