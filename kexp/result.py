@@ -135,9 +135,9 @@ class Result(RunRecord):
     def explain(self, inputs: Any = None, *, data: DataLike | None = None) -> Explanation:
         """Return what the network learned, as plain arrays; its `report()` writes a page of it.
 
-        Of some samples: what speaks for the output, by integrated gradients, Grad-CAM and occlusion, where the
-        maps pass the randomisation test (Adebayo et al. 2018), and what attention looks at. Of the network:
-        first-layer filters, what units respond to, linear probes by depth, a map of the last layer; of
+        Of some samples: what speaks for the output, by integrated gradients, Grad-CAM and occlusion, where
+        the maps pass the randomisation test (Adebayo et al. 2018), and what attention looks at. Of the
+        network: first-layer filters, what units respond to, linear probes by depth, a map of the last layer; of
         tables permutation importance and partial dependence. It takes seconds for small networks, and goes
         with any Keras model; no test sample is looked at.
 

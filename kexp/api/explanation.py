@@ -12,7 +12,7 @@ from kexp.data import DataLike, Dataset
 from kexp.data.adapters import adapt_inputs
 from kexp.evaluation.explain.explain import findings
 from kexp.evaluation.explain.explained_model import ExplainedModel
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.explanation_page import write_explanation_page
 from kexp.report.html import writable
 from kexp.report.run_page import recorded_data, require_same_data

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import cyclopts
 
@@ -14,6 +14,7 @@ from kexp import __version__
 from kexp.cli.command_options import command_of
 from kexp.cli.comparison_commands import compare, diff, runs
 from kexp.cli.models_commands import models_app
+from kexp.cli.page_commands import explain, report, watch
 from kexp.cli.predict_command import predict
 from kexp.cli.recipe_commands import (
     add_installed,
@@ -30,11 +31,11 @@ from kexp.cli.recipe_commands import (
 )
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
 from kexp.cli.streams import close_streams, open_streams, output_lost, say
-from kexp.core.constraints import AtLeast, Count
+from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
-from kexp.core.tensorflow_start import KERAS_EXTRAS, quiet_tensorflow, start_tensorflow
-from kexp.core.user_paths import output_folder, user_path
+from kexp.core.tensorflow_start import KERAS_EXTRAS, start_tensorflow
+from kexp.core.user_paths import output_folder
 
 _MISTAKE = 2
 
@@ -106,20 +107,8 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         suppress_keyboard_interrupt=False,
         default_parameter=READING,
     )
-    for command in (
-        list_,
-        export,
-        predict,
-        sample,
-        report,
-        runs,
-        compare,
-        diff,
-        watch,
-        reproduce,
-        launch,
-        doctor,
-    ):
+    pages = (list_, report, explain, runs, compare, diff, watch)
+    for command in (*pages, export, predict, sample, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
@@ -220,50 +209,6 @@ def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def report(directory: str) -> None:
-    """Write a page about a run, a sweep or a cross-validation into its folder.
-
-    Args:
-        directory: Folder of a finished run, of a sweep, or of a cross-validation.
-    """
-    from kexp.result import load
-    from kexp.sweep.cross_validation_result import is_cross_validation, load_cross_validation
-    from kexp.sweep.record_file import RECORD
-    from kexp.sweep.sweep_result import load_sweep
-
-    path = user_path("directory", directory)
-    if (path / RECORD).exists():
-        found = load_cross_validation(path) if is_cross_validation(path) else load_sweep(path)
-        print(found.report())
-        return
-    result = load(directory)
-    with quiet_tensorflow(without=KERAS_EXTRAS):  # which a page without samples does not import
-        print(result.report())
-
-
-def watch(
-    directory: str,
-    *,
-    port: Annotated[int, AtLeast(0, most=65_535)] = 0,
-    once: bool = False,
-    quiet: bool = False,
-) -> None:
-    """Show how a run, a sweep or a cross-validation goes: a page that updates itself, and the terminal.
-
-    The page is served to this machine alone, until Ctrl-C. A terminal shows what is under way, too; elsewhere
-    a line is printed for each epoch, trial or fold that ends.
-
-    Args:
-        directory: Its folder; it may still be under way, or about to begin.
-        port: Of the page, on 127.0.0.1, from 0 to 65535; 0 is any that is free.
-        once: Print how it stands now, and serve no page.
-        quiet: Print nothing.
-    """
-    from kexp.cli.watch_command import watch as watch_folder
-
-    watch_folder(directory, port, once=once, quiet=quiet)
 
 
 def reproduce(

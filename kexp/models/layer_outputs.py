@@ -128,7 +128,8 @@ def activations(
 
     Example:
         >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="hidden")])
-        >>> [(place.name, place.side, value.shape[1]) for place, value in activations(model, keras.ops.ones((1, 2)))]
+        >>> found = activations(model, keras.ops.ones((1, 2)))
+        >>> [(place.name, place.side, value.shape[1]) for place, value in found]
         [('hidden', 'input', 2), ('hidden', 'output', 3)]
     """
     seen: list[tuple[Place, Any]] = []

@@ -11,7 +11,7 @@ from kexp.report.html import document, writable, write
 from kexp.report.sections import render_sections
 
 if TYPE_CHECKING:
-    from kexp.evaluation.explain.findings import Findings
+    from kexp.evaluation.explain.network_findings import Findings
 
 
 def write_explanation_page(found: Findings, path: str | os.PathLike[str], title: str) -> Path:

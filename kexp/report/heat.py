@@ -88,8 +88,8 @@ def heated_words(pieces: Sequence[str], heat: np.ndarray) -> str:
     """Return HTML of words or tokens on red where they speak for an output and blue where against it.
 
     Example:
-        >>> heated_words(["<b>", "bad"], np.array([1.0, 0.0]))
-        '<span class="heat" style="background:rgba(230,60,20,0.60)">&lt;b&gt;</span> <span class="heat">bad</span>'
+        >>> heated_words(["<b>"], np.array([1.0]))
+        '<span class="heat" style="background:rgba(230,60,20,0.60)">&lt;b&gt;</span>'
     """
     greatest = max(float(np.abs(heat).max(initial=0)), 1e-12)
     apart = "" if all(len(piece) == 1 for piece in pieces) else " "

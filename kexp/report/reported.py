@@ -20,7 +20,7 @@ from kexp.report.sweep_record import SweepRecord
 from kexp.tasks import Task, task_named
 
 if TYPE_CHECKING:
-    from kexp.evaluation.explain.findings import Findings
+    from kexp.evaluation.explain.network_findings import Findings
     from kexp.run.record import RunRecord
     from kexp.tasks.predictions import Predictions
 

@@ -13,7 +13,7 @@ from kexp.report.reported import ReportedRun
 from kexp.report.sections import render_sections
 
 if TYPE_CHECKING:
-    from kexp.evaluation.explain.findings import Findings
+    from kexp.evaluation.explain.network_findings import Findings
     from kexp.run.record import RunRecord
 
 

@@ -282,7 +282,8 @@ def test_grad_cam_points_into_the_digit_of_nine_scenes_of_ten(tmp_path):
     model = kexp.models.cnn((40, 40, 1), 10, filters=(16, 32, 64), normalization="batch", head="average")
     (x, y, _), (images, truth, masks) = made["train"], made["test"]
     options = {"epochs": 12, "batch_size": 32, "learning_rate": 4e-3, "schedule": "one_cycle"}
-    result = kexp.fit(model, x, y, validation_data=made["validation"][:2], quiet=True, run_dir=str(tmp_path / "run"), **options)
+    options |= {"quiet": True, "run_dir": str(tmp_path / "run")}
+    result = kexp.fit(model, x, y, validation_data=made["validation"][:2], **options)
     of_model = ExplainedModel(result.model, result.spec, result.from_logits)
     maps = enlarged(grad_cam(of_model, images, truth), images.shape[1:3])
     inside, areas = [], []
@@ -337,6 +338,7 @@ def test_probes_of_a_pretrained_network_rise_from_the_pixels_to_its_features():
     network = kexp.models.pretrained("efficientnet_lite0", (96, 96, 3), image_size=(96, 96))
     of_model = explained(network, "image", (96, 96, 3), dtype="uint8", outputs=1280)
     probe = layer_probe(of_model, train, other, most_layers=6)
+    assert probe.scores[0] < 0.65
     assert probe.scores[-1] > probe.scores[0] + 0.15
-    assert probe.scores[-1] > 0.9
+    assert max(probe.scores) > 0.85
     assert len(depths(of_model, train.inputs, most=1000)) > 45  # also of those inside

@@ -21,9 +21,9 @@ from kexp.engine.tensorflow.evaluator import Evaluator as evaluator
 from kexp.engine.tensorflow.feed_source import FeedBatchSource, OpenEndedSource
 from kexp.engine.tensorflow.forward_pass import forward_pass
 from kexp.engine.tensorflow.fused_updates import has_fused_updates
+from kexp.engine.tensorflow.input_gradients import value_and_gradient
 from kexp.engine.tensorflow.input_pipeline import ArrayBatchSource, StreamBatchSource, TensorSource
 from kexp.engine.tensorflow.length_buckets import Buckets
-from kexp.engine.tensorflow.input_gradients import value_and_gradient
 from kexp.engine.tensorflow.metric_accumulator import measure_outputs
 from kexp.engine.tensorflow.population import Population as population
 from kexp.engine.tensorflow.replicas import Replicas

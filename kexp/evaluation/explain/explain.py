@@ -13,10 +13,10 @@ from kexp.data.dataset import Inputs, sample_count
 from kexp.data.splits import hold_out, taken
 from kexp.evaluation.explain.attention_maps import attention_maps
 from kexp.evaluation.explain.explained_model import ExplainedModel, some
-from kexp.evaluation.explain.findings import ExplainedSamples, Findings
 from kexp.evaluation.explain.first_filters import first_filters
 from kexp.evaluation.explain.layer_map import layer_map
 from kexp.evaluation.explain.layer_probe import drawn, layer_probe
+from kexp.evaluation.explain.network_findings import ExplainedSamples, Findings
 from kexp.evaluation.explain.partial_dependence import PartialDependence, partial_dependence
 from kexp.evaluation.explain.permutation_importance import PermutationImportance, permutation_importance
 from kexp.evaluation.explain.saliency.saliency_maps import SaliencyMaps, saliency_maps
@@ -100,7 +100,7 @@ def _samples(explained: ExplainedModel, inputs: Inputs | None, seen: Split | Non
     truth: tuple[str, ...] = ()
     if inputs is None:
         if seen is None:
-            raise InputError("inputs must be given where the data of the run are not at hand; give some samples.")
+            raise InputError("inputs must be given where there are no data; give some samples.")
         few = taken(seen, _different(explained, seen))
         inputs, truth = few.inputs, _truth(explained, few)
     if not 1 <= sample_count(inputs) <= MOST_SHOWN:
@@ -111,7 +111,7 @@ def _samples(explained: ExplainedModel, inputs: Inputs | None, seen: Split | Non
         outputs = explained.outputs(inputs)
     except (ValueError, TypeError):  # texts, as a model that translates gives them
         raise InputError(
-            f"explain takes models whose output is numbers; this one, for {explained.spec.task}, gives others."
+            f"explain takes models that give numbers; one for {explained.spec.task} gives something else."
         ) from None
     tokens = token_names(explained, inputs) if explained.spec.kind == "text" else None
     answers = _answers(explained, outputs)

@@ -96,9 +96,7 @@ def column_names(spec: DatasetSpec, inputs: Inputs) -> tuple[str, ...]:
     if inputs.ndim != 2 or inputs.dtype.kind not in "iuf":
         return ()
     named = len(spec.columns) == inputs.shape[1]
-    return tuple(
-        spec.columns[place].name if named else f"number {place}" for place in range(inputs.shape[1])
-    )
+    return tuple(spec.columns[place].name if named else f"number {place}" for place in range(inputs.shape[1]))
 
 
 def shuffled(inputs: Inputs, column: int, order: np.ndarray) -> Inputs:

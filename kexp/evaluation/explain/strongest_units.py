@@ -1,4 +1,4 @@
-"""Strongest activations: at a few depths the units that tell samples apart most, and what makes them respond."""
+"""Strongest activations: units at a few depths, and the samples that they respond to most."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Sections of pages: a folder per page, a file per section, found by scanning.
 
 A section has an `ORDER`, from the top of the page to its end, `applies(subject)`, and `html(subject)`. The
-subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`, that of `folds/`
-a `kexp.report.folds_record.FoldsRecord`, and that of `explanation/` a
-`kexp.evaluation.explain.findings.Findings`.
+subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`, that of
+`folds/` a `kexp.report.folds_record.FoldsRecord`, and that of `explanation/` a
+`kexp.evaluation.explain.network_findings.Findings`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kexp.report.folds_record import FoldsRecord
 from kexp.report.reported import ReportedRun, ReportedSweep
 
 if TYPE_CHECKING:
-    from kexp.evaluation.explain.findings import Findings
+    from kexp.evaluation.explain.network_findings import Findings
 
 
 def render_sections(

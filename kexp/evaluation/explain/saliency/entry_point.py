@@ -1,4 +1,4 @@
-"""The entry point of a model: the first place where its input is made of numbers that can be changed a little."""
+"""The entry point of a model: the first place where its input is made of floating-point numbers."""
 
 from __future__ import annotations
 

@@ -85,9 +85,7 @@ def _changed(sample: np.ndarray, parts: list[tuple[slice, ...]]) -> np.ndarray:
     return changed
 
 
-def _scores(
-    explained: ExplainedModel, changed: list[np.ndarray], targets: np.ndarray
-) -> list[np.ndarray]:
+def _scores(explained: ExplainedModel, changed: list[np.ndarray], targets: np.ndarray) -> list[np.ndarray]:
     """Return the scores of each sample's changed copies."""
     counts = [len(copies) for copies in changed]
     scores = explained.scores(np.concatenate(changed), np.repeat(targets, counts))

@@ -28,7 +28,11 @@ def token_names(explained: ExplainedModel, texts: Inputs) -> list[tuple[str, ...
         The tokens by text; None for a model that makes numbers of them in another way.
     """
     layer = next(
-        (one for one in all_layers(explained.model) if isinstance(one, Tokenizer | keras.layers.TextVectorization)),
+        (
+            one
+            for one in all_layers(explained.model)
+            if isinstance(one, Tokenizer | keras.layers.TextVectorization)
+        ),
         None,
     )
     if layer is None:

@@ -1,4 +1,4 @@
-"""The randomisation test: a saliency map that stays when the weights are random tells nothing of the network."""
+"""The randomisation test: a map that stays when the weights are random tells nothing of the network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def randomised(model: keras.Model, seed: int) -> Iterator[None]:
         seed: Of the shuffling.
     """
     generator = np.random.default_rng(seed)
-    kept = [(weight, np.array(weight)) for weight in model.weights if len(weight.shape) > 1 and is_float(weight)]
+    kept = [
+        (weight, np.array(weight)) for weight in model.weights if len(weight.shape) > 1 and is_float(weight)
+    ]
     try:
         for weight, value in kept:
             weight.assign(generator.permutation(value.ravel()).reshape(value.shape))

@@ -8,7 +8,7 @@ import numpy as np
 
 from kexp.core.images import png
 from kexp.evaluation.explain.attention_maps import AttentionMap
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.heat import heat_alone, heat_over, heated_words
 from kexp.report.html import Markup, picture, short, table, text_section
 from kexp.report.shown_samples import pixels_of
@@ -32,8 +32,8 @@ def html(found: Findings) -> str:
     ]
     columns = [f"{place + 1}: {short(said, 30)}" for place, said in samples]
     text = (
-        "The means over the heads of each layer. On pictures and texts colour is what all places together look at; "
-        "else a row is what one step looks at, dark where most."
+        "The means over the heads of each layer. On pictures and texts colour is what all places together "
+        "look at; else a row is what one step looks at, dark where most."
     )
     if len(found.attention) > _LAYERS:
         text += f" The first {_LAYERS} of {len(found.attention)} layers."

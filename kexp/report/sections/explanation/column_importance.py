@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.drawing import COLOUR, style
 from kexp.report.html import figure_section, short
 
@@ -24,9 +24,9 @@ def html(found: Findings) -> str:
     count = min(len(one.columns), _MOST)
     fewer = f" Shown are {count} of {len(one.columns) + one.left_out}." if count < len(one.columns) else ""
     text = (
-        f"<p>How much the {one.metric}, {one.base:.3f} on {one.samples:,} samples, falls when the values of one "
-        "column are dealt out anew, with the deviation over repeats. Columns that say the same stand in for one "
-        f"another, so that both may look unimportant.{fewer}</p>"
+        f"<p>How much the {one.metric}, {one.base:.3f} on {one.samples:,} samples, falls when the values of "
+        "one column are dealt out anew, with the deviation over repeats. Columns that say the same stand in "
+        f"for one another, so that both may look unimportant.{fewer}</p>"
     )
     with style():
         figure = Figure(figsize=(8.0, 1.0 + 0.26 * count), layout="constrained")

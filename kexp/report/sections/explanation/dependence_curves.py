@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.evaluation.explain.partial_dependence import PartialDependence
 from kexp.report.drawing import style
 from kexp.report.html import short, text_section

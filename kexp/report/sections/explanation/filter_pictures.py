@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kexp.core.images import to_uint8
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.heat import framed
 from kexp.report.html import short, text_section
 from kexp.report.line_picture import left_out, line_picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from kexp.data import class_names
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.drawing import style
 from kexp.report.html import figure_section
 from kexp.report.latent_plots import Plane, draw_map

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.drawing import COLOUR, style
 from kexp.report.html import figure_section, short
 
@@ -23,8 +23,8 @@ def html(found: Findings) -> str:
     said = [f"{score:.3f}" for score in (probe.scores[0], probe.scores[-1])]
     text = (
         f"<p>The {probe.metric} of a linear model on what there is after each layer (Alain and Bengio 2017), "
-        f"fitted to {probe.train_samples:,} training samples and measured on {probe.validation_samples:,} others: "
-        f"{said[0]} at the input, {said[1]} at the output.</p>"
+        f"fitted to {probe.train_samples:,} training samples and measured on "
+        f"{probe.validation_samples:,} others: {said[0]} at the input, {said[1]} at the output.</p>"
     )
     with style():
         figure = Figure(figsize=(8.0, 3.4), layout="constrained")

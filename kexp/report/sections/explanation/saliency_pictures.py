@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from kexp.core.images import png
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.evaluation.explain.saliency.saliency_maps import SaliencyMaps
 from kexp.evaluation.explain.saliency.weight_randomisation import LIMIT
 from kexp.report.heat import heat_over, heated_line, heated_words, resized
@@ -19,8 +19,8 @@ from kexp.report.shown_samples import pixels_of
 ORDER = 10
 _LEGEND = "Red speaks for what the model says of a sample, blue against it. "
 _TEST = (
-    "Each method was repeated with the weights shuffled (Adebayo et al. 2018): maps that stay alike show the sample "
-    f"and not what was learned, and are not shown above a rank correlation of {LIMIT:g}."
+    "Each method was repeated with the weights shuffled (Adebayo et al. 2018): maps that stay alike show the "
+    f"sample and not what was learned, and are not shown above a rank correlation of {LIMIT:g}."
 )
 _HOW = {
     "integrated gradients": "what each place adds to the score, from a blank sample on",
@@ -76,7 +76,5 @@ def _cells(found: Findings, place: int, said: str, shown: list[SaliencyMaps]) ->
         return [Markup(line_picture(said, sample)), *map(Markup, lines)]
     pixels = pixels_of(sample[None], found.spec)
     image = sample[..., :1] if pixels is None else pixels[0]
-    pictures = [
-        picture(f"{one.method}, {said}", png(heat_over(image, one.maps[place]))) for one in shown
-    ]
+    pictures = [picture(f"{one.method}, {said}", png(heat_over(image, one.maps[place]))) for one in shown]
     return [Markup(picture(said, png(resized(grey_or_colour(image))))), *map(Markup, pictures)]

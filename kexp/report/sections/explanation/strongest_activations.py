@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from kexp.evaluation.explain.findings import Findings
+from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.heat import framed
 from kexp.report.html import Markup, heading, rows, short, table
 from kexp.report.line_picture import line_picture
@@ -38,7 +38,9 @@ def html(found: Findings) -> str:
         "The samples that units respond to most, the strongest first: of each layer the units that stand out "
         "most from their mean."
     )
-    return f"<section>{heading('Strongest activations by depth')}<p>{escape(text)}</p>{''.join(parts)}</section>"
+    return (
+        f"<section>{heading('Strongest activations by depth')}<p>{escape(text)}</p>{''.join(parts)}</section>"
+    )
 
 
 def _shown(found: Findings, places: Sequence[int]) -> str | None:
