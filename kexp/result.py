@@ -137,9 +137,9 @@ class Result(RunRecord):
 
         Of some samples: what speaks for the output, by integrated gradients, Grad-CAM and occlusion, where
         the maps pass the randomisation test (Adebayo et al. 2018), and what attention looks at. Of the
-        network: first-layer filters, what units respond to, linear probes by depth, a map of the last layer; of
-        tables permutation importance and partial dependence. It takes seconds for small networks, and goes
-        with any Keras model; no test sample is looked at.
+        network: first-layer filters, what units respond to, linear probes by depth, a map of the last
+        layer; of tables permutation importance and partial dependence. It takes seconds for small networks,
+        and goes with any Keras model; no test sample is looked at.
 
         Args:
             inputs: One to 16 samples as `predict` takes them; default: six validation samples.

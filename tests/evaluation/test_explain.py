@@ -267,6 +267,19 @@ def test_what_cannot_be_explained_is_said(digits_run):
         layer_map(model, np.zeros((20, 8, 8, 1), "uint8"), layer="dens")
 
 
+def test_the_command_line_writes_the_page_of_given_samples(digits_run, run_kexp, tmp_path):
+    run_dir = shutil.copytree(digits_run, tmp_path / "run")
+    np.save(tmp_path / "images.npy", kexp.data.load("digits").test.inputs[:2])
+    done = run_kexp("explain", run_dir, tmp_path / "images.npy")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(run_dir / "explanation.html")
+    assert "Linear probes by depth" in (run_dir / "explanation.html").read_text()
+    wrong = run_kexp("explain", run_dir, tmp_path / "absent.npy")
+    assert wrong.returncode == 2
+    assert len(wrong.stderr.strip().splitlines()) == 1
+    assert run_kexp("explain", tmp_path / "nothing").returncode == 2
+
+
 def scenes(samples):
     """Return cluttered canvases with one digit each, which are classified by it."""
     made = kexp.data.canvases(kexp.data.load("digits"), samples=samples, objects=(1, 1))

@@ -111,7 +111,8 @@ class ExplainedModel:
         """Whether outputs are probabilities of classes."""
         from kexp.tasks import task_named
 
-        return task_named(self.spec.task).has_logits and not self.from_logits
+        task = task_named(self.spec.task)
+        return task.has_logits and not task.has_text_targets and not self.from_logits
 
     def score_with(self, inputs: Inputs, targets: np.ndarray, place: Place | None) -> Callable[[Any], Any]:
         """Return a function from a tensor in a place of the model, or in that of its input, to scores."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import keras
 import numpy as np
 
 from kexp.data.dataset import Inputs
@@ -65,5 +66,5 @@ def first_filters(explained: ExplainedModel, inputs: Inputs) -> FirstFilters | N
     return FirstFilters(first.name, "image" if filters.ndim == 4 else "series", filters[order], len(filters))
 
 
-def _is_kernel(weight: object) -> bool:
-    return len(np.shape(weight)) > 1 and is_float(weight)
+def _is_kernel(weight: keras.Variable) -> bool:
+    return len(weight.shape) > 1 and is_float(weight)

@@ -73,7 +73,8 @@ def _values(inputs: Inputs, place: int, points: int) -> np.ndarray | None:
     every = np.unique(known)
     if len(every) <= points:
         return every
-    return np.linspace(*np.quantile(known, (0.05, 0.95)), points)
+    low, high = np.quantile(known, (0.05, 0.95))
+    return np.linspace(low, high, points)
 
 
 def _dependence(

@@ -32,8 +32,10 @@ def grad_cam(explained: ExplainedModel, inputs: Inputs, targets: np.ndarray) -> 
 
     Returns:
         (samples, rows, columns) float32 of the last feature maps, which `enlarged` brings to the size of the
-        images; None for a network without such.
+        images; None for a network without such, and for one whose output is a map itself.
     """
+    if explained.outputs(some(inputs, slice(0, 1))).ndim > 2:
+        return None
     parts = [
         _maps(explained, some(inputs, rows), targets[rows])
         for rows in (slice(first, first + _AT_ONCE) for first in range(0, sample_count(inputs), _AT_ONCE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def occluded_steps(
 
 
 def _hidden(
-    explained: ExplainedModel, samples: np.ndarray, targets: np.ndarray, parts: list[tuple[slice, ...]]
+    explained: ExplainedModel, samples: np.ndarray, targets: np.ndarray, parts: Sequence[tuple[slice, ...]]
 ) -> np.ndarray:
     """Return (samples, *positions), parts of which are hidden one after the other."""
     scores = _scores(explained, [_changed(sample, parts) for sample in samples], targets)
@@ -75,7 +76,7 @@ def _hidden(
     return maps / np.maximum(times, 1).astype(np.float32)
 
 
-def _changed(sample: np.ndarray, parts: list[tuple[slice, ...]]) -> np.ndarray:
+def _changed(sample: np.ndarray, parts: Sequence[tuple[slice, ...]]) -> np.ndarray:
     """Return (parts + 1, ...): a sample without each of its parts, and as it is."""
     mean = np.nanmean(sample.astype(np.float64), axis=tuple(range(sample.ndim - 1)))
     changed = np.repeat(sample[None], len(parts) + 1, axis=0)

@@ -125,6 +125,8 @@ def _gradients(
     maps = integrated_gradients(explained, inputs, targets)
     if maps is None or not tokens:
         return _listed(maps)
+    if max(map(len, tokens)) > maps.shape[1]:  # the network sees others than the text has
+        return None
     return [one[: len(names)] for one, names in zip(maps, tokens, strict=True)]
 
 
@@ -133,7 +135,7 @@ def _real_steps(
 ) -> Sequence[np.ndarray] | None:
     """Return maps of series without the steps of padding, which would be alike in all of them."""
     if maps is None or len(maps[0]) != series.shape[1]:
-        return maps
+        return None if maps is None else list(maps)
     known = np.isfinite(series).all(axis=2) if series.dtype.kind == "f" else np.ones(series.shape[:2], bool)
     ends = [int(np.flatnonzero(row)[-1]) + 1 if row.any() else 1 for row in known]
     return [one[:end] for one, end in zip(maps, ends, strict=True)]

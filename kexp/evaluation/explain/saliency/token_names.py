@@ -42,7 +42,7 @@ def token_names(explained: ExplainedModel, texts: Inputs) -> list[tuple[str, ...
         for place, value in activations(explained.model, explained.batch(texts))
         if place.layer is layer and place.side == "output"
     ]
-    numbers = np.asarray(found[0]) if found else np.zeros(0)
+    numbers: np.ndarray = np.asarray(found[0]) if found else np.zeros(0)
     if numbers.ndim != 2 or numbers.dtype.kind not in "iu":
         return None
     names = _names(layer)

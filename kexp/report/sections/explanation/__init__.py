@@ -1,1 +1,1 @@
-"""Sections on what a network learned; their subject is a `kexp.evaluation.explain.network_findings.Findings`."""
+"""Sections on what a network learned, as `kexp.evaluation.explain.network_findings.Findings` have it."""

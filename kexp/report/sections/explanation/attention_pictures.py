@@ -33,7 +33,7 @@ def html(found: Findings) -> str:
     columns = [f"{place + 1}: {short(said, 30)}" for place, said in samples]
     text = (
         "The means over the heads of each layer. On pictures and texts colour is what all places together "
-        "look at; else a row is what one step looks at, dark where most."
+        "look at, none where least; else a row is what one step looks at, dark where most."
     )
     if len(found.attention) > _LAYERS:
         text += f" The first {_LAYERS} of {len(found.attention)} layers."
@@ -46,7 +46,8 @@ def _cell(found: Findings, one: AttentionMap, place: int, said: str) -> Markup:
     name = f"{one.layer}: attention of sample {place + 1}, {said}"
     if found.samples.tokens and len(found.samples.tokens[place]) <= len(received):
         tokens = found.samples.tokens[place]
-        return Markup(heated_words(tokens, received[: len(tokens)]))
+        shares = received[: len(tokens)]
+        return Markup(heated_words(tokens, shares - shares.min(initial=1)))
     patches = _square(received)
     if patches is not None and not found.samples.tokens and found.spec.kind == "image":
         pixels = pixels_of(np.asarray(found.samples.inputs[place])[None], found.spec)  # type: ignore[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.drawing import COLOUR, style
 from kexp.report.html import figure_section, short
@@ -31,7 +33,7 @@ def html(found: Findings) -> str:
     with style():
         figure = Figure(figsize=(8.0, 1.0 + 0.26 * count), layout="constrained")
         axes = figure.add_subplot()
-        options = {"error_kw": {"ecolor": COLOUR["ink"], "elinewidth": 0.8}}
+        options: Any = {"error_kw": {"ecolor": COLOUR["ink"], "elinewidth": 0.8}}
         axes.barh(
             range(count), one.means[:count], xerr=one.deviations[:count], color=COLOUR["level-5"], **options
         )

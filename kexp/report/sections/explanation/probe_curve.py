@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.drawing import COLOUR, style
 from kexp.report.html import figure_section, short
@@ -24,7 +26,8 @@ def html(found: Findings) -> str:
     text = (
         f"<p>The {probe.metric} of a linear model on what there is after each layer (Alain and Bengio 2017), "
         f"fitted to {probe.train_samples:,} training samples and measured on "
-        f"{probe.validation_samples:,} others: {said[0]} at the input, {said[1]} at the output.</p>"
+        f"{probe.validation_samples:,} others: {said[0]} after {escape(probe.layers[0])}, "
+        f"{said[1]} after {escape(probe.layers[-1])}, the last.</p>"
     )
     with style():
         figure = Figure(figsize=(8.0, 3.4), layout="constrained")

@@ -37,7 +37,7 @@ def applies(found: Findings) -> bool:
 def html(found: Findings) -> str:
     """HTML of the section."""
     rows = [[one.method, _HOW[one.method], _correlation(one), _verdict(one)] for one in found.saliency]
-    tested = table(["method", "what it shows", "rank correlation after randomisation", ""], rows)
+    tested = table(["method", "what it shows", "rank correlation after randomisation", "outcome"], rows)
     text = f"<p>{escape(_LEGEND + _TEST)}</p>"
     return f"<section>{heading('Saliency')}{text}{tested}{_samples(found)}</section>"
 

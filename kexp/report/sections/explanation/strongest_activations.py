@@ -9,7 +9,7 @@ import numpy as np
 
 from kexp.evaluation.explain.network_findings import Findings
 from kexp.report.heat import framed
-from kexp.report.html import Markup, heading, rows, short, table
+from kexp.report.html import heading, name_of, rows, short
 from kexp.report.line_picture import line_picture
 from kexp.report.sample_images import grey_or_colour, image_grid
 from kexp.report.shown_samples import pixels_of, small_picture
@@ -47,7 +47,7 @@ def _shown(found: Findings, places: Sequence[int]) -> str | None:
     """Return HTML of some of the samples that were looked at; None of what cannot be shown."""
     samples = np.asarray(found.looked_at)[list(places)]
     if found.spec.kind == "text":
-        return table(["text"], [[Markup(escape(short(text, 160)))] for text in samples])
+        return " · ".join(name_of(text, 160) for text in samples)
     pixels = pixels_of(samples, found.spec)
     if pixels is not None:
         small = np.stack([framed(small_picture(grey_or_colour(one)), _SIDE) for one in pixels])
