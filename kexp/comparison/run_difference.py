@@ -125,7 +125,8 @@ def diff(
         begin = 0 if equal_until is None else equal_until
         try:
             lines = _replayed((first, other), begin, found, again)
-            equal_until, found = _first_difference(*lines)
+            until, found = _first_difference(*lines)
+            equal_until = equal_until if until is None else until
             said.append("The steps between were taken again, and agree with the checksums of then.")
         except InputError as error:
             said.append(f"The step is not known more closely: {error}")
@@ -170,7 +171,7 @@ def _replayed(
     for run, call in zip(runs, again, strict=True):
         lines = replayed(run.run_dir, begin, end, call)
         assert run.checksums is not None
-        for step in {begin, end} & run.checksums.lines.keys():
+        for step in sorted(lines.keys() & run.checksums.lines.keys()):
             if not _alike(lines[step], run.checksums.lines[step]):
                 raise InputError(
                     f"run_dir {run.run_dir}: trained again here it comes to something else after step {step} "

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import kexp
+import kexp.train.checkpoint.run_checkpoints
 from tests.comparison.planted_runs import (
     FACTOR,
     by_fit,
@@ -90,11 +91,8 @@ def test_equal_runs_raise_no_alarm(plain, tmp_path):
 def test_without_the_data_the_steps_between_which_it_lies_are_said(plain, tmp_path):
     by_recipe(tmp_path / "planted", data=with_label(LATE))
     run = tmp_path / "planted"
-    # As a run has it whose steps are too fast for a checksum of each.
     for folder in (run, shutil.copytree(plain / "recipe", tmp_path / "plain")):
-        path = folder / "checksums.jsonl"
-        head, *lines = path.read_text().splitlines(keepends=True)
-        path.write_text(head + "".join(line for line in lines if json.loads(line)["step"] in (0, 1, 24)))
+        thin(folder, {0, 1, 24})
     found = kexp.diff(tmp_path / "plain", run)
     assert (found.step, found.equal_until, found.different_from) == (None, 1, 24)
     assert "equal after step 1" in str(found)
@@ -103,14 +101,36 @@ def test_without_the_data_the_steps_between_which_it_lies_are_said(plain, tmp_pa
     assert again.step == place_of(LATE)
 
 
+def test_steps_are_taken_again_from_a_checkpoint_where_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("kexp.train.step_checksums.next_step", lambda taken, least: taken + 1)
+    last = next(sample for sample in range(256) if place_of(sample) == 8)
+    data = {"plain": samples(), "planted": with_label(last)}
+    for name, given in data.items():
+        by_recipe(tmp_path / name, data=given, epochs=1, checkpoint_every="2 steps")
+        thin(tmp_path / name, {0, 6, 8})
+    began = []
+    real = kexp.train.checkpoint.run_checkpoints.load_latest
+    watched = lambda *given: began.append(real(*given)) or began[-1]  # noqa: E731
+    monkeypatch.setattr("kexp.train.checkpoint.run_checkpoints.load_latest", watched)
+    one, other = map(parts, data.values())
+    found = kexp.diff(tmp_path / "plain", tmp_path / "planted", data_a=one, data_b=other)
+    assert (found.step, found.equal_until, found.cause.kind) == (8, 7, "labels")
+    assert [(point.position["epoch"], point.position["step"]) for point in began] == [(0, 6)] * 2
+
+
+def thin(run, steps):
+    """Leave checksums of some steps alone, as of a run whose steps are too fast for one of each."""
+    path = run / "checksums.jsonl"
+    head, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text(head + "".join(line for line in lines if json.loads(line)["step"] in steps))
+
+
 def test_a_run_of_fit_is_repeated_by_the_callers_function(plain, tmp_path):
     def other(run_dir):
         by_fit(run_dir, label=LATE)
 
     other(tmp_path / "planted")
-    path = tmp_path / "planted/checksums.jsonl"
-    head, *lines = path.read_text().splitlines(keepends=True)
-    path.write_text(head + "".join(line for line in lines if json.loads(line)["step"] in (0, 16)))
+    thin(tmp_path / "planted", {0, 16})
     assert "repeat_a" in str(kexp.diff(plain / "fit", tmp_path / "planted"))
     found = kexp.diff(plain / "fit", tmp_path / "planted", repeat_a=by_fit, repeat_b=other)
     assert (found.step, found.cause.kind) == (place_of(LATE), "labels")
