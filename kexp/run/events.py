@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from kexp.run.metrics_file import MetricsFile
@@ -14,14 +14,15 @@ class RunEvents:
 
     Args:
         run: Its folder, recipe and arguments.
-        trackers: Those beside metrics.jsonl; None: nobody is told, as by a worker that is not the chief. One
-            that fails is told of no more.
+        trackers: Those beside the files; None: nobody is told, as by a worker that is not the chief. One that
+            fails is told of no more.
+        files: Those of the run folder, beside metrics.jsonl.
     """
 
-    def __init__(self, run: TrackedRun, trackers: Trackers | None) -> None:
+    def __init__(self, run: TrackedRun, trackers: Trackers | None, files: Sequence[Tracker] = ()) -> None:
         self._run = run
-        # Without which there is no record, so that what it raises ends the run.
-        self._file = None if trackers is None else MetricsFile()
+        # Without which there is no record, so that what they raise ends the run.
+        self._files = () if trackers is None else (MetricsFile(), *files)
         self._trackers = list(trackers or ())
 
     def started(self, history: list[dict[str, float]]) -> None:
@@ -47,6 +48,6 @@ class RunEvents:
             raise
 
     def _tell(self, event: Callable[[Tracker], None]) -> None:
-        if self._file is not None:
-            event(self._file)
+        for file in self._files:
+            event(file)
         self._trackers = [one for one in self._trackers if takes_note(one.name, lambda: event(one))]  # noqa: B023

@@ -18,7 +18,7 @@ FORMAT = 1  # of the JSON files
 CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
 ARCHITECTURE = "architecture.json"
 METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
-CHECKSUMS = "checksums.jsonl"
+CHECKSUMS, PACE = "checksums.jsonl", "pace.jsonl"
 ADVICE = "restore it, or train the run again"
 FIT = "fit"  # what a run of `kexp.fit` records in the place of a recipe's name
 # Written before result.json, and not after.

@@ -44,6 +44,7 @@ from kexp.run.inference import raw_model
 from kexp.run.jit_choice import jit_choice
 from kexp.run.learning_curves import draw_curves
 from kexp.run.model_file import save_model
+from kexp.run.pace_file import PaceFile
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
 from kexp.run.run_files import CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
@@ -170,7 +171,13 @@ def _train(
         _check_same(folder, checkpoints, description, workers)
         engine = _engine(setup, description, _recorded(folder, checkpoints, workers), folder, workers)
         tracked = TrackedRun(folder.path, folder.config, run_context().sweep)
-        events = RunEvents(tracked, trackers if workers.is_chief else None)
+        pace = PaceFile(
+            engine,
+            lambda: loop.position,
+            setup.batch["samples_per_step"],
+            None if isinstance(setup.data.train, FedSplit) else setup.epoch_samples,
+        )
+        events = RunEvents(tracked, trackers if workers.is_chief else None, [pace])
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
             loop = _loop(setup, engine, folder, checkpoints, events)

@@ -24,6 +24,7 @@ def test_a_finished_run_has_every_file(digits_run):
         "architecture.json",
         "metrics.jsonl",
         "checksums.jsonl",
+        "pace.jsonl",
         "model.keras",
         "result.json",
         "curves.png",

@@ -10,6 +10,7 @@ from kexp.report.html import text_section
 from kexp.report.panel_plots import Panel, panels
 from kexp.report.reported import ReportedRun
 from kexp.run.learning_curves import Curve, curves_by_panel, draw_panels
+from kexp.run.pace_file import pace_curves
 from kexp.run.record import RunRecord
 
 ORDER = 40
@@ -24,9 +25,10 @@ def applies(run: ReportedRun) -> bool:
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
     record = run.record
-    curves = curves_by_panel(record.history)
+    history = {**record.history, **pace_curves(run.folder, record.epochs)}
+    curves = curves_by_panel(history)
     with style():
-        figures = draw_panels(record.history, record.best_epoch, record.phases)
+        figures = draw_panels(history, record.best_epoch, record.phases)
         shown = [Panel(figure, _in_words(title, curves[title])) for title, figure in figures.items()]
         return text_section("Learning curves", _marks(record), panels(shown))
 
@@ -39,7 +41,11 @@ def _in_words(title: str, curves: Sequence[Curve]) -> str:
 
 def _course(curve: Curve) -> str:
     known = [value for value in curve.values if math.isfinite(value)]
-    return f"{curve.label} from {known[0]:.4g} to {known[-1]:.4g}" if known else ""
+    return f"{curve.label} from {_number(known[0])} to {_number(known[-1])}" if known else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _marks(record: RunRecord) -> str:

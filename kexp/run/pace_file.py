@@ -1,0 +1,115 @@
+"""pace.jsonl of a run folder: how long each epoch took, and by which learning rate it ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kexp.core.errors import InputError
+from kexp.core.files import replacing
+from kexp.core.foreign_files import reading
+from kexp.core.json_files import parse_json, require_keys
+from kexp.engine.base import Engine
+from kexp.run.run_files import ADVICE, PACE
+from kexp.trackers.base import TrackedRun
+from kexp.train.position import Position
+
+_SECONDS, _THROUGHPUT, _RATE = "seconds", "samples_per_second", "learning_rate"
+
+
+class PaceFile:
+    """Keeps pace.jsonl of the run folder: times differ from run to run, so that they are no metrics.
+
+    Args:
+        engine: Whose optimizers have the learning rates.
+        position: Gives where the training stands.
+        samples_per_step: Training samples of a step; None: nobody knows.
+        samples: Training samples of an epoch; None: nobody knows.
+    """
+
+    name = "pace.jsonl"
+
+    def __init__(
+        self,
+        engine: Engine,
+        position: Callable[[], Position],
+        samples_per_step: int | None,
+        samples: int | None,
+    ) -> None:
+        self._engine, self._position = engine, position
+        self._samples_per_step, self._samples = samples_per_step, samples
+        self._path = Path(PACE)
+        self._skipped = 0
+        self._since_s = 0.0
+
+    def started(self, run: TrackedRun, history: list[dict[str, float]]) -> None:
+        """Keep the lines of the epochs so far."""
+        self._path = run.run_dir / PACE
+        kept = [line for line in read_pace(run.run_dir) if line["epoch"] <= len(history)]
+        with replacing(self._path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._skipped = self._position().step * (self._samples_per_step or 0)
+        self._since_s = time.monotonic()
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """Add the line of an epoch, counted from 1, with its validation."""
+        now_s = time.monotonic()
+        seconds, self._since_s = now_s - self._since_s, now_s
+        line: dict[str, Any] = {"epoch": number, _SECONDS: round(seconds, 4)}
+        if self._samples is not None:
+            line[_THROUGHPUT] = round((self._samples - self._skipped) / max(seconds, 1e-6), 1)
+        self._skipped = 0
+        players = zip(self._engine.players, self._engine.optimizers, strict=True)
+        for place, (player, optimizer) in enumerate(players):
+            line[_RATE if place == 0 else f"{_RATE}_of_{player.name}"] = float(optimizer.learning_rate)
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def finished(self, metrics: dict[str, float]) -> None:
+        """Add nothing."""
+
+    def failed(self, error: BaseException) -> None:
+        """Add nothing."""
+
+
+def read_pace(run_dir: Path) -> list[dict[str, float]]:
+    """Return what pace.jsonl says of each epoch, "epoch" among it; nothing where it is damaged or not there.
+
+    Example:
+        >>> read_pace(Path("no/such/run"))
+        []
+    """
+    path = run_dir / PACE
+    if not path.is_file():
+        return []
+    found = []
+    with reading(path, "the pace of epochs", ADVICE):
+        content = path.read_bytes()
+    for line in content.split(b"\n")[:-1]:
+        try:
+            pace = parse_json(line, f"file {path}", {"epoch": int}, advice=ADVICE)
+            require_keys(pace, f"file {path}", dict.fromkeys(pace, float), advice=ADVICE)
+        except InputError:  # nothing hangs on it
+            break
+        found.append(pace)
+    return found
+
+
+def pace_curves(run_dir: Path, epochs: int) -> dict[str, list[float]]:
+    """Return the learning rates and the samples a second by epoch, NaN where they are not known.
+
+    Example:
+        >>> sorted(pace_curves(run_dir, 2))
+        ['learning_rate', 'samples_per_second']
+    """
+    lines = {line["epoch"]: line for line in read_pace(run_dir)}
+    names = dict.fromkeys(name for line in lines.values() for name in line)
+    return {
+        name: [lines.get(epoch, {}).get(name, math.nan) for epoch in range(1, epochs + 1)]
+        for name in names
+        if name not in ("epoch", _SECONDS)
+    }
