@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.memory_budget import peak_resident_bytes
+from kexp.core.options import parse_interval
 from kexp.data import Stream
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import Engine, StepFailure, StepFlops
@@ -40,10 +41,12 @@ def profile(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> StepProfil
 
     Steps that end after one of their parts are compiled as whole ones are, and what a part takes is the
     difference between two of them, lower quartiles of calls that take turns. What Python does between steps
-    is measured in the training loop, over a few short epochs with the recipe's own callbacks and without
-    validation. The forward pass keeps less for the gradient when it stands alone, so that a little of it
-    counts as backward. Arithmetic is counted in the graph of the step (matrix products and convolutions, a
-    multiplication and an addition being two) and compared with a large product of float32 matrices.
+    is measured in the training loop, over a few short epochs with the recipe's own callbacks, without
+    validation and what is saved after an epoch. The parts have their turns between these epochs, so that a
+    machine that others use, too, is as fast for the ones as for the others. The forward pass keeps less for
+    the gradient when it stands alone, so that a little of it counts as backward. Arithmetic is counted in the
+    graph of the step (matrix products and convolutions, a multiplication and an addition being two) and
+    compared with a large product of float32 matrices.
 
     The steps are real ones; all that they change is put back, and nothing is written but a temporary folder.
 
@@ -84,32 +87,35 @@ def _profile(training: TrainingSetup) -> StepProfile:
             )
         rows = np.stack(list(islice(training_rows(engine, training), _MOST_STEPS)))
         first_step_s = _call_s(engine, rows[:1], training.batch_size).step_s
-        loop = _in_loop(training, engine, rows)
-        peak = peak_resident_bytes(), backend().device_peak_bytes()
-        parts_s = _parts_s(engine, rows, training.batch_size, loop.steps_per_call)
+        clock = _train_in_turns(training, engine, rows)
+        parts_s, epochs = clock.parts_s(), clock.epochs[1:]
         flops = _flops(engine, _spread(rows, _COUNTED_BATCHES), training.batch_size)
         optimizer = engine.optimizers[-1]
     # Calls begin and count their steps, too.
-    between_s = parts_s.pop("nothing") + parts_s.pop("calls") + loop.between_s
+    between_s = parts_s.pop("nothing") + parts_s.pop("calls") + _typical(one.between_s for one in epochs)
+    own = _own_callbacks(training)
     weights = training.model.trainable_weights
     return StepProfile(
         title=f"{training.model.name} on {training.raw.name}",
         batch_size=training.batch_size,
         accumulate=training.options["accumulate"],
         parts_s={**parts_s, "host": between_s},
-        step_s=loop.step_s,
-        steps_per_call=loop.steps_per_call,
+        step_s=_typical(one.step_s for one in epochs),
+        steps_per_call=sum(one.steps for one in epochs) / sum(one.calls for one in epochs),
         first_step_s=first_step_s,
         parameters=training.model.count_params(),
         trainable_parameters=sum(math.prod(weight.shape) for weight in weights),
-        peak_resident_bytes=peak[0],
-        device_peak_bytes=peak[1],
+        peak_resident_bytes=clock.peak_bytes[0],
+        device_peak_bytes=clock.peak_bytes[1],
         optimizer=type(optimizer).__name__,
         fused_update=backend().has_fused_updates(optimizer),
         flops=None if flops is None else flops.operations,
         not_counted=() if flops is None else flops.not_counted,
         peak_flops_per_s=backend().matmul_flops_per_s(),
-        notes=(*loop.notes, *_of_order(training)),
+        notes=(
+            *_of_callbacks([one for one in training.callbacks if one not in own]),
+            *_of_order(training),
+        ),
     )
 
 
@@ -157,36 +163,48 @@ def _call_s(engine: Engine, rows: np.ndarray, batch_size: int) -> _Call:
     return _Call(len(rows), seconds)
 
 
-def _parts_s(engine: Engine, rows: np.ndarray, batch_size: int, steps_per_call: float) -> dict[str, float]:
-    """Return the seconds of each part of a step in their order, and of what calls take.
+class _Parts:
+    """Steps that end after each of their parts, compiled, and what calls of them took.
 
-    Beside the parts there is "nothing", a step that does nothing, and "calls", how much longer a step takes
+    Beside the parts there are "nothing", a step that does nothing, and "calls", how much longer a step takes
     in calls of as few steps as those of the loop.
     """
-    names = ["nothing", *engine.parts]
-    engines = [engine.until(name) for name in names] + [engine]
-    some, count = _spread(rows, _FEWEST_STEPS), _FEWEST_STEPS
-    for _ in range(2):  # of few steps, a part of the time is that of the call
-        step_s = _call_s(engine, some, batch_size).step_s
-        count = max(_FEWEST_STEPS, min(len(rows), int(_CALL_S / step_s)))
-        some = _spread(rows, count)
-    for one in engines:
-        _call_s(one, some, batch_size)
-    few = _spread(rows, max(1, round(steps_per_call)))
-    compared = [*((one, some) for one in engines), (engine, few)]
-    calls = _CALLS if count * step_s < 2 * _CALL_S else 1
-    turns = int(np.clip(_PARTS_S / (len(compared) * calls * count * step_s), _FEWEST_TURNS, _MOST_TURNS))
-    # Several calls to a turn: the first of them still waits for threads of those before.
-    calls_s = [
-        [[_call_s(one, part, batch_size).step_s for _ in range(calls)] for one, part in compared]
-        for _ in range(turns)
-    ]  # (turns, engines, calls)
-    *typical_s, in_few_s = np.quantile(calls_s, _QUANTILE, axis=(0, 2))
-    # No part takes less than nothing: a step that seems to take longer than a longer one was slowed down.
-    until_s = np.minimum.accumulate(typical_s[::-1])[::-1]
-    last = "metrics" if "backward" in names else "train_step"
-    parts_s = dict(zip([*names, last], np.diff(until_s, prepend=0.0).tolist(), strict=True))
-    return {**parts_s, "calls": max(0.0, float(in_few_s - until_s[-1]))}
+
+    def __init__(self, engine: Engine, rows: np.ndarray, batch_size: int, steps_per_call: float) -> None:
+        self._names, self._batch_size = ["nothing", *engine.parts], batch_size
+        engines = [engine.until(name) for name in self._names] + [engine]
+        some, count = _spread(rows, _FEWEST_STEPS), _FEWEST_STEPS
+        for _ in range(2):  # of few steps, a part of the time is that of the call
+            step_s = _call_s(engine, some, batch_size).step_s
+            count = max(_FEWEST_STEPS, min(len(rows), int(_CALL_S / step_s)))
+            some = _spread(rows, count)
+        for one in engines:
+            _call_s(one, some, batch_size)
+        few = _spread(rows, max(1, round(steps_per_call)))
+        self._compared = [*((one, some) for one in engines), (engine, few)]
+        # Several calls to a turn: the first of them still waits for threads of those before.
+        self._calls = _CALLS if count * step_s < 2 * _CALL_S else 1
+        turn_s = len(self._compared) * self._calls * count * step_s
+        self.turns = int(np.clip(_PARTS_S / turn_s, _FEWEST_TURNS, _MOST_TURNS))
+        self.calls_s: list[list[list[float]]] = []  # (turns, engines, calls)
+
+    def take_turn(self) -> None:
+        """Measure each of them once more."""
+        self.calls_s.append(
+            [
+                [_call_s(one, part, self._batch_size).step_s for _ in range(self._calls)]
+                for one, part in self._compared
+            ]
+        )
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each part of a step in their order, and of what calls take."""
+        *typical_s, in_few_s = np.quantile(self.calls_s, _QUANTILE, axis=(0, 2))
+        # No part takes less than nothing: a step that seems to take longer than a longer one was slowed down.
+        until_s = np.minimum.accumulate(typical_s[::-1])[::-1]
+        last = "metrics" if "backward" in self._names else "train_step"
+        parts_s = dict(zip([*self._names, last], np.diff(until_s, prepend=0.0).tolist(), strict=True))
+        return {**parts_s, "calls": max(0.0, float(in_few_s - until_s[-1]))}
 
 
 def _spread(rows: np.ndarray, count: int) -> np.ndarray:
@@ -194,26 +212,25 @@ def _spread(rows: np.ndarray, count: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
-@dataclass(frozen=True)
-class _InLoop:
-    """What a step takes in the training loop, all in all and outside of the engine."""
-
-    step_s: float
-    between_s: float
-    steps_per_call: float
-    notes: tuple[str, ...]
+def _typical(seconds: Iterable[float]) -> float:
+    return float(np.quantile([*seconds], _QUANTILE))
 
 
-def _in_loop(training: TrainingSetup, engine: Engine, rows: np.ndarray) -> _InLoop:
-    """Train for a few short epochs as a run does, but for validation, and measure the steps."""
+def _own_callbacks(training: TrainingSetup) -> list[keras.callbacks.Callback]:
+    return [one for one in training.callbacks if type(one).__module__.startswith("kexp.")]
+
+
+def _train_in_turns(training: TrainingSetup, engine: Engine, rows: np.ndarray) -> _EpochClock:
+    """Train for a few short epochs as a run does, but for validation, and measure parts between them."""
     step_s = min(_call_s(engine, rows[:2], training.batch_size).step_s for _ in range(2))
     steps = max(2, min(training.steps_per_epoch, int(_EPOCH_S / step_s)))
     epochs = max(_FEWEST_EPOCHS, min(_MOST_EPOCHS, int(_LOOP_S / (steps * step_s))))
     short = replace(training, epochs=replace(training.epochs, steps=steps, first=0, validation_freq=()))
-    own = [one for one in training.callbacks if type(one).__module__.startswith("kexp.")]
     timed = _TimedEngine(engine)
-    clock = _EpochClock(timed)
+    clock = _EpochClock(timed, epochs, lambda pace: _Parts(engine, rows, training.batch_size, pace))
     options = {**training.options, "quiet": True, "early_stop": None, "epochs": 1 + epochs, "spike": None}
+    if parse_interval(options["checkpoint_every"])[1] != "steps":
+        options["checkpoint_every"] = f"{2 + epochs} epochs"  # saving would slow steps of short ones down
     with tempfile.TemporaryDirectory(prefix="kexp-profile-") as folder:
         Loop(
             timed,
@@ -222,15 +239,9 @@ def _in_loop(training: TrainingSetup, engine: Engine, rows: np.ndarray) -> _InLo
             options,  # type: ignore[arg-type]
             training.batch_size,
             folder,
-            (clock, *own),
+            (clock, *_own_callbacks(training)),
         ).run()
-    measured = clock.epochs[1:]
-    return _InLoop(
-        step_s=float(np.quantile([one.seconds / one.steps for one in measured], _QUANTILE)),
-        between_s=float(np.quantile([one.between_s for one in measured], _QUANTILE)),
-        steps_per_call=sum(one.steps for one in measured) / sum(one.calls for one in measured),
-        notes=_of_callbacks([one for one in training.callbacks if one not in own]),
-    )
+    return clock
 
 
 def _of_callbacks(left_out: Sequence[keras.callbacks.Callback]) -> tuple[str, ...]:
@@ -247,6 +258,10 @@ class _Epoch(NamedTuple):
     called_s: float
     steps: int
     calls: int
+
+    @property
+    def step_s(self) -> float:
+        return self.seconds / self.steps
 
     @property
     def between_s(self) -> float:
@@ -275,13 +290,19 @@ class _TimedEngine:
 
 
 class _EpochClock(keras.callbacks.Callback):
-    """Measures epochs up to where they are validated; the first of the callbacks hears of them at once."""
+    """Measures epochs up to where they are validated, and then parts of a step.
 
-    def __init__(self, engine: _TimedEngine) -> None:
+    The first of the callbacks hears of the end of an epoch at once. Parts are compiled after the second, the
+    first one that is like those to come.
+    """
+
+    def __init__(self, engine: _TimedEngine, epochs: int, parts_of: Callable[[float], _Parts]) -> None:
         super().__init__()
-        self._engine = engine
+        self._engine, self._count, self._parts_of = engine, epochs, parts_of
+        self._parts: _Parts | None = None
         self._begun = self._now()
         self.epochs: list[_Epoch] = []
+        self.peak_bytes: tuple[int, int | None] = (0, None)
 
     def _now(self) -> _Epoch:
         return _Epoch(time.perf_counter(), self._engine.called_s, self._engine.steps, self._engine.calls)
@@ -290,12 +311,17 @@ class _EpochClock(keras.callbacks.Callback):
         self._begun = self._now()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        now, then = self._now(), self._begun
-        self.epochs.append(
-            _Epoch(
-                now.seconds - then.seconds,
-                now.called_s - then.called_s,
-                now.steps - then.steps,
-                now.calls - then.calls,
-            )
-        )
+        last = _Epoch(*(now - then for now, then in zip(self._now(), self._begun, strict=True)))
+        self.epochs.append(last)
+        if epoch == 0:
+            return
+        if self._parts is None:
+            self.peak_bytes = peak_resident_bytes(), backend().device_peak_bytes()
+            self._parts = self._parts_of(last.steps / last.calls)
+        while len(self._parts.calls_s) < epoch * self._parts.turns // self._count:
+            self._parts.take_turn()
+
+    def parts_s(self) -> dict[str, float]:
+        """Return the seconds of each part."""
+        assert self._parts is not None
+        return self._parts.seconds()
