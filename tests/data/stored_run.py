@@ -12,10 +12,10 @@ if __name__ == "__main__":
     parts = [tf.config.LogicalDeviceConfiguration()] * int(replicas)
     tf.config.set_logical_device_configuration(device, parts)
 
-    from kexp.recipes.cnn_images import cnn_images
+    from kexp.recipes.mlp_images import mlp_images
 
-    result = cnn_images(
-        folder, in_memory=False, filters=(8,), epochs=1, batch_size=32, quiet=True, run_dir=run_dir
+    result = mlp_images(
+        folder, in_memory=False, hidden=(16,), epochs=1, batch_size=64, quiet=True, run_dir=run_dir
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"peak_bytes": peak, "metrics": result.metrics}))

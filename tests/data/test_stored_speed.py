@@ -22,8 +22,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("many")
-    for count in (2_000, 20_000):
-        write_images(place / str(count), count, side=SIDE)
+    write_images(place / "2000", 2_000, side=SIDE)
+    for path in (place / "2000").glob("*/*.png"):
+        folder = place / "20000" / path.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for turn in range(10):  # files as any others for who reads them, but quickly written
+            (folder / f"{turn}_{path.name}").hardlink_to(path)
     return {count: place / str(count) for count in (2_000, 20_000)}
 
 
@@ -67,7 +71,8 @@ class Clock(keras.callbacks.Callback):
 
 def made(data):
     keras.utils.set_random_seed(0)
-    return kexp.models.cnn(data.spec.input_shape, data.spec.outputs, filters=(8,), head="average")
+    # One that takes little time, so that what is measured is the reading.
+    return kexp.models.mlp(data.spec.input_shape, data.spec.outputs, hidden=(16,), dtype="uint8")
 
 
 def by_hand(folder, data):
@@ -129,4 +134,4 @@ def test_training_from_disk_is_as_fast_as_hand_written_tf_data(folders, tmp_path
     # The least of each: whatever else runs on the machine only adds to them.
     ratio = min(hand_s) / min(own_s)
     print(f"steps a second, against hand-written tf.data: {ratio:.2f} ({hand_s} and {own_s} s)")
-    assert ratio > 0.8
+    assert ratio > 1.0

@@ -1,4 +1,4 @@
-"""Four replicas compute what one device computes, to the rounding of float32."""
+"""Two replicas compute what one device computes, to the rounding of float32."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def alone(tmp_path_factory):
 def replicated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("replicated")
     # A process of its own: strategies of different size in one process clash.
-    command = [sys.executable, "-m", "tests.engine.tensorflow.replicated_runs", "4", str(folder)]
+    command = [sys.executable, "-m", "tests.engine.tensorflow.replicated_runs", "2", str(folder)]
     done = forked.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
