@@ -48,7 +48,6 @@ def quickly(of_the_processor, monkeypatch):
         ("mlp_images", {"batch_size": 16, "accumulate": 3}),
         ("lstm_series", {"optimizer": "lion"}),
         pytest.param("gan_images", {"loss": "wasserstein", "critic_steps": 2}, marks=pytest.mark.slow),
-        pytest.param("cnn_images", {"shift": 0.1}, marks=pytest.mark.slow),
         pytest.param("transformer_text", {"ema": 0.9}, marks=pytest.mark.slow),
         pytest.param("diffusion_images", {"precision": "bfloat16"}, marks=pytest.mark.slow),
         pytest.param("seq2seq", {"schedule": "plateau"}, marks=pytest.mark.slow),
@@ -270,6 +269,6 @@ def test_what_was_not_counted_and_the_memory_of_a_gpu_are_said():
 
 @pytest.mark.slow
 def test_parts_add_up_to_a_step_of_the_loop(of_the_processor):
-    for recipe, arguments in ((recipes.mlp_images, {}), (recipes.cnn_images, {}), (recipes.lstm_series, {})):
-        found = kexp.profile(recipe, quiet=True, **arguments)
+    for recipe in (recipes.mlp_images, recipes.lstm_series):  # many short steps, and few long ones
+        found = kexp.profile(recipe, quiet=True)
         assert 0.75 < sum(found.parts_s.values()) / found.step_s < 1.33

@@ -33,7 +33,6 @@ def exported(digits_run, tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("answering"), {}
     table = kexp.data.load("breast_cancer")
     models = {
-        "autoencoder": lambda: (answering.autoencoder(), "reconstruction", None),
         "vae": lambda: (answering.autoencoder(variational=True), "reconstruction", None),
         "table": lambda: (answering.table_autoencoder(table), "reconstruction", table),
         "gan": lambda: (answering.gan(), "generation", None),
@@ -57,7 +56,6 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "signatures"),
     [
-        pytest.param("autoencoder", {*ENCODING, "serving_bytes"}, marks=slow),
         pytest.param("vae", {*ENCODING, "serving_bytes", "sample"}, marks=slow),
         ("table", ENCODING),
         pytest.param("gan", SAMPLING, marks=slow),

@@ -44,10 +44,29 @@ _LINES = 500
 _EMBEDDED = Path(kexp.data.__file__).parent / "samples"
 MAKE_SAMPLES = ("diffusion_images", "gan_images")
 QUICK = ("mlp_images", "mlp_tabular")  # texts and series have tests of their own
+# Recipes that differ from another one in the network alone: data, task and objective are the same.
+ALIKE = {
+    "autoencoder_images": "vae_images",
+    "cnn_series": "lstm_series",
+    "finetune_text": "finetune_images",
+    "lstm_text": "transformer_text",
+    "transformer_series": "lstm_series",
+    "vit_images": "cnn_images",
+}
 
 
 def every_recipe() -> list[Any]:
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in recipes.__all__]
+    """Return all, first those of `one_of_each_kind`."""
+    return [*one_of_each_kind(), *map(_parameter, ALIKE)]
+
+
+def one_of_each_kind() -> list[Any]:
+    """Return all but those that are like another, for what has nothing to do with the network."""
+    return [_parameter(name) for name in recipes.__all__ if name not in ALIKE]
+
+
+def _parameter(name: str) -> Any:
+    return name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
 
 
 def tiny(name: str, digits_run: Path) -> dict[str, Any]:

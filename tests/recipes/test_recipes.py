@@ -11,7 +11,7 @@ import kexp
 from kexp import recipes
 from kexp.run.example_inputs import load_samples
 from tests.browser import faults
-from tests.recipes.every import every_recipe, tiny
+from tests.recipes.every import every_recipe, one_of_each_kind, tiny
 from tests.verify.killed_runs import difference_from
 
 # Those whose data has a few batches of 64 only.
@@ -58,6 +58,7 @@ def test_the_page_of_a_recipe_is_whole_for_every_reader(alone, browser):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("alone", one_of_each_kind(), indirect=True)
 def test_a_recipe_killed_halfway_ends_as_the_one_left_alone(alone, digits_run, tmp_path):
     name, result = alone
     call = (getattr(recipes, name), tmp_path / "killed", arguments(name, digits_run))

@@ -80,7 +80,7 @@ def test_a_run_killed_after_a_history_goes_on_in_a_fresh_process_to_the_same_bit
 def test_samples_and_measurements_do_not_depend_on_the_history(fresh):
     images, result = fresh("diffusion"), fresh("mlp")
     samples, measured = [], []
-    for number in HISTORIES:
+    for number in (0, 99):
         with_history(number)
         samples.append(kexp.load(images.run_dir).sample(4, seed=2))
         measured.append(kexp.load(result.run_dir).evaluate(small_models.table()))
