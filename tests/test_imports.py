@@ -83,6 +83,8 @@ def test_no_file_names_a_recipe(source):
         "from kexp.train.checkpoint.checkpoint import newest_step; newest_step('absent')",
         "import kexp.cli.launch",
         "import kexp.cli.doctor",
+        "import kexp.cli.watch_command",
+        "import kexp.trackers; kexp.trackers.active_trackers('tensorboard')",
     ],
 )
 def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):

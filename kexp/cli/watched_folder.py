@@ -62,7 +62,7 @@ def watchable(directory: str) -> Path:
         raise InputError(f"directory must be {_WHAT}; {path} is no folder.")
     names = names_in("directory", path, _WHAT)
     if names and not {RECORD, CONFIG, *_BEGUN} & {*names}:
-        raise InputError(f"directory must be {_WHAT}; {path} holds other files, so name one of those.")
+        raise InputError(f"directory must be {_WHAT}; {path} is none, so name one in it.")
     return path
 
 

@@ -37,6 +37,12 @@ FILE = "mlflow.json"
 _PARENT = "mlflow.parentRunId"
 _FILES = (CONFIG, ENVIRONMENT, METRICS, RESULT, CURVES)
 _MOST_PARAMS = 100  # that a server takes at once
+# What a user logs is told to nobody else, and training does not wait for minutes for a server that is gone.
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
+}
 
 
 def tracker(asked: bool) -> MLflow | None:
@@ -131,8 +137,8 @@ def _status(error: BaseException | None) -> str:
 
 
 def _client() -> MlflowClient:
-    # What a user logs here is on their own disk, or their own server.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):

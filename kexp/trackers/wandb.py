@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from kexp.core.errors import InputError, shown
 from kexp.core.files import write_json
 from kexp.core.json_files import read_json_file
 from kexp.trackers.base import TrackedRun
@@ -64,7 +65,12 @@ def _run_id(path: Path) -> str:
     """Return the id of a run, which is made and written down the first time."""
     if not path.exists():
         write_json(path, {"id": uuid.uuid4().hex[:8]})
-    return str(read_json_file(path, {"id": str}, advice="remove it")["id"])
+    found = str(read_json_file(path, {"id": str}, advice="remove it")["id"])
+    if not found.isalnum():  # which is part of the names of files, and may be of somebody else's folder
+        raise InputError(
+            f"file {path}: id must be letters and digits; received {shown(found)}, so remove it."
+        )
+    return found
 
 
 def _begun(run: TrackedRun, run_id: str) -> Any:

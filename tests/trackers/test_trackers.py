@@ -45,7 +45,7 @@ def continued(store):
     done = forked.run(command, capture_output=True, text=True, env=environment, cwd=store, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(Path(run_dir, "metrics.jsonl").read_text().splitlines()) == 2
-    return recipes.mlp_images(**ARGUMENTS, run_dir=run_dir, track=ALL)
+    return kexp.resume(run_dir, track=ALL.split(","), quiet=True)
 
 
 @pytest.fixture
