@@ -1,11 +1,12 @@
 """Runs of Weights & Biases, kept on the disk: arguments, metrics and the final ones.
 
     kexp run cnn_images --data digits --track wandb
-    wandb sync runs/…/wandb/offline-run-*
+    wandb sync wandb/latest-run
 
-They are in `wandb/` in the run folder, or in WANDB_DIR, and go nowhere unless WANDB_MODE says so. The project
-is WANDB_PROJECT, or has the name of the recipe; the trials of a sweep are a group. The x-axis is the metric
-`epoch`, counted from 1; the metrics that are measured once, at the end, are `final/NAME` in the summary.
+They are in `wandb/` in the working directory, or in WANDB_DIR, and go nowhere unless WANDB_MODE says so; not
+in the run folder, since they have links that lead out of it. The project is WANDB_PROJECT, or has the name of
+the recipe; the trials of a sweep are a group. The x-axis is the metric `epoch`, counted from 1; the metrics
+that are measured once, at the end, are `final/NAME` in the summary.
 
 The folder of a run holds `wandb.json` with the id. Each time that a run goes on it has another folder below
 `wandb/`, with that id and all epochs from the first: the last one is what there is to sync.
@@ -82,7 +83,6 @@ def _begun(run: TrackedRun, run_id: str) -> Any:
         id=run_id,
         group=None if run.sweep is None else run.sweep.absolute().name,
         config={"recipe": run.config["recipe"], **run.config["arguments"]},
-        dir=os.environ.get("WANDB_DIR") or str(run.run_dir),
         mode=os.environ.get("WANDB_MODE") or "offline",  # type: ignore[arg-type]
         resume="allow",
         reinit="create_new",

@@ -106,8 +106,8 @@ def test_tensorboard_reads_back_each_epoch_once(continued):
 
 @pytest.mark.slow
 def test_the_last_files_of_wandb_have_each_epoch_once_and_are_of_the_same_run(continued):
-    killed, last = sorted((continued.run_dir / "wandb").glob("offline-run-*/*.wandb"))
-    assert killed.name == last.name
+    run_id = json.loads((continued.run_dir / "wandb.json").read_text())["id"]
+    _, last = sorted(Path("wandb").glob(f"offline-run-*-{run_id}/*.wandb"))
     records = records_of(last)
     items = [
         {one.key or one.nested_key[0]: json.loads(one.value_json) for one in record.history.item}
