@@ -17,6 +17,7 @@ from kexp.engine.base import Engine
 
 _SHARE = 0.006  # of a training's time; what is beside it makes a hundredth of a run of some seconds
 _FREE_S = 0.015  # beside that, so that the first steps of short runs have some
+_FIRST_STEPS = 16  # which have one each, where that can be paid for
 _CALL_S = 0.0005  # what it costs that a call of the engine ends after a step where it would have gone on
 _RANDOM, _OPTIMIZER, _LOSS = "random", "optimizer", "loss"
 _LOSS_STATE = "progress/2"  # the running mean of the losses
@@ -98,9 +99,11 @@ class PacedChecksums:
         cost_s = now_s - began_s + _CALL_S
         self.spent_s += cost_s
         step_s = (began_s - self._since_s) / max(1, taken - self._since)
-        short_s = (self.spent_s + cost_s - _FREE_S) / _SHARE - (now_s - self._started_s)
+        wait_s = (self.spent_s + cost_s - _FREE_S) / _SHARE - (now_s - self._started_s)
+        if taken >= _FIRST_STEPS:  # as often all the time, rather than several at once after a long wait
+            wait_s = max(wait_s, cost_s / _SHARE)
         self._since, self._since_s = taken, now_s
-        self._next = next_step(taken, short_s / step_s if taken and step_s else 1.0)
+        self._next = next_step(taken, wait_s / step_s if taken and step_s else 1.0)
 
 
 class EveryStep:
