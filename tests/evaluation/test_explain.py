@@ -26,6 +26,7 @@ from kexp.evaluation.explain.saliency.occlusion import occluded_patches, occlude
 from kexp.evaluation.explain.saliency.saliency_maps import saliency_maps
 from kexp.evaluation.explain.saliency.weight_randomisation import LIMIT, randomised
 from kexp.evaluation.explain.strongest_units import strongest_units
+from kexp.report.explanation_page import write_explanation_page
 
 
 def explained(model, kind, shape, task="classification", outputs=2, dtype="float32", **other):
@@ -170,6 +171,24 @@ def test_several_inputs_are_permuted_one_by_one():
     assert found.means[0] > 0.3
     assert abs(found.means[1]) < 0.02
     assert findings(several, {name: one[:3] for name, one in inputs.items()}).saliency == ()
+
+
+def test_images_among_several_inputs_have_maps_too(corner_images, tmp_path):
+    photo, age = keras.Input((4, 4, 1), dtype="uint8", name="photo"), keras.Input((1,), name="age")
+    corner = bright_corner().model(photo)
+    model = keras.Model({"photo": photo, "age": age}, keras.layers.Add()([corner, age]))
+    several = explained(model, "arrays", ())
+    both = dataclasses.replace(several.spec, input_structure={"photo": "photo", "age": "age"})
+    several = dataclasses.replace(several, spec=both)
+    inputs = {"photo": corner_images, "age": np.array([[5], [0], [-5]], "float32")}
+    targets = np.ones(3, int)
+    for method in (integrated_gradients, occluded_patches):
+        alone = method(bright_corner(), corner_images, targets)
+        np.testing.assert_allclose(method(several, inputs, targets), alone, atol=1e-5)
+    found = findings(several, inputs)
+    assert {one.method for one in found.saliency} == {"integrated gradients", "occlusion"}
+    page = write_explanation_page(found, tmp_path / "page.html", "several").read_text()
+    assert "rank correlation after randomisation" in page
 
 
 def test_partial_dependence_follows_the_column():

@@ -137,6 +137,19 @@ def first_output(outputs: Nest) -> Any:
     return leaves(outputs)[0]
 
 
+def only_images(inputs: Inputs) -> str | None:
+    """Return the name of the only images among several inputs; None where there are none, or several.
+
+    Example:
+        >>> only_images({"photo": np.zeros((2, 8, 8, 3)), "age": np.zeros((2, 1))})
+        'photo'
+    """
+    if not isinstance(inputs, Mapping):
+        return None
+    named = [name for name, array in inputs.items() if np.ndim(array) == 4]
+    return named[0] if len(named) == 1 else None
+
+
 def at_once(inputs: Inputs) -> int:
     """Return how many of some samples go through a model at once: fewer where each is large.
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from kexp.data.dataset import Inputs, single_array
-from kexp.evaluation.explain.explained_model import ExplainedModel
+from kexp.evaluation.explain.explained_model import ExplainedModel, only_images
 
 _WORD = re.compile(r"\S+")
 MOST_WORDS = 120  # of a text that are hidden, one after the other
 
 
 def occluded_patches(
-    explained: ExplainedModel, images: np.ndarray, targets: np.ndarray, *, patches: int = 6
+    explained: ExplainedModel, inputs: Inputs, targets: np.ndarray, *, patches: int = 6
 ) -> np.ndarray:
     """Return how much the score of an output falls when a patch of an image is grey.
 
@@ -26,20 +26,21 @@ def occluded_patches(
 
     Args:
         explained: The model.
-        images: (samples, height, width, channels).
+        inputs: (samples, height, width, channels), or several inputs with such images among them.
         targets: (samples,) index of the output each.
         patches: Along the longer side, default 6.
 
     Returns:
         (samples, height, width) float32, above 0 where the image speaks for the output.
     """
+    images = _samples(inputs)
     side = max(2, -(-max(images.shape[1:3]) // patches))
     corners = [
         (slice(top, top + side), slice(left, left + side))
         for top in _starts(images.shape[1], side)
         for left in _starts(images.shape[2], side)
     ]
-    return _hidden(explained, images, targets, corners)
+    return _hidden(explained, inputs, targets, corners)
 
 
 def occluded_steps(
@@ -61,11 +62,17 @@ def occluded_steps(
     return _hidden(explained, series, targets, rows)
 
 
+def _samples(inputs: Inputs) -> np.ndarray:
+    """Return the array whose parts are hidden: the only one, or the images among several."""
+    return np.asarray(inputs[str(only_images(inputs))] if isinstance(inputs, Mapping) else inputs)
+
+
 def _hidden(
-    explained: ExplainedModel, samples: np.ndarray, targets: np.ndarray, parts: Sequence[tuple[slice, ...]]
+    explained: ExplainedModel, inputs: Inputs, targets: np.ndarray, parts: Sequence[tuple[slice, ...]]
 ) -> np.ndarray:
     """Return (samples, *positions), parts of which are hidden one after the other."""
-    scores = _scores(explained, [_changed(sample, parts) for sample in samples], targets)
+    samples = _samples(inputs)
+    scores = _scores(explained, inputs, [_changed(sample, parts) for sample in samples], targets)
     maps = np.zeros(samples.shape[:-1], np.float32)
     times = np.zeros(samples.shape[1:-1])
     for part in parts:
@@ -86,10 +93,17 @@ def _changed(sample: np.ndarray, parts: Sequence[tuple[slice, ...]]) -> np.ndarr
     return changed
 
 
-def _scores(explained: ExplainedModel, changed: list[np.ndarray], targets: np.ndarray) -> list[np.ndarray]:
-    """Return the scores of each sample's changed copies."""
+def _scores(
+    explained: ExplainedModel, inputs: Inputs, changed: list[np.ndarray], targets: np.ndarray
+) -> list[np.ndarray]:
+    """Return the scores of each sample's changed copies, whose other inputs are as they are."""
     counts = [len(copies) for copies in changed]
-    scores = explained.scores(np.concatenate(changed), np.repeat(targets, counts))
+    copies: Inputs = np.concatenate(changed)
+    if isinstance(inputs, Mapping):
+        repeated = np.repeat(np.arange(len(targets)), counts)
+        others = {name: array[repeated] for name, array in inputs.items()}
+        copies = {**others, str(only_images(inputs)): np.asarray(copies)}
+    scores = explained.scores(copies, np.repeat(targets, counts))
     return np.split(scores, np.cumsum(counts)[:-1])
 
 
@@ -118,7 +132,7 @@ def occluded_words(
         np.array([*(_without(str(text), *span) for span in own), str(text)], dtype=object)
         for text, own in zip(single_array(texts), spans, strict=True)
     ]
-    scores = _scores(explained, changed, targets)
+    scores = _scores(explained, texts, changed, targets)
     return [
         (tuple(str(text)[start:end] for start, end in own), (score[-1] - score[:-1]).astype(np.float32))
         for text, own, score in zip(single_array(texts), spans, scores, strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kexp.data.dataset import Inputs
-from kexp.evaluation.explain.explained_model import ExplainedModel
+from kexp.evaluation.explain.explained_model import ExplainedModel, only_images
 from kexp.evaluation.explain.saliency.grad_cam import grad_cam
 from kexp.evaluation.explain.saliency.integrated_gradients import integrated_gradients
 from kexp.evaluation.explain.saliency.occlusion import occluded_patches, occluded_steps, occluded_words
@@ -102,16 +102,15 @@ def _methods(
         methods: dict[str, Method] = {"integrated gradients": gradients} if tokens else {}
         methods["occlusion"] = lambda: [one for _, one in occluded_words(explained, inputs, targets)]
         return methods, {"integrated gradients": tuple(tokens), "occlusion": words}
-    if isinstance(inputs, Mapping):
-        return {}, {}
-    array = inputs
-    if array.ndim == 4:
+    of_images = only_images(inputs) is not None if isinstance(inputs, Mapping) else inputs.ndim == 4
+    if of_images:
         return {
             "integrated gradients": gradients,
-            "Grad-CAM": lambda: _listed(grad_cam(explained, array, targets)),
-            "occlusion": lambda: _listed(occluded_patches(explained, array, targets)),
+            "Grad-CAM": lambda: _listed(grad_cam(explained, inputs, targets)),
+            "occlusion": lambda: _listed(occluded_patches(explained, inputs, targets)),
         }, {}
-    if array.ndim == 3:
+    if not isinstance(inputs, Mapping) and inputs.ndim == 3:
+        array = inputs
         return {
             "integrated gradients": lambda: _real_steps(gradients(), array),
             "occlusion": lambda: _real_steps(occluded_steps(explained, array, targets), array),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
 
 from kexp.core.images import png
+from kexp.evaluation.explain.explained_model import only_images
 from kexp.evaluation.explain.network_findings import Findings
 from kexp.evaluation.explain.saliency.saliency_maps import SaliencyMaps
 from kexp.evaluation.explain.saliency.weight_randomisation import LIMIT
@@ -70,11 +72,13 @@ def _samples(found: Findings) -> str:
 def _cells(found: Findings, place: int, said: str, shown: list[SaliencyMaps]) -> list[object]:
     if found.spec.kind == "text":
         return [Markup(heated_words(one.pieces[place], one.maps[place])) for one in shown]
-    sample = np.asarray(found.samples.inputs[place])  # type: ignore[index]
+    inputs = found.samples.inputs
+    samples = inputs[str(only_images(inputs))] if isinstance(inputs, Mapping) else inputs
+    sample = np.asarray(samples[place])
     if sample.ndim == 2:
         lines = [heated_line(f"{one.method}, {said}", sample, one.maps[place]) for one in shown]
         return [Markup(line_picture(said, sample)), *map(Markup, lines)]
     pixels = pixels_of(sample[None], found.spec)
-    image = sample[..., :1] if pixels is None else pixels[0]
+    image = sample[..., : 3 if sample.shape[-1] == 3 else 1] if pixels is None else pixels[0]
     pictures = [picture(f"{one.method}, {said}", png(heat_over(image, one.maps[place]))) for one in shown]
     return [Markup(picture(said, png(resized(grey_or_colour(image))))), *map(Markup, pictures)]
