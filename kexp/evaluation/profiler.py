@@ -229,7 +229,7 @@ def _train_in_turns(training: TrainingSetup, engine: Engine, rows: np.ndarray) -
     timed = _TimedEngine(engine)
     clock = _EpochClock(timed, epochs, lambda pace: _Parts(engine, rows, training.batch_size, pace))
     options = {**training.options, "quiet": True, "early_stop": None, "epochs": 1 + epochs, "spike": None}
-    if parse_interval(options["checkpoint_every"])[1] != "steps":
+    if parse_interval(training.options["checkpoint_every"])[1] != "steps":
         options["checkpoint_every"] = f"{2 + epochs} epochs"  # saving would slow steps of short ones down
     with tempfile.TemporaryDirectory(prefix="kexp-profile-") as folder:
         Loop(
@@ -258,6 +258,15 @@ class _Epoch(NamedTuple):
     called_s: float
     steps: int
     calls: int
+
+    def since(self, begun: _Epoch) -> _Epoch:
+        """Return what has come to this since then."""
+        return _Epoch(
+            self.seconds - begun.seconds,
+            self.called_s - begun.called_s,
+            self.steps - begun.steps,
+            self.calls - begun.calls,
+        )
 
     @property
     def step_s(self) -> float:
@@ -311,7 +320,7 @@ class _EpochClock(keras.callbacks.Callback):
         self._begun = self._now()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        last = _Epoch(*(now - then for now, then in zip(self._now(), self._begun, strict=True)))
+        last = self._now().since(self._begun)
         self.epochs.append(last)
         if epoch == 0:
             return

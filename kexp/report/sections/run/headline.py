@@ -24,4 +24,24 @@ def html(run: ReportedRun) -> str:
     said = f"{name.removeprefix(prefix).replace('_', ' ')} {_PARTS[prefix]}"
     if interval is not None:
         said += f", 95 % interval {interval_text(interval)} if samples are independent"
+    beside = baselines(run, prefix, name)
+    if beside:
+        said += f"; {', '.join(f'{other} {value:.4g}' for other, value in beside.items())}"
     return f'<p class="headline"><strong>{run.record.metrics[name]:.4g}</strong> {escape(said)}</p>'
+
+
+def baselines(run: ReportedRun, prefix: str, name: str) -> dict[str, float]:
+    """Return the same metric of what the run compares itself with, by its name in words.
+
+    Args:
+        run: The run.
+        prefix: Of the metric, such as "test_".
+        name: Of the metric, with its prefix.
+    """
+    ending, own = f"_{name.removeprefix(prefix)}", run.task.exact_names(run.spec)
+    found = (other.removeprefix(prefix) for other in run.record.metrics if other.startswith(prefix))
+    return {
+        other.removesuffix(ending).replace("_", " "): run.record.metrics[f"{prefix}{other}"]
+        for other in found
+        if other.endswith(ending) and other not in own
+    }
