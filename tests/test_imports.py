@@ -84,6 +84,7 @@ def test_no_file_names_a_recipe(source):
         "import kexp.cli.launch",
         "import kexp.cli.doctor",
         "import kexp.cli.watch_command",
+        "import kexp; kexp.runs, kexp.compare, kexp.diff",
         "import kexp.trackers; kexp.trackers.active_trackers('tensorboard')",
     ],
 )

@@ -14,8 +14,8 @@ def runs(
 
     Args:
         dir: The folder.
-        where: Conditions that all have to hold, as "val_accuracy>0.9 and recipe=mlp_images", with <, <=, >,
-            >=, =, != or ~ ("has in it") after a column, a metric or an argument.
+        where: Conditions that all have to hold, as "val_accuracy>0.9 and recipe=mlp_images": a column, a
+            metric or an argument, then one of = != < <= > >= or ~ ("has in it"), and a value.
         sort: A column, a metric or an argument to sort by, "-" before it for the largest first.
         page: An HTML file to write the table to.
     """

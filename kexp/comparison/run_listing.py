@@ -75,8 +75,9 @@ def runs(
 
     Args:
         dir: The folder, default runs.
-        where: Conditions that all have to hold, as "val_accuracy>0.9 and recipe=mlp_images", with <, <=, >,
-            >=, =, != or ~ ("has in it") after a column, a metric or an argument; default None: none.
+        where: Conditions that all have to hold, as "val_accuracy>0.9 and recipe=mlp_images": a column, a
+            metric or an argument, then one of = != < <= > >= or ~ ("has in it"), and a value; default None:
+            none.
         sort: A column, a metric or an argument to sort by, "-" before it for the largest first; default None:
             the newest first. Runs that do not have it come last.
 
