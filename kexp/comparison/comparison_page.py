@@ -20,7 +20,8 @@ from kexp.report.shown_samples import how_shown, shown_samples
 
 _PANELS = 8
 _MISTAKES = 12
-_LEGEND = 10
+_LEGEND = 10  # groups; the names of more would hide the curves
+_TICKS = 5
 
 
 class Compared(Protocol):
@@ -99,12 +100,15 @@ def _curves(groups: Sequence[RunGroup]) -> str:
 
 
 def _panel(name: str, groups: Sequence[RunGroup]) -> Panel:
+    from matplotlib.ticker import MaxNLocator
+
     axes = new_axes(name.replace("_", " "), "epoch", "")
     for number, group in enumerate(groups):
         for place, record in enumerate(group.records):
             values = record.history.get(name, [])
             label = group.label if place == 0 else None
             axes.plot(range(1, len(values) + 1), values, color=f"C{number % 10}", label=label, linewidth=1.2)
+    axes.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=True))
     if len(groups) <= _LEGEND:
         axes.legend()
     return panel_of(axes, f"{name} by epoch, a line for each run")

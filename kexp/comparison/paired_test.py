@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -125,11 +126,13 @@ def _require_same_rows(one: ReportedRun, two: ReportedRun) -> None:
 
 
 def _equal(one: object, two: object) -> bool:
-    if isinstance(one, dict) and isinstance(two, dict):
+    if isinstance(one, Mapping) and isinstance(two, Mapping):
         return one.keys() == two.keys() and all(_equal(one[name], two[name]) for name in one)
-    arrays = np.asarray(one), np.asarray(two)
-    number = arrays[0].dtype.kind == "f" and arrays[1].dtype.kind == "f"
-    return bool(np.array_equal(*arrays, equal_nan=number))
+    arrays = [np.asarray(side) for side in (one, two)]
+    # Of objects, what is missing is not equal to itself.
+    plain = [array.astype(str) if array.dtype == object else array for array in arrays]
+    number = all(array.dtype.kind == "f" for array in plain)
+    return bool(np.array_equal(plain[0], plain[1], equal_nan=number))
 
 
 def _interval(differences: np.ndarray) -> tuple[float, float]:

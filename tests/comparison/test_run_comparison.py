@@ -60,6 +60,17 @@ def test_runs_on_other_rows_are_not_tested_and_it_is_said_why(several, compared)
     assert not found.paired
 
 
+def test_values_are_compared_by_their_errors_on_the_same_rows(tmp_path):
+    for hidden in (16, 64):
+        options = {"hidden": (hidden,), "epochs": 1, "quiet": True, "run_dir": str(tmp_path / str(hidden))}
+        recipes.mlp_tabular(data="diabetes", **options)
+    test = kexp.compare(tmp_path / "16", tmp_path / "64").paired[0]
+    assert (test.figure, test.test) == ("mean squared error", "Wilcoxon")
+    record = kexp.load(tmp_path / "16")
+    assert test.values[0] ** 0.5 == pytest.approx(record.metrics["val_root_mean_squared_error"], rel=1e-4)
+    assert test.low <= test.values[0] - test.values[1] <= test.high
+
+
 def test_the_page_has_figures_curves_tests_and_mistakes_of_one_alone(compared, tmp_path):
     page = compared.report(tmp_path / "page.html").read_text()
     for text in ("Figures", "Arguments that differ", "Curves", "McNemar", "Mistakes that only one makes"):
