@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kexp.core.errors import InputError
+from kexp.core.foreign_files import reason
 from kexp.core.options import DEFAULTS
 from kexp.data.memory_forms import argument_label
 from kexp.run.folder import is_trained_in
@@ -89,7 +91,7 @@ def read_row(run_dir: Path, name: str) -> RunRow:
         >>> row.state, row.recipe, row.data, row.metric, row.epochs
         ('finished', 'mlp_images', 'digits', 'val_accuracy', 2)
     """
-    begun_s = os.stat(run_dir / CONFIG).st_mtime
+    begun_s = os.lstat(run_dir / CONFIG).st_mtime
     try:
         config = read_config(run_dir)
     except InputError as error:
@@ -157,7 +159,7 @@ def run_folders(folder: Path) -> Iterator[Path]:
     if os.path.isfile(folder / CONFIG):
         yield folder
         return
-    for path, folders, files in os.walk(folder):
+    for path, folders, files in os.walk(folder, onerror=_left_out):
         depth = len(Path(path).relative_to(folder).parts)
         if CONFIG in files:
             folders.clear()
@@ -165,3 +167,8 @@ def run_folders(folder: Path) -> Iterator[Path]:
         elif depth >= _DEPTH:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def _left_out(error: OSError) -> None:
+    said = f"Folder {error.filename} cannot be read ({reason(error)}); runs in it are left out."
+    warnings.warn(said, RuntimeWarning, stacklevel=2)

@@ -27,6 +27,9 @@ def test_every_run_has_its_state_and_a_damaged_one_says_what_is_wrong(folder):
         "broken": "damaged",
     }
     assert "result.json" in rows["broken"].problem
+    (folder / "broken/config.json").unlink()
+    (folder / "broken/config.json").symlink_to("nowhere")
+    assert {row.name: row.state for row in kexp.runs(folder)}["broken"] == "damaged"
     assert rows["good"].epochs == rows["deep/stopped"].epochs == 2
     assert rows["good"].parameters > 1000
     assert rows["good"].value == rows["good"].metrics["val_accuracy"]
