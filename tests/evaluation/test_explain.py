@@ -300,31 +300,31 @@ def test_the_command_line_writes_the_page_of_given_samples(digits_run, run_kexp,
 
 
 def scenes(samples):
-    """Return cluttered canvases with one digit each, which are classified by it."""
+    """Return cluttered canvases with one digit each, which are classified by it, and the digits' masks."""
     made = kexp.data.canvases(kexp.data.load("digits"), samples=samples, objects=(1, 1))
-    return {
-        part: (split.inputs, split.targets.max(axis=(1, 2)) - 1, split.targets > 0)
-        for part, split in (("train", made.train), ("validation", made.validation), ("test", made.test))
-    }
+    splits = [(split.inputs, split.targets) for split in (made.train, made.validation, made.test)]
+    return [(images, masks.max(axis=(1, 2)) - 1, masks > 0) for images, masks in splits]
 
 
 @pytest.mark.slow
 def test_grad_cam_points_into_the_digit_of_nine_scenes_of_ten(tmp_path):
-    made = scenes((1500, 100, 100))
+    (x, y, _), other, (images, truth, masks) = scenes((1500, 100, 160))
+    keras.utils.set_random_seed(1)
     model = kexp.models.cnn((40, 40, 1), 10, filters=(16, 32, 64), normalization="batch", head="average")
-    (x, y, _), (images, truth, masks) = made["train"], made["test"]
-    options = {"epochs": 12, "batch_size": 32, "learning_rate": 4e-3, "schedule": "one_cycle"}
-    options |= {"quiet": True, "run_dir": str(tmp_path / "run")}
-    result = kexp.fit(model, x, y, validation_data=made["validation"][:2], **options)
+    options = {"epochs": 10, "batch_size": 32, "learning_rate": 4e-3, "schedule": "one_cycle", "quiet": True}
+    result = kexp.fit(model, x, y, validation_data=other[:2], run_dir=str(tmp_path / "run"), **options)
     of_model = ExplainedModel(result.model, result.spec, result.from_logits)
-    maps = enlarged(grad_cam(of_model, images, truth), images.shape[1:3])
+    right = np.flatnonzero(of_model.targets(images) == truth)[:100]
+    assert len(right) == 100
+    maps = enlarged(grad_cam(of_model, images[right], truth[right]), images.shape[1:3])
     inside, areas = [], []
-    for one, mask in zip(maps, masks, strict=True):
+    for one, mask in zip(maps, masks[right], strict=True):
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         row, column = np.unravel_index(one.argmax(), one.shape)
-        inside.append(rows[0] <= row <= rows[-1] and columns[0] <= column <= columns[-1])
-        areas.append((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1) / one.size)
-    assert np.mean(areas) < 0.2  # what chance would hit
+        # A position of the map is 8 pixels wide, so that one pixel beside the digit's box is inside.
+        inside.append(rows[0] - 1 <= row <= rows[-1] + 1 and columns[0] - 1 <= column <= columns[-1] + 1)
+        areas.append((rows[-1] - rows[0] + 3) * (columns[-1] - columns[0] + 3) / one.size)
+    assert np.mean(areas) < 0.3  # what chance would hit
     assert np.mean(inside) >= 0.9
 
 
