@@ -9,7 +9,7 @@ import numpy as np
 
 from kexp.data import Split
 from kexp.data.dataset import sample_count
-from kexp.data.splits import taken
+from kexp.data.splits import in_memory, taken
 from kexp.evaluation.explain.depth import depths, pooled_activations
 from kexp.evaluation.explain.explained_model import ExplainedModel
 from kexp.tasks import task_named
@@ -87,11 +87,11 @@ def layer_probe(
 
 
 def drawn(split: Split, samples: int, seed: int = 0) -> Split:
-    """Return some samples of a part, drawn by chance, in their order."""
+    """Return some samples of a part, drawn by chance, in their order and in memory."""
     count = sample_count(split.inputs)
     if count <= samples:
-        return taken(split, np.arange(count))
-    return taken(split, np.sort(np.random.default_rng(seed).choice(count, samples, replace=False)))
+        return in_memory(taken(split, np.arange(count)))
+    return in_memory(taken(split, np.sort(np.random.default_rng(seed).choice(count, samples, replace=False))))
 
 
 def _are_plain(targets: Any) -> bool:
