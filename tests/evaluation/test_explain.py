@@ -10,6 +10,7 @@ from keras import ops
 from sklearn.datasets import load_sample_image
 
 import kexp
+from kexp.cli.app import main
 from kexp.data import DatasetSpec, Split
 from kexp.evaluation.explain.attention_maps import attention_maps
 from kexp.evaluation.explain.depth import depths
@@ -286,17 +287,21 @@ def test_what_cannot_be_explained_is_said(digits_run):
         layer_map(model, np.zeros((20, 8, 8, 1), "uint8"), layer="dens")
 
 
-def test_the_command_line_writes_the_page_of_given_samples(digits_run, run_kexp, tmp_path):
+def test_the_command_line_writes_the_page_of_given_samples(digits_run, tmp_path, capfd):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return ended.value.code, capfd.readouterr()
+
     run_dir = shutil.copytree(digits_run, tmp_path / "run")
     np.save(tmp_path / "images.npy", kexp.data.load("digits").test.inputs[:2])
-    done = run_kexp("explain", run_dir, tmp_path / "images.npy")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(run_dir / "explanation.html")
+    code, printed = call("explain", run_dir, tmp_path / "images.npy")
+    assert (code, printed.out.strip()) == (0, str(run_dir / "explanation.html"))
     assert "Linear probes by depth" in (run_dir / "explanation.html").read_text()
-    wrong = run_kexp("explain", run_dir, tmp_path / "absent.npy")
-    assert wrong.returncode == 2
-    assert len(wrong.stderr.strip().splitlines()) == 1
-    assert run_kexp("explain", tmp_path / "nothing").returncode == 2
+    for wrong in ((run_dir, tmp_path / "absent.npy"), (tmp_path / "nothing",)):
+        code, printed = call("explain", *wrong)
+        assert code == 2
+        assert len(printed.err.strip().splitlines()) == 1
 
 
 def scenes(samples):

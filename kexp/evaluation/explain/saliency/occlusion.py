@@ -11,16 +11,17 @@ from kexp.data.dataset import Inputs, single_array
 from kexp.evaluation.explain.explained_model import ExplainedModel, only_images
 
 _WORD = re.compile(r"\S+")
+_SMALL = 64  # pixels of an image's longer side, up to which patches overlap
 MOST_WORDS = 120  # of a text that are hidden, one after the other
 
 
 def occluded_patches(
-    explained: ExplainedModel, inputs: Inputs, targets: np.ndarray, *, patches: int = 6
+    explained: ExplainedModel, inputs: Inputs, targets: np.ndarray, *, patches: int = 8
 ) -> np.ndarray:
     """Return how much the score of an output falls when a patch of an image is grey.
 
-    Patches overlap by a half; a pixel gets the mean of those that hide it. Grey is the mean of each channel
-    over the image.
+    Patches of images of up to 64 pixels overlap by a half, and a pixel gets the mean of those that hide it.
+    Grey is the mean of each channel over the image.
 
     Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks".
 
@@ -28,17 +29,18 @@ def occluded_patches(
         explained: The model.
         inputs: (samples, height, width, channels), or several inputs with such images among them.
         targets: (samples,) index of the output each.
-        patches: Along the longer side, default 6.
+        patches: Along the longer side, default 8.
 
     Returns:
         (samples, height, width) float32, above 0 where the image speaks for the output.
     """
     images = _samples(inputs)
     side = max(2, -(-max(images.shape[1:3]) // patches))
+    step = side // 2 if max(images.shape[1:3]) <= _SMALL else side
     corners = [
         (slice(top, top + side), slice(left, left + side))
-        for top in _starts(images.shape[1], side)
-        for left in _starts(images.shape[2], side)
+        for top in _starts(images.shape[1], side, step)
+        for left in _starts(images.shape[2], side, step)
     ]
     return _hidden(explained, inputs, targets, corners)
 
@@ -58,7 +60,7 @@ def occluded_steps(
         (samples, steps) float32.
     """
     side = max(1, -(-series.shape[1] // windows))
-    rows = [(slice(first, first + side),) for first in _starts(series.shape[1], side)]
+    rows = [(slice(first, first + side),) for first in _starts(series.shape[1], side, side // 2)]
     return _hidden(explained, series, targets, rows)
 
 
@@ -107,9 +109,9 @@ def _scores(
     return np.split(scores, np.cumsum(counts)[:-1])
 
 
-def _starts(size: int, side: int) -> list[int]:
+def _starts(size: int, side: int, step: int) -> list[int]:
     last = max(size - side, 0)
-    return sorted({*range(0, last + 1, max(1, side // 2)), last})
+    return sorted({*range(0, last + 1, max(1, step)), last})
 
 
 def occluded_words(
