@@ -84,7 +84,7 @@ def diffusion(*, classes: bool = False) -> Any:
     """Return a diffusion model of digits."""
     _seed()
     count = len(CLASSES) if classes else None
-    network = kexp.models.diffusion_unet(SHAPE, classes=count, filters=(4, 8))
+    network = kexp.models.diffusion_unet(SHAPE, classes=count, filters=(4,))
     names = CLASSES if classes else ()
     return kexp.models.Diffusion(network, steps=20, sample_steps=3, class_names=names)
 

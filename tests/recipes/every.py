@@ -17,7 +17,7 @@ TINY: dict[str, dict[str, Any]] = {
     "cnn_images": {"filters": (8,)},
     "cnn_series": {"filters": (16,), "kernel_sizes": (3,)},
     "distill_images": {"filters": (4, 8)},
-    "diffusion_images": {"filters": (8, 16), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
+    "diffusion_images": {"filters": (8,), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
     "finetune_images": {"head_epochs": 1},
     "finetune_text": {"head_epochs": 1, "steps": 8},
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
