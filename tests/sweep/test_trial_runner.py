@@ -28,7 +28,9 @@ def smallest(recipe, arguments):
 
 @pytest.mark.filterwarnings("ignore:Samples have collapsed")  # two tiny epochs do not make them diverse
 @pytest.mark.parametrize("name", one_of_each_kind())
-def test_every_recipe_sweeps_with_no_space_given_and_only_winners_see_test_data(name, tmp_path, digits_run):
+def test_a_recipe_of_every_kind_sweeps_with_no_space_given_and_only_winners_see_test_data(
+    name, tmp_path, digits_run
+):
     recipe = getattr(recipes, name)
     trial = (smallest(recipe, {**SHORT, **tiny(name, digits_run)}), tmp_path / "trial")
     runner = TrialRunner(recipe)
