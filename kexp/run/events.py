@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from kexp.run.metrics_file import MetricsFile
 from kexp.trackers.base import TrackedRun, Tracker, Trackers, takes_note
@@ -25,8 +26,14 @@ class RunEvents:
         self._files = () if trackers is None else (MetricsFile(), *files)
         self._trackers = list(trackers or ())
 
-    def started(self, history: list[dict[str, float]]) -> None:
-        """Tell that the run begins, goes on or goes back, with the metrics of the epochs so far."""
+    def started(self, history: list[dict[str, float]], first: int = 0) -> None:
+        """Tell that the run begins, goes on or goes back, with the metrics of the epochs so far.
+
+        Args:
+            history: Of the epochs that it has trained.
+            first: How many came before them, default none.
+        """
+        self._run = replace(self._run, first=first)
         self._tell(lambda tracker: tracker.started(self._run, [dict(metrics) for metrics in history]))
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:

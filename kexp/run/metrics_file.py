@@ -23,8 +23,8 @@ class MetricsFile:
         """Make the file hold exactly these epochs, as a continued run needs it."""
         self._path = run.run_dir / METRICS
         self._path.unlink(missing_ok=True)
-        for number, metrics in enumerate(history):
-            self.epoch(number + 1, metrics)
+        for number, metrics in run.numbered(history):
+            self.epoch(number, metrics)
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         """Add the line of an epoch, counted from 1."""

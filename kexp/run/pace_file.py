@@ -49,7 +49,8 @@ class PaceFile:
     def started(self, run: TrackedRun, history: list[dict[str, float]]) -> None:
         """Keep the lines of the epochs so far."""
         self._path = run.run_dir / PACE
-        kept = [line for line in read_pace(run.run_dir) if line["epoch"] <= len(history)]
+        last = run.first + len(history)
+        kept = [line for line in read_pace(run.run_dir) if line["epoch"] <= last]
         with replacing(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
         self._skipped = self._position().step * (self._samples_per_step or 0)
@@ -108,8 +109,9 @@ def pace_curves(run_dir: Path, epochs: int) -> dict[str, list[float]]:
     """
     lines = {line["epoch"]: line for line in read_pace(run_dir)}
     names = dict.fromkeys(name for line in lines.values() for name in line)
+    before = max(0, int(max(lines, default=0)) - epochs)  # of a run with an `initial_epoch`
     return {
-        name: [lines.get(epoch, {}).get(name, math.nan) for epoch in range(1, epochs + 1)]
+        name: [lines.get(before + epoch, {}).get(name, math.nan) for epoch in range(1, epochs + 1)]
         for name in names
         if name not in ("epoch", _SECONDS)
     }

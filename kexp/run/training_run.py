@@ -251,7 +251,7 @@ def _loop(
     # First, while averages are still in the model.
     drawn = folder.path if engine.workers.is_chief else None
     grids = [SampleGrids(drawn)] if task_named(setup.objective.task).makes_samples else []
-    return Loop(
+    loop = Loop(
         engine,
         setup.objective,
         setup.epoch_plan,
@@ -260,12 +260,13 @@ def _loop(
         checkpoints.path,
         (*grids, *setup.callbacks),
         events.epoch,
-        events.started,
+        lambda history: events.started(history, loop.position.first or 0),
         monitor=setup.monitor,
         phases=setup.phase_sequence,
         more_metrics=epoch_measure(setup.model, setup.data, setup.objective, setup.epoch_exact),
         checksums=_checksums(setup, engine, folder.path),
     )
+    return loop
 
 
 def _checksums(setup: TrainingSetup, engine: Engine, run_dir: Path) -> Checksums | None:

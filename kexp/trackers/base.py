@@ -6,7 +6,7 @@ import importlib.util
 import pkgutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -24,11 +24,22 @@ class TrackedRun:
         run_dir: Its folder.
         config: Its recipe and arguments.
         sweep: Folder of the sweep that it is part of; None: of none.
+        first: Epochs before the first one that it trains, as `initial_epoch` has them.
     """
 
     run_dir: Path
     config: dict[str, Any]
     sweep: Path | None = None
+    first: int = 0
+
+    def numbered(self, history: Iterable[dict[str, float]]) -> Iterable[tuple[int, dict[str, float]]]:
+        """Return the metrics of its epochs with their numbers, counted as `epoch` of a tracker is given them.
+
+        Example:
+            >>> list(TrackedRun(Path("runs/first"), {}, first=2).numbered([{"loss": 0.5}]))
+            [(3, {'loss': 0.5})]
+        """
+        return enumerate(history, self.first + 1)
 
     @property
     def name(self) -> str:

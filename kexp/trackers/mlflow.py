@@ -95,8 +95,8 @@ class MLflow:
             for name in client.get_run(run_id).data.metrics
             for one in client.get_metric_history(run_id, name)
         }
-        for number, metrics in enumerate(history):
-            self.epoch(number + 1, metrics)
+        for number, metrics in run.numbered(history):
+            self.epoch(number, metrics)
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         self._log(number, metrics)

@@ -72,8 +72,8 @@ class TensorBoard:
         self._add(0, text_pb("arguments", f"{run.config['recipe']}\n\n{lines}"))
         plain = {name: _plain(value) for name, value in {"recipe": run.config["recipe"], **arguments}.items()}
         self._add(0, hparams_pb(plain))
-        for number, metrics in enumerate(history):
-            self.epoch(number + 1, metrics)
+        for number, metrics in run.numbered(history):
+            self.epoch(number, metrics)
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         self._scalars(number, {_place(name): value for name, value in metrics.items()})

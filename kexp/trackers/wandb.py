@@ -43,8 +43,8 @@ class WandB:
     def started(self, run: TrackedRun, history: list[dict[str, float]]) -> None:
         self._end(0)  # of a run that goes back, what comes after the place is void
         self._run = _begun(run, _run_id(run.run_dir / FILE))
-        for number, metrics in enumerate(history):
-            self.epoch(number + 1, metrics)
+        for number, metrics in run.numbered(history):
+            self.epoch(number, metrics)
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
         self._run.log({"epoch": number, **metrics}, step=number)
