@@ -29,6 +29,7 @@ LAYERS = [
     {"verify"},
     {"sweep"},
     {"comparison"},
+    {"serve"},
     {"cli"},
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
@@ -85,6 +86,7 @@ def test_no_file_names_a_recipe(source):
         "import kexp.cli.doctor",
         "import kexp.cli.watch_command",
         "import kexp; kexp.runs, kexp.compare, kexp.diff",
+        "import kexp.cli.serve_command",
         "import kexp.trackers; kexp.trackers.active_trackers('tensorboard')",
     ],
 )
@@ -104,7 +106,8 @@ def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
-    own = {"kexp", "tensorflow", "ray", "mlflow", "wandb", "IPython", *sys.stdlib_module_names}
+    extras = {"ray", "mlflow", "wandb", "prometheus_client", "starlette", "uvicorn"}
+    own = {"kexp", "tensorflow", "IPython", *extras, *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

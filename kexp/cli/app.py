@@ -30,6 +30,7 @@ from kexp.cli.recipe_commands import (
     verify_resume,
 )
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
+from kexp.cli.serve_command import serve
 from kexp.cli.streams import close_streams, open_streams, output_lost, say
 from kexp.core.constraints import Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
@@ -108,7 +109,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         default_parameter=READING,
     )
     pages = (list_, report, explain, runs, compare, diff, watch)
-    for command in (*pages, export, predict, sample, reproduce, launch, doctor):
+    for command in (*pages, export, predict, serve, sample, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")

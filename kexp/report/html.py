@@ -28,7 +28,13 @@ _RELOAD_S = 10  # of a browser that runs no scripts
 
 
 def document(
-    title: str, parts: Sequence[str], *, script: str = "", pictures: bool = False, live: str = ""
+    title: str,
+    parts: Sequence[str],
+    *,
+    script: str = "",
+    pictures: bool = False,
+    live: str = "",
+    asks_server: bool = False,
 ) -> str:
     """Return a page of some sections; by day and by night, without a network.
 
@@ -39,6 +45,7 @@ def document(
         pictures: Whether pictures that lie within the page are shown, default False.
         live: What its server answers at `version` as long as the page is of now: it then updates itself.
             Default: it does not.
+        asks_server: Whether the script asks the server that the page is from, default False.
 
     Example:
         >>> page = document("1 < 2", ["<p>yes</p>"])
@@ -51,9 +58,9 @@ def document(
     ends, head = "</main>\n", ""
     if live:
         script += f"\n{_LIVE.read_text('utf-8')}"
-        policy += "; connect-src 'self'"
         head = f'<meta name="version" content="{escape(live)}">\n'
         head += f'<noscript><meta http-equiv="refresh" content="{_RELOAD_S}"></noscript>\n'
+    policy += "; connect-src 'self'" if live or asks_server else ""
     if script:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         policy += f"; script-src 'sha256-{digest}'"
