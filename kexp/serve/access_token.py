@@ -14,7 +14,7 @@ OPEN_PATH = "/health"
 
 
 class TokenCheck:
-    """Answers those who send a token, by `Authorization: Bearer TOKEN` or as the password of a browser's form.
+    """Answers those who send a token: as `Authorization: Bearer TOKEN`, or as the password of a browser.
 
     Args:
         app: What answers them.

@@ -74,10 +74,11 @@ class Batcher:
             raise ServerBusy
         waiting = _Waiting(inputs, rows, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
+        if self._working is None or self._working.done():
+            self._full = asyncio.Event()
+            self._working = asyncio.create_task(self._work())
         if self._rows >= self._most_rows:
             self._full.set()
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
         return await waiting.outputs
 
     @property
@@ -107,18 +108,13 @@ class Batcher:
         batch: list[_Waiting] = []
         rows = 0
         for one in self._waiting:
-            fits = (
-                rows + one.rows <= self._most_rows and _shapes(one.inputs) == _shapes(batch[0].inputs)
-                if batch
-                else True
-            )
-            if not fits:
+            if batch and (
+                rows + one.rows > self._most_rows or _shapes(one.inputs) != _shapes(batch[0].inputs)
+            ):
                 break
             batch.append(one)
             rows += one.rows
         del self._waiting[: len(batch)]
-        if self._rows < self._most_rows:
-            self._full.clear()
         return batch
 
     def _computed(self, inputs: list[Inputs], rows: list[int]) -> list[Outputs | Exception]:

@@ -196,6 +196,13 @@ def _decoded(given: dict[str, Any], spec: DatasetSpec) -> Any:
 
 
 def _values(name: str, values: Any, spec: DatasetSpec) -> Any:
+    # In Python a text is the path of an image, and no file of this machine is for those who ask.
+    if spec.kind == "image" and any(
+        isinstance(one, str) for one in [values, *(values if isinstance(values, list) else ())]
+    ):
+        raise InputError(
+            f'images must be numbers or {{"b64": "…"}}, received {shown(values)}; encode the file in base64.'
+        )
     if not isinstance(values, list):
         return values
     encoded = [isinstance(value, dict) for value in values]

@@ -141,7 +141,6 @@ class Service:
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking
-        self._thread.shutdown(wait=False)
 
     async def _look(self) -> None:
         """Serve newer versions once they are whole."""
