@@ -33,6 +33,7 @@ from kexp.evaluation.representation_metrics import code_scores as code_scores
 from kexp.evaluation.representation_metrics import likelihood_scores as likelihood_scores
 from kexp.evaluation.teacher import load_teacher as load_teacher
 from kexp.export import load_exported as load_exported
+from kexp.export.script.ejection import eject as eject
 from kexp.metrics.image_features import Features as Features
 from kexp.metrics.sample_quality import Quality as Quality
 from kexp.preflight import check as check

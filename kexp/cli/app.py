@@ -13,6 +13,7 @@ import cyclopts
 from kexp import __version__
 from kexp.cli.command_options import command_of
 from kexp.cli.comparison_commands import compare, diff, runs
+from kexp.cli.eject_command import eject
 from kexp.cli.models_commands import models_app
 from kexp.cli.page_commands import explain, report, watch
 from kexp.cli.predict_command import predict
@@ -109,7 +110,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         default_parameter=READING,
     )
     pages = (list_, report, explain, runs, compare, diff, watch)
-    for command in (*pages, export, predict, serve, sample, reproduce, launch, doctor):
+    for command in (*pages, export, eject, predict, serve, sample, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")

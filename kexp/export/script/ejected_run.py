@@ -1,0 +1,117 @@
+"""Runs that can leave kexp as a plain Keras script, and what others are refused for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.options import DEFAULTS
+from kexp.export.script.script_parts import OPTIMIZERS
+from kexp.run.record import RunRecord
+
+if TYPE_CHECKING:
+    from kexp.run.training_setup import TrainingSetup
+
+SCHEDULES = ("constant", "cosine")
+# Options that a script has as they are by default, or not at all.
+_AS_DEFAULT = (
+    *("accumulate", "warmup", "clip_norm", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),
+    *("precision", "early_stop", "monitor", "on_nan", "strategy", "devices", "scale_by_replicas"),
+    *("overfit_batches", "fast_dev_run"),
+)
+_COMPUTATION = {"fused_updates": True, "counter_random": True, "jit": False}
+
+
+def check_recorded(record: RunRecord) -> None:
+    """Refuse a run for what its folder says of it, before TensorFlow is imported.
+
+    Raises:
+        InputError: An option is one that scripts do not have, or the run was computed in another way.
+    """
+    arguments: Mapping[str, Any] = record.config["arguments"]
+    defaults: Mapping[str, Any] = dict(DEFAULTS)
+    for name in _AS_DEFAULT:
+        if arguments.get(name, defaults[name]) != defaults[name]:
+            raise InputError(
+                f"{name} must be {defaults[name]!r} for a run to become a plain script; the run has "
+                f"{arguments[name]!r}."
+            )
+    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        if arguments.get(name, defaults[name]) not in known:
+            raise InputError(
+                f"{name} must be one of {', '.join(known)} for a run to become a plain script; the run has "
+                f"{arguments.get(name, defaults[name])!r}."
+            )
+    if arguments.get("batch_size") == "auto":
+        raise InputError(
+            "batch_size must be a number for a run to become a plain script; the run has 'auto'."
+        )
+    computed = record.environment.get("computation", {})
+    for name, wanted in _COMPUTATION.items():
+        if computed.get(name) != wanted:
+            raise InputError(
+                f"run_dir must be a run whose steps were computed with {name} {wanted}, which plain scripts "
+                f"repeat; {record.run_dir} has {computed.get(name, 'no word of it')}, so train it anew."
+            )
+    devices = record.environment.get("hardware", {}).get("devices")
+    if devices != ["CPU"]:
+        raise InputError(
+            f"run_dir must be a run on one CPU, whose bits plain scripts repeat; {record.run_dir} is one on "
+            f"{', '.join(devices or ('unknown devices',))}."
+        )
+
+
+def check_setup(setup: TrainingSetup, record: RunRecord) -> None:
+    """Refuse a run for what it is trained with.
+
+    Raises:
+        InputError: The data are others than they were, or a script has no such part.
+    """
+    if setup.raw.fingerprint != record.environment["data"]["fingerprint"]:
+        raise InputError(
+            f"data {setup.raw.name!r} must be what the run was trained on; they have changed since, so put "
+            "the old ones back."
+        )
+    unknown = {
+        "augmentation": setup.augmentation,
+        "sample_weight": setup.sample_weight,
+        "phases": setup.phases,
+        "callbacks": setup.callbacks,
+        "inference_model": setup.inference_model,
+        "optimizer": setup.optimizer,
+        "learning_rate": setup.learning_rate,
+    }
+    for name, given in unknown.items():
+        if given is not None and given != ():
+            raise InputError(f"{name} of a recipe's fit is not among what a plain script has; leave it out.")
+    _check_objective(setup)
+    arrays = (setup.data.train.inputs, setup.data.train.targets)
+    if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiu" for one in arrays):
+        raise InputError(
+            f"data {setup.raw.name!r} must be arrays in memory for a run to become a plain script; received "
+            "several inputs, texts, or data that are read while they are trained on."
+        )
+
+
+def _check_objective(setup: TrainingSetup) -> None:
+    """Refuse all but cross-entropy of class indices and logits, and an epoch chosen by accuracy."""
+    from kexp.metrics.training.crossentropy import Crossentropy
+    from kexp.train.objectives.supervised import Supervised
+
+    objective = setup.objective
+    loss = getattr(objective, "loss", None)
+    plain = type(objective) is Supervised and type(loss) is Crossentropy and objective.from_logits
+    targets = setup.data.train.targets
+    if not plain or np.ndim(targets) != 1 or setup.model.output_shape[-1] < 2:
+        raise InputError(
+            "run_dir must be a run of a classifier with a logit for each class, which is what plain scripts "
+            f"are written for; received {setup.data.spec.task} by {type(loss or objective).__name__}."
+        )
+    if setup.monitor.name not in (None, "val_accuracy"):
+        raise InputError(
+            f"monitor must be val_accuracy for a run to become a plain script; the run has "
+            f"{setup.monitor.name!r}."
+        )

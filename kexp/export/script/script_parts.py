@@ -1,0 +1,213 @@
+"""The pieces of a plain Keras script, as texts that are put together."""
+
+from __future__ import annotations
+
+IMPORTS = """\
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+"""
+
+DIGITS = '''\
+def load_data():
+    """Return images and labels to train on, and those to validate on: the digits of scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
+    labels = digits.target.astype(np.int32)
+    rest, _ = hold_out(labels, 0.2, seed=0, keep=2)  # the others are for the test
+    return divide(images[rest], labels[rest])
+
+
+def divide(inputs, labels):
+    """Return what is trained on, and what the best epoch is chosen by."""
+    if not VALIDATION:
+        return inputs, labels, inputs[:0], labels[:0]
+    train, validation = hold_out(labels, VALIDATION, seed=SEED, keep=1)
+    return inputs[train], labels[train], inputs[validation], labels[validation]
+
+
+def hold_out(labels, share, seed, keep):
+    """Return the rows that stay and those that are held out, the same share of every class."""
+    rng = np.random.default_rng(seed)
+    kept, held = [], []
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        count = min(max(round(share * len(rows)), 1), max(len(rows) - keep, 1))
+        held.append(rows[:count])
+        kept.append(rows[count:])
+    return np.sort(np.concatenate(kept)), np.sort(np.concatenate(held))
+'''
+
+ARRAYS = '''\
+def load_data():
+    """Return inputs and labels to train on, and those to validate on, as the run's model was given them."""
+    with np.load(Path(__file__).with_name({file!r})) as arrays:
+        return arrays["x"], arrays["y"], arrays["x_validation"], arrays["y_validation"]
+'''
+
+DROPOUT = '''\
+class Dropout(layers.Dropout):
+    """Dropout whose random bits are a hash of the layer's seed, of the step and of the place of a number.
+
+    The hash is triple32 (https://nullprogram.com/blog/2018/07/31/).
+    """
+
+    def call(self, inputs, training=False):
+        if not training:
+            return inputs
+        seed = tf.cast(self.seed_generator.next(), tf.uint32)
+        weights = np.random.SeedSequence(0).generate_state(4).reshape(2, 2) | np.uint32(1)
+        one = tf.constant(1, tf.uint32)
+        key = (seed[0] + one) * weights[0] + (seed[1] + one) * weights[1]
+        bits = tf.cast(tf.range(tf.size(inputs)), tf.uint32) * word(0x9E3779B9) + key[0]
+        bits = mixed(bits, 17) * word(0xED5AD4BB)
+        bits = mixed(bits, 11) * word(0xAC4C1B51)
+        bits = mixed(bits + key[1], 15) * word(0x31848BAB)
+        bits = tf.reshape(mixed(bits, 14), tf.shape(inputs))
+        kept = tf.cast(bits >= word(round(self.rate * 2**32)), inputs.dtype)
+        return inputs * (kept * tf.constant(1 / (1 - self.rate), inputs.dtype))
+
+
+def word(number):
+    return tf.constant(number, tf.uint32)
+
+
+def mixed(bits, shift):
+    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(shift)))
+'''
+
+COSINE = '''\
+class Cosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Half a period of a cosine, from the learning rate to nothing over all steps."""
+
+    def __call__(self, step):
+        done = keras.ops.clip(keras.ops.cast(step, "float32") / STEPS, 0.0, 1.0)
+        return LEARNING_RATE * (0.5 * (1.0 + keras.ops.cos(np.pi * done)))
+
+    def get_config(self):
+        return {}
+'''
+
+_ADAM = '''\
+class {name}(keras.optimizers.{name}):
+    """{name} by TensorFlow's own kernel, which rounds otherwise than Keras's operations."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        betas = [tf.constant(beta, tf.float32) for beta in (self.beta_1, self.beta_2)]
+        step = tf.cast(self.iterations + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(betas[0], step),
+            beta2_power=tf.pow(betas[1], step),
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=betas[0],
+            beta2=betas[1],
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+'''
+
+_MOMENTUM = '''\
+class SGD(keras.optimizers.SGD):
+    """SGD with momentum by TensorFlow's own kernel, which rounds otherwise than Keras's operations."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[self._get_variable_index(variable)].value.handle,
+            lr=tf.cast(learning_rate, tf.float32),
+            grad=gradient,
+            momentum=tf.constant(self.momentum, tf.float32),
+            use_nesterov=self.nesterov,
+        )
+'''
+
+# By the option `optimizer`: the class that updates weights, and the call that makes one.
+OPTIMIZERS = {
+    "adam": (_ADAM.format(name="Adam"), "Adam({rate}, beta_1={momentum}{decay})"),
+    "adamw": (_ADAM.format(name="AdamW"), "AdamW({rate}, beta_1={momentum}{decay})"),
+    "momentum": (_MOMENTUM, "SGD({rate}, momentum={momentum}{decay})"),
+    "nesterov": (_MOMENTUM, "SGD({rate}, momentum={momentum}, nesterov=True{decay})"),
+}
+
+DECAY = """\
+    # Biases, scales and offsets do not decay.
+    optimizer.exclude_from_weight_decay([one for one in model.trainable_weights if len(one.shape) < 2])
+"""
+
+TRAIN = '''\
+def train(x, y, x_validation, y_validation):
+    """Return the trained model, with the weights of its best epoch on the validation data."""
+    keras.utils.set_random_seed(SEED)
+    model = build_model()
+    optimizer = {optimizer}
+{decay}    optimizer.build(model.trainable_weights)
+    inputs, labels = tf.constant(x), tf.constant(y)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
+    def step(rows):
+        batch, wanted = tf.gather(inputs, rows), tf.gather(labels, rows)
+        with tf.GradientTape() as tape:
+            losses = cross_entropy(wanted, model(batch, training=True))
+            loss = tf.reduce_sum(losses) / tf.cast(tf.shape(rows)[0], tf.float32)
+        gradients = tape.gradient(loss, model.trainable_weights)
+        optimizer.apply(gradients, model.trainable_weights)
+        return loss
+
+    best, weights = None, None
+    for epoch in range(EPOCHS):
+        order = np.random.default_rng([SEED, epoch]).permutation(len(x)).astype(np.int32)
+        for first in range(0, len(order), BATCH_SIZE):
+            loss = step(tf.constant(order[first : first + BATCH_SIZE]))
+        accuracy, validation_loss = measure(model, x_validation, y_validation)
+        print(f"epoch {{epoch + 1}}/{{EPOCHS}}  loss {{loss:.4f}}  val_accuracy {{accuracy:.4f}}")
+        # Of epochs with the same accuracy the one with the lower loss is the better one.
+        if len(x_validation) and (best is None or (accuracy, -validation_loss) > best):
+            best, weights = (accuracy, -validation_loss), model.get_weights()
+    if weights is not None:
+        model.set_weights(weights)
+    return model
+
+
+def cross_entropy(labels, logits):
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def measure(model, inputs, labels):
+    """Return accuracy and loss on some data."""
+    if not len(inputs):
+        return float("nan"), float("nan")
+    batches = [slice(first, first + BATCH_SIZE) for first in range(0, len(inputs), BATCH_SIZE)]
+    logits = np.concatenate([model(tf.constant(inputs[rows]), training=False) for rows in batches])
+    return float((logits.argmax(axis=1) == labels).mean()), float(np.mean(cross_entropy(labels, logits)))
+
+
+def digest(arrays):
+    """Return a checksum of numbers, which is another one if a single bit of them is."""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+
+
+if __name__ == "__main__":
+    data = load_data()
+    if digest(data) != DATA_SHA256:
+        sys.exit("These are not the data of the run.")
+    model = train(*data)
+    output = Path(__file__).with_suffix(".weights.h5")
+    model.save_weights(output)
+    same = digest(model.get_weights()) == WEIGHTS_SHA256
+    print(f"{{output}} has the weights.")
+    print("They are those of the run, bit by bit." if same else "They are not those of the run, bit by bit.")
+'''

@@ -1,0 +1,139 @@
+"""A run leaves kexp as a plain Keras script that trains to the same bits."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kexp
+from kexp import recipes
+from kexp.export.script.layer_code import model_code
+
+# What the script prints, and its weights, from an interpreter in which nothing of kexp is to be found.
+RUN = """
+import runpy, sys
+import numpy as np
+found = runpy.run_path(sys.argv[1], run_name="__main__")
+assert not [name for name in sys.modules if name.partition(".")[0] == "kexp"]
+np.savez(sys.argv[2], *found["model"].get_weights())
+"""
+
+
+def assert_equal_bits(run_dir, folder, network=lambda model: model):
+    script = kexp.eject(run_dir, folder / "alone.py")
+    assert "import kexp" not in script.read_text()
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KEXP"))
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", RUN, script, folder / "weights.npz"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert "They are those of the run, bit by bit." in ended.stdout
+    wanted = network(kexp.load(run_dir).model).get_weights()
+    with np.load(folder / "weights.npz") as weights:
+        received = [weights[f"arr_{number}"] for number in range(len(wanted))]
+    for one, other in zip(received, wanted, strict=True):
+        assert one.tobytes() == other.tobytes()
+    return script
+
+
+def test_a_script_trains_a_perceptron_with_dropout_to_the_same_bits(digits_run, tmp_path):
+    script = assert_equal_bits(digits_run, tmp_path)
+    assert "from sklearn.datasets import load_digits" in script.read_text()
+    assert not (tmp_path / "alone.npz").exists()
+
+
+# What every recipe of this table trains, what is proved of optimizers, schedules and layers.
+CASES = {
+    "a convnet with batch normalisation": lambda run_dir: recipes.cnn_images(
+        data="digits", filters=(8, 16), epochs=2, seed=3, run_dir=run_dir, quiet=True
+    ),
+    "another, flat, by adamw": lambda run_dir: recipes.cnn_images(
+        data="digits",
+        filters=(8,),
+        head="flatten",
+        padding="valid",
+        normalization="none",
+        optimizer="adamw",
+        epochs=1,
+        batch_size=100,
+        run_dir=run_dir,
+        quiet=True,
+    ),
+    "momentum, decay and layer normalisation": lambda run_dir: recipes.mlp_images(
+        data="digits",
+        hidden=(16,),
+        normalization="layer",
+        optimizer="momentum",
+        weight_decay=0.01,
+        epochs=2,
+        run_dir=run_dir,
+        quiet=True,
+    ),
+    "Nesterov's, without validation": lambda run_dir: recipes.mlp_images(
+        data="digits",
+        hidden=(16,),
+        optimizer="nesterov",
+        validation=0.0,
+        epochs=1,
+        run_dir=run_dir,
+        quiet=True,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_script_trains_to_the_same_bits(case, tmp_path):
+    run_dir = str(tmp_path / "run")
+    CASES[case](run_dir)
+    assert_equal_bits(run_dir, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_script_has_the_prepared_rows_of_a_table_beside_it(tmp_path):
+    run_dir = str(tmp_path / "run")
+    recipes.mlp_tabular(data="iris", epochs=2, run_dir=run_dir, quiet=True)
+    assert_equal_bits(run_dir, tmp_path, lambda model: model.layers[-1])
+    with np.load(tmp_path / "alone.npz") as arrays:
+        assert sorted(arrays) == ["x", "x_validation", "y", "y_validation"]
+
+
+def test_an_option_that_scripts_do_not_have_is_named(tmp_path):
+    run_dir = str(tmp_path / "run")
+    recipes.mlp_images(data="digits", hidden=(16,), epochs=1, clip_norm=1.0, run_dir=run_dir, quiet=True)
+    with pytest.raises(kexp.InputError, match=r"clip_norm must be None .* the run has 1\.0"):
+        kexp.eject(run_dir, tmp_path / "alone.py")
+    assert not (tmp_path / "alone.py").exists()
+
+
+def test_layers_that_are_not_known_to_train_to_the_same_bits_are_named():
+    inputs = keras.Input((4, 2))
+    model = keras.Model(inputs, keras.layers.LSTM(2)(inputs))
+    with pytest.raises(kexp.InputError, match="received a layer LSTM"):
+        model_code(model)
+    inputs = keras.Input((4,))
+    branches = keras.layers.Dense(2)(keras.layers.Dense(3)(inputs)), keras.layers.Dense(2)(inputs)
+    with pytest.raises(kexp.InputError):
+        model_code(keras.Model(inputs, branches))
+
+
+def test_the_command_refuses_what_is_no_script_or_no_run(digits_run, tmp_path, run_kexp):
+    for arguments, wanted in (
+        ((digits_run, tmp_path / "alone.txt"), "path must be a .py file"),
+        ((tmp_path, tmp_path / "alone.py"), "holds no run"),
+    ):
+        answer = run_kexp("eject", *arguments)
+        assert answer.returncode == 2
+        assert wanted in answer.stderr
+        assert "Traceback" not in answer.stderr
