@@ -14,6 +14,7 @@ from kexp.core.html_tables import summary, table
 from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
 from kexp.export import export_model
+from kexp.export.exporter import exporters_of
 from kexp.report import recorded_data, write_run_page
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
@@ -102,22 +103,32 @@ class Result(RunRecord):
 
         return draw_curves(self.history, self.best_epoch, self.phases)
 
-    def export(self, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write a SavedModel and prove in a fresh process that it computes what was trained.
+    def export(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        formats: str | Sequence[str] = ("saved_model",),
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a SavedModel or other formats, and prove in a fresh process that they compute the same.
 
         Args:
-            directory: New folder; the model goes into `directory/1/`.
-            overwrite: Replace an earlier export there by its next version, `directory/2/` and so on, default
-                False.
+            directory: New folder; the model goes into `directory/1/`. In that of an earlier export for the
+                same inputs and outputs it is the next version, `directory/2/` and so on, beside it.
+            formats: Names of one or several, also with commas between them: saved_model (default); onnx, for
+                ONNX Runtime (extra `onnx`); litert, for LiteRT (extra `litert`). They cannot carry strings.
+            overwrite: Remove the earlier versions once there is the new one, default False.
 
         Returns:
-            The folder of the SavedModel.
+            The folder of the export.
 
         Raises:
-            InputError: The folder exists or cannot be written.
+            InputError: The folder holds something else or cannot be written, a format cannot hold the model,
+                or what it needs is not installed.
             ExportError: The exported model answers differently; nothing is left behind.
         """
         overwrite = check_value("overwrite", overwrite, bool)
+        names = [exporter.format for exporter in exporters_of(formats)]
         asked: dict[str, Any] = {}
         if task_named(self.spec.task).predicts_inputs:
             samples = self.example_inputs()
@@ -130,6 +141,7 @@ class Result(RunRecord):
             provenance=self.provenance(),
             from_probabilities=not self.from_logits,
             overwrite=overwrite,
+            formats=names,
         )
 
     def explain(self, inputs: Any = None, *, data: DataLike | None = None) -> Explanation:

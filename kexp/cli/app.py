@@ -193,21 +193,30 @@ def list_() -> None:
     console.print("Any path to a CSV, Parquet, .npz, IDX or image folder is data too: --data PATH")
 
 
-def export(run_dir: str, directory: str, *, overwrite: bool = False) -> None:
+def export(
+    run_dir: str,
+    directory: str,
+    *,
+    format: str | tuple[str, ...] = "saved_model",
+    overwrite: bool = False,
+) -> None:
     """Write the model of a run as a SavedModel and check that it computes what was trained.
 
     Args:
         run_dir: Folder of a finished run.
-        directory: New folder for the SavedModel.
-        overwrite: Replace an earlier export there.
+        directory: New folder for the SavedModel; or that of an earlier one, for the next version.
+        format: Of what is written, one or several: saved_model, onnx, litert.
+        overwrite: Remove earlier versions there.
     """
     from kexp.export import ExportError
+    from kexp.export.exporter import exporters_of
     from kexp.result import load
 
+    exporters_of(format)
     result = load(run_dir)
     try:
         start_tensorflow(without=KERAS_EXTRAS)
-        print(f"{result.export(directory, overwrite=overwrite)} answers as the run does.")
+        print(f"{result.export(directory, formats=format, overwrite=overwrite)} answers as the run does.")
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)

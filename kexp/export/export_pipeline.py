@@ -16,7 +16,7 @@ from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
-from kexp.export.exporter import exporters_of
+from kexp.export.exporter import DEFAULT_FORMAT, exporters_of
 from kexp.export.input_names import named_inputs, signature_keys
 from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
@@ -40,9 +40,9 @@ def export_model(
     provenance: Mapping[str, Any],
     from_probabilities: bool = False,
     overwrite: bool = False,
-    formats: Sequence[str] = ("saved_model",),
+    formats: str | Sequence[str] = (DEFAULT_FORMAT,),
 ) -> Path:
-    """Write a model into `directory/1/` and prove that it computes what was measured.
+    """Write a model into `directory/1/`, or the next version, and prove that it computes what was measured.
 
     The signature `serving_default` takes raw inputs, any number at a time: "inputs" (n, *input_shape),
     which for text are strings (n,), or for a table a vector (n,) per column. It gives "label" (n,) and
@@ -61,15 +61,15 @@ def export_model(
             `kexp.models.Reconstructor` gives. For a table it takes a dict from column name to vectors (n,) of
             float32 or string. For generation a `kexp.models.GAN` or `kexp.models.Diffusion`.
         spec: The data it was made for.
-        directory: A new path or an empty folder; its parents are made.
+        directory: A new path or an empty folder; its parents are made. In that of an earlier export for the
+            same spec the next version, `directory/2/` and so on, is put beside it.
         samples: Raw samples to compare with, 64 or more where the data has so many; the first 64 count.
             For generation None.
         expected: The model's predictions for them, computed on the CPU: on a GPU matrix products are
             less exact than the check demands. For generation None: its examples are the signatures' own.
         provenance: Metrics, config, versions: whatever JSON can say.
         from_probabilities: The model gives probabilities instead of logits. Default False.
-        overwrite: Replace an earlier kexp export, in one step, by its next version, `directory/2/` and so on.
-            Default False.
+        overwrite: Remove the earlier versions once there is the new one. Default False.
         formats: Names of formats, see `kexp.export.exporter`; all lie in the same folder. Default SavedModel.
 
     Returns:
@@ -92,7 +92,7 @@ def export_model(
     """
     exporters = exporters_of(formats)
     place = Path(os.path.abspath(user_path("directory", directory)))
-    check_place(place, overwrite)
+    check_place(place, overwrite, spec)
     manifest = Manifest(spec, _input_keys(spec), dict(provenance))
     manifest.to_json()
     signatures = _signatures(model, spec, manifest.keys, samples, expected, from_probabilities)
@@ -100,13 +100,13 @@ def export_model(
         refusal = exporter.refusal(model, spec, signatures)
         if refusal is not None:
             raise InputError(refusal)
-    manifest = replace(manifest, signatures=tuple(served.case.signature for served in signatures))
-    with staged(place, overwrite) as folder:
+    with staged(place, overwrite, spec) as folder:
         version = folder / "1"
         version.mkdir()
         with without_cudnn(model):
             cases = [exporter.write(model, signatures, version) for exporter in exporters]
-        manifest.write(version)
+        served = dict.fromkeys(case.signature for its_cases in cases for case in its_cases)
+        replace(manifest, signatures=tuple(served)).write(version)
         for exporter, its_cases in zip(exporters, cases, strict=True):
             check_parity(version, exporter.load, its_cases)
     return place

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.scan import modules_of
 from kexp.data.dataset import DatasetSpec
 from kexp.export.parity import ParityCase, Runner
@@ -15,6 +16,8 @@ from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
     import keras
+
+DEFAULT_FORMAT = "saved_model"
 
 
 class Exporter(Protocol):
@@ -27,11 +30,13 @@ class Exporter(Protocol):
         format: Its name, as "saved_model".
         artifact: The file in a version's folder by which the format is known to be there.
         parts: Names of all that it may write into that folder; the artifact's is among them.
+        packages: Names of the modules that it needs beside TensorFlow, of the extra with the format's name.
     """
 
     format: str
     artifact: str
     parts: frozenset[str]
+    packages: Sequence[str]
 
     @property
     def load(self) -> Callable[[str], Runner]:
@@ -62,7 +67,7 @@ class Exporter(Protocol):
 
 @cache
 def exporters() -> dict[str, Exporter]:
-    """Return the exporter of each format.
+    """Return the exporter of each format, of which the first that is in a folder answers `kexp predict`.
 
     Example:
         >>> exporters()["saved_model"].artifact
@@ -70,23 +75,44 @@ def exporters() -> dict[str, Exporter]:
     """
     modules = modules_of("kexp.export")
     found: list[Exporter] = [module.EXPORTER for module in modules if hasattr(module, "EXPORTER")]
+    found.sort(key=lambda exporter: exporter.format != DEFAULT_FORMAT)
     return {exporter.format: exporter for exporter in found}
 
 
-def exporters_of(formats: Sequence[str]) -> list[Exporter]:
-    """Return the exporters of some formats.
+def exporters_of(formats: str | Sequence[str]) -> list[Exporter]:
+    """Return the exporters of some formats, each once; the packages that they need are not imported.
+
+    Args:
+        formats: Names, also with commas between them.
 
     Raises:
-        InputError: There is none of that name, or no format at all.
+        InputError: There is none of that name, or no format at all, or its packages are not installed.
 
     Example:
         >>> exporters_of(["savedmodel"])
         Traceback (most recent call last):
-        kexp.InputError: formats must name formats of an export, saved_model; received 'savedmodel'.
+        kexp.InputError: formats must name formats of an export, of saved_model, litert, onnx; received
+        'savedmodel' (did you mean 'saved_model'?).
     """
     known = exporters()
-    unknown = [name for name in formats if name not in known]
-    if unknown or not formats:
-        received = repr(unknown[0]) if unknown else "none"
-        raise InputError(f"formats must name formats of an export, {', '.join(known)}; received {received}.")
-    return [known[name] for name in formats]
+    texts = [formats] if isinstance(formats, str) else formats
+    asked = dict.fromkeys(name.strip() for text in texts for name in str(text).split(",") if name.strip())
+    unknown = [name for name in asked if name not in known]
+    if unknown or not asked:
+        received = f"{shown(unknown[0])}{nearest(unknown[0], known)}" if unknown else "none"
+        raise InputError(
+            f"formats must name formats of an export, of {', '.join(known)}; received {received}."
+        )
+    for name in asked:
+        _require_packages(known[name])
+    return [known[name] for name in asked]
+
+
+def _require_packages(exporter: Exporter) -> None:
+    name = exporter.format
+    for package in exporter.packages:
+        if importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"formats: {name} needs the package {package}, which is not installed; run pip install "
+                f"'kexp[{name}]', or leave {name} out."
+            )

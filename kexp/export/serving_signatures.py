@@ -33,11 +33,14 @@ class ServedSignature(NamedTuple):
         function: From tensors, in the order of `inputs`, to named tensors.
         inputs: A `tf.TensorSpec` for each, with its key as name.
         case: What it is called with in a fresh process, and what it has to compute.
+        source: The function before it was traced, for formats that trace it in ways of their own; None where
+            only SavedModels serve the signature.
     """
 
     function: _Function
     inputs: Sequence[Any]
     case: ParityCase
+    source: _Function | None = None
 
 
 def inference_signatures(
@@ -51,14 +54,15 @@ def inference_signatures(
     """Return the signatures of a model that predicts from raw inputs, the predictions first."""
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
-    function = _traced(_serving_function(model, spec, from_probabilities), inputs)
+    source = _serving_function(model, spec, from_probabilities)
+    function = _traced(source, inputs)
     task = task_named(spec.task)
 
     def tied(predictions: Arrays) -> np.ndarray | np.bool_:
         return task.tied(predictions, TOLERANCE, spec)
 
     default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
-    found = [ServedSignature(function, inputs, default)]
+    found = [ServedSignature(function, inputs, default, source)]
     if isinstance(samples, np.ndarray) and takes_encoded(spec):
         found.append(_of_files(function, spec, samples, tied))
     for name, signature in _signatures(model).items():

@@ -13,16 +13,21 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.files import has_ended, process_mark, sync
+from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import exporters
-from kexp.export.manifest import LOCATION
+from kexp.export.manifest import LOCATION, Manifest
+
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def check_place(directory: Path, overwrite: bool = False) -> None:
+def check_place(directory: Path, overwrite: bool = False, spec: DatasetSpec | None = None) -> None:
     """Check that an export may be put at `directory`, which is not touched.
 
     Args:
-        directory: A new path or an empty folder.
-        overwrite: An earlier kexp export may be there, too. Default False.
+        directory: A new path, an empty folder or an earlier kexp export, beside which the next version goes.
+        overwrite: The earlier export is to be replaced, default False.
+        spec: What the next version is for, which the earlier one has to be for, too, unless it is replaced;
+            default: not compared.
 
     Raises:
         InputError: Something else is there.
@@ -33,35 +38,37 @@ def check_place(directory: Path, overwrite: bool = False) -> None:
         )
     if not directory.exists() or not any(directory.iterdir()):
         return
-    if not overwrite:
-        raise InputError(
-            f"directory must be a new or empty folder, but {directory} holds files; "
-            "choose another, or replace an earlier export with overwrite=True."
-        )
     if not _is_export(directory):
+        wanted = "overwrite=True replaces nothing but exports of kexp's"
+        if not overwrite:
+            wanted = "directory must be a new or empty folder or an export of kexp's"
         raise InputError(
-            f"overwrite=True replaces nothing but exports of kexp's, and {directory} holds other files; "
-            "choose another directory, or remove it yourself."
+            f"{wanted}, and {directory} holds other files; choose another directory, or remove it yourself."
+        )
+    if spec is not None and not overwrite and not _is_for(_highest(directory), spec):
+        raise InputError(
+            f"directory must hold an export for the inputs and outputs that the next version is for, and "
+            f"that in {directory} is for others; choose another, or replace it with overwrite=True."
         )
 
 
 @contextmanager
-def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
+def staged(directory: Path, overwrite: bool = False, spec: DatasetSpec | None = None) -> Iterator[Path]:
     """Yield an empty folder beside `directory`; when the body succeeds it becomes `directory`.
 
-    An earlier export there stays whole until the new one is: what the body wrote as version 1 takes its place
-    beside it under the next number, in one step, and only then the earlier ones go. When the body raises,
-    nothing is left. A killed process leaves a hidden folder `.NAME.partial-…`, which the next export to the
-    same place on the same machine removes.
+    Beside an earlier export there, what the body wrote as version 1 takes its place under the next number, in
+    one step. When the body raises, nothing is left. A killed process leaves a hidden folder
+    `.NAME.partial-…`, which the next export to the same place on the same machine removes.
 
     Args:
         directory: Where the folder shall be; its parents are made.
-        overwrite: Replace an earlier kexp export. Default False.
+        overwrite: Remove the earlier versions once there is the new one. Default False.
+        spec: As `check_place` takes it.
 
     Raises:
         InputError: Something else is at `directory`, or its parent cannot be written.
     """
-    check_place(directory, overwrite)
+    check_place(directory, overwrite, spec)
     missing = [parent for parent in directory.parents if not parent.exists()]  # the innermost first
     folder = directory.with_name(f".{directory.name}.partial-{process_mark()}-{secrets.token_hex(4)}")
     try:
@@ -69,9 +76,9 @@ def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
             _make(path)
         _remove_abandoned(directory)
         yield folder
-        check_place(directory, overwrite)  # the body took a while
+        check_place(directory, overwrite, spec)  # the body took a while
         _sync(folder)
-        _put_in_place(directory, folder)
+        _put_in_place(directory, folder, overwrite)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         for parent in missing:
@@ -80,15 +87,18 @@ def staged(directory: Path, overwrite: bool = False) -> Iterator[Path]:
         raise
 
 
-def _put_in_place(directory: Path, folder: Path) -> None:
-    if not directory.exists() or not any(directory.iterdir()):
+def _put_in_place(directory: Path, folder: Path, overwrite: bool) -> None:
+    try:
         os.rename(folder, directory)
         sync(directory.parent)
         return
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
     # Whoever serves the folder takes the highest version, so there is one at every moment.
     number = _add_version(directory, folder / "1")
     sync(directory)
-    for earlier in directory.iterdir():
+    for earlier in directory.iterdir() if overwrite else ():
         if int(earlier.name) < number:
             os.rename(earlier, folder / earlier.name)  # out of the way at once; to remove it takes a while
     shutil.rmtree(folder)
@@ -102,8 +112,19 @@ def _add_version(directory: Path, version: Path) -> int:
             os.rename(version, directory / str(number))
             return number
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another export has just taken it
+            if error.errno not in _TAKEN:  # another export has just taken it
                 raise
+
+
+def _highest(directory: Path) -> Path:
+    return max(directory.iterdir(), key=lambda version: int(version.name))
+
+
+def _is_for(version: Path, spec: DatasetSpec) -> bool:
+    try:
+        return Manifest.read(version).spec.to_json() == spec.to_json()
+    except InputError:  # a damaged one
+        return False
 
 
 def _sync(folder: Path) -> None:

@@ -236,13 +236,20 @@ def call_kexp(capfd):
     return call
 
 
-def test_export_writes_a_saved_model_and_refuses_to_write_over_it(
+def test_export_writes_a_saved_model_and_the_next_version_beside_it(
     call_kexp, digits_run, tmp_path, new_interpreter
 ):
-    done = call_kexp("export", digits_run, tmp_path / "served")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "served" / "1" / "saved_model.pb").is_file()
-    assert_mistake(call_kexp("export", digits_run, tmp_path / "served"), "served")
+    for version in ("1", "2"):
+        done = call_kexp("export", digits_run, tmp_path / "served")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "served" / version / "saved_model.pb").is_file()
+    (tmp_path / "served" / "notes.txt").touch()
+    assert_mistake(call_kexp("export", digits_run, tmp_path / "served"), "served", "holds other files")
+
+
+def test_export_names_a_format_that_there_is_not(call_kexp, digits_run, tmp_path):
+    done = call_kexp("export", digits_run, tmp_path / "served", "--format", "saved_model,onx")
+    assert_mistake(done, "'onx' (did you mean 'onnx'?)")
 
 
 def test_export_writes_over_a_saved_model_that_it_is_told_to(call_kexp, served, digits_run, tmp_path):

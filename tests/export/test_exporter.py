@@ -38,6 +38,7 @@ class LinearExporter:
     format = "linear"
     artifact = "linear.npz"
     parts = frozenset({"linear.npz"})
+    packages = ()
     load = staticmethod(load_linear)
 
     def refusal(self, model, spec, signatures):

@@ -184,6 +184,22 @@ def test_an_earlier_export_is_replaced_when_asked_for_without_a_word(digits, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["served"]
 
 
+def test_the_next_version_lies_beside_the_earlier_one_and_is_the_one_that_answers(digits, tmp_path):
+    shutil.copytree(digits.directory, tmp_path / "served")
+    export(digits, tmp_path / "served", provenance={"run": "second"})
+    assert sorted(path.name for path in (tmp_path / "served").iterdir()) == ["1", "2"]
+    assert load_exported(tmp_path / "served").provenance == {"run": "second"}
+    assert load_exported(tmp_path / "served" / "1").provenance["metrics"] == {"test_accuracy": 0.5}
+
+
+def test_a_model_for_other_data_is_no_next_version(digits, tmp_path):
+    shutil.copytree(digits.directory, tmp_path / "served")
+    other = replace(digits.spec, class_names=tuple("abcdefghij"))
+    with pytest.raises(InputError, match="is for others; choose another, or replace it"):
+        export(digits, tmp_path / "served", spec=other)
+    assert [path.name for path in (tmp_path / "served").iterdir()] == ["1"]
+
+
 def test_what_cannot_be_exported_is_refused_before_anything_is_written(digits, tmp_path):
     import keras
 

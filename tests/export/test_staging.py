@@ -84,7 +84,7 @@ def test_of_two_exports_to_one_place_the_second_to_finish_is_refused(tmp_path):
             with staged(tmp_path / "served") as fast:
                 (fast / "file").write_text("fast")
 
-    with pytest.raises(InputError, match="holds files"):
+    with pytest.raises(InputError, match="holds other files"):
         race()
     assert names(tmp_path) == ["served"]
     assert (tmp_path / "served" / "file").read_text() == "fast"

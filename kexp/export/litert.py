@@ -1,0 +1,80 @@
+"""The LiteRT exporter: the predictions of a model in one file, for phones and small devices."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import DatasetSpec
+from kexp.export.exporter import Exporter
+from kexp.export.input_names import DEFAULT
+from kexp.export.parity import Arrays, ParityCase, Runner
+from kexp.export.plain_graph import plain_refusal, predictions_of, quiet_conversion, traced_plainly
+from kexp.export.serving_signatures import ServedSignature
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_litert(folder: str) -> Runner:
+    """Return what runs the predictions of a LiteRT file, with its interpreter alone."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    run_signature = Interpreter(model_path=f"{folder}/model.tflite").get_signature_runner("serving_default")
+
+    def run(signature: str, inputs: Arrays) -> Arrays:
+        return dict(run_signature(**inputs))
+
+    return run
+
+
+class LiteRTExporter:
+    """LiteRT files, which hold what needs no strings, draws or loops, of LiteRT's own operations alone."""
+
+    format = "litert"
+    artifact = "model.tflite"
+    parts = frozenset({"model.tflite"})
+    packages = ("ai_edge_litert",)
+    load = staticmethod(load_litert)
+
+    def refusal(
+        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
+    ) -> str | None:
+        """Return the sentence that says why LiteRT cannot hold the model, or None where it can."""
+        return plain_refusal(model, signatures, self.format)
+
+    def write(
+        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+    ) -> list[ParityCase]:
+        """Write the predictions as `model.tflite`."""
+        import tensorflow as tf
+
+        served = predictions_of(signatures)
+        assert served is not None
+        function = traced_plainly(model, served)
+        # Of a concrete function the converter loses the variables, and the file computes NaN.
+        saved = tf.Module()
+        saved.variables_of_graph = list(function.graph.variables)
+        with tempfile.TemporaryDirectory(prefix="kexp-litert-") as place, quiet_conversion():
+            tf.saved_model.save(saved, place, signatures={DEFAULT: function})
+            converter = tf.lite.TFLiteConverter.from_saved_model(place, signature_keys=[DEFAULT])
+            try:
+                content = converter.convert()
+            except Exception as error:  # of several kinds, of which only one is the converter's own
+                raise InputError(
+                    f"litert cannot carry the model ({_reason(error)}); use saved_model."
+                ) from error
+        (folder / self.artifact).write_bytes(content)
+        return [served.case]
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line that names an operation, of many."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if "op" in line.split()), lines[0]).strip()[:200]
+
+
+EXPORTER: Exporter = LiteRTExporter()

@@ -1,0 +1,89 @@
+"""The ONNX exporter: the predictions of a model in one file, for ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kexp.core.errors import InputError
+from kexp.data.dataset import DatasetSpec
+from kexp.export.exporter import Exporter
+from kexp.export.parity import Arrays, ParityCase, Runner
+from kexp.export.plain_graph import plain_refusal, predictions_of, quiet_conversion, unrolled
+from kexp.export.serving_signatures import ServedSignature
+
+if TYPE_CHECKING:
+    import keras
+
+OPSET = 18  # the newest that tf2onnx 1.17 writes
+
+
+def load_onnx(folder: str) -> Runner:
+    """Return what runs the predictions of an ONNX file, with ONNX Runtime alone."""
+    import numpy as np
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(signature: str, inputs: Arrays) -> Arrays:
+        found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        return {
+            name: np.vectorize(str.encode, otypes=[object])(array) if array.dtype == object else array
+            for name, array in found.items()
+        }
+
+    return run
+
+
+class OnnxExporter:
+    """ONNX files, which hold what needs no strings, draws or loops."""
+
+    format = "onnx"
+    artifact = "model.onnx"
+    parts = frozenset({"model.onnx"})
+    packages = ("onnx", "onnxruntime", "tf2onnx")
+    load = staticmethod(load_onnx)
+
+    def refusal(
+        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
+    ) -> str | None:
+        """Return the sentence that says why ONNX cannot hold the model, or None where it can."""
+        return plain_refusal(model, signatures, self.format)
+
+    def write(
+        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+    ) -> list[ParityCase]:
+        """Write the predictions as `model.onnx`."""
+        import tensorflow as tf
+        import tf2onnx
+
+        served = predictions_of(signatures)
+        assert served is not None
+        with quiet_conversion(), unrolled(model):
+            function = tf.function(served.source, input_signature=list(served.inputs), autograph=False)
+            found, _ = tf2onnx.convert.from_function(function, list(served.inputs), opset=OPSET)
+            _fill_in_constants(found.graph, function.get_concrete_function())
+        foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}
+        if foreign:
+            raise InputError(f"onnx cannot carry the model's {', '.join(sorted(foreign))}; use saved_model.")
+        (folder / self.artifact).write_bytes(found.SerializeToString())
+        return [served.case]
+
+
+def _fill_in_constants(graph: Any, function: Any) -> None:
+    """Give an ONNX graph the arrays that a layer holds, such as a mean, of which tf2onnx makes inputs."""
+    from onnx.numpy_helper import from_array
+
+    count = len(function.captured_inputs)
+    captured = zip(function.inputs[-count:], function.captured_inputs, strict=True) if count else ()
+    values = {place.name: value for place, value in captured if value.dtype.name != "resource"}
+    used = {name for node in graph.node for name in node.input}
+    for given in [given for given in graph.input if given.name in values]:
+        graph.input.remove(given)
+        if given.name in used:
+            graph.initializer.append(from_array(values[given.name].numpy(), given.name))
+
+
+EXPORTER: Exporter = OnnxExporter()
