@@ -15,6 +15,7 @@ from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
 from kexp.export import export_model
 from kexp.export.exporter import exporters_of
+from kexp.export.extreme_inputs import with_extremes
 from kexp.report import recorded_data, write_run_page
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
@@ -131,7 +132,7 @@ class Result(RunRecord):
         names = [exporter.format for exporter in exporters_of(formats)]
         asked: dict[str, Any] = {}
         if task_named(self.spec.task).predicts_inputs:
-            samples = self.example_inputs()
+            samples = with_extremes(self.example_inputs(), self.spec, self.predictions_of)
             asked = {"samples": samples, "expected": self.predictions_of(samples)}
         return export_model(
             self.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Exporter
 from kexp.export.input_names import DEFAULT
 from kexp.export.parity import Arrays, ParityCase, Runner
-from kexp.export.plain_graph import plain_refusal, predictions_of, quiet_conversion, traced_plainly
+from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class LiteRTExporter:
 
         served = predictions_of(signatures)
         assert served is not None
-        function = traced_plainly(model, served)
+        function = plain_function(model, served).get_concrete_function()
         # Of a concrete function the converter loses the variables, and the file computes NaN.
         saved = tf.Module()
         saved.variables_of_graph = list(function.graph.variables)
@@ -72,9 +73,12 @@ class LiteRTExporter:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line that names an operation, of many."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return next((line for line in lines if "op" in line.split()), lines[0]).strip()[:200]
+    """Return which operations LiteRT has not, of what may be many pages."""
+    text = str(error)
+    named = re.search(r"(?:TF Select|Custom) ops: (.+)", text)
+    if named:
+        return f"it has no operation {named[1].strip()}"
+    return (text.strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 EXPORTER: Exporter = LiteRTExporter()

@@ -10,7 +10,7 @@ from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Exporter
 from kexp.export.parity import Arrays, ParityCase, Runner
-from kexp.export.plain_graph import plain_refusal, predictions_of, quiet_conversion, unrolled
+from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -56,13 +56,12 @@ class OnnxExporter:
         self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
     ) -> list[ParityCase]:
         """Write the predictions as `model.onnx`."""
-        import tensorflow as tf
         import tf2onnx
 
         served = predictions_of(signatures)
         assert served is not None
-        with quiet_conversion(), unrolled(model):
-            function = tf.function(served.source, input_signature=list(served.inputs), autograph=False)
+        with quiet_conversion():
+            function = plain_function(model, served)
             found, _ = tf2onnx.convert.from_function(function, list(served.inputs), opset=OPSET)
             _fill_in_constants(found.graph, function.get_concrete_function())
         foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}

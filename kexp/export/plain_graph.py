@@ -42,7 +42,7 @@ def plain_refusal(model: keras.Model, signatures: Sequence[ServedSignature], for
             f"{form} cannot carry text and string lookup, and the model takes strings as "
             f"{', '.join(map(repr, texts[:6]))}; use saved_model."
         )
-    found = _foreign(traced_plainly(model, served))
+    found = _foreign(plain_function(model, served).get_concrete_function())
     return f"{form} cannot carry the model's {' and '.join(found)}; use saved_model." if found else None
 
 
@@ -51,13 +51,14 @@ def predictions_of(signatures: Sequence[ServedSignature]) -> ServedSignature | N
     return next((served for served in signatures if served.case.signature == DEFAULT), None)
 
 
-def traced_plainly(model: keras.Model, served: ServedSignature) -> Any:
-    """Return the concrete function of a signature, its recurrent layers step by step."""
+def plain_function(model: keras.Model, served: ServedSignature) -> Any:
+    """Return the `tf.function` of a signature, traced with its recurrent layers step by step."""
     import tensorflow as tf
 
     with unrolled(model):
         function = tf.function(served.source, input_signature=list(served.inputs), autograph=False)
-        return function.get_concrete_function()
+        function.get_concrete_function()
+    return function
 
 
 @contextmanager

@@ -1,0 +1,65 @@
+"""Extreme inputs: what an export is compared with besides samples of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kexp.data.dataset import DatasetSpec, Inputs
+from kexp.tasks.predictions import Predictions
+
+_UNSEEN = "unseen \N{SNOWMAN}"  # no word or category of any data, and not ASCII
+
+
+def with_extremes(inputs: Inputs, spec: DatasetSpec, predict: Callable[[Inputs], Predictions]) -> Inputs:
+    """Return samples with extreme ones behind the first of them.
+
+    Those are zeros, the largest and the smallest numbers of the samples (of images 255), and missing ones in
+    tables; empty strings, and such as no data has. One for which the model itself has no finite number is
+    left out.
+
+    Args:
+        inputs: Some samples of the data.
+        spec: Of the data.
+        predict: Returns what the model predicts for samples.
+
+    Example:
+        >>> spec = DatasetSpec("array", (1,), "float32", "regression", 1)
+        >>> samples = np.array([[1.0], [3.0]], "float32")
+        >>> with_extremes(samples, spec, lambda inputs: Predictions(values=inputs)).tolist()
+        [[1.0], [0.0], [3.0], [1.0], [0.0], [3.0]]
+    """
+    if isinstance(inputs, np.ndarray):
+        extremes: Inputs = _extremes(inputs, largest=255 if spec.kind == "image" else None)
+    else:
+        dates = {column.name for column in spec.columns if column.kind == "date"}
+        extremes = {
+            name: _extremes(values, missing=spec.kind == "table", date=name in dates)
+            for name, values in inputs.items()
+        }
+    found = predict(extremes).named()
+    numbers = [array.reshape(len(array), -1) for array in found.values() if array.dtype.kind == "f"]
+    finite = np.all([np.isfinite(array).all(axis=1) for array in numbers], axis=0) if numbers else slice(None)
+    if isinstance(inputs, np.ndarray):
+        assert isinstance(extremes, np.ndarray)
+        return _inserted(inputs, extremes[finite])
+    return {name: _inserted(values, extremes[name][finite]) for name, values in inputs.items()}
+
+
+def _extremes(
+    values: np.ndarray, *, largest: int | None = None, missing: bool = False, date: bool = False
+) -> np.ndarray:
+    """Return four samples of what is in one array."""
+    if values.dtype.kind in "OSU":
+        return np.array([""] * 4 if date else ["", _UNSEEN] * 2, dtype=object)
+    known = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    if largest is not None and values.dtype == np.uint8:
+        high = largest
+    last = np.nan if missing and values.dtype.kind == "f" else 0
+    return np.stack([np.full(values.shape[1:], number, values.dtype) for number in (0, high, low, last)])
+
+
+def _inserted(values: np.ndarray, extremes: np.ndarray) -> np.ndarray:
+    return np.concatenate([values[:1], extremes, values[1:]])
