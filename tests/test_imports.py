@@ -161,7 +161,7 @@ def private_names_of_others(tree: ast.Module) -> set[str]:
     """Return the names with an underscore that a file asks objects for and does not define itself."""
     own, asked = {"_exit", "_replace"}, set()  # which are public
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             own.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             own.add(node.id)

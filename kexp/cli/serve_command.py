@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from kexp.cli.streams import plain_line, say
 from kexp.core.constraints import AtLeast, Count
@@ -18,12 +15,8 @@ from kexp.core.errors import InputError
 from kexp.core.foreign_files import reason
 from kexp.core.tensorflow_start import KERAS, start_tensorflow
 
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
 TOKEN_VARIABLE = "KEXP_SERVE_TOKEN"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MOST_CONNECTIONS = 256
 
 
 def serve(
@@ -58,6 +51,7 @@ def serve(
     """
     _require_packages()
     secret = _token(token)
+    from kexp.serve.http_server import HttpServer
     from kexp.serve.service import Limits, Service
 
     limits = Limits(max_rows, max_bytes, timeout_s, batch_ms / 1000)
@@ -70,7 +64,10 @@ def serve(
         if not quiet:
             _announce(host, address[1], service.names, bool(secret))
         hosts = [*_LOOPBACK[:2], "[::1]"] if host in _LOOPBACK else []
-        _run(service.application(token=secret, hosts=hosts), listening, timeout_s)
+        server = HttpServer(service.application(token=secret, hosts=hosts), timeout_s=timeout_s)
+        stopped_by = server.serve_until_stopped(listening)
+    if stopped_by is not None:
+        _interrupt(stopped_by, None)
 
 
 def _require_packages() -> None:
@@ -109,37 +106,6 @@ def _announce(host: str, port: int, names: tuple[str, ...], has_token: bool) -> 
         print(
             f"kexp: whoever can reach {plain_line(host)} is answered; --token asks for one.", file=sys.stderr
         )
-
-
-def _run(application: Starlette, listening: socket.socket, timeout_s: float) -> None:
-    """Answer until a signal comes, and finish what is begun; then the signal ends the command."""
-    import uvicorn
-
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        application,
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=math.ceil(2 * timeout_s),
-    )
-    server = uvicorn.Server(config)
-    stopped_by: list[int] = []
-    exits = server.handle_exit
-
-    def handle_exit(number: int, frame: FrameType | None) -> None:
-        stopped_by.append(number)
-        exits(number, frame)
-
-    server.handle_exit = handle_exit  # type: ignore[method-assign]
-    with suppress(KeyboardInterrupt):  # which is told below, by whichever signal came first
-        server.run(sockets=[listening])
-    if stopped_by:
-        _interrupt(stopped_by[0], None)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

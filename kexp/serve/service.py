@@ -33,6 +33,7 @@ from kexp.serve.try_page import try_page
 
 _LOOK_S = 2.0  # how often folders are looked at for newer versions
 _BATCH_ROWS = 128
+_SMALL_BYTES = 8192  # read and written at once: to go to another thread and back takes longer
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -182,9 +183,13 @@ class Service:
             raise HTTPException(503, "the server is busy; try again.", {"Retry-After": "1"}) from None
 
     async def _answer(self, found: ModelVersion, content: bytes) -> Response:
-        body = await run_in_threadpool(read_body, content, found.exported, most_rows=self._limits.rows)
+        reading = partial(read_body, content, found.exported, most_rows=self._limits.rows)
+        is_small = len(content) <= _SMALL_BYTES and b"b64" not in content
+        body = reading() if is_small else await run_in_threadpool(reading)
         outputs = await found.batcher.predict(body.inputs, body.rows)
-        return await run_in_threadpool(JSONResponse, _shaped(outputs, body))
+        writing = partial(_written, outputs, body)
+        is_small = sum(values.nbytes for values in outputs.values()) <= _SMALL_BYTES
+        return writing() if is_small else await run_in_threadpool(writing)
 
     async def _content(self, request: Request) -> bytes:
         """Return the body, of which no more is held than is allowed."""
@@ -258,6 +263,10 @@ async def _in_time(work: Awaitable[Any], seconds: float, status: int, what: str)
         return await asyncio.wait_for(work, seconds)
     except asyncio.TimeoutError:
         raise HTTPException(status, f"{what} (more than {seconds:g} s).") from None
+
+
+def _written(outputs: Outputs, body: RequestBody) -> Response:
+    return JSONResponse(_shaped(outputs, body))
 
 
 def _shaped(outputs: Outputs, body: RequestBody) -> dict[str, Any]:
