@@ -107,6 +107,7 @@ def test_every_package_that_is_imported_is_declared():
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
     extras = {"ray", "mlflow", "wandb", "prometheus_client", "starlette", "uvicorn"}
+    extras |= {"ai_edge_litert", "onnx", "onnxruntime", "tf2onnx"}
     own = {"kexp", "tensorflow", "IPython", *extras, *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):

@@ -29,7 +29,7 @@ _BATCHES = 2
 _SCALES = 8
 _STEPS = 200
 _STEPS_PER_CALL = 10
-_SECONDS = 5.0
+ONE_BATCH_S = 5.0
 _OTHER_RATES = (1e-3, 1e-2, 1e-1, 1e-4)
 _OTHER_STEPS = 100
 _OTHER_SECONDS = 2.0
@@ -195,12 +195,12 @@ class _Attempt:
 def _one_batch(engine: Engine, few: TrainingSetup, start: dict[str, np.ndarray]) -> Finding:
     options = few.options
     rate = options["learning_rate"]
-    attempt = _attempt(engine, few, rate, _STEPS, _SECONDS)
+    attempt = _attempt(engine, few, rate, _STEPS, ONE_BATCH_S)
     if attempt.learnt:
         return Finding("one batch", "ok", f"is learnt by heart: {attempt}.")
     if not attempt.in_time and not attempt.diverged:
         return Finding(
-            "one batch", "warning", f"{attempt}, which is all that {_SECONDS:.0f} s were enough for."
+            "one batch", "warning", f"{attempt}, which is all that {ONE_BATCH_S:.0f} s were enough for."
         )
     better = _rate_that_learns(engine, few, start, rate)
     if better is None:

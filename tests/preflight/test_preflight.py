@@ -38,7 +38,7 @@ def found(report):
 def test_every_recipe_passes_and_is_told_what_it_takes(name, tmp_path, monkeypatch, digits_run):
     monkeypatch.chdir(tmp_path)
     # On a machine that others use, five seconds may be a few steps.
-    monkeypatch.setattr("kexp.preflight.learning_checks._SECONDS", 60.0)
+    monkeypatch.setattr("kexp.preflight.learning_checks.ONE_BATCH_S", 60.0)
     # Eight filters do not learn a batch by heart.
     small = {} if name == "cnn_images" else tiny(name, digits_run)
     report = kexp.check(getattr(recipes, name), **small)
