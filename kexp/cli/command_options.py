@@ -15,6 +15,7 @@ from kexp.core.constraints import check_value
 
 R = TypeVar("R")
 _SIGNED = ("monitor", "objective", "sort")  # metrics, with "-" before them where less is better
+_PATHS = ("inputs", tuple[str, ...])  # of which "-" is the standard input
 
 
 def option(name: str, annotation: Any, text: str | None = None) -> Any:
@@ -30,7 +31,8 @@ def option(name: str, annotation: Any, text: str | None = None) -> Any:
         return check_value(name, parse_words([token.value for token in tokens], annotation), annotation)
 
     # Lists in JSON are read with everything else.
-    reading = Parameter(converter=judged, json_list=False, allow_leading_hyphen=name in _SIGNED)
+    leads = name in _SIGNED or (name, annotation) == _PATHS
+    reading = Parameter(converter=judged, json_list=False, allow_leading_hyphen=leads)
     if text is not None:
         reading = Parameter.combine(reading, Parameter(help=text))
     return Annotated[annotation, reading]

@@ -151,9 +151,10 @@ def input_suffixes(spec: DatasetSpec) -> tuple[str, ...]:
 
     Example:
         >>> input_suffixes(DatasetSpec("text", (), "string", "classification", 2))
-        ('.txt', '.csv', '.csv.gz', '.parquet')
+        ('.txt', '.csv', '.csv.gz', '.parquet', '.jsonl', '.jsonl.gz')
     """
-    tables = {"table": TABLE_SUFFIXES, "text": (".txt", *TABLE_SUFFIXES)}
+    records = (*TABLE_SUFFIXES, ".jsonl", ".jsonl.gz")
+    tables = {"table": records, "text": (".txt", *records)}
     return tuple(sorted(IMAGE_SUFFIXES)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
 
 
@@ -162,7 +163,7 @@ def _wanted_files(spec: DatasetSpec) -> str:
         return f"a table ({', '.join(TABLE_SUFFIXES)})"
     if spec.kind == "text":
         return (
-            f"lines of text (.txt), a table with the column {shown(_text_column(spec))} "
+            f"lines of text (.txt), a table with the column {shown(text_column(spec))} "
             f"({', '.join(TABLE_SUFFIXES)}) or an array (.npy)"
         )
     if spec.kind == "image":
@@ -181,16 +182,17 @@ def _read_table(path: Path, spec: DatasetSpec) -> Any:
     if path.name.lower().endswith(".parquet"):
         return read_parquet(path)
     categories = [column.name for column in spec.columns if column.kind == "category"]
-    return read_csv(path, categories, text=_text_column(spec) if spec.kind == "text" else ())
+    return read_csv(path, categories, text=text_column(spec) if spec.kind == "text" else ())
 
 
-def _text_column(spec: DatasetSpec) -> str:
+def text_column(spec: DatasetSpec) -> str:
+    """Return the name of the column that has the texts of a table."""
     return spec.columns[0].name if spec.columns else "text"
 
 
 def _texts(raw: Any, spec: DatasetSpec) -> np.ndarray:  # (samples,) str objects
     if isinstance(raw, Mapping) or hasattr(raw, "columns"):
-        values, column = _by_name(raw), _text_column(spec)
+        values, column = _by_name(raw), text_column(spec)
         if column not in values:
             raise InputError(
                 f"inputs lack the column {shown(column)}, expected the text there; rename a column."
