@@ -38,7 +38,7 @@ class LiteRTExporter:
     format = "litert"
     artifact = "model.tflite"
     parts = frozenset({"model.tflite"})
-    packages = ("ai_edge_litert",)
+    packages: Sequence[str] = ("ai_edge_litert",)
     load = staticmethod(load_litert)
 
     def refusal(

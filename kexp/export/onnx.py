@@ -43,7 +43,7 @@ class OnnxExporter:
     format = "onnx"
     artifact = "model.onnx"
     parts = frozenset({"model.onnx"})
-    packages = ("onnx", "onnxruntime", "tf2onnx")
+    packages: Sequence[str] = ("onnx", "onnxruntime", "tf2onnx")
     load = staticmethod(load_onnx)
 
     def refusal(

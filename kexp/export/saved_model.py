@@ -37,7 +37,7 @@ class SavedModelExporter:
     format = "saved_model"
     artifact = "saved_model.pb"
     parts = frozenset({"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"})
-    packages = ()
+    packages: Sequence[str] = ()
     load = staticmethod(load_saved_model)
 
     def refusal(self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]) -> None:
