@@ -48,7 +48,7 @@ class HttpServer(uvicorn.Server):
 
     def serve_until_stopped(self, listening: socket.socket) -> int | None:
         """Answer on a socket, and return the signal that has ended it."""
-        # asyncio does so for sockets of its own; without it, an answer waits 40 ms for the last one's receipt.
+        # As asyncio does for sockets of its own: an answer would wait 40 ms for the receipt of the last.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(KeyboardInterrupt):  # which uvicorn raises once all is finished, or Python in its place
             self.run(sockets=[listening])
