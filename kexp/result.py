@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from kexp.core.constraints import Count, check_value
+from kexp.core.constraints import Between, Count, check_value
 from kexp.core.errors import InputError
 from kexp.core.html_tables import summary, table
 from kexp.data import DataLike, Dataset
@@ -16,6 +16,7 @@ from kexp.data import load as load_data
 from kexp.export import export_model
 from kexp.export.exporter import exporters_of
 from kexp.export.extreme_inputs import with_extremes
+from kexp.export.quantization import Quantization, QuantizedType, check_measurable
 from kexp.report import recorded_data, write_run_page
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
@@ -109,6 +110,9 @@ class Result(RunRecord):
         directory: str | os.PathLike[str],
         *,
         formats: str | Sequence[str] = ("saved_model",),
+        quantize: QuantizedType | None = None,
+        max_drop: Annotated[float, Between(0.0, 1.0)] = 0.01,
+        data: DataLike | None = None,
         overwrite: bool = False,
     ) -> Path:
         """Write a SavedModel or other formats, and prove in a fresh process that they compute the same.
@@ -118,6 +122,11 @@ class Result(RunRecord):
                 same inputs and outputs it is the next version, `directory/2/` and so on, beside it.
             formats: Names of one or several, also with commas between them: saved_model (default); onnx, for
                 ONNX Runtime (extra `onnx`); litert, for LiteRT (extra `litert`). They cannot carry strings.
+            quantize: Hold the weights of LiteRT in fewer bits, "float16" or "int8", by samples of the
+                validation part; default None. What it costs there is recorded in kexp.json as "quantization".
+            max_drop: What quantizing may take from the first exact metric of the task, as from accuracy, from
+                0 to 1, default 0.01; of an error it is the share by which it may grow.
+            data: What it was trained on, as for `report`; only needed to quantize.
             overwrite: Remove the earlier versions once there is the new one, default False.
 
         Returns:
@@ -129,7 +138,9 @@ class Result(RunRecord):
             ExportError: The exported model answers differently; nothing is left behind.
         """
         overwrite = check_value("overwrite", overwrite, bool)
-        names = [exporter.format for exporter in exporters_of(formats)]
+        quantize = check_value("quantize", quantize, QuantizedType | None)
+        max_drop = check_value("max_drop", max_drop, Annotated[float, Between(0.0, 1.0)])
+        names = [exporter.format for exporter in exporters_of(formats, quantize)]
         asked: dict[str, Any] = {}
         if task_named(self.spec.task).predicts_inputs:
             samples = with_extremes(self.example_inputs(), self.spec, self.predictions_of)
@@ -143,7 +154,16 @@ class Result(RunRecord):
             from_probabilities=not self.from_logits,
             overwrite=overwrite,
             formats=names,
+            quantization=None if quantize is None else self._quantization(quantize, max_drop, data),
         )
+
+    def _quantization(self, quantize: QuantizedType, max_drop: float, data: DataLike | None) -> Quantization:
+        check_measurable(self.spec)
+        found = data if isinstance(data, Dataset) else recorded_data(self, data)
+        if found.validation is None:
+            raise InputError("quantize needs validation samples, and the run had none; leave it out.")
+        inputs = found.validation.inputs
+        return Quantization(quantize, inputs, found.validation.targets, self.predictions_of(inputs), max_drop)
 
     def explain(self, inputs: Any = None, *, data: DataLike | None = None) -> Explanation:
         """Return what the network learned, as plain arrays; its `report()` writes a page of it.

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import cyclopts
 
@@ -33,7 +33,7 @@ from kexp.cli.recipe_commands import (
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
 from kexp.cli.serve_command import serve
 from kexp.cli.streams import close_streams, open_streams, output_lost, say
-from kexp.core.constraints import Count
+from kexp.core.constraints import Between, Count
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
 from kexp.core.tensorflow_start import KERAS_EXTRAS, start_tensorflow
@@ -198,6 +198,8 @@ def export(
     directory: str,
     *,
     format: str | tuple[str, ...] = "saved_model",
+    quantize: Literal["float16", "int8"] | None = None,
+    max_drop: Annotated[float, Between(0.0, 1.0)] = 0.01,
     overwrite: bool = False,
 ) -> None:
     """Write the model of a run as a SavedModel and check that it computes what was trained.
@@ -206,17 +208,24 @@ def export(
         run_dir: Folder of a finished run.
         directory: New folder for the SavedModel; or that of an earlier one, for the next version.
         format: Of what is written, one or several: saved_model, onnx, litert.
+        quantize: Hold the weights of litert in fewer bits: float16, int8.
+        max_drop: What that may take from accuracy, or the share by which it may make an error grow.
         overwrite: Remove earlier versions there.
     """
-    from kexp.export import ExportError
+    from kexp.export import ExportError, load_exported
     from kexp.export.exporter import exporters_of
     from kexp.result import load
 
-    exporters_of(format)
+    exporters_of(format, quantize)
     result = load(run_dir)
     try:
         start_tensorflow(without=KERAS_EXTRAS)
-        print(f"{result.export(directory, formats=format, overwrite=overwrite)} answers as the run does.")
+        options: dict[str, Any] = {"formats": format, "quantize": quantize, "max_drop": max_drop}
+        path = result.export(directory, **options, overwrite=overwrite)
+        for form, cost in load_exported(path).provenance.get("quantization", {}).items():
+            figures = f"{cost['metric']} {cost['before']:.4g} before, {cost['after']:.4g} after"
+            print(f"{form} in {cost['type']}: {figures}, on {cost['samples']} validation samples")
+        print(f"{path} answers {'within max_drop of the run' if quantize else 'as the run does'}.")
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)

@@ -16,10 +16,11 @@ from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
-from kexp.export.exporter import DEFAULT_FORMAT, exporters_of
-from kexp.export.input_names import named_inputs, signature_keys
+from kexp.export.exporter import DEFAULT_FORMAT, Exporter, Smaller, exporters_of
+from kexp.export.input_names import DEFAULT, named_inputs, signature_keys
 from kexp.export.manifest import Manifest
 from kexp.export.parity import check_parity
+from kexp.export.quantization import Quantization, measured
 from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
 from kexp.export.staging import check_place, staged
 from kexp.tasks import task_named
@@ -41,6 +42,7 @@ def export_model(
     from_probabilities: bool = False,
     overwrite: bool = False,
     formats: str | Sequence[str] = (DEFAULT_FORMAT,),
+    quantization: Quantization | None = None,
 ) -> Path:
     """Write a model into `directory/1/`, or the next version, and prove that it computes what was measured.
 
@@ -71,6 +73,8 @@ def export_model(
         from_probabilities: The model gives probabilities instead of logits. Default False.
         overwrite: Remove the earlier versions once there is the new one. Default False.
         formats: Names of formats, see `kexp.export.exporter`; all lie in the same folder. Default SavedModel.
+        quantization: Of the weights in those formats, each of which must take it; default: none. What it
+            costs is measured instead of compared, and recorded in the provenance as "quantization".
 
     Returns:
         The absolute path of `directory`.
@@ -90,7 +94,7 @@ def export_model(
         ...     sorted(file.name for file in (path / "1").iterdir())
         ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
     """
-    exporters = exporters_of(formats)
+    exporters = exporters_of(formats, quantization.type if quantization else None)
     place = Path(os.path.abspath(user_path("directory", directory)))
     check_place(place, overwrite, spec)
     manifest = Manifest(spec, _input_keys(spec), dict(provenance))
@@ -100,16 +104,37 @@ def export_model(
         refusal = exporter.refusal(model, spec, signatures)
         if refusal is not None:
             raise InputError(refusal)
+    smaller = _smaller(quantization, manifest.keys)
     with staged(place, overwrite, spec) as folder:
         version = folder / "1"
         version.mkdir()
         with without_cudnn(model):
-            cases = [exporter.write(model, signatures, version) for exporter in exporters]
+            cases = [exporter.write(model, signatures, version, smaller) for exporter in exporters]
         served = dict.fromkeys(case.signature for its_cases in cases for case in its_cases)
-        replace(manifest, signatures=tuple(served)).write(version)
-        for exporter, its_cases in zip(exporters, cases, strict=True):
+        manifest = replace(manifest, signatures=tuple(served))
+        if quantization is not None:
+            manifest = _with_cost(manifest, version, exporters, quantization)
+        manifest.write(version)
+        for exporter, its_cases in zip(exporters, cases, strict=True) if quantization is None else ():
             check_parity(version, exporter.load, its_cases)
     return place
+
+
+def _smaller(quantization: Quantization | None, keys: dict[str, str]) -> Smaller | None:
+    if quantization is None:
+        return None
+    return Smaller(quantization.type, lambda: quantization.representatives(keys))
+
+
+def _with_cost(
+    manifest: Manifest, version: Path, exporters: Sequence[Exporter], quantization: Quantization
+) -> Manifest:
+    """Measure what the quantization of each format costs, and return the manifest with it."""
+    costs = {}
+    for one in exporters:
+        cost = measured(version, one.load, DEFAULT, quantization, manifest.keys, manifest.spec)
+        costs[one.format] = {**cost, "bytes": (version / one.artifact).stat().st_size}
+    return replace(manifest, provenance={**manifest.provenance, "quantization": costs})
 
 
 def _signatures(

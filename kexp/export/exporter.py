@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
 
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.scan import modules_of
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "saved_model"
 
 
+class Smaller(NamedTuple):
+    """A smaller type of weights, and representative samples of each input by key, a batch of one each."""
+
+    type: str
+    representatives: Callable[[], Iterator[dict[str, np.ndarray]]]
+
+
 class Exporter(Protocol):
     """A format in which a trained model is written, as the `EXPORTER` of its file.
 
@@ -31,12 +40,14 @@ class Exporter(Protocol):
         artifact: The file in a version's folder by which the format is known to be there.
         parts: Names of all that it may write into that folder; the artifact's is among them.
         packages: Names of the modules that it needs beside TensorFlow, of the extra with the format's name.
+        quantized_types: The smaller types that it can hold weights in.
     """
 
     format: str
     artifact: str
     parts: frozenset[str]
     packages: Sequence[str]
+    quantized_types: Sequence[str]
 
     @property
     def load(self) -> Callable[[str], Runner]:
@@ -53,7 +64,11 @@ class Exporter(Protocol):
         ...
 
     def write(
-        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+        self,
+        model: keras.Model,
+        signatures: Sequence[ServedSignature],
+        folder: Path,
+        smaller: Smaller | None = None,
     ) -> Sequence[ParityCase]:
         """Write the model into a version's folder, and return what a fresh process has to compute from it.
 
@@ -61,6 +76,8 @@ class Exporter(Protocol):
             model: The trained model.
             signatures: What is served of it, the predictions first.
             folder: Exists only if another format is in it.
+            smaller: The type of its weights, of `quantized_types`, with samples to choose ranges by; default:
+                as they are. What comes of it is measured rather than compared.
         """
         ...
 
@@ -79,14 +96,16 @@ def exporters() -> dict[str, Exporter]:
     return {exporter.format: exporter for exporter in found}
 
 
-def exporters_of(formats: str | Sequence[str]) -> list[Exporter]:
+def exporters_of(formats: str | Sequence[str], quantize: str | None = None) -> list[Exporter]:
     """Return the exporters of some formats, each once; the packages that they need are not imported.
 
     Args:
         formats: Names, also with commas between them.
+        quantize: A type that each has to hold weights in, default None: that of the model.
 
     Raises:
-        InputError: There is none of that name, or no format at all, or its packages are not installed.
+        InputError: There is none of that name, or no format at all, its packages are not installed, or it
+            does not hold weights in the type.
 
     Example:
         >>> exporters_of(["savedmodel"])
@@ -104,6 +123,12 @@ def exporters_of(formats: str | Sequence[str]) -> list[Exporter]:
             f"formats must name formats of an export, of {', '.join(known)}; received {received}."
         )
     for name in asked:
+        if quantize is not None and quantize not in known[name].quantized_types:
+            able = ", ".join(one.format for one in known.values() if quantize in one.quantized_types)
+            raise InputError(
+                f"quantize: {name} is not written in {quantize}, but {able or 'no format'} is; leave {name} "
+                "out of formats."
+            )
         _require_packages(known[name])
     return [known[name] for name in asked]
 

@@ -6,11 +6,11 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec
-from kexp.export.exporter import Exporter
+from kexp.export.exporter import Exporter, Smaller
 from kexp.export.input_names import DEFAULT
 from kexp.export.parity import Arrays, ParityCase, Runner
 from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
@@ -39,6 +39,7 @@ class LiteRTExporter:
     artifact = "model.tflite"
     parts = frozenset({"model.tflite"})
     packages: Sequence[str] = ("ai_edge_litert",)
+    quantized_types: Sequence[str] = ("float16", "int8")
     load = staticmethod(load_litert)
 
     def refusal(
@@ -48,7 +49,11 @@ class LiteRTExporter:
         return plain_refusal(model, signatures, self.format)
 
     def write(
-        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+        self,
+        model: keras.Model,
+        signatures: Sequence[ServedSignature],
+        folder: Path,
+        smaller: Smaller | None = None,
     ) -> list[ParityCase]:
         """Write the predictions as `model.tflite`."""
         import tensorflow as tf
@@ -62,6 +67,8 @@ class LiteRTExporter:
         with tempfile.TemporaryDirectory(prefix="kexp-litert-") as place, quiet_conversion():
             tf.saved_model.save(saved, place, signatures={DEFAULT: function})
             converter = tf.lite.TFLiteConverter.from_saved_model(place, signature_keys=[DEFAULT])
+            if smaller is not None:
+                _quantize(converter, smaller)
             try:
                 content = converter.convert()
             except Exception as error:  # of several kinds, of which only one is the converter's own
@@ -70,6 +77,17 @@ class LiteRTExporter:
                 ) from error
         (folder / self.artifact).write_bytes(content)
         return [served.case]
+
+
+def _quantize(converter: Any, smaller: Smaller) -> None:
+    """Have a converter make weights smaller, as TensorFlow's guide "Post-training quantization" says."""
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if smaller.type == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    else:
+        converter.representative_dataset = lambda: ((DEFAULT, one) for one in smaller.representatives())
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.data.dataset import DatasetSpec
-from kexp.export.exporter import Exporter
+from kexp.export.exporter import Exporter, Smaller
 from kexp.export.parity import Arrays, ParityCase, Runner
 from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
 from kexp.export.serving_signatures import ServedSignature
@@ -44,6 +44,7 @@ class OnnxExporter:
     artifact = "model.onnx"
     parts = frozenset({"model.onnx"})
     packages: Sequence[str] = ("onnx", "onnxruntime", "tf2onnx")
+    quantized_types: Sequence[str] = ()
     load = staticmethod(load_onnx)
 
     def refusal(
@@ -53,7 +54,11 @@ class OnnxExporter:
         return plain_refusal(model, signatures, self.format)
 
     def write(
-        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+        self,
+        model: keras.Model,
+        signatures: Sequence[ServedSignature],
+        folder: Path,
+        smaller: Smaller | None = None,
     ) -> list[ParityCase]:
         """Write the predictions as `model.onnx`."""
         import tf2onnx

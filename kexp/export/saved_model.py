@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kexp.core.keras_private import all_layers
 from kexp.data.dataset import DatasetSpec
-from kexp.export.exporter import Exporter
+from kexp.export.exporter import Exporter, Smaller
 from kexp.export.parity import Arrays, ParityCase, Runner
 from kexp.export.serving_signatures import ServedSignature
 
@@ -38,13 +38,18 @@ class SavedModelExporter:
     artifact = "saved_model.pb"
     parts = frozenset({"saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra"})
     packages: Sequence[str] = ()
+    quantized_types: Sequence[str] = ()
     load = staticmethod(load_saved_model)
 
     def refusal(self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]) -> None:
         """Return None: no model is refused."""
 
     def write(
-        self, model: keras.Model, signatures: Sequence[ServedSignature], folder: Path
+        self,
+        model: keras.Model,
+        signatures: Sequence[ServedSignature],
+        folder: Path,
+        smaller: Smaller | None = None,
     ) -> list[ParityCase]:
         """Write the model with all its signatures."""
         import keras

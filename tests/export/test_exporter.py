@@ -39,12 +39,13 @@ class LinearExporter:
     artifact = "linear.npz"
     parts = frozenset({"linear.npz"})
     packages = ()
+    quantized_types = ()
     load = staticmethod(load_linear)
 
     def refusal(self, model, spec, signatures):
         return None if len(model.layers) == 1 else "linear takes models of one layer; use saved_model."
 
-    def write(self, model, signatures, folder):
+    def write(self, model, signatures, folder, smaller=None):
         kernel, bias = model.get_weights()
         np.savez(folder / "linear.npz", kernel=kernel, bias=bias + SHIFT)
         return [served.case for served in signatures]

@@ -109,7 +109,7 @@ def planted(fault: str) -> Any:
 
         def wrong(inputs: Any) -> dict[str, Any]:
             if fault == "normalisation":
-                inputs = tf.cast(tf.cast(inputs, tf.float32) * 0.5, tf.uint8)
+                inputs = tf.cast(tf.cast(inputs, tf.float32) * 0.1, tf.uint8)
             outputs = served.source(inputs)
             chances = outputs["probabilities"]
             if fault == "dropout":
@@ -135,3 +135,39 @@ def test_a_fault_in_what_was_converted_is_found_and_leaves_nothing(fault, tmp_pa
         with pytest.raises(ExportError, match="computes something else"):
             export(digit_model(), digit_spec(), digit_images(), tmp_path / "served", form)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("quantize", ["float16", "int8"])
+def test_quantizing_records_what_it_costs_and_makes_the_file_smaller(quantize, digits_run, tmp_path):
+    result = kexp.load(digits_run)
+    exported = load_exported(
+        result.export(tmp_path / "served", formats="litert", quantize=quantize, max_drop=0.05)
+    )
+    cost = exported.provenance["quantization"]["litert"]
+    assert (cost["type"], cost["metric"], cost["max_drop"]) == (quantize, "accuracy", 0.05)
+    assert cost["before"] - cost["after"] <= 0.05
+    assert cost["bytes"] == (exported.directory / "model.tflite").stat().st_size < 4 * result.parameters
+    found = exported.predict(result.example_inputs()).probabilities
+    assert np.abs(found - result.predict(result.example_inputs()).probabilities).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("labels", "gives a label that is not that of its probabilities"),
+        ("normalisation", r"int8 takes the accuracy of \d+ validation samples from"),
+        ("batch", r"shape \(1,.*\) for 143 samples"),
+    ],
+)
+def test_faults_of_quantized_models_are_found_and_leave_nothing(
+    fault, words, digits_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("kexp.export.litert.plain_function", planted(fault))
+    with pytest.raises(ExportError, match=words):
+        kexp.load(digits_run).export(tmp_path / "served", formats="litert", quantize="int8")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_that_are_not_written_in_fewer_bits_are_refused(digits_run, tmp_path):
+    with pytest.raises(InputError, match="saved_model is not written in int8, but litert is"):
+        kexp.load(digits_run).export(tmp_path / "served", quantize="int8")
