@@ -103,11 +103,13 @@ def test_what_the_fast_commands_import_does_not_bring_in_tensorflow(statement):
 
 
 def test_every_package_that_is_imported_is_declared():
+    from kexp.export.exporter import exporters
+
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
     extras = {"ray", "mlflow", "wandb", "prometheus_client", "starlette", "uvicorn"}
-    extras |= {"ai_edge_litert", "onnx", "onnxruntime", "tf2onnx"}
+    extras |= {package for exporter in exporters().values() for package in exporter.packages}
     own = {"kexp", "tensorflow", "IPython", *extras, *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):

@@ -100,24 +100,46 @@ def export_model(
     manifest = Manifest(spec, _input_keys(spec), dict(provenance))
     manifest.to_json()
     signatures = _signatures(model, spec, manifest.keys, samples, expected, from_probabilities)
-    for exporter in exporters:
-        refusal = exporter.refusal(model, spec, signatures)
-        if refusal is not None:
-            raise InputError(refusal)
-    smaller = _smaller(quantization, manifest.keys)
+    _check_carried(exporters, model, spec, signatures)
     with staged(place, overwrite, spec) as folder:
         version = folder / "1"
         version.mkdir()
-        with without_cudnn(model):
-            cases = [exporter.write(model, signatures, version, smaller) for exporter in exporters]
-        served = dict.fromkeys(case.signature for its_cases in cases for case in its_cases)
-        manifest = replace(manifest, signatures=tuple(served))
-        if quantization is not None:
-            manifest = _with_cost(manifest, version, exporters, quantization)
-        manifest.write(version)
-        for exporter, its_cases in zip(exporters, cases, strict=True) if quantization is None else ():
-            check_parity(version, exporter.load, its_cases)
+        _write(version, model, signatures, exporters, manifest, quantization)
     return place
+
+
+def _check_carried(
+    exporters: Sequence[Exporter],
+    model: keras.Model,
+    spec: DatasetSpec,
+    signatures: Sequence[ServedSignature],
+) -> None:
+    with without_cudnn(model):
+        for exporter in exporters:
+            refusal = exporter.refusal(model, spec, signatures)
+            if refusal is not None:
+                raise InputError(refusal)
+
+
+def _write(
+    version: Path,
+    model: keras.Model,
+    signatures: Sequence[ServedSignature],
+    exporters: Sequence[Exporter],
+    manifest: Manifest,
+    quantization: Quantization | None,
+) -> None:
+    """Write a version in all formats, and compare or measure what a fresh process computes from each."""
+    smaller = _smaller(quantization, manifest.keys)
+    with without_cudnn(model):
+        cases = [exporter.write(model, signatures, version, smaller) for exporter in exporters]
+    served = dict.fromkeys(case.signature for its_cases in cases for case in its_cases)
+    manifest = replace(manifest, signatures=tuple(served))
+    if quantization is not None:
+        manifest = _with_cost(manifest, version, exporters, quantization)
+    manifest.write(version)
+    for exporter, its_cases in zip(exporters, cases, strict=True) if quantization is None else ():
+        check_parity(version, exporter.load, its_cases)
 
 
 def _smaller(quantization: Quantization | None, keys: dict[str, str]) -> Smaller | None:
