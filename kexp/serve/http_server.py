@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import socket
 from contextlib import suppress
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _MOST_CONNECTIONS = 256  # beyond which requests are answered 503
+
+
+class PatientProtocol(H11Protocol):
+    """A connection that is closed when the head of its first request does not come.
+
+    Uvicorn waits for it for ever, and some hundred silent connections would leave no room for others.
+
+    Args:
+        timeout_s: How long it is waited for.
+        options: Uvicorn's.
+    """
+
+    def __init__(self, timeout_s: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._timeout_s = timeout_s
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self.loop.call_later(self._timeout_s, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
 
 class HttpServer(uvicorn.Server):
@@ -29,7 +57,7 @@ class HttpServer(uvicorn.Server):
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
             application,
-            http="h11",
+            http=partial(PatientProtocol, timeout_s),  # type: ignore[arg-type]
             ws="none",
             lifespan="on",
             log_config=None,
@@ -48,7 +76,7 @@ class HttpServer(uvicorn.Server):
 
     def serve_until_stopped(self, listening: socket.socket) -> int | None:
         """Answer on a socket, and return the signal that has ended it."""
-        # As asyncio does for sockets of its own: an answer would wait 40 ms for the receipt of the last.
+        # As asyncio does for its own; without it an answer waits 40 ms for the receipt of the last one.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with suppress(KeyboardInterrupt):  # which uvicorn raises once all is finished, or Python in its place
             self.run(sockets=[listening])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from kexp.serve.http_server import HttpServer
 from kexp.serve.service import Limits, Service
 
 LIMITS = Limits(rows=8, bytes=200_000, seconds=2.0)
@@ -51,25 +52,13 @@ def service(served_models: Path) -> Service:
 @pytest.fixture
 def url(service: Service) -> Iterator[str]:
     """Yield the address of a real server of both, in a thread."""
-    import socket
-
-    import uvicorn
-
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        service.application(hosts=["127.0.0.1"]), log_config=None, access_log=False, ws="none"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    server = HttpServer(service.application(hosts=["127.0.0.1"]), timeout_s=LIMITS.seconds)
+    thread = threading.Thread(target=server.serve_until_stopped, args=(listening,), daemon=True)
     thread.start()
-    until_started(server)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(20)
-
-
-def until_started(server: Any) -> None:
     end = time.monotonic() + 30
     while not server.started and time.monotonic() < end:
         time.sleep(0.02)
-    assert server.started
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(20)

@@ -96,3 +96,13 @@ def test_a_mistake_is_a_sentence_and_exit_code_2_before_anything_is_loaded(run_k
             assert (done.returncode, done.stdout) == (2, ""), done.stderr
             assert words in done.stderr
             assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_under_load_no_good_request_fails_no_bad_one_is_500_and_memory_stays(served_models):
+    command = [sys.executable, ROOT / "tools" / "serve_load.py", served_models / "digits", "--seconds", "3"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "wrong: nothing" in done.stdout

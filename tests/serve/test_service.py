@@ -3,6 +3,9 @@
 import base64
 import io
 import json
+import socket
+import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ import kexp
 from kexp.core.errors import InputError
 from kexp.export import load_exported
 from kexp.serve.service import Limits, Service
+from tests.serve.conftest import LIMITS
 
 DIGITS, HOMES = "/v1/models/digits:predict", "/v1/models/homes:predict"
 ROW = {"age (years)": 31, "town": "Graz"}
@@ -264,3 +268,27 @@ def test_what_cannot_be_served_is_refused_at_the_start(served_models, tmp_path):
     ):
         with pytest.raises(InputError, match=words):
             Service(list(map(str, models)), limits=Limits(), say=print)
+
+
+def test_connections_that_stay_silent_or_slow_are_let_go_and_others_answered(url, client):
+    port = int(url.rsplit(":")[-1].strip("/"))
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+    slow = silent[20:]
+    for one in silent[10:20]:
+        one.sendall(b"POST /v1/models/homes:predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+    for one in slow:
+        one.sendall(
+            b"POST /v1/models/homes:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+        )
+    began = time.monotonic()
+    request = urllib.request.Request(
+        f"{url}v1/models/homes:predict", json.dumps({"instances": [ROW]}).encode()
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.status == 200
+    assert time.monotonic() - began < LIMITS.seconds
+    for one in silent:
+        one.settimeout(20)
+        said = one.recv(100)
+        assert said.startswith(b"HTTP/1.1 408") if one in slow else said == b""
+        one.close()
