@@ -145,7 +145,7 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one(served, rows, tmp_pa
     (tmp_path / "small.csv").write_text(header + small)
     with open(tmp_path / "large.csv", "w") as file:
         file.write(header)
-        for _ in range(250):  # 15 MB, which are 200 as a table with its answers
+        for _ in range(250):  # 15 MB, which take 290 read whole
             file.write(small)
     peaks = []
     for name in ("small", "large"):
