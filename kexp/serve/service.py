@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from kexp.serve.try_page import try_page
 
 _LOOK_S = 2.0  # how often folders are looked at for newer versions
 _BATCH_ROWS = 128
+_NUMBER = re.compile("[0-9]{1,18}")
 _SMALL_BYTES = 8192  # read and written at once: to go to another thread and back takes longer
 _PAGE_HEADERS = {
     "Cache-Control": "no-store",
@@ -108,7 +110,7 @@ class Service:
             hosts: Names by which it is asked, all others being refused; default: any.
         """
         model = "/v1/models/{name}"
-        version = f"{model}/versions/{{number:int}}"
+        version = f"{model}/versions/{{number}}"
         # A page of another site, whose name was made to lead here, has no answer that it could read.
         checks = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))] if hosts else []
         checks += [Middleware(TokenCheck, token=token)] if token else []
@@ -253,7 +255,11 @@ class Service:
         versions = self._versions(request.path_params["name"])
         number = request.path_params.get("number")
         try:
-            return versions.newest if number is None else await run_in_threadpool(versions.version, number)
+            if number is None:
+                return versions.newest
+            if not _NUMBER.fullmatch(number):
+                raise LookupError(f"version must be a number, received {shown(number)}")
+            return await run_in_threadpool(versions.version, int(number))
         except LookupError as error:
             raise HTTPException(404, f"{error.args[0]}.") from None
 

@@ -178,7 +178,8 @@ def test_a_body_that_is_too_large_is_not_held(client):
 
 
 def test_models_versions_and_addresses_that_are_not_there_are_404_and_methods_405(client):
-    for path in ("/v1/models/digit", "/v1/models/digits/versions/9", "/v1/models/digit/metadata", "/x"):
+    versions = [f"/v1/models/digits/versions/{number}" for number in (9, -1, "x", "1" * 5000, "²")]
+    for path in ("/v1/models/digit", "/v1/models/digit/metadata", "/x", *versions):
         answer = client.get(path)
         assert (answer.status_code, "error" in answer.json()) == (404, True)
     assert "did you mean 'digits'?" in client.get("/v1/models/digit").json()["error"]
