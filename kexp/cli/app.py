@@ -201,6 +201,7 @@ def export(
     quantize: Literal["float16", "int8"] | None = None,
     max_drop: Annotated[float, Between(0.0, 1.0)] = 0.01,
     overwrite: bool = False,
+    docker: bool = False,
 ) -> None:
     """Write the model of a run as a SavedModel and check that it computes what was trained.
 
@@ -211,10 +212,15 @@ def export(
         quantize: Hold the weights of litert in fewer bits: float16, int8.
         max_drop: What that may take from accuracy, or the share by which it may make an error grow.
         overwrite: Remove earlier versions there.
+        docker: Write a Dockerfile beside the folder too, of an image that serves it.
     """
     from kexp.export import ExportError, load_exported
     from kexp.export.exporter import exporters_of
     from kexp.result import load
+    from kexp.serve.dockerfile import check_dockerfile, write_dockerfile
+
+    if docker:
+        check_dockerfile(directory)
 
     exporters_of(format, quantize)
     result = load(run_dir)
@@ -226,6 +232,8 @@ def export(
             figures = f"{cost['metric']} {cost['before']:.4g} before, {cost['after']:.4g} after"
             print(f"{form} in {cost['type']}: {figures}, on {cost['samples']} validation samples")
         print(f"{path} answers {'within max_drop of the run' if quantize else 'as the run does'}.")
+        if docker:
+            print(write_dockerfile(directory))
     except ExportError as error:
         print(f"kexp: {error}", file=sys.stderr)
         sys.exit(1)

@@ -106,3 +106,20 @@ def test_under_load_no_good_request_fails_no_bad_one_is_500_and_memory_stays(ser
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "wrong: nothing" in done.stdout
+
+
+@pytest.mark.slow
+def test_an_export_has_a_dockerfile_beside_it_that_serves_it(digits_run, tmp_path, run_kexp):
+    odd = run_kexp("export", digits_run, tmp_path / "a b", "--docker")
+    assert odd.returncode == 2
+    assert "directory must be named by" in odd.stderr
+    done = run_kexp("export", digits_run, tmp_path / "digits", "--docker")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "digits.Dockerfile")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["digits", "digits.Dockerfile"]
+    lines = (tmp_path / "digits.Dockerfile").read_text().splitlines()
+    assert "COPY digits /models/digits" in lines
+    command = json.loads(lines[-1].removeprefix("CMD "))
+    assert command[:3] == ["kexp", "serve", "/models/digits"]
+    asks = json.loads(next(line for line in lines if "HEALTHCHECK" in line).partition("CMD ")[2])[2]
+    compile(asks, "healthcheck", "exec")
