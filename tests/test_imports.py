@@ -86,7 +86,6 @@ def test_no_file_names_a_recipe(source):
         "import kexp.cli.doctor",
         "import kexp.cli.watch_command",
         "import kexp; kexp.runs, kexp.compare, kexp.diff",
-        "import kexp.cli.serve_command",
         "import kexp.cli.serve_command, kexp.serve.service",
         "import kexp.trackers; kexp.trackers.active_trackers('tensorboard')",
     ],
