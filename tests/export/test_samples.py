@@ -221,10 +221,10 @@ def test_a_weight_that_changes_after_it_was_measured_leaves_no_export(
     run = answering.run_of(model, task, tmp_path / "run", digits_run)
     write = SavedModelExporter.write
 
-    def tampered(self: Any, model: Any, signatures: Any, folder: Path) -> Any:
+    def tampered(self: Any, model: Any, signatures: Any, folder: Path, *rest: Any) -> Any:
         weight = model.trainable_weights[0]
         weight.assign(weight * 1.5)
-        return write(self, model, signatures, folder)
+        return write(self, model, signatures, folder, *rest)
 
     monkeypatch.setattr(SavedModelExporter, "write", tampered)
     with pytest.raises(ExportError, match=message):

@@ -1,5 +1,8 @@
 """Pages in a browser: complete, silent, legible for every reader and on a phone, whatever names hold."""
 
+import shutil
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,3 +63,30 @@ def test_what_is_wrong_with_a_page_is_found(browser, tmp_path):
     found = "\n".join(faults(browser, page))
     for what in ("color-contrast", "image-alt", "cut on a phone", "asks for https", "nothing is not defined"):
         assert what in found
+
+
+def test_the_page_of_a_call_of_fit_is_whole_for_every_reader(browser, tmp_path):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(90, 3)).astype("float32"), random.normal(size=(90, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    result = kexp.fit(model, x, y, validation_split=0.3, epochs=2, quiet=True, run_dir=str(tmp_path / "run"))
+    assert faults(browser, result.report(data=(x, y))) == []
+
+
+def test_the_page_of_200_runs_is_whole_for_every_reader(browser, digits_run, tmp_path):
+    for number in range(200):
+        copy = tmp_path / f"runs/{number:03d}"
+        copy.mkdir(parents=True)
+        for file in ("config.json", "env.json", "metrics.jsonl", "result.json"):
+            (copy / file).hardlink_to(digits_run / file)
+    assert faults(browser, kexp.runs(tmp_path / "runs").report(tmp_path / "runs.html")) == []
+
+
+def test_the_pages_of_a_comparison_and_of_an_explanation_are_whole_for_every_reader(
+    browser, digits_run, tmp_path
+):
+    other = shutil.copytree(digits_run, tmp_path / "other")
+    assert faults(browser, kexp.compare(digits_run, other).report(tmp_path / "compared.html")) == []
+    explained = kexp.load(digits_run).explain().report(tmp_path / "explained.html")
+    assert faults(browser, explained) == []
