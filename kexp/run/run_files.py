@@ -22,7 +22,7 @@ CHECKSUMS, PACE = "checksums.jsonl", "pace.jsonl"
 ADVICE = "restore it, or train the run again"
 FIT = "fit"  # what a run of `kexp.fit` records in the place of a recipe's name
 # Written before result.json, and not after.
-_CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, CHECKSUMS, MODEL, SAMPLES, CURVES)
+_CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, CHECKSUMS, PACE, MODEL, SAMPLES, CURVES)
 CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}

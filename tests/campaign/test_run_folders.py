@@ -362,6 +362,7 @@ def test_a_flipped_bit_in_any_file_that_is_read_is_noticed(run_dir):
         "metrics.jsonl": lambda: read_history(run_dir),
         "model.keras": lambda: kexp.load(run_dir).model,
         "samples.npz": lambda: kexp.load(run_dir).example_inputs(),
+        "pace.jsonl": lambda: kexp.load(run_dir).report(run_dir.parent / "page.html"),
     }
     for name, read in readers.items():
         whole = (run_dir / name).read_bytes()

@@ -12,6 +12,7 @@ from kexp.report.reported import ReportedRun
 from kexp.run.learning_curves import Curve, curves_by_panel, draw_panels
 from kexp.run.pace_file import pace_curves
 from kexp.run.record import RunRecord
+from kexp.run.run_files import PACE, require_unchanged
 
 ORDER = 40
 _IN_WORDS = 3  # curves of a panel
@@ -25,6 +26,7 @@ def applies(run: ReportedRun) -> bool:
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
     record = run.record
+    require_unchanged(run.folder / PACE, record.files)
     history = {**record.history, **pace_curves(run.folder, record.epochs)}
     curves = curves_by_panel(history)
     with style():
