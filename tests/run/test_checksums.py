@@ -10,28 +10,16 @@ import kexp
 from kexp import recipes
 from kexp.run.checksums_file import ChecksumsFile, read_checksums
 from kexp.train.step_checksums import PacedChecksums, next_step
+from tests.api.small_fits import Cut
 
 CALL = {"data": "iris", "hidden": (16,), "dropout": 0.2, "epochs": 4, "batch_size": 16, "quiet": True}
-
-
-class Stop(keras.callbacks.Callback):
-    """Ends the process's work in the midst of an epoch, as a kill does."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def test_a_run_that_was_stopped_has_the_checksums_of_one_left_alone(tmp_path):
     recipes.mlp_tabular(**CALL, run_dir=str(tmp_path / "alone"))
     stopped = {**CALL, "run_dir": str(tmp_path / "stopped"), "checkpoint_every": "5 steps"}
-    with pytest.raises(KeyboardInterrupt):
-        recipes.mlp_tabular(**stopped, callbacks=[Stop(after=13)])
+    with pytest.raises(SystemExit):
+        recipes.mlp_tabular(**stopped, callbacks=[Cut(after=13)])
     # As if the process had come further than its last checkpoint, and been killed while it wrote.
     with open(tmp_path / "stopped/checksums.jsonl", "a") as file:
         line = {**next(iter(read_checksums(tmp_path / "alone").lines.values())), "step": 14}

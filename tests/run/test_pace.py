@@ -8,28 +8,14 @@ import kexp
 from kexp import recipes
 from kexp.run.metrics_file import read_epochs
 from kexp.run.pace_file import pace_curves, read_pace
-
-
-class StopIn(keras.callbacks.Callback):
-    """Interrupts in the middle of an epoch."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch, self.now = epoch, None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.now == self.epoch and batch == 3:
-            raise KeyboardInterrupt
+from tests.api.small_fits import Cut
 
 
 def test_each_epoch_has_its_time_throughput_and_rate_once_whatever_came_between(tmp_path):
     line = {"hidden": (16,), "epochs": 4, "schedule": "cosine", "checkpoint_every": "2 steps", "quiet": True}
     line["run_dir"] = str(tmp_path / "run")
-    with pytest.raises(KeyboardInterrupt):
-        recipes.mlp_images(**line, callbacks=[StopIn(2)])
+    with pytest.raises(SystemExit):
+        recipes.mlp_images(**line, callbacks=[Cut(after=2 * 21 + 4)])
     assert [one["epoch"] for one in read_pace(tmp_path / "run")] == [1, 2]
     result = recipes.mlp_images(**line)
     lines = read_pace(result.run_dir)
@@ -59,8 +45,8 @@ def test_epochs_are_counted_as_the_caller_does_also_after_a_stop(tmp_path):
         given = {"epochs": 6, "initial_epoch": 2, "batch_size": 8, "checkpoint_every": "2 steps"}
         return kexp.fit(model, x, y, **given, callbacks=callbacks, quiet=True, run_dir=str(tmp_path / "run"))
 
-    with pytest.raises(KeyboardInterrupt):
-        fit(StopIn(4))
+    with pytest.raises(SystemExit):
+        fit(Cut(after=2 * 8 + 4))
     assert [line["epoch"] for line in read_epochs(tmp_path / "run")] == [3, 4]
     result = fit()
     assert result.epochs == 4
