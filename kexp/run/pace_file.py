@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kexp.core.errors import InputError
 from kexp.core.files import replacing
 from kexp.core.foreign_files import reading
@@ -66,7 +68,9 @@ class PaceFile:
         self._skipped = 0
         players = zip(self._engine.players, self._engine.optimizers, strict=True)
         for place, (player, optimizer) in enumerate(players):
-            line[_RATE if place == 0 else f"{_RATE}_of_{player.name}"] = float(optimizer.learning_rate)
+            # As an array: of several replicas it is a variable for each.
+            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            line[_RATE if place == 0 else f"{_RATE}_of_{player.name}"] = rate
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
