@@ -100,7 +100,7 @@ def test_workers_killed_stopped_and_gone_on_with_end_as_one_process_does(start, 
     ended = start(*line)
     printed, errors = ended.communicate(timeout=120)
     assert (ended.returncode, errors) == (0, "")
-    assert printed.count("test_accuracy") == 1
+    assert printed.count("\ntest_accuracy ") == 1
     assert epochs_in(folder) == 15
     alone = kexp.recipes.mlp_images(
         hidden=(16,), seed=3, epochs=15, run_dir=str(tmp_path / "alone"), quiet=True
