@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Exporter, Smaller
 from kexp.export.input_names import DEFAULT
-from kexp.export.parity import Arrays, ParityCase, Runner
-from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
+from kexp.export.parity import Arrays, Runner
+from kexp.export.plain_exporter import PlainExporter
+from kexp.export.plain_graph import plain_function, quiet_conversion
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def load_litert(folder: str) -> Runner:
     return run
 
 
-class LiteRTExporter:
+class LiteRTExporter(PlainExporter):
     """LiteRT files, which hold what needs no strings, draws or loops, of LiteRT's own operations alone."""
 
     format = "litert"
@@ -42,24 +41,9 @@ class LiteRTExporter:
     quantized_types: Sequence[str] = ("float16", "int8")
     load = staticmethod(load_litert)
 
-    def refusal(
-        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
-    ) -> str | None:
-        """Return the sentence that says why LiteRT cannot hold the model, or None where it can."""
-        return plain_refusal(model, signatures, self.format)
-
-    def write(
-        self,
-        model: keras.Model,
-        signatures: Sequence[ServedSignature],
-        folder: Path,
-        smaller: Smaller | None = None,
-    ) -> list[ParityCase]:
-        """Write the predictions as `model.tflite`."""
+    def content(self, model: keras.Model, served: ServedSignature, smaller: Smaller | None) -> bytes:
         import tensorflow as tf
 
-        served = predictions_of(signatures)
-        assert served is not None
         function = plain_function(model, served).get_concrete_function()
         # Of a concrete function the converter loses the variables, and the file computes NaN.
         saved = tf.Module()
@@ -70,13 +54,11 @@ class LiteRTExporter:
             if smaller is not None:
                 _quantize(converter, smaller)
             try:
-                content = converter.convert()
+                return bytes(converter.convert())
             except Exception as error:  # of several kinds, of which only one is the converter's own
                 raise InputError(
                     f"litert cannot carry the model ({_reason(error)}); use saved_model."
                 ) from error
-        (folder / self.artifact).write_bytes(content)
-        return [served.case]
 
 
 def _quantize(converter: Any, smaller: Smaller) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
-from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Exporter, Smaller
-from kexp.export.parity import Arrays, ParityCase, Runner
-from kexp.export.plain_graph import plain_function, plain_refusal, predictions_of, quiet_conversion
+from kexp.export.parity import Arrays, Runner
+from kexp.export.plain_exporter import PlainExporter
+from kexp.export.plain_graph import plain_function, quiet_conversion
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def load_onnx(folder: str) -> Runner:
     return run
 
 
-class OnnxExporter:
+class OnnxExporter(PlainExporter):
     """ONNX files, which hold what needs no strings, draws or loops."""
 
     format = "onnx"
@@ -47,24 +46,9 @@ class OnnxExporter:
     quantized_types: Sequence[str] = ()
     load = staticmethod(load_onnx)
 
-    def refusal(
-        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
-    ) -> str | None:
-        """Return the sentence that says why ONNX cannot hold the model, or None where it can."""
-        return plain_refusal(model, signatures, self.format)
-
-    def write(
-        self,
-        model: keras.Model,
-        signatures: Sequence[ServedSignature],
-        folder: Path,
-        smaller: Smaller | None = None,
-    ) -> list[ParityCase]:
-        """Write the predictions as `model.onnx`."""
+    def content(self, model: keras.Model, served: ServedSignature, smaller: Smaller | None) -> bytes:
         import tf2onnx
 
-        served = predictions_of(signatures)
-        assert served is not None
         with quiet_conversion():
             function = plain_function(model, served)
             found, _ = tf2onnx.convert.from_function(function, list(served.inputs), opset=OPSET)
@@ -72,8 +56,7 @@ class OnnxExporter:
         foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}
         if foreign:
             raise InputError(f"onnx cannot carry the model's {', '.join(sorted(foreign))}; use saved_model.")
-        (folder / self.artifact).write_bytes(found.SerializeToString())
-        return [served.case]
+        return bytes(found.SerializeToString())
 
 
 def _fill_in_constants(graph: Any, function: Any) -> None:

@@ -1,0 +1,47 @@
+"""The base of exporters for runtimes without TensorFlow: one file with the predictions alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kexp.data.dataset import DatasetSpec
+from kexp.export.exporter import Smaller
+from kexp.export.parity import ParityCase
+from kexp.export.plain_graph import plain_refusal, predictions_of
+from kexp.export.serving_signatures import ServedSignature
+
+if TYPE_CHECKING:
+    import keras
+
+
+class PlainExporter(ABC):
+    """Writes the file of a format that holds what needs no strings, draws or loops."""
+
+    format: str
+    artifact: str
+
+    def refusal(
+        self, model: keras.Model, spec: DatasetSpec, signatures: Sequence[ServedSignature]
+    ) -> str | None:
+        """Return the sentence that says why the format cannot hold the model, or None where it can."""
+        return plain_refusal(model, signatures, self.format)
+
+    def write(
+        self,
+        model: keras.Model,
+        signatures: Sequence[ServedSignature],
+        folder: Path,
+        smaller: Smaller | None = None,
+    ) -> list[ParityCase]:
+        """Write the predictions."""
+        served = predictions_of(signatures)
+        assert served is not None
+        (folder / self.artifact).write_bytes(self.content(model, served, smaller))
+        return [served.case]
+
+    @abstractmethod
+    def content(self, model: keras.Model, served: ServedSignature, smaller: Smaller | None) -> bytes:
+        """Return the content of the file."""
