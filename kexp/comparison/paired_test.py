@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.metrics.intervals import mean_interval
 
 if TYPE_CHECKING:
     from kexp.report.reported import ReportedRun
 
-_RESAMPLES = 2000
 _LEVEL = 0.05
 
 
@@ -94,7 +94,7 @@ def paired_test(first: str, other: str, seed: int, one: ReportedRun, two: Report
         right = [(~side).astype(np.float64) for side in wrong]
         return PairedTest(
             *(first, other, seed, rows, "accuracy", (float(right[0].mean()), float(right[1].mean()))),
-            *_interval(right[0] - right[1]),
+            *mean_interval(right[0] - right[1]),
             _mcnemar(len(found[0]), len(found[1])),
             "McNemar",
             found[0],
@@ -106,7 +106,7 @@ def paired_test(first: str, other: str, seed: int, one: ReportedRun, two: Report
         none = np.zeros(0, np.int64)
         return PairedTest(
             *(first, other, seed, rows, "mean squared error", means),
-            *_interval(errors[0] - errors[1]),
+            *mean_interval(errors[0] - errors[1]),
             _wilcoxon(errors[0] - errors[1]),
             "Wilcoxon",
             none,
@@ -133,14 +133,6 @@ def _equal(one: object, two: object) -> bool:
     plain = [array.astype(str) if array.dtype == object else array for array in arrays]
     number = all(array.dtype.kind == "f" for array in plain)
     return bool(np.array_equal(plain[0], plain[1], equal_nan=number))
-
-
-def _interval(differences: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % interval of a mean, by resampling its rows with a seed of its own."""
-    count = len(differences)
-    drawn = np.random.default_rng(0).integers(count, size=(_RESAMPLES, count))
-    low, high = np.quantile(differences[drawn].mean(axis=1), (_LEVEL / 2, 1 - _LEVEL / 2))
-    return float(low), float(high)
 
 
 def _mcnemar(only_first: int, only_other: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from kexp.core.foreign_files import reading
@@ -51,12 +52,23 @@ def read_epochs(run_dir: Path) -> list[dict[str, float]]:
     path = run_dir / METRICS
     if not path.exists():
         return []
-    with reading(path, "metrics of epochs", ADVICE):
+    return list(epoch_lines(path, "metrics of epochs"))
+
+
+def epoch_lines(path: Path, what: str) -> Iterator[dict[str, float]]:
+    """Yield the numbers of each epoch that a file has a line of, "epoch" among them.
+
+    Args:
+        path: The file.
+        what: It holds, for messages.
+
+    Raises:
+        InputError: It is damaged; a last line that is only half written is none yet.
+    """
+    with reading(path, what, ADVICE):
         content = path.read_bytes()
-    epochs = []
     for number, line in enumerate(content.split(b"\n")[:-1], 1):
         place = f"file {path}, line {number}"
-        metrics = parse_json(line, place, {"epoch": int}, advice=ADVICE)
-        require_keys(metrics, place, dict.fromkeys(metrics, float), advice=ADVICE)
-        epochs.append(metrics)
-    return epochs
+        numbers = parse_json(line, place, {"epoch": int}, advice=ADVICE)
+        require_keys(numbers, place, dict.fromkeys(numbers, float), advice=ADVICE)
+        yield numbers

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ import keras
 
 from kexp.core.errors import InputError
 from kexp.core.files import replacing
-from kexp.core.foreign_files import reading
-from kexp.core.json_files import parse_json, require_keys
 from kexp.engine.base import Engine
-from kexp.run.run_files import ADVICE, PACE
+from kexp.run.metrics_file import epoch_lines
+from kexp.run.run_files import PACE
 from kexp.trackers.base import TrackedRun
 from kexp.train.position import Position
 
@@ -29,7 +29,7 @@ class PaceFile:
     Args:
         engine: Whose optimizers have the learning rates.
         position: Gives where the training stands.
-        samples_per_step: Training samples of a step; None: nobody knows.
+        samples_per_step: Training samples of a step.
         samples: Training samples of an epoch; None: nobody knows.
     """
 
@@ -39,7 +39,7 @@ class PaceFile:
         self,
         engine: Engine,
         position: Callable[[], Position],
-        samples_per_step: int | None,
+        samples_per_step: int,
         samples: int | None,
     ) -> None:
         self._engine, self._position = engine, position
@@ -55,7 +55,7 @@ class PaceFile:
         kept = [line for line in read_pace(run.run_dir) if line["epoch"] <= last]
         with replacing(self._path) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        self._skipped = self._position().step * (self._samples_per_step or 0)
+        self._skipped = self._position().step * self._samples_per_step
         self._since_s = time.monotonic()
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
@@ -92,15 +92,9 @@ def read_pace(run_dir: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     found = []
-    with reading(path, "the pace of epochs", ADVICE):
-        content = path.read_bytes()
-    for line in content.split(b"\n")[:-1]:
-        try:
-            pace = parse_json(line, f"file {path}", {"epoch": int}, advice=ADVICE)
-            require_keys(pace, f"file {path}", dict.fromkeys(pace, float), advice=ADVICE)
-        except InputError:  # nothing hangs on it
-            break
-        found.append(pace)
+    with suppress(InputError):  # of a run that is under way, on which nothing hangs
+        for line in epoch_lines(path, "the pace of epochs"):
+            found.append(line)
     return found
 
 

@@ -7,8 +7,7 @@ import math
 from kexp.data import Dataset, DatasetSpec, Split
 from kexp.data.batch_feed import FedSplit
 from kexp.run.training_setup import TrainingSetup
-
-_COUNTED = {"classification": "classes", "segmentation": "classes", "multilabel": "labels"}
+from kexp.tasks import task_named
 
 
 def run_outline(setup: TrainingSetup) -> str:
@@ -40,8 +39,8 @@ def _size(name: str, part: Split) -> str:
 
 
 def _targets(spec: DatasetSpec) -> str:
-    counted = _COUNTED.get(spec.task)
-    return f", {len(spec.class_names):,} {counted}" if counted and spec.class_names else ""
+    count = len(spec.class_names)
+    return f", {count:,} {task_named(spec.task).output_noun}" if count else ""
 
 
 def _training(setup: TrainingSetup) -> str:

@@ -59,9 +59,8 @@ from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
 from kexp.train.step_checksums import Checksums, PacedChecksums, data_checksums, layer_names
 
-_MOST_DATA_BYTES = (
-    8_000_000  # of an array of training data of which checksums are kept beside the fingerprint
-)
+# Of an array of training data of which checksums are kept beside the fingerprint.
+_MOST_DATA_BYTES = 8_000_000
 
 
 def train_run(plan: FitPlan, train: Mapping[str, Any], trackers: MadeTrackers = no_trackers) -> RunRecord:
