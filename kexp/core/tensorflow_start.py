@@ -24,6 +24,8 @@ KERAS_EXTRAS = frozenset({"IPython", "matplotlib", "pandas", "sklearn"})
 def require_tensorflow() -> None:
     """Say how to get TensorFlow if it is not there, without importing it, and have Keras use it.
 
+    Its notices of what it runs on stay off the terminal; its warnings do not.
+
     Raises:
         InputError: TensorFlow is not installed, has not the memory to start, or Keras has been told to use
             another backend.
@@ -35,6 +37,7 @@ def require_tensorflow() -> None:
             "TensorFlow is needed and not installed: pip install 'kexp[cpu]', or "
             "'kexp[cuda]' for NVIDIA GPUs, or 'kexp[tpu]' for TPUs."
         )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise InputError(f"KERAS_BACKEND must be tensorflow for kexp; received {backend!r}, so unset it.")
@@ -142,7 +145,6 @@ def start_tensorflow(begin: Callable[[], object] | None = None, *, without: Coll
         InputError: TensorFlow is not installed.
     """
     require_tensorflow()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with _silent_errors():
         with _without_packages(without):
             import tensorflow as tf

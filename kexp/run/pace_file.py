@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from kexp.core.errors import InputError
 from kexp.core.files import replacing
 from kexp.engine.base import Engine
-from kexp.run.metrics_file import epoch_lines
+from kexp.run.pace_lines import LEARNING_RATE, SAMPLES_PER_SECOND, SECONDS, read_pace
 from kexp.run.run_files import PACE
 from kexp.trackers.base import TrackedRun
 from kexp.train.position import Position
-
-_SECONDS, _THROUGHPUT, _RATE = "seconds", "samples_per_second", "learning_rate"
 
 
 class PaceFile:
@@ -62,15 +57,15 @@ class PaceFile:
         """Add the line of an epoch, counted from 1, with its validation."""
         now_s = time.monotonic()
         seconds, self._since_s = now_s - self._since_s, now_s
-        line: dict[str, Any] = {"epoch": number, _SECONDS: round(seconds, 4)}
+        line: dict[str, Any] = {"epoch": number, SECONDS: round(seconds, 4)}
         if self._samples is not None:
-            line[_THROUGHPUT] = round((self._samples - self._skipped) / max(seconds, 1e-6), 1)
+            line[SAMPLES_PER_SECOND] = round((self._samples - self._skipped) / max(seconds, 1e-6), 1)
         self._skipped = 0
         players = zip(self._engine.players, self._engine.optimizers, strict=True)
         for place, (player, optimizer) in enumerate(players):
             # As an array: of several replicas it is a variable for each.
             rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-            line[_RATE if place == 0 else f"{_RATE}_of_{player.name}"] = rate
+            line[LEARNING_RATE if place == 0 else f"{LEARNING_RATE}_of_{player.name}"] = rate
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -79,37 +74,3 @@ class PaceFile:
 
     def failed(self, error: BaseException) -> None:
         """Add nothing."""
-
-
-def read_pace(run_dir: Path) -> list[dict[str, float]]:
-    """Return what pace.jsonl says of each epoch, "epoch" among it; nothing where it is damaged or not there.
-
-    Example:
-        >>> read_pace(Path("no/such/run"))
-        []
-    """
-    path = run_dir / PACE
-    if not path.is_file():
-        return []
-    found = []
-    with suppress(InputError):  # of a run that is under way, on which nothing hangs
-        for line in epoch_lines(path, "the pace of epochs"):
-            found.append(line)
-    return found
-
-
-def pace_curves(run_dir: Path, epochs: int) -> dict[str, list[float]]:
-    """Return the learning rates and the samples a second by epoch, NaN where they are not known.
-
-    Example:
-        >>> sorted(pace_curves(run_dir, 2))
-        ['learning_rate', 'samples_per_second']
-    """
-    lines = {line["epoch"]: line for line in read_pace(run_dir)}
-    names = dict.fromkeys(name for line in lines.values() for name in line)
-    before = max(0, int(max(lines, default=0)) - epochs)  # of a run with an `initial_epoch`
-    return {
-        name: [lines.get(before + epoch, {}).get(name, math.nan) for epoch in range(1, epochs + 1)]
-        for name in names
-        if name not in ("epoch", _SECONDS)
-    }

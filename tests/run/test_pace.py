@@ -7,7 +7,7 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.run.metrics_file import read_epochs
-from kexp.run.pace_file import pace_curves, read_pace
+from kexp.run.pace_lines import pace_curves, read_pace
 from tests.api.small_fits import Cut
 
 

@@ -10,7 +10,7 @@ from kexp.report.html import text_section
 from kexp.report.panel_plots import Panel, panels
 from kexp.report.reported import ReportedRun
 from kexp.run.learning_curves import Curve, curves_by_panel, draw_panels
-from kexp.run.pace_file import pace_curves
+from kexp.run.pace_lines import pace_curves
 from kexp.run.record import RunRecord
 from kexp.run.run_files import PACE, require_unchanged
 
