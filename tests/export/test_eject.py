@@ -10,7 +10,7 @@ import pytest
 
 import kexp
 from kexp import recipes
-from kexp.export.script.layer_code import model_code
+from kexp.export.script.model_code import model_code
 
 # What the script prints, and its weights, from an interpreter in which nothing of kexp is to be found.
 RUN = """
@@ -80,6 +80,9 @@ CASES = {
         run_dir=run_dir,
         quiet=True,
     ),
+    "a residual network, clipped": lambda run_dir: recipes.cnn_images(
+        data="digits", size="resnet20", epochs=1, clip_norm=0.5, run_dir=run_dir, quiet=True
+    ),
     "Nesterov's, without validation": lambda run_dir: recipes.mlp_images(
         data="digits",
         hidden=(16,),
@@ -101,9 +104,10 @@ def test_a_script_trains_to_the_same_bits(case, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_script_has_the_prepared_rows_of_a_table_beside_it(tmp_path):
+@pytest.mark.parametrize("data", ["iris", "diabetes"])  # of classes and of numbers
+def test_a_script_has_the_prepared_rows_of_a_table_beside_it(data, tmp_path):
     run_dir = str(tmp_path / "run")
-    recipes.mlp_tabular(data="iris", epochs=2, run_dir=run_dir, quiet=True)
+    recipes.mlp_tabular(data=data, epochs=2, run_dir=run_dir, quiet=True)
     assert_equal_bits(run_dir, tmp_path, lambda model: model.layers[-1])
     with np.load(tmp_path / "alone.npz") as arrays:
         assert sorted(arrays) == ["x", "x_validation", "y", "y_validation"]
@@ -111,8 +115,8 @@ def test_a_script_has_the_prepared_rows_of_a_table_beside_it(tmp_path):
 
 def test_an_option_that_scripts_do_not_have_is_named(tmp_path):
     run_dir = str(tmp_path / "run")
-    recipes.mlp_images(data="digits", hidden=(16,), epochs=1, clip_norm=1.0, run_dir=run_dir, quiet=True)
-    with pytest.raises(kexp.InputError, match=r"clip_norm must be None .* the run has 1\.0"):
+    recipes.mlp_images(data="digits", hidden=(16,), epochs=1, clip_value=1.0, run_dir=run_dir, quiet=True)
+    with pytest.raises(kexp.InputError, match=r"clip_value must be None .* the run has 1\.0"):
         kexp.eject(run_dir, tmp_path / "alone.py")
     assert not (tmp_path / "alone.py").exists()
 
@@ -123,9 +127,27 @@ def test_layers_that_are_not_known_to_train_to_the_same_bits_are_named():
     with pytest.raises(kexp.InputError, match="received a layer LSTM"):
         model_code(model)
     inputs = keras.Input((4,))
-    branches = keras.layers.Dense(2)(keras.layers.Dense(3)(inputs)), keras.layers.Dense(2)(inputs)
-    with pytest.raises(kexp.InputError):
-        model_code(keras.Model(inputs, branches))
+    outputs = keras.layers.Dense(2)(keras.layers.Dense(3)(inputs)), keras.layers.Dense(2)(inputs)
+    with pytest.raises(kexp.InputError, match="one input and one output"):
+        model_code(keras.Model(inputs, outputs))
+    shared = keras.layers.Dense(4)
+    with pytest.raises(kexp.InputError, match="called once"):
+        model_code(keras.Model(inputs, shared(shared(inputs))))
+
+
+def test_a_model_with_operations_and_branches_is_written_so_that_it_gives_the_same():
+    inputs = keras.Input((6, 3))
+    x = keras.layers.Dense(3)(inputs[:, 1:, :])
+    x = keras.ops.concatenate(
+        [keras.ops.mean(x, axis=1), keras.ops.cast(inputs[:, 0] > 0.5, "float32")], axis=-1
+    )
+    model = keras.Model(inputs, keras.ops.where(x > 0, x, 0.25) / 2)
+    names = {"keras": keras, "layers": keras.layers, "ops": keras.ops}
+    exec(f"def build_model():\n{model_code(model)}", names)
+    again = names["build_model"]()
+    again.set_weights(model.get_weights())
+    values = np.random.default_rng(0).random((5, 6, 3), np.float32)
+    np.testing.assert_array_equal(again(values), model(values))
 
 
 def test_the_command_refuses_what_is_no_script_or_no_run(digits_run, tmp_path, run_kexp):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SCHEDULES = ("constant", "cosine")
 # Options that a script has as they are by default, or not at all.
 _AS_DEFAULT = (
-    *("accumulate", "warmup", "clip_norm", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),
+    *("accumulate", "warmup", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),
     *("precision", "early_stop", "monitor", "on_nan", "strategy", "devices", "scale_by_replicas"),
     *("overfit_batches", "fast_dev_run"),
 )
@@ -97,21 +97,25 @@ def check_setup(setup: TrainingSetup, record: RunRecord) -> None:
 
 
 def _check_objective(setup: TrainingSetup) -> None:
-    """Refuse all but cross-entropy of class indices and logits, and an epoch chosen by accuracy."""
+    """Refuse all but cross-entropy of class indices and logits, squared errors, and what they choose by."""
+    from keras.losses import MeanSquaredError
+
     from kexp.metrics.training.crossentropy import Crossentropy
     from kexp.train.objectives.supervised import Supervised
 
-    objective = setup.objective
+    objective, targets = setup.objective, setup.data.train.targets
     loss = getattr(objective, "loss", None)
-    plain = type(objective) is Supervised and type(loss) is Crossentropy and objective.from_logits
-    targets = setup.data.train.targets
-    if not plain or np.ndim(targets) != 1 or setup.model.output_shape[-1] < 2:
+    plain = type(objective) is Supervised
+    classifies = plain and type(loss) is Crossentropy and objective.from_logits and np.ndim(targets) == 1
+    regresses = plain and type(loss) is MeanSquaredError and np.ndim(targets) == 2
+    if not regresses and not (classifies and setup.model.output_shape[-1] > 1):
         raise InputError(
-            "run_dir must be a run of a classifier with a logit for each class, which is what plain scripts "
-            f"are written for; received {setup.data.spec.task} by {type(loss or objective).__name__}."
+            "run_dir must be a run of a classifier with a logit for each class, or of a regression by "
+            f"squared errors, which plain scripts are written for; received {setup.data.spec.task} by "
+            f"{type(loss or objective).__name__}."
         )
-    if setup.monitor.name not in (None, "val_accuracy"):
+    monitor = "val_loss" if regresses else "val_accuracy"
+    if setup.monitor.name not in (None, monitor):
         raise InputError(
-            f"monitor must be val_accuracy for a run to become a plain script; the run has "
-            f"{setup.monitor.name!r}."
+            f"monitor must be {monitor} for a run to become a plain script; the run has {setup.monitor.name}."
         )

@@ -42,8 +42,8 @@ def eject(
     The script needs tensorflow, keras and numpy, and for the data set digits scikit-learn; of other data the
     arrays that the model was given are written beside it, as an .npz file of its name. It says at its end
     whether its weights are those of the run, bit by bit, which they are with the same versions and on the
-    same kind of processor. Classifiers whose layers follow one another are known to come out the same;
-    everything else is refused by name.
+    same kind of processor. Classifiers and regressors of one input, of the layers of perceptrons, convnets
+    and residual networks, are known to come out the same; everything else is refused by name.
 
     Args:
         run_dir: Folder of a finished run of a recipe.
@@ -88,7 +88,7 @@ def eject(
 
 def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Path) -> str:
     """Return the whole script."""
-    from kexp.export.script.layer_code import model_code
+    from kexp.export.script.model_code import model_code
 
     options = setup.options
     kind, call = parts.OPTIMIZERS[options["optimizer"]]
@@ -102,16 +102,24 @@ def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Pat
     decays = decay is not None or options["optimizer"] == "adamw"
     built_in = _is_built_in(record)
     model = model_code(setup.model)
+    classifies = np.ndim(setup.data.train.targets) == 1
+    train = parts.TRAIN.format(
+        optimizer=call,
+        decay=parts.DECAY if decays else "",
+        clip="" if options["clip_norm"] is None else parts.CLIP,
+        monitor="accuracy" if classifies else "loss",
+    )
     sections = [
         _header(record, target, built_in),
         parts.IMPORTS,
         _constants(setup, arrays, _trained_weights(setup, record)),
         parts.DIGITS if built_in else parts.ARRAYS.format(file=target.with_suffix(".npz").name),
-        parts.DROPOUT if " Dropout(" in model else "",
+        *(text for name, text in parts.OWN_LAYERS.items() if f" {name}(" in model),
         f"def build_model():\n{model}\n",
         parts.COSINE if has_schedule else "",
         kind,
-        parts.TRAIN.format(optimizer=call, decay=parts.DECAY if decays else ""),
+        parts.CLASSIFIER if classifies else parts.REGRESSOR,
+        train,
     ]
     return "\n\n".join(section for section in sections if section)
 
@@ -143,6 +151,7 @@ def _constants(setup: TrainingSetup, arrays: Arrays, weights: Iterable[np.ndarra
         "LEARNING_RATE": options["learning_rate"],
         "VALIDATION": options["validation"],
         "STEPS": options["epochs"] * setup.steps_per_epoch,
+        **({} if options["clip_norm"] is None else {"CLIP_NORM": options["clip_norm"]}),
         "DATA_SHA256": _digest(arrays),
         "WEIGHTS_SHA256": _digest(weights),
     }

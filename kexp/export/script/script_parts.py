@@ -13,7 +13,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 """
 
 DIGITS = '''\
@@ -86,6 +86,9 @@ def mixed(bits, shift):
     return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(shift)))
 '''
 
+# Layers that the script has a class of its own for.
+OWN_LAYERS = {"Dropout": DROPOUT}
+
 COSINE = '''\
 class Cosine(keras.optimizers.schedules.LearningRateSchedule):
     """Half a period of a cosine, from the learning rate to nothing over all steps."""
@@ -148,6 +151,35 @@ DECAY = """\
     optimizer.exclude_from_weight_decay([one for one in model.trainable_weights if len(one.shape) < 2])
 """
 
+CLIP = """\
+        norm = tf.linalg.global_norm(gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, CLIP_NORM, use_norm=norm)
+"""
+
+CLASSIFIER = '''\
+def loss_of(labels, logits):
+    """Return the cross-entropy of each sample."""
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def measure(model, inputs, labels):
+    """Return accuracy and loss on some data; of the same accuracy the lower loss is the better one."""
+    logits = answers(model, inputs)
+    accuracy = float((logits.argmax(axis=1) == labels).mean())
+    return accuracy, -float(np.mean(loss_of(labels, logits)))
+'''
+
+REGRESSOR = '''\
+def loss_of(targets, values):
+    """Return the mean squared error of each sample."""
+    return keras.losses.mean_squared_error(targets, values)
+
+
+def measure(model, inputs, targets):
+    """Return the loss on some data, less than nothing so that more of it is better."""
+    return (-float(np.mean(loss_of(targets, answers(model, inputs)))),)
+'''
+
 TRAIN = '''\
 def train(x, y, x_validation, y_validation):
     """Return the trained model, with the weights of its best epoch on the validation data."""
@@ -155,16 +187,16 @@ def train(x, y, x_validation, y_validation):
     model = build_model()
     optimizer = {optimizer}
 {decay}    optimizer.build(model.trainable_weights)
-    inputs, labels = tf.constant(x), tf.constant(y)
+    inputs, targets = tf.constant(x), tf.constant(y)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False)
     def step(rows):
-        batch, wanted = tf.gather(inputs, rows), tf.gather(labels, rows)
+        batch, wanted = tf.gather(inputs, rows), tf.gather(targets, rows)
         with tf.GradientTape() as tape:
-            losses = cross_entropy(wanted, model(batch, training=True))
+            losses = loss_of(wanted, model(batch, training=True))
             loss = tf.reduce_sum(losses) / tf.cast(tf.shape(rows)[0], tf.float32)
         gradients = tape.gradient(loss, model.trainable_weights)
-        optimizer.apply(gradients, model.trainable_weights)
+{clip}        optimizer.apply(gradients, model.trainable_weights)
         return loss
 
     best, weights = None, None
@@ -172,27 +204,22 @@ def train(x, y, x_validation, y_validation):
         order = np.random.default_rng([SEED, epoch]).permutation(len(x)).astype(np.int32)
         for first in range(0, len(order), BATCH_SIZE):
             loss = step(tf.constant(order[first : first + BATCH_SIZE]))
-        accuracy, validation_loss = measure(model, x_validation, y_validation)
-        print(f"epoch {{epoch + 1}}/{{EPOCHS}}  loss {{loss:.4f}}  val_accuracy {{accuracy:.4f}}")
-        # Of epochs with the same accuracy the one with the lower loss is the better one.
-        if len(x_validation) and (best is None or (accuracy, -validation_loss) > best):
-            best, weights = (accuracy, -validation_loss), model.get_weights()
+        print(f"epoch {{epoch + 1}}/{{EPOCHS}}  loss {{loss:.4f}}", end="")
+        if len(x_validation):
+            score = measure(model, x_validation, y_validation)
+            print(f"  val_{monitor} {{abs(score[0]):.4f}}", end="")
+            if best is None or score > best:
+                best, weights = score, model.get_weights()
+        print()
     if weights is not None:
         model.set_weights(weights)
     return model
 
 
-def cross_entropy(labels, logits):
-    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-
-
-def measure(model, inputs, labels):
-    """Return accuracy and loss on some data."""
-    if not len(inputs):
-        return float("nan"), float("nan")
+def answers(model, inputs):
+    """Return what a model gives, as one array."""
     batches = [slice(first, first + BATCH_SIZE) for first in range(0, len(inputs), BATCH_SIZE)]
-    logits = np.concatenate([model(tf.constant(inputs[rows]), training=False) for rows in batches])
-    return float((logits.argmax(axis=1) == labels).mean()), float(np.mean(cross_entropy(labels, logits)))
+    return np.concatenate([model(tf.constant(inputs[rows]), training=False) for rows in batches])
 
 
 def digest(arrays):
