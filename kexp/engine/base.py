@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STREAM_STATE = "feed/"  # before the names of what a batch source saves, which are bytes of any number
 ITERATOR_STATE = f"{STREAM_STATE}file/"  # of an iterator, which is only there while it is read from
+NORM_STATE = "gradient norm/"  # of the gradient's; checkpoints of earlier versions lack it
 
 
 class OutOfMemory(MemoryError):
@@ -376,8 +377,17 @@ class Engine(Protocol):
         """Return loss and metrics over the steps since the last reset."""
         ...
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the mean norm of the gradient over the steps since the last reset, by player.
+
+        It is the global norm of the gradient of a whole step, before it is clipped and as `clip_norm` limits
+        it. A player of whom it is not known is left out: one whose loss is scaled for float16, one of a model
+        with a step of its own, and one without a turn, or whose checkpoint was without it.
+        """
+        ...
+
     def reset_metrics(self) -> None:
-        """Start the running means anew."""
+        """Start the running means anew, of the gradient norm too."""
         ...
 
     def read_state(self) -> dict[str, np.ndarray]:

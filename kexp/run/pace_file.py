@@ -1,4 +1,4 @@
-"""pace.jsonl of a run folder: how long each epoch took, and by which learning rate it ended."""
+"""pace.jsonl of a run folder: how long each epoch took, its gradient norm, and its last learning rate."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import keras
 
 from kexp.core.files import replacing
 from kexp.engine.base import Engine
-from kexp.run.pace_lines import LEARNING_RATE, SAMPLES_PER_SECOND, SECONDS, read_pace
+from kexp.run.pace_lines import GRADIENT_NORM, LEARNING_RATE, SAMPLES_PER_SECOND, SECONDS, read_pace
 from kexp.run.run_files import PACE
 from kexp.trackers.base import TrackedRun
 from kexp.train.position import Position
 
 
 class PaceFile:
-    """Keeps pace.jsonl of the run folder: times differ from run to run, so that they are no metrics.
+    """Keeps pace.jsonl of the run folder: how an epoch went, which nothing is to be chosen by.
+
+    Times differ from run to run. Learning rates and gradient norms are the same of the same run, also of one
+    that was stopped and went on. The norm is the mean over the steps of the epoch of the global norm of the
+    gradient before it is clipped; see `Engine.gradient_norms`.
 
     Args:
-        engine: Whose optimizers have the learning rates.
+        engine: Whose optimizers have the learning rates, and whose steps have the gradients.
         position: Gives where the training stands.
         samples_per_step: Training samples of a step.
         samples: Training samples of an epoch; None: nobody knows.
@@ -61,11 +65,14 @@ class PaceFile:
         if self._samples is not None:
             line[SAMPLES_PER_SECOND] = round((self._samples - self._skipped) / max(seconds, 1e-6), 1)
         self._skipped = 0
+        norms = self._engine.gradient_norms()
         players = zip(self._engine.players, self._engine.optimizers, strict=True)
         for place, (player, optimizer) in enumerate(players):
+            of = f"_of_{player.name}" if place else ""
             # As an array: of several replicas it is a variable for each.
-            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-            line[LEARNING_RATE if place == 0 else f"{LEARNING_RATE}_of_{player.name}"] = rate
+            line[f"{LEARNING_RATE}{of}"] = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            if player.name in norms:
+                line[f"{GRADIENT_NORM}{of}"] = norms[player.name]
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 

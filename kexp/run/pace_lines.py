@@ -10,7 +10,8 @@ from kexp.core.errors import InputError
 from kexp.run.metrics_file import epoch_lines
 from kexp.run.run_files import PACE
 
-SECONDS, SAMPLES_PER_SECOND, LEARNING_RATE = "seconds", "samples_per_second", "learning_rate"
+SECONDS, SAMPLES_PER_SECOND = "seconds", "samples_per_second"
+LEARNING_RATE, GRADIENT_NORM = "learning_rate", "gradient_norm"
 
 
 def read_pace(run_dir: Path) -> list[dict[str, float]]:
@@ -31,11 +32,11 @@ def read_pace(run_dir: Path) -> list[dict[str, float]]:
 
 
 def pace_curves(run_dir: Path, epochs: int) -> dict[str, list[float]]:
-    """Return the learning rates and the samples a second by epoch, NaN where they are not known.
+    """Return learning rates, gradient norms and samples a second by epoch, NaN where they are not known.
 
     Example:
         >>> sorted(pace_curves(run_dir, 2))
-        ['learning_rate', 'samples_per_second']
+        ['gradient_norm', 'learning_rate', 'samples_per_second']
     """
     lines = {line["epoch"]: line for line in read_pace(run_dir)}
     names = dict.fromkeys(name for line in lines.values() for name in line)

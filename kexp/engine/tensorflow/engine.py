@@ -13,7 +13,7 @@ import tensorflow as tf
 from kexp.core.keras_private import learning_rate_of, take_gradients_as_they_are
 from kexp.core.options import TrainOptions
 from kexp.data import Split
-from kexp.engine.base import PREFERRED, BatchWatcher, Computation, EnginePhase, StepFailure
+from kexp.engine.base import NORM_STATE, PREFERRED, BatchWatcher, Computation, EnginePhase, StepFailure
 from kexp.engine.tensorflow.evaluator import Evaluator
 from kexp.engine.tensorflow.gradient_steps import GradientSteps, PartialSteps
 from kexp.engine.tensorflow.input_pipeline import Batches, TensorSource
@@ -95,7 +95,8 @@ class TensorFlowEngine:
         if isinstance(objective, Compiled) and objective.has_own_train_step:
             batch = objective.batch(*sample, batch_source.first_weight())
             self._own_steps = OwnSteps(model, model.train_step, batch)
-        self.progress = Progress(tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0))
+        norms = tf.Variable(tf.zeros(len(self.players)))
+        self.progress = Progress(tf.Variable(0), tf.Variable(0.0), tf.Variable(0.0), norms, tf.Variable(0))
         self.loop = self._step_loop()
         self._gradient_steps = GradientSteps(
             model,
@@ -222,9 +223,25 @@ class TensorFlowEngine:
         """Return loss and metrics over what was run since the last reset."""
         return self.metrics.read() if self._own_steps is None else self._own_steps.read()
 
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the mean norm of the gradient over the steps since the last reset, by player."""
+        if self._own_steps is not None:
+            return {}
+        start, end = (int(variable.numpy()) for variable in (self.progress.epoch_start, self.progress.steps))
+        found = {}
+        players = zip(self.players, self.optimizers, self.progress.norm_sums.numpy(), strict=True)
+        for player, optimizer, total in players:
+            turns = end // player.update_every - start // player.update_every
+            scales_loss = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+            if turns and not scales_loss and np.isfinite(total):
+                found[player.name] = float(total) / turns
+        return found
+
     def reset_metrics(self) -> None:
-        """Start the running means anew."""
+        """Start the running means anew, of the gradient norm too."""
         self.metrics.reset()
+        self.progress.norm_sums.assign(tf.zeros_like(self.progress.norm_sums))
+        self.progress.epoch_start.assign(self.progress.steps)
 
     @property
     def validates(self) -> bool:
@@ -256,6 +273,10 @@ class TensorFlowEngine:
     def restore_state(self, state: dict[str, np.ndarray]) -> None:
         """Set every variable to what `read_state` returned."""
         for name, variable in self.variables().items():
+            if name not in state and name.startswith(NORM_STATE):
+                # A checkpoint of an earlier version: nobody knows the norms of this epoch any more.
+                variable.assign(tf.fill(variable.shape, tf.constant(np.nan)) if variable.shape.rank else 0)
+                continue
             saved = state[name]
             # NumPy's file format knows bfloat16 only as two raw bytes.
             variable.assign(saved.view(variable.numpy().dtype) if saved.dtype.kind == "V" else saved)
@@ -268,7 +289,7 @@ class TensorFlowEngine:
         return variable_checksums(
             (name, np.asarray(tf.convert_to_tensor(variable)))
             for name, variable in self.variables().items()
-            if not name.startswith("metrics/")
+            if not name.startswith(("metrics/", NORM_STATE))
         )
 
     def close(self) -> None:
@@ -287,7 +308,8 @@ class TensorFlowEngine:
             "model": self.model.variables,
             "metrics": self.metrics.variables,
             "augmentation": [] if self._augmentation is None else self._augmentation.variables,
-            "progress": list(self.progress),
+            "progress": [self.progress.steps, self.progress.first_loss, self.progress.mean_loss],
+            NORM_STATE.rstrip("/"): [self.progress.norm_sums, self.progress.epoch_start],
         }
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
             groups[f"optimizer of {player.name}"] = optimizer.variables
@@ -314,7 +336,7 @@ class TensorFlowEngine:
             batch_size: Samples per forward pass, a number where shapes must be known.
 
         Returns:
-            The loss, summed over players, and the norm of all gradients.
+            The loss, summed over players, and the norm of the gradient, or the (players,) norms of several.
         """
         if self._own_steps is None:
             return self._gradient_steps.take(row, batch_size)

@@ -90,14 +90,15 @@ class GradientSteps:
             batch_size: Samples per forward pass, a number where shapes must be known.
 
         Returns:
-            The sum of the players' losses and the norm of all gradients.
+            The sum of the players' losses and the norm of the gradient; of several players the (players,)
+            norms, 0 where one has no turn.
         """
         turns = [self._turn(number, row, batch_size) for number in range(len(self._players))]
         self._taken.assign_add(1)
         if len(turns) == 1:
             return turns[0]
         losses, norms = zip(*turns, strict=True)
-        return tf.add_n(losses), tf.linalg.global_norm(norms)
+        return tf.add_n(losses), tf.stack(norms)
 
     def _turn(self, number: int, row: tf.Tensor, batch_size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         def play() -> tuple[tf.Tensor, tf.Tensor]:

@@ -22,7 +22,7 @@ from kexp.engine.tensorflow.gradient_steps import GradientSteps
 from kexp.engine.tensorflow.gradients import clipped
 from kexp.engine.tensorflow.input_pipeline import Batches, count_of
 from kexp.engine.tensorflow.replicas import Replicas
-from kexp.engine.tensorflow.step_loop import Progress, StepLoop
+from kexp.engine.tensorflow.step_loop import Progress, StepLoop, total_norm
 from kexp.engine.tensorflow.trial_scalar import Scalar, use_scalars
 
 # From inputs, targets and the seed of a trial to whether the step went wrong, in a `keras.StatelessScope`.
@@ -140,9 +140,10 @@ def training_program(engine: TensorFlowEngine, scalars: Sequence[Scalar]) -> Pop
 
     def step(inputs: Nest, targets: Nest, seed: tf.Tensor) -> tf.Tensor:
         mean = tf.convert_to_tensor(progress.mean_loss)
-        loss, norm = steps.take_batch(inputs, targets, seed)
+        loss, norms = steps.take_batch(inputs, targets, seed)
+        progress.norm_sums.assign(progress.norm_sums + norms)
         progress.mean_loss.assign(loop.running_mean(mean, loss))
-        return loop.is_bad_step(mean, loss, norm)
+        return loop.is_bad_step(mean, loss, total_norm(norms))
 
     variables = [own.get(id(variable), variable) for variable in engine.variables().values()]
     return PopulationProgram(step, variables, scalars, engine.batch_source.first())
@@ -193,7 +194,7 @@ class _TrialSteps(GradientSteps):
         )
 
     def take_batch(self, inputs: Nest, targets: Nest, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take a step, and return its loss and the norm of its gradient."""
+        """Take a step, and return its loss and the norm of its gradient, or those of several players."""
         self._source.batch, self._seeded["seed"] = (inputs, targets), seed
         rows = tf.range(count_of(inputs))
         return self.take(rows, tf.shape(rows)[0])

@@ -27,11 +27,15 @@ class Progress(NamedTuple):
         steps: Steps taken.
         first_loss: Loss of the first.
         mean_loss: Running mean of the losses, which a spike is measured against.
+        norm_sums: (players,) norms of the gradients, summed over the steps of the epoch.
+        epoch_start: Steps taken before the epoch.
     """
 
     steps: tf.Variable
     first_loss: tf.Variable
     mean_loss: tf.Variable
+    norm_sums: tf.Variable
+    epoch_start: tf.Variable
 
 
 class StepLoop:
@@ -39,7 +43,7 @@ class StepLoop:
 
     Args:
         step: From the (samples,) positions of a step and the samples per forward pass to loss and norm of the
-            gradient.
+            gradient, or the (players,) norms of several.
         progress: What the steps move on.
         spike: Ratio to the mean loss above which a loss is a spike; None: none is.
         static: Whether shapes must be known when a function is traced.
@@ -80,7 +84,9 @@ class StepLoop:
         """Do so operation by operation."""
         for number, row in enumerate(rows):
             before = tf.identity(self._progress.mean_loss)
-            loss, norm = self._step(tf.constant(row), batch_size)
+            loss, norms = self._step(tf.constant(row), batch_size)
+            norm = total_norm(norms)
+            self._progress.norm_sums.assign(self._progress.norm_sums + norms)
             self._progress.mean_loss.assign(self.running_mean(before, loss))
             if bool(self.is_bad_step(before, loss, norm)):
                 return StepFailure(number, float(loss), float(norm))
@@ -100,19 +106,21 @@ class StepLoop:
         # Without autograph, as in Keras's own loop: TensorFlow 2.20 has none for Python 3.13.
         @tf.function(input_signature=signature, autograph=False, jit_compile=count is not None or None)
         def run(rows: tf.Tensor, steps: tf.Tensor, size: tf.Tensor) -> Any:
-            def take_step(number: Any, mean: Any, *_: Any) -> Any:
-                loss, norm = self._step(rows[number], batch_size or size)
-                running = self.running_mean(mean, loss)
-                return number + 1, running, loss, norm, self.is_bad_step(mean, loss, norm)
+            # The sums go on in one order however steps are divided into calls, which hangs on the clock.
+            def take_step(number: Any, mean: Any, sums: Any, *_: Any) -> Any:
+                loss, norms = self._step(rows[number], batch_size or size)
+                running, norm = self.running_mean(mean, loss), total_norm(norms)
+                return number + 1, running, sums + norms, loss, norm, self.is_bad_step(mean, loss, norm)
 
-            start = (0, self._progress.mean_loss.read_value(), 0.0, 0.0, False)
-            number, mean, loss, norm, wrong = tf.while_loop(
-                lambda number, mean, loss, norm, wrong: (number < steps) & ~wrong,
+            carried = self._progress.mean_loss.read_value(), self._progress.norm_sums.read_value()
+            number, mean, sums, loss, norm, wrong = tf.while_loop(
+                lambda number, mean, sums, loss, norm, wrong: (number < steps) & ~wrong,
                 take_step,
-                tuple(tf.convert_to_tensor(value) for value in start),
+                tuple(tf.convert_to_tensor(value) for value in (0, *carried, 0.0, 0.0, False)),
                 parallel_iterations=1,
             )
             self._progress.mean_loss.assign(mean)
+            self._progress.norm_sums.assign(sums)
             return number, loss, norm, wrong
 
         # Traced once, here: TensorFlow takes many models in one process for one that is traced again and
@@ -123,7 +131,7 @@ class StepLoop:
 
     def running_mean(self, mean: tf.Tensor, loss: tf.Tensor) -> tf.Tensor:
         """Return the running mean of the losses after a step that has been taken."""
-        steps, first, _ = self._progress
+        steps, first = self._progress.steps, self._progress.first_loss
         begins = tf.equal(steps, 1)
         first.assign(tf.where(begins, loss, first))
         return tf.where(begins, loss, _MEAN_MOMENTUM * mean + (1 - _MEAN_MOMENTUM) * loss)
@@ -133,10 +141,15 @@ class StepLoop:
         wrong = ~tf.math.is_finite(loss) | ~tf.math.is_finite(norm)
         if self._spike is None:
             return wrong
-        steps, first, _ = self._progress
+        steps, first = self._progress.steps, self._progress.first_loss
         # A loss that may fall below zero, as with add_loss, has no size that a spike is a multiple of.
         usual = tf.where(first > 0, tf.maximum(mean, _FLOOR * first), np.inf)
         return wrong | ((loss > self._spike * usual) & (steps > 1))
+
+
+def total_norm(norms: tf.Tensor) -> tf.Tensor:
+    """Return the norm of all gradients, of one player's norm or of the (players,) norms of several."""
+    return norms if norms.shape.rank == 0 else tf.sqrt(tf.reduce_sum(tf.square(norms)))
 
 
 def uncompiled(error: tf.errors.OpError) -> str:

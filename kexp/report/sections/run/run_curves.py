@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kexp.report.drawing import style
 from kexp.report.html import text_section
 from kexp.report.panel_plots import Panel, panels
 from kexp.report.reported import ReportedRun
 from kexp.run.learning_curves import Curve, curves_by_panel, draw_panels
-from kexp.run.pace_lines import pace_curves
+from kexp.run.pace_lines import GRADIENT_NORM, pace_curves
 from kexp.run.record import RunRecord
 from kexp.run.run_files import PACE, require_unchanged
 
@@ -32,7 +32,7 @@ def html(run: ReportedRun) -> str:
     with style():
         figures = draw_panels(history, record.best_epoch, record.phases)
         shown = [Panel(figure, _in_words(title, curves[title])) for title, figure in figures.items()]
-        return text_section("Learning curves", _marks(record), panels(shown))
+        return text_section("Learning curves", _marks(record) + _norm(history), panels(shown))
 
 
 def _in_words(title: str, curves: Sequence[Curve]) -> str:
@@ -50,9 +50,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def _norm(history: Iterable[str]) -> str:
+    said = "The gradient norm is the global norm before clipping, averaged over the steps of an epoch."
+    return said if any(name.startswith(GRADIENT_NORM) for name in history) else ""
+
+
 def _marks(record: RunRecord) -> str:
     chosen, later = record.best_epoch, record.phases[1:]
     ring = f"A ring marks epoch {chosen}, whose weights were chosen. " if chosen else ""
     epochs = ", ".join(map(str, later))
     begin = "phase 2 begins, with epoch" if len(later) == 1 else "the next phases begin, with epochs"
-    return ring + (f"A dashed line marks where {begin} {epochs}." if later else "")
+    return ring + (f"A dashed line marks where {begin} {epochs}. " if later else "")
