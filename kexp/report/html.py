@@ -202,6 +202,19 @@ def text_section(name: str, text: str, content: str) -> str:
     return f"<section>{heading(name)}{said}{content}</section>"
 
 
+def nested(content: str) -> str:
+    """Return HTML of sections that stand within one, whose headings are a level lower.
+
+    Example:
+        >>> nested("<section><h2>Mistakes</h2><h3>The worst</h3></section>")
+        '<div><h3>Mistakes</h3><h4>The worst</h4></div>'
+    """
+    # Whatever is shown is escaped, so what looks like an element is one.
+    for element, lower in (("h3", "h4"), ("h2", "h3"), ("section", "div")):
+        content = content.replace(f"<{element}>", f"<{lower}>").replace(f"</{element}>", f"</{lower}>")
+    return content
+
+
 def duration(seconds: float) -> str:
     """Return seconds in the two units that matter.
 

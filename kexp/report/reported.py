@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kexp.data import Dataset, DatasetSpec, Split
+from kexp.data.array_specs import Head
 from kexp.data.batch_feed import FedSplit
 from kexp.data.dataset import Inputs
 from kexp.data.splits import taken
@@ -18,6 +19,7 @@ from kexp.report.judged_classes import JudgedClasses, judge_classes
 from kexp.report.judged_values import JudgedValues, judge_values
 from kexp.report.sweep_record import SweepRecord
 from kexp.tasks import Task, task_named
+from kexp.tasks.several import head_spec
 
 if TYPE_CHECKING:
     from kexp.evaluation.explain.network_findings import Findings
@@ -123,6 +125,15 @@ class ReportedRun:
             return None
         return judge_values(self.judged.targets, self._judged_predictions, self.spec)
 
+    @cached_property
+    def outputs(self) -> tuple[ReportedOutput, ...]:
+        """Of a model with several outputs each that has targets; none of another model, or without data."""
+        if not self._has_targets:
+            return ()
+        return tuple(
+            ReportedOutput(self, head) for head in self.spec.heads if head.name in self.split.targets
+        )
+
     @property
     def _has_targets(self) -> bool:
         # Of what comes in batches there is no more than a first one.
@@ -140,6 +151,46 @@ class ReportedRun:
         if asked not in self._samples:
             self._samples[asked] = self.record.sample(n, labels=list(labels) or None)
         return self._samples[asked]
+
+
+class ReportedOutput(ReportedRun):
+    """One of several outputs of a run, which sections show as they do a run with this output alone.
+
+    Args:
+        run: The whole.
+        head: The output.
+    """
+
+    def __init__(self, run: ReportedRun, head: Head) -> None:
+        super().__init__(run.record, run.data)
+        self._run = run
+        self._head = head
+
+    @property
+    def name(self) -> str:
+        """Name of the output."""
+        return self._head.name
+
+    @cached_property
+    def spec(self) -> DatasetSpec:
+        """What goes into the model and comes out of this output."""
+        return head_spec(self._run.spec, self._head)
+
+    @cached_property
+    def split(self) -> Split:
+        """The split of the run with the targets of this output."""
+        return Split(self._run.split.inputs, self._run.split.targets[self.name])
+
+    @property
+    def judged_rows(self) -> np.ndarray:
+        """(n,) places of the samples that are compared with their targets: the same for all outputs."""
+        return self._run.judged_rows
+
+    @property
+    def _judged_predictions(self) -> Predictions:
+        outputs = self._run._judged_predictions.outputs
+        assert outputs is not None
+        return outputs[self.name]
 
 
 class ReportedSweep(NamedTuple):

@@ -21,11 +21,11 @@ def run_page(record: RunRecord, data: Dataset | None = None, found: Findings | N
     """Return the page of a run: its metrics, its learning curves and predictions on validation data.
 
     Of a classifier it shows which classes are taken for which, its most confident mistakes and whether its
-    probabilities hold; of a regression the largest residuals. Of generation it shows samples, beside the
-    training images that are nearest to them; of reconstruction what comes out again, and what codes and
-    anomaly scores tell; masks as pictures beside the true ones, with the intersection over union of each
-    class; texts as a table. Samples are those of the validation split, or of the training split when there is
-    none; the test split is only ever measured.
+    probabilities hold; of a regression the largest residuals; of several outputs the same of each. Of
+    generation it shows samples, beside the training images that are nearest to them; of reconstruction what
+    comes out again, and what codes and anomaly scores tell; masks as pictures beside the true ones, with the
+    intersection over union of each class; texts as a table. Samples are those of the validation split, or of
+    the training split when there is none; the test split is only ever measured.
 
     Args:
         record: A finished run.
