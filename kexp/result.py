@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from kexp.core.constraints import Between, Count, check_value
+from kexp.core.constraints import Between, Count, ExampleCount, check_value
 from kexp.core.errors import InputError
 from kexp.core.html_tables import summary, table
 from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
+from kexp.data.dataset import sample_count
 from kexp.export import export_model
+from kexp.export.export_checks import check_license
 from kexp.export.exporter import exporters_of
-from kexp.export.extreme_inputs import with_extremes
+from kexp.export.extreme_inputs import rows_of_data, with_extremes
 from kexp.export.quantization import Quantization, QuantizedType, check_measurable
+from kexp.export.recorded_examples import ExampleRows
 from kexp.report import recorded_data, write_run_page
+from kexp.run.environment import versions
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
 from kexp.tasks import task_named
@@ -114,6 +119,8 @@ class Result(RunRecord):
         max_drop: Annotated[float, Between(0.0, 1.0)] = 0.01,
         data: DataLike | None = None,
         overwrite: bool = False,
+        license: str | None = None,
+        examples: ExampleCount = 8,
     ) -> Path:
         """Write a SavedModel or other formats, and prove in a fresh process that they compute the same.
 
@@ -128,9 +135,14 @@ class Result(RunRecord):
                 0 to 1, default 0.01; of an error it is the share by which it may grow.
             data: What it was trained on, as for `report`; only needed to quantize.
             overwrite: Remove the earlier versions once there is the new one, default False.
+            license: Of the model, such as "apache-2.0", for kexp.json and the model card; default None: they
+                say that it was not given.
+            examples: How many raw inputs are recorded in the export with the network's outputs, 0 to 64,
+                default 8, by which `kexp verify export` repeats the check. They are of the validation part,
+                or of the training part where there is none; 0: whoever gets the export sees none.
 
         Returns:
-            The folder of the export.
+            The folder of the export, in which every version has a model card, README.md.
 
         Raises:
             InputError: The folder holds something else or cannot be written, a format cannot hold the model,
@@ -140,17 +152,27 @@ class Result(RunRecord):
         overwrite = check_value("overwrite", overwrite, bool)
         quantize = check_value("quantize", quantize, QuantizedType | None)
         max_drop = check_value("max_drop", max_drop, Annotated[float, Between(0.0, 1.0)])
+        license = check_license(license)
+        examples = check_value("examples", examples, ExampleCount)
         names = [exporter.format for exporter in exporters_of(formats, quantize)]
-        asked: dict[str, Any] = {}
+        asked: dict[str, Any] = {"examples": ExampleRows(None, ()) if examples else None}
         if task_named(self.spec.task).predicts_inputs:
-            samples = with_extremes(self.example_inputs(), self.spec, self.predictions_of)
-            asked = {"samples": samples, "expected": self.predictions_of(samples)}
+            given = self.example_inputs()
+            samples = with_extremes(given, self.spec, self.predictions_of)
+            rows = rows_of_data(sample_count(given), sample_count(samples))[:examples]
+            recorded = ExampleRows(self.sample_split, rows) if self.sample_split and examples else None
+            asked = {
+                "samples": samples,
+                "expected": self.predictions_of(samples),
+                "examples": recorded,
+            }
         return export_model(
             self.model,
             self.spec,
             directory,
             **asked,
-            provenance=self.provenance(),
+            provenance={**self.provenance(), "exported": _export_facts()},
+            license=license,
             from_probabilities=not self.from_logits,
             overwrite=overwrite,
             formats=names,
@@ -222,6 +244,11 @@ class Result(RunRecord):
             data = recorded_data(self, data)
         found = self.explain(data=data) if explain is True else explain or None
         return write_run_page(self, path, data, found)
+
+
+def _export_facts() -> dict[str, str]:
+    """Return when and by which versions an export is made."""
+    return {"date": datetime.now(timezone.utc).isoformat(timespec="seconds"), **versions()}
 
 
 def load(run_dir: str | os.PathLike[str]) -> Result:

@@ -33,7 +33,8 @@ from kexp.cli.recipe_commands import (
 from kexp.cli.recipe_lookup import READING, imported_recipe, recipes_of, sentence
 from kexp.cli.serve_command import serve
 from kexp.cli.streams import close_streams, open_streams, output_lost, say
-from kexp.core.constraints import Between, Count
+from kexp.cli.verify_export_command import verify_export
+from kexp.core.constraints import Between, Count, ExampleCount
 from kexp.core.errors import InputError, TrainingDiverged, WorkerLost
 from kexp.core.machine_faults import OUTPUT, machine_fault
 from kexp.core.tensorflow_start import KERAS_EXTRAS, start_tensorflow
@@ -113,12 +114,15 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     for command in (*pages, export, eject, predict, serve, sample, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
-    verify = cyclopts.App(name="verify", help="Prove that kexp keeps its promises on a recipe.")
+    verify = cyclopts.App(
+        name="verify", help="Prove that kexp keeps its promises: on a recipe, or of an export."
+    )
     for name, text, action in (
         ("resume", "Kill a recipe at random moments; it must end as if left alone.", verify_resume),
         ("distributed", "Train on one device, on several, by processes: all the same.", verify_distributed),
     ):
         verify.command(of_recipes(("verify", name), text, action, arguments))
+    verify.command(command_of(verify_export), name="export")
     looks: tuple[tuple[str, str, Callable[..., None]], ...] = (
         ("check", "Look for what would make a recipe's run fail, and estimate what it takes", check),
         ("lr-find", "Find the learning rate to begin with", find_learning_rate),
@@ -201,6 +205,8 @@ def export(
     quantize: Literal["float16", "int8"] | None = None,
     max_drop: Annotated[float, Between(0.0, 1.0)] = 0.01,
     overwrite: bool = False,
+    license: str | None = None,
+    examples: ExampleCount = 8,
     docker: bool = False,
 ) -> None:
     """Write the model of a run as a SavedModel and check that it computes what was trained.
@@ -212,9 +218,12 @@ def export(
         quantize: Hold the weights of litert in fewer bits: float16, int8.
         max_drop: What that may take from accuracy, or the share by which it may make an error grow.
         overwrite: Remove earlier versions there.
+        license: Of the model, for its card; by default the card says that it was not given.
+        examples: How many inputs of the validation part are recorded with their outputs, from 0 to 64.
         docker: Write a Dockerfile beside the folder too, of an image that serves it.
     """
     from kexp.export import ExportError, load_exported
+    from kexp.export.export_checks import check_license
     from kexp.export.exporter import exporters_of
     from kexp.result import load
     from kexp.serve.dockerfile import check_dockerfile, write_dockerfile
@@ -223,12 +232,19 @@ def export(
         check_dockerfile(directory)
 
     exporters_of(format, quantize)
+    check_license(license)
     result = load(run_dir)
     try:
         start_tensorflow(without=KERAS_EXTRAS)
         options: dict[str, Any] = {"formats": format, "quantize": quantize, "max_drop": max_drop}
-        path = result.export(directory, **options, overwrite=overwrite)
-        for form, cost in load_exported(path).provenance.get("quantization", {}).items():
+        options |= {"overwrite": overwrite, "license": license, "examples": examples}
+        path = result.export(directory, **options)
+        exported = load_exported(path)
+        if examples and exported.manifest.examples is None:
+            print(
+                "no examples are recorded: an earlier kexp took the samples of this run from the test part."
+            )
+        for form, cost in exported.provenance.get("quantization", {}).items():
             figures = f"{cost['metric']} {cost['before']:.4g} before, {cost['after']:.4g} after"
             print(f"{form} in {cost['type']}: {figures}, on {cost['samples']} validation samples")
         print(f"{path} answers {'within max_drop of the run' if quantize else 'as the run does'}.")

@@ -70,6 +70,7 @@ Difference = Annotated[float, AtLeast(0.0)]
 RangeTestSteps = Annotated[int, AtLeast(10, most=100_000)]
 SeveralDevices = Annotated[int, AtLeast(2, most=64)]
 SeveralWorkers = Annotated[int, AtLeast(2)]
+ExampleCount = Annotated[int, Between(0, 64)]
 SampleCount = Annotated[int, AtLeast(1, most=100_000)]
 SampleSeed = Annotated[int, AtLeast(0, most=2**31 - 1)]
 # What a file of kexp's own counts: nobody slips there, and a large number is a large model or folder.

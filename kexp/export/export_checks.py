@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, shown
 from kexp.core.structures import packed
-from kexp.data.dataset import DatasetSpec, Inputs, class_names
+from kexp.data.dataset import DatasetSpec, Inputs, class_names, require_text
 from kexp.export.serving_signatures import call
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions
@@ -31,6 +31,27 @@ def check_expected(expected: Predictions, samples: Inputs, spec: DatasetSpec) ->
             "expected must hold finite numbers, received NaN or infinity: the model's training diverged; "
             "train it with a lower learning rate before the export."
         )
+
+
+def check_license(license: object) -> str | None:
+    """Return the licence of a model, which is a line of text, or None where it is not given.
+
+    Raises:
+        InputError: It is something else.
+
+    Example:
+        >>> check_license("")
+        Traceback (most recent call last):
+        kexp.InputError: license must be a line of text, such as 'apache-2.0', or left out; received ''.
+    """
+    if license is None:
+        return None
+    if not isinstance(license, str) or not license.strip() or not license.isprintable():
+        raise InputError(
+            f"license must be a line of text, such as 'apache-2.0', or left out; received {shown(license)}."
+        )
+    require_text("license", license)
+    return license.strip()
 
 
 def check_model(model: keras.Model, samples: Inputs | None, spec: DatasetSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,9 +19,17 @@ from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.export.export_checks import check_expected, check_model
 from kexp.export.exporter import DEFAULT_FORMAT, Exporter, Smaller, exporters_of
 from kexp.export.input_names import DEFAULT, named_inputs, signature_keys
-from kexp.export.manifest import Manifest
-from kexp.export.parity import check_parity
-from kexp.export.quantization import Quantization, measured
+from kexp.export.manifest import CARD, Manifest
+from kexp.export.model_card import CardFormat, model_card
+from kexp.export.parity import ParityCase, check_parity
+from kexp.export.quantization import AGREEMENT, Quantization, measured
+from kexp.export.recorded_examples import (
+    ExampleRows,
+    describe_examples,
+    example_case,
+    numbers_within,
+    write_examples,
+)
 from kexp.export.serving_signatures import ServedSignature, inference_signatures, sampling_signatures
 from kexp.export.staging import check_place, staged
 from kexp.tasks import task_named
@@ -43,6 +52,8 @@ def export_model(
     overwrite: bool = False,
     formats: str | Sequence[str] = (DEFAULT_FORMAT,),
     quantization: Quantization | None = None,
+    license: str | None = None,
+    examples: ExampleRows | None = None,
 ) -> Path:
     """Write a model into `directory/1/`, or the next version, and prove that it computes what was measured.
 
@@ -54,8 +65,8 @@ def export_model(
     images `serving_bytes` answers the same for "image_bytes" (n,), files as strings, decoded and resized as
     those of training. Of a model that makes samples it is the signature "sample", which takes "n" and "seed".
     Further signatures are those of the model's method `signatures`, if it has one (`kexp.models.Signature`).
-    `1/assets.extra/kexp.json` holds the spec, the key of every column, the provenance and checksums. The
-    folder appears when a fresh process has loaded it and agreed.
+    `1/assets.extra/kexp.json` holds the spec, the key of every column, the provenance and checksums, and
+    `1/README.md` is a model card of them. The folder appears when a fresh process has loaded it and agreed.
 
     Args:
         model: A built model from raw inputs to (n, spec.outputs) logits or values, (n, height, width,
@@ -75,6 +86,9 @@ def export_model(
         formats: Names of formats, see `kexp.export.exporter`; all lie in the same folder. Default SavedModel.
         quantization: Of the weights in those formats, each of which must take it; default: none. What it
             costs is measured instead of compared, and recorded in the provenance as "quantization".
+        license: Of the model, for the card and kexp.json. Default None: said to be not given.
+        examples: The samples that are recorded with what the model predicts for them, in
+            `1/assets.extra/examples.npz`; default None: no example is recorded.
 
     Returns:
         The absolute path of `directory`.
@@ -92,19 +106,19 @@ def export_model(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = export_model(model, spec, folder, samples=samples, expected=expected, provenance={})
         ...     sorted(file.name for file in (path / "1").iterdir())
-        ['assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
+        ['README.md', 'assets', 'assets.extra', 'fingerprint.pb', 'saved_model.pb', 'variables']
     """
     exporters = exporters_of(formats, quantization.type if quantization else None)
     place = Path(os.path.abspath(user_path("directory", directory)))
     check_place(place, overwrite, spec)
-    manifest = Manifest(spec, _input_keys(spec), dict(provenance))
+    manifest = Manifest(spec, _input_keys(spec), dict(provenance), license=license)
     manifest.to_json()
     signatures = _signatures(model, spec, manifest.keys, samples, expected, from_probabilities)
     _check_carried(exporters, model, spec, signatures)
     with staged(place, overwrite, spec) as folder:
         version = folder / "1"
         version.mkdir()
-        _write(version, model, signatures, exporters, manifest, quantization)
+        _write(version, model, signatures, exporters, manifest, quantization, examples)
     return place
 
 
@@ -128,6 +142,7 @@ def _write(
     exporters: Sequence[Exporter],
     manifest: Manifest,
     quantization: Quantization | None,
+    examples: ExampleRows | None,
 ) -> None:
     """Write a version in all formats, and compare or measure what a fresh process computes from each."""
     smaller = _smaller(quantization, manifest.keys)
@@ -137,6 +152,11 @@ def _write(
     manifest = replace(manifest, signatures=tuple(served))
     if quantization is not None:
         manifest = _with_cost(manifest, version, exporters, quantization)
+    if examples is not None:
+        manifest = _with_examples(manifest, version, exporters, cases, examples)
+    held = [CardFormat(one.format, one.load, its) for one, its in zip(exporters, cases, strict=True)]
+    card = model_card(manifest, held)
+    (version / CARD).write_text(card, encoding="utf-8", errors="backslashreplace", newline="\n")
     manifest.write(version)
     for exporter, its_cases in zip(exporters, cases, strict=True) if quantization is None else ():
         check_parity(version, exporter.load, its_cases)
@@ -157,6 +177,31 @@ def _with_cost(
         cost = measured(version, one.load, DEFAULT, quantization, manifest.keys, manifest.spec)
         costs[one.format] = {**cost, "bytes": (version / one.artifact).stat().st_size}
     return replace(manifest, provenance={**manifest.provenance, "quantization": costs})
+
+
+def _with_examples(
+    manifest: Manifest,
+    version: Path,
+    exporters: Sequence[Exporter],
+    cases: Sequence[Sequence[ParityCase]],
+    examples: ExampleRows,
+) -> Manifest:
+    """Write the examples, and return the manifest with what they are.
+
+    What quantized weights compute of them has no other measure than how far it was off here.
+    """
+    by_format = {one.format: its_own for one, its_own in zip(exporters, cases, strict=True)}
+    found = {
+        form: [example_case(case, examples.rows) for case in its_own] for form, its_own in by_format.items()
+    }
+    write_examples(version, found)
+    for one in exporters if "quantization" in manifest.provenance else ():
+        unbounded = [numbers_within(case, math.inf) for case in found[one.format]]
+        off = check_parity(version, one.load, unbounded)
+        found[one.format] = [
+            replace(case, tolerance=off[case.signature] + AGREEMENT) for case in found[one.format]
+        ]
+    return replace(manifest, examples=describe_examples(examples.split, found))
 
 
 def _signatures(

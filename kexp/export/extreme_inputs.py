@@ -47,6 +47,20 @@ def with_extremes(inputs: Inputs, spec: DatasetSpec, predict: Callable[[Inputs],
     return {name: _inserted(values, extremes[name][finite]) for name, values in inputs.items()}
 
 
+def rows_of_data(given: int, extended: int) -> tuple[int, ...]:
+    """Return where the samples of the data are among those of `with_extremes`.
+
+    Args:
+        given: How many samples there were.
+        extended: How many there are with the extreme ones.
+
+    Example:
+        >>> rows_of_data(2, 6)
+        (0, 5)
+    """
+    return (0, *range(1 + extended - given, extended))
+
+
 def _extremes(
     values: np.ndarray, *, largest: int | None = None, missing: bool = False, date: bool = False
 ) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,23 @@ LEVELS = 1
 # Of the lead that a drawn text had over the next one: a sum of differences within the tolerance.
 MARGIN = 1e-4
 TIMEOUT_S = 600
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^'.]+)[^']*'\s*\Z", re.MULTILINE)
 
 
 class ExportError(RuntimeError):
     """An export that does not compute what the model computed; nothing of it is left on disk."""
+
+
+class RuntimeMissing(ExportError):
+    """A format that cannot be run here, since a package that it needs is not installed.
+
+    Attributes:
+        package: Its name.
+    """
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"the exported model does not run in a fresh process: there is no package {package}")
+        self.package = package
 
 
 Arrays = Mapping[str, np.ndarray]
@@ -50,6 +64,7 @@ class ParityCase:
             they are.
         tied: Where choices among the expected outputs may differ, since either is right; by sample, or of the
             shape of the choices.
+        tolerance: How far a number may be from the expected one, relative to max(1, |number|).
     """
 
     signature: str
@@ -57,9 +72,12 @@ class ParityCase:
     expected: Arrays
     batch_sizes: Sequence[int] = BATCH_SIZES
     tied: Tied = _never_tied
+    tolerance: float = TOLERANCE
 
 
-def check_parity(artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase]) -> None:
+def check_parity(
+    artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase]
+) -> dict[str, float]:
     """Compare what an exported model computes in a fresh process with what was measured.
 
     The process imports nothing of kexp or Keras, and runs on the CPU, since this one may hold all of an
@@ -70,18 +88,25 @@ def check_parity(artifact: Path, load: Callable[[str], Runner], cases: Sequence[
         load: The `load` of its format's exporter.
         cases: What to compare.
 
+    Returns:
+        The largest difference from the expected outputs by signature: of a number relative to
+        max(1, |number|), of a byte of an image as a share of 255.
+
     Raises:
         ExportError: An output differs, two calls disagree, or the exported model does not run.
     """
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
         outputs = run_fresh(artifact.resolve(), load, cases, Path(folder))
+    largest: dict[str, float] = {}
     for case in cases:
         for size in case.batch_sizes or [0]:
             expected = _batch(case.expected, size) if size else case.expected
             first, second = (_of_call(outputs, f"{case.signature}/{size}/{call}/") for call in (1, 2))
             batch = f"batch of {size}" if size else f"call of {case.signature}"
-            _compare(first, expected, case.tied, f"a {batch} computes something else")
+            found = _compare(first, expected, case.tied, f"a {batch} computes something else", case.tolerance)
             _compare(second, first, case.tied, f"two calls with the same {batch} disagree")
+            largest[case.signature] = max(found, largest.get(case.signature, 0.0))
+    return largest
 
 
 def _batch(arrays: Arrays, size: int) -> Arrays:
@@ -94,7 +119,9 @@ def run_fresh(
 ) -> Arrays:
     """Run `parity_process.py` on the examples and return the arrays it wrote."""
     examples = {
-        f"{case.signature}/{key}": _plain(values[: max(case.batch_sizes)] if case.batch_sizes else values)
+        f"{case.signature}/{key}": without_objects(
+            values[: max(case.batch_sizes)] if case.batch_sizes else values
+        )
         for case in cases
         for key, values in case.examples.items()
     }
@@ -105,6 +132,9 @@ def run_fresh(
     sizes = json.dumps({case.signature: list(case.batch_sizes) for case in cases})
     process = run_python(script, ["loader.py", str(artifact), "examples.npz", "outputs.npz", sizes], folder)
     if process.returncode:
+        missing = _NO_MODULE.search(process.stderr)
+        if missing:
+            raise RuntimeMissing(missing[1])
         raise ExportError(
             "the exported model does not run in a fresh process "
             f"(exit status {process.returncode}):\n{_tail(process.stderr)}"
@@ -136,7 +166,7 @@ def run_python(script: str, arguments: Sequence[str], folder: Path) -> subproces
         ) from None
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
+def without_objects(values: np.ndarray) -> np.ndarray:
     """Turn str objects, which NumPy would have to pickle, into an array of str."""
     return values.astype(np.str_) if values.dtype == object else values
 
@@ -149,8 +179,11 @@ def _of_call(outputs: Arrays, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): array for name, array in outputs.items() if name.startswith(prefix)}
 
 
-def _compare(received: Arrays, expected: Arrays, tied: Tied, complaint: str) -> None:
-    """Compare the numbers first, then what was chosen by them."""
+def _compare(
+    received: Arrays, expected: Arrays, tied: Tied, complaint: str, tolerance: float = TOLERANCE
+) -> float:
+    """Compare the numbers first, then what was chosen by them; return the largest difference of numbers."""
+    largest = 0.0
     drawn = expected.get("margin")
     kept = slice(None) if drawn is None else drawn > MARGIN
     for name, array in sorted(expected.items(), key=lambda item: item[1].dtype.kind != "f"):
@@ -159,29 +192,32 @@ def _compare(received: Arrays, expected: Arrays, tied: Tied, complaint: str) -> 
             shape = "none" if other is None else f"shape {other.shape}"
             raise ExportError(f"{complaint}: expected answers of shape {array.shape}, received {shape}")
         if array.dtype.kind == "f":
-            _compare_numbers(other[kept], array[kept], complaint)
+            largest = max(largest, _compare_numbers(other[kept], array[kept], complaint, tolerance))
         elif array.dtype == np.uint8:
-            _compare_pixels(name, other[kept], array[kept], complaint)
+            largest = max(largest, _compare_pixels(name, other[kept], array[kept], complaint) / 255)
         else:
             _compare_choices(name, other[kept], array[kept], tied(expected), complaint)
+    return largest
 
 
-def _compare_numbers(received: np.ndarray, expected: np.ndarray, complaint: str) -> None:
+def _compare_numbers(received: np.ndarray, expected: np.ndarray, complaint: str, tolerance: float) -> float:
     if not expected.size:
-        return
+        return 0.0
     difference = float(np.max(np.abs(received - expected) / np.maximum(1, np.abs(expected))))
-    if not difference <= TOLERANCE:  # so that NaN is a difference, too
+    if not difference <= tolerance:  # so that NaN is a difference, too
         raise ExportError(
-            f"{complaint}: the largest difference is {difference:.3g}, allowed is {TOLERANCE:g}"
+            f"{complaint}: the largest difference is {difference:.3g}, allowed is {tolerance:g}"
         )
+    return difference
 
 
-def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, complaint: str) -> None:
+def _compare_pixels(name: str, received: np.ndarray, expected: np.ndarray, complaint: str) -> int:
     difference = int(np.abs(received.astype(np.int16) - expected.astype(np.int16)).max(initial=0))
     if difference > LEVELS:
         raise ExportError(
             f"{complaint}: the largest difference of the {name} is {difference} of 255, allowed is {LEVELS}"
         )
+    return difference
 
 
 def _compare_choices(

@@ -22,7 +22,7 @@ REPRESENTATIVES = (
     200  # samples that ranges of int8 are measured by, as many as TensorFlow's guide says suffice
 )
 _MOST = 1000  # samples that the cost is measured by
-_AGREEMENT = 1e-3  # between batches and calls, of a number, relative to max(1, |number|)
+AGREEMENT = 1e-3  # between batches and calls, of a number, relative to max(1, |number|)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def _apart(received: np.ndarray, expected: np.ndarray) -> bool:
     if expected.dtype.kind != "f":
         return False  # which follows from the numbers, and may differ where they are equal
     difference = np.abs(received - expected) / np.maximum(1, np.abs(expected))
-    return not bool(np.all(difference <= _AGREEMENT))
+    return not bool(np.all(difference <= AGREEMENT))
 
 
 def _compared(

@@ -15,7 +15,7 @@ from kexp.core.errors import InputError
 from kexp.core.files import has_ended, process_mark, sync
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import exporters
-from kexp.export.manifest import LOCATION, Manifest
+from kexp.export.manifest import CARD, LOCATION, Manifest
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -134,7 +134,7 @@ def _sync(folder: Path) -> None:
 
 def _is_export(directory: Path) -> bool:
     """Return whether there is nothing in a folder but versions that kexp wrote."""
-    known = {LOCATION.parts[0]}.union(*(exporter.parts for exporter in exporters().values()))
+    known = {LOCATION.parts[0], CARD}.union(*(exporter.parts for exporter in exporters().values()))
     return all(
         version.name.isdigit()
         and (version / LOCATION).is_file()

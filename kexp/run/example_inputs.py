@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -14,12 +15,20 @@ from kexp.data import Dataset, DatasetSpec
 from kexp.data.dataset import Inputs
 from kexp.run.run_files import ADVICE
 
+SampleSplit = Literal["validation", "training"]
 COUNT = 64
 
 
-def save_samples(path: Path, data: Dataset) -> None:
-    """Write the first samples of the test part, or of the training part when there is none, to `path`."""
-    inputs = (data.test or data.train).inputs
+def save_samples(path: Path, data: Dataset) -> SampleSplit:
+    """Write the first samples of the validation part, or of the training part when there is none, to `path`.
+
+    Those of the test part are left alone: an export shows some of these to whoever gets it.
+
+    Returns:
+        The name of the part.
+    """
+    split = data.validation or data.train
+    inputs = split.inputs
     names = data.spec.inputs or data.spec.columns
     columns = [inputs[name.name] for name in names] if isinstance(inputs, Mapping) else [inputs]
     first = {
@@ -29,6 +38,7 @@ def save_samples(path: Path, data: Dataset) -> None:
     }
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **first)  # type: ignore[arg-type]
+    return "training" if split is data.train else "validation"
 
 
 def load_samples(path: Path, spec: DatasetSpec) -> Inputs:

@@ -18,7 +18,7 @@ from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import Inputs
 from kexp.data.table_columns import unknown_values
 from kexp.metrics.intervals import Interval
-from kexp.run.example_inputs import load_samples
+from kexp.run.example_inputs import SampleSplit, load_samples
 from kexp.run.inference import raw_outputs
 from kexp.run.model_file import load_model, require_inputs, require_outputs
 from kexp.run.run_files import (
@@ -60,6 +60,8 @@ class RunRecord:
         seconds: How long the run took, from its last start.
         intervals: The 95 % intervals of those metrics that have one, (low, high) by name, as if samples were
             independent; {}: of a kexp that recorded none.
+        sample_split: The part of the data that `example_inputs` are of; None: of a kexp that did not say, and
+            took the test part where there was one.
         phases: The first epoch of each phase that has begun, from 1; (): it was trained in one go, or by a
             kexp that did not say.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
@@ -85,6 +87,7 @@ class RunRecord:
     files: dict[str, str] = field(default_factory=dict, repr=False)
     phases: tuple[int, ...] = ()
     intervals: dict[str, Interval] = field(default_factory=dict)
+    sample_split: SampleSplit | None = None
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
@@ -128,6 +131,7 @@ class RunRecord:
             files=recorded.get("files") or {},
             phases=tuple(recorded.get("phases") or ()),
             intervals={name: (low, high) for name, (low, high) in (recorded.get("intervals") or {}).items()},
+            sample_split=recorded.get("sample_split"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -145,6 +149,7 @@ class RunRecord:
             "files": self.files,
             **({"phases": list(self.phases)} if self.phases else {}),
             **({"intervals": self.intervals} if self.intervals else {}),
+            **({"sample_split": self.sample_split} if self.sample_split else {}),
         }
 
     @property
@@ -254,5 +259,16 @@ class RunRecord:
         return load_samples(self.run_dir / SAMPLES, self.spec)
 
     def provenance(self) -> dict[str, Any]:
-        """Return where the model is from: config, environment and metrics."""
-        return {"config": self.config, "env": self.environment, "metrics": self.metrics}
+        """Return where the model is from: config, environment, metrics with intervals, and its training."""
+        return {
+            "config": self.config,
+            "env": self.environment,
+            "metrics": self.metrics,
+            "intervals": self.intervals,
+            "training": {
+                "epochs": self.epochs,
+                "best_epoch": self.best_epoch,
+                "parameters": self.parameters,
+                "seconds": self.seconds,
+            },
+        }

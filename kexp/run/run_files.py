@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kexp.core.constraints import RecordedCount
 from kexp.core.errors import InputError
@@ -49,6 +49,7 @@ _RESULT_KEYS: Keys = {
     "files": dict[str, str] | None,
     "phases": list[RecordedCount] | None,
     "intervals": dict[str, tuple[float, float]] | None,
+    "sample_split": Literal["validation", "training"] | None,
 }
 
 

@@ -35,7 +35,7 @@ from kexp.run.context import OpenRun, RecipeCall, run_context
 from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder_explained
 from kexp.run.environment import describe_environment
 from kexp.run.events import RunEvents
-from kexp.run.example_inputs import save_samples
+from kexp.run.example_inputs import SampleSplit, save_samples
 from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics, judged
 from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
@@ -312,8 +312,8 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
         save_model(run_dir / MODEL, trained)
-        save_samples(run_dir / SAMPLES, setup.raw)
-        recorded = _write_result(setup, loop, metrics, exact.intervals, run_dir, started_s)
+        split = save_samples(run_dir / SAMPLES, setup.raw)
+        recorded = _write_result(setup, loop, metrics, exact.intervals, split, run_dir, started_s)
     recorded = from_chief(workers, {**recorded, "run_dir": str(run_dir)})
     record = RunRecord.from_json(Path(recorded["run_dir"]), recorded)
     vars(record)["model"] = trained  # what `RunRecord.model` would otherwise read back from the folder
@@ -325,6 +325,7 @@ def _write_result(
     loop: Loop,
     metrics: dict[str, float],
     intervals: dict[str, Interval],
+    sample_split: SampleSplit,
     run_dir: Path,
     started_s: float,
 ) -> dict[str, Any]:
@@ -347,6 +348,7 @@ def _write_result(
         seconds=round(time.perf_counter() - started_s, 3),
         files=checksums(run_dir),
         phases=phases,
+        sample_split=sample_split,
     )
     # The last file to be written: a folder with it is a finished run.
     write_json(run_dir / RESULT, record.to_json())

@@ -344,6 +344,10 @@ class Task:
 
     # Export
 
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        """Return the name that the Hugging Face Hub has for the task on data of a kind; None: it has none."""
+        return None
+
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
     ) -> dict[str, Any]:

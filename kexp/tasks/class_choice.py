@@ -16,6 +16,13 @@ from kexp.tasks.metric_inputs import choice_inputs, is_f_score
 if TYPE_CHECKING:
     import keras
 
+# What the Hugging Face Hub calls it, by the kind of the data.
+CLASSIFICATION_TAGS = {
+    "image": "image-classification",
+    "text": "text-classification",
+    "table": "tabular-classification",
+}
+
 
 class Choice(Task):
     """A task of which the last axis of the outputs is a choice among exclusive classes."""

@@ -15,7 +15,7 @@ from kexp.metrics.direction import Direction, better
 from kexp.metrics.exact_metrics import BINARY, MULTICLASS, binary_metrics, multiclass_metrics
 from kexp.metrics.intervals import Interval, share_interval
 from kexp.tasks.base import Arrays
-from kexp.tasks.class_choice import Choice, served_probabilities
+from kexp.tasks.class_choice import CLASSIFICATION_TAGS, Choice, served_probabilities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,9 @@ class Classification(Choice):
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         return {name: better(name) for name in (BINARY if spec.outputs == 2 else MULTICLASS)}
+
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        return CLASSIFICATION_TAGS.get(spec.kind)
 
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False

@@ -38,5 +38,8 @@ class Generation(Task):
         images: np.ndarray = model.sample(n, seed=seed, labels=labels)
         return images
 
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        return "unconditional-image-generation" if spec.kind == "image" else None
+
     def exported_samples(self, outputs: Arrays, spec: DatasetSpec) -> np.ndarray:
         return outputs["image"]

@@ -13,7 +13,7 @@ from kexp.data.dataset import DatasetSpec, class_names
 from kexp.metrics.direction import Direction
 from kexp.metrics.exact_metrics import MULTILABEL, best_thresholds, multilabel_metrics
 from kexp.tasks.base import Arrays, Task, require_rows
-from kexp.tasks.class_choice import sigmoid
+from kexp.tasks.class_choice import CLASSIFICATION_TAGS, sigmoid
 from kexp.tasks.expected_loss import smoothed_entropy
 from kexp.tasks.metric_inputs import label_inputs
 
@@ -102,6 +102,9 @@ class Multilabel(Task):
         if targets.shape != predictions["probabilities"].shape:
             return spec
         return replace(spec, thresholds=best_thresholds(targets, predictions["probabilities"]))
+
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        return CLASSIFICATION_TAGS.get(spec.kind)
 
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False

@@ -46,6 +46,9 @@ class Regression(Task):
         targets, values = _columns(targets), predictions["values"]
         return error_intervals(targets, values) if targets.shape == values.shape else {}
 
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        return "tabular-regression" if spec.kind == "table" else None
+
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         """Return the names for all targets together and, of several, for each."""
         names = regression_names(spec.outputs, spec.target_names)

@@ -55,6 +55,9 @@ class Segmentation(Choice):
         shares = [(masks == index).mean(axis=(1, 2)) for index in range(spec.outputs)]
         return pd.DataFrame(np.stack(shares, axis=-1), columns=list(class_names(spec)))
 
+    def pipeline_tag(self, spec: DatasetSpec) -> str | None:
+        return "image-segmentation"
+
     def served_outputs(
         self, outputs: Any, spec: DatasetSpec, *, from_probabilities: bool = False
     ) -> dict[str, Any]:
