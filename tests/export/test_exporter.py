@@ -83,7 +83,7 @@ def export(folder, *layers, **options):
 
 def test_a_new_file_is_a_format_that_is_written_checked_loaded_and_replaced(linear, tmp_path):
     path, _ = export(tmp_path / "served")
-    assert sorted(file.name for file in (path / "1").iterdir()) == ["assets.extra", "linear.npz"]
+    assert sorted(file.name for file in (path / "1").iterdir()) == ["README.md", "assets.extra", "linear.npz"]
     _, expected = export(tmp_path / "served", overwrite=True)
     np.testing.assert_allclose(load_exported(path).predict(SAMPLES).values, expected.values, atol=1e-6)
 

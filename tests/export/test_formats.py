@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kexp
+import kexp.verify
 from kexp import InputError
 from kexp.data.dataset import DatasetSpec
 from kexp.export import ExportError, export_model, load_exported, plain_graph
@@ -30,7 +31,7 @@ def export(model: Any, spec: DatasetSpec, samples: Any, folder: Any, formats: An
 def test_a_run_is_exported_alone_in_a_format_and_predicts_as_before(form, digits_run, tmp_path):
     result = kexp.load(digits_run)
     path = result.export(tmp_path / "served", formats=form)
-    assert {file.name for file in (path / "1").iterdir()} == {FILES[form], "assets.extra"}
+    assert {file.name for file in (path / "1").iterdir()} == {FILES[form], "assets.extra", "README.md"}
     exported, expected = load_exported(path), result.predict(result.example_inputs())
     assert exported.signatures == ("serving_default",)
     found = exported.predict(result.example_inputs())
@@ -149,6 +150,8 @@ def test_quantizing_records_what_it_costs_and_makes_the_file_smaller(quantize, d
     assert cost["bytes"] == (exported.directory / "model.tflite").stat().st_size < 4 * result.parameters
     found = exported.predict(result.example_inputs()).probabilities
     assert np.abs(found - result.predict(result.example_inputs()).probabilities).max() < 0.1
+    (checked,) = kexp.verify.export(exported.directory).checked
+    assert checked.difference < checked.allowed < 0.1
 
 
 @pytest.mark.parametrize(
