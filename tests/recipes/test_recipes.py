@@ -69,7 +69,7 @@ def assert_the_same_answers(served, result):
     samples = load_samples(result.run_dir / "samples.npz", result.spec)
     answers, expected = (asked.predict(samples).to_frame(result.spec) for asked in (served, result))
     assert answers.select_dtypes(exclude="number").equals(expected.select_dtypes(exclude="number"))
-    assert 30 <= len(answers) == len(expected) <= 64  # as many as the validation part has
+    assert 0 < len(answers) == len(expected) <= 64  # as many as the validation part has
     np.testing.assert_allclose(
         answers.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-5, atol=1e-5
     )
