@@ -96,7 +96,8 @@ def _shape(shape: tuple[int, ...], case: ParityCase) -> str:
     sizes = [str(size) for size in shape]
     if case.batch_sizes:
         sizes[:1] = ["n"]
-    return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+    example = " in the example" if sizes and not case.batch_sizes else ""
+    return f"({', '.join(sizes)}{',' * (len(sizes) == 1)}){example}"
 
 
 def _columns(spec: DatasetSpec, keys: Mapping[str, str]) -> Iterator[str]:
