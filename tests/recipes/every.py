@@ -55,6 +55,13 @@ ALIKE = {
 }
 
 
+# What is alone in what it trains by: players, draws, phases, a teacher, tokens, tables, series, images.
+_OBJECTIVES = (
+    *("mlp_images", "mlp_tabular", "diffusion_images", "distill_images", "finetune_images", "gan_images"),
+    *("lstm_forecast", "transformer_lm", "vae_images"),
+)
+
+
 def every_recipe() -> list[Any]:
     """Return all, first those of `one_of_each_kind`."""
     return [*one_of_each_kind(), *map(_parameter, ALIKE)]
@@ -63,6 +70,11 @@ def every_recipe() -> list[Any]:
 def one_of_each_kind() -> list[Any]:
     """Return all but those that are like another, for what has nothing to do with the network."""
     return [_parameter(name) for name in recipes.__all__ if name not in ALIKE]
+
+
+def one_of_each_objective() -> list[Any]:
+    """Return those that train each in a way of its own, for what has nothing to do with the task either."""
+    return list(map(_parameter, _OBJECTIVES))
 
 
 def _parameter(name: str) -> Any:

@@ -9,9 +9,10 @@ import pytest
 
 import kexp
 from kexp import recipes
+from kexp.run.context import capture_training
 from kexp.run.example_inputs import load_samples
 from tests.browser import faults
-from tests.recipes.every import every_recipe, one_of_each_kind, tiny
+from tests.recipes.every import every_recipe, one_of_each_kind, one_of_each_objective, tiny
 from tests.verify.killed_runs import difference_from
 
 # Those whose data has a few batches of 64 only.
@@ -53,12 +54,13 @@ def test_a_recipe_learns_records_and_exports(alone, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("alone", one_of_each_kind(), indirect=True)
 def test_the_page_of_a_recipe_is_whole_for_every_reader(alone, browser):
     assert faults(browser, alone[1].report()) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alone", one_of_each_kind(), indirect=True)
+@pytest.mark.parametrize("alone", one_of_each_objective(), indirect=True)
 def test_a_recipe_killed_halfway_ends_as_the_one_left_alone(alone, digits_run, tmp_path):
     name, result = alone
     call = (getattr(recipes, name), tmp_path / "killed", arguments(name, digits_run))
@@ -83,18 +85,12 @@ def assert_the_same_samples(served, result):
         assert (expected != result.sample(3, seed=6, labels=labels)).any()
 
 
-@pytest.mark.slow
-def test_the_residual_network_runs_on_the_embedded_fashion_images(tmp_path):
-    result = recipes.cnn_images(
-        "fashion_mnist_small",
-        size="resnet20",
-        fast_dev_run=True,
-        batch_size=16,
-        quiet=True,
-        run_dir=str(tmp_path / "run"),
+def test_the_residual_network_is_made_for_the_embedded_fashion_images():
+    setup = capture_training(
+        lambda training: training, recipes.cnn_images, "fashion_mnist_small", size="resnet20", quiet=True
     )
-    assert result.model.name == "resnet20"
-    assert result.spec.class_names[0] == "T-shirt/top"
+    assert setup.model.name == "resnet20"
+    assert setup.data.spec.class_names[0] == "T-shirt/top"
 
 
 @pytest.mark.parametrize("name", recipes.__all__)

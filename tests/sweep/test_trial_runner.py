@@ -8,7 +8,7 @@ from kexp.sweep.space import space_of
 from kexp.sweep.state import Completed, Failed, ProbeResult
 from kexp.sweep.target_metric import TargetMetric
 from kexp.sweep.trial_runner import TrialRunner
-from tests.recipes.every import one_of_each_kind, tiny
+from tests.recipes.every import one_of_each_objective, tiny
 from tests.sweep.planted_recipes import planted
 
 SHORT = {"fast_dev_run": True, "seed": 0}
@@ -27,8 +27,8 @@ def smallest(recipe, arguments):
 
 
 @pytest.mark.filterwarnings("ignore:Samples have collapsed")  # two tiny epochs do not make them diverse
-@pytest.mark.parametrize("name", one_of_each_kind())
-def test_a_recipe_of_every_kind_sweeps_with_no_space_given_and_only_winners_see_test_data(
+@pytest.mark.parametrize("name", one_of_each_objective())
+def test_a_recipe_of_every_objective_sweeps_with_no_space_given_and_only_winners_see_test_data(
     name, tmp_path, digits_run
 ):
     recipe = getattr(recipes, name)

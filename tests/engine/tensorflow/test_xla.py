@@ -10,18 +10,8 @@ from kexp.run.context import capture_training
 from tests.recipes.every import TINY, tiny
 
 BATCH = 8
-# The layers and the steps of perceptrons and autoencoders are among these.
-FAMILIES = (
-    "cnn_images",
-    "diffusion_images",
-    "gan_images",
-    "lstm_text",
-    "seq2seq",
-    "transformer_lm",
-    "unet_segmentation",
-    "vae_images",
-    "vit_images",
-)
+# Of each kind of objective one; the layers of the others are compiled by the tests of their builders.
+FAMILIES = ("cnn_images", "diffusion_images", "gan_images", "transformer_lm", "vae_images")
 # What a program would call on the host, or wait for.
 HOST = ("infeed", "outfeed", "send(", "recv(", "custom-call")
 

@@ -98,7 +98,7 @@ def test_the_decoder_sees_the_source_and_what_is_past_alone(name):
     assert (np.abs(np.subtract(model([other, PREVIOUS]), before)).max(axis=2) > 1e-4).all()
 
 
-@pytest.mark.parametrize("name", ["one way", GRU])
+@pytest.mark.parametrize("name", [GRU])
 def test_the_gradient_compiles_whole_under_xla(name):
     assert_the_gradient_compiles_under_xla(last_step(**KINDS[name]), BOTH)
 
