@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from kexp.core.errors import InputError
@@ -16,6 +16,11 @@ from kexp.core.files import has_ended, process_mark, sync
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import exporters
 from kexp.export.manifest import CARD, LOCATION, Manifest
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -32,6 +37,11 @@ def check_place(directory: Path, overwrite: bool = False, spec: DatasetSpec | No
     Raises:
         InputError: Something else is there.
     """
+    with _alone(directory):
+        _check_place(directory, overwrite, spec)
+
+
+def _check_place(directory: Path, overwrite: bool, spec: DatasetSpec | None) -> None:
     if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
         raise InputError(
             f"directory must be a new or empty folder, received the file or link {directory}; choose another."
@@ -76,15 +86,29 @@ def staged(directory: Path, overwrite: bool = False, spec: DatasetSpec | None = 
             _make(path)
         _remove_abandoned(directory)
         yield folder
-        check_place(directory, overwrite, spec)  # the body took a while
         _sync(folder)
-        _put_in_place(directory, folder, overwrite)
+        with _alone(directory):
+            _check_place(directory, overwrite, spec)  # the body took a while
+            _put_in_place(directory, folder, overwrite)
+        shutil.rmtree(folder, ignore_errors=True)  # with the earlier versions, where it was not renamed
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         for parent in missing:
-            if parent.is_dir() and not any(parent.iterdir()):
+            with suppress(OSError):  # there is something in it, of another export as a rule
                 parent.rmdir()
         raise
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Wait until no other process looks at a place or puts an export there, which takes a moment."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # there is none yet, or its file system locks no folders
+            if fcntl is not None:
+                descriptor = os.open(directory.parent, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # given back when the process ends, however it does
+        yield
 
 
 def _put_in_place(directory: Path, folder: Path, overwrite: bool) -> None:
@@ -101,7 +125,6 @@ def _put_in_place(directory: Path, folder: Path, overwrite: bool) -> None:
     for earlier in directory.iterdir() if overwrite else ():
         if int(earlier.name) < number:
             os.rename(earlier, folder / earlier.name)  # out of the way at once; to remove it takes a while
-    shutil.rmtree(folder)
 
 
 def _add_version(directory: Path, version: Path) -> int:
@@ -145,7 +168,7 @@ def _is_export(directory: Path) -> bool:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)  # another export that failed may have removed one
     except OSError as error:
         raise InputError(
             f"directory must be where this user may write, but {folder} cannot be made "
