@@ -129,8 +129,8 @@ class Result(RunRecord):
                 same inputs and outputs it is the next version, `directory/2/` and so on, beside it.
             formats: Names of one or several, also with commas between them: saved_model (default); onnx, for
                 ONNX Runtime (extra `onnx`); litert, for LiteRT (extra `litert`). They cannot carry strings.
-            quantize: Hold the weights of LiteRT in fewer bits, "float16" or "int8", by samples of the
-                validation part; default None. What it costs there is recorded in kexp.json as "quantization".
+            quantize: Hold the weights of LiteRT and ONNX in fewer bits, "float16" or "int8", by samples of
+                validation; default None. What it costs there is recorded in kexp.json as "quantization".
             max_drop: What quantizing may take from the first exact metric of the task, as from accuracy, from
                 0 to 1, default 0.01; of an error it is the share by which it may grow.
             data: What it was trained on, as for `report`; only needed to quantize.

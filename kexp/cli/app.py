@@ -215,7 +215,7 @@ def export(
         run_dir: Folder of a finished run.
         directory: New folder for the SavedModel; or that of an earlier one, for the next version.
         format: Of what is written, one or several: saved_model, onnx, litert.
-        quantize: Hold the weights of litert in fewer bits: float16, int8.
+        quantize: Hold the weights of litert and onnx in fewer bits: float16, int8.
         max_drop: What that may take from accuracy, or the share by which it may make an error grow.
         overwrite: Remove earlier versions there.
         license: Of the model, for its card; by default the card says that it was not given.

@@ -124,10 +124,10 @@ def exporters_of(formats: str | Sequence[str], quantize: str | None = None) -> l
         )
     for name in asked:
         if quantize is not None and quantize not in known[name].quantized_types:
-            able = ", ".join(one.format for one in known.values() if quantize in one.quantized_types)
+            able = " and ".join(one.format for one in known.values() if quantize in one.quantized_types)
             raise InputError(
-                f"quantize: {name} is not written in {quantize}, but {able or 'no format'} is; leave {name} "
-                "out of formats."
+                f"quantize: {name} is not written in {quantize}, but {able or 'no format'} can be; leave "
+                f"{name} out of formats."
             )
         _require_packages(known[name])
     return [known[name] for name in asked]

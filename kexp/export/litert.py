@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kexp.core.errors import InputError
 from kexp.export.exporter import Exporter, Smaller
 from kexp.export.input_names import DEFAULT
 from kexp.export.parity import Arrays, Runner
 from kexp.export.plain_exporter import PlainExporter
 from kexp.export.plain_graph import plain_function, quiet_conversion
+from kexp.export.quantization import LARGEST_HALF, too_large_for_halves
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -54,11 +57,40 @@ class LiteRTExporter(PlainExporter):
             if smaller is not None:
                 _quantize(converter, smaller)
             try:
-                return bytes(converter.convert())
+                content = bytes(converter.convert())
             except Exception as error:  # of several kinds, of which only one is the converter's own
                 raise InputError(
                     f"litert cannot carry the model ({_reason(error)}); use saved_model."
                 ) from error
+            if smaller is not None and smaller.type == "float16":
+                _check_halves(content, smaller)
+            return content
+
+
+def _check_halves(content: bytes, smaller: Smaller) -> None:
+    """Refuse float16 where a number of the model is too large for it, as on the GPU of a phone.
+
+    What attention masks out is a large negative number, which a softmax takes for minus infinity.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    run_signature = interpreter.get_signature_runner(DEFAULT)
+    for batch in smaller.representatives():
+        run_signature(**batch)
+        for tensor in interpreter.get_tensor_details():
+            if tensor["dtype"] not in (np.float16, np.float32):
+                continue
+            try:
+                largest = float(np.max(interpreter.get_tensor(tensor["index"]), initial=0.0))
+            except ValueError:  # one that is not computed, as within another operation
+                continue
+            if largest > LARGEST_HALF:
+                raise too_large_for_halves(tensor["name"], largest)
 
 
 def _quantize(converter: Any, smaller: Smaller) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
 from kexp.export.exporter import Exporter, Smaller
+from kexp.export.onnx_quantization import quantized
 from kexp.export.parity import Arrays, Runner
 from kexp.export.plain_exporter import PlainExporter
 from kexp.export.plain_graph import plain_function, quiet_conversion
@@ -43,7 +44,7 @@ class OnnxExporter(PlainExporter):
     artifact = "model.onnx"
     parts = frozenset({"model.onnx"})
     packages: Sequence[str] = ("onnx", "onnxruntime", "tf2onnx")
-    quantized_types: Sequence[str] = ()
+    quantized_types: Sequence[str] = ("float16", "int8")
     load = staticmethod(load_onnx)
 
     def content(self, model: keras.Model, served: ServedSignature, smaller: Smaller | None) -> bytes:
@@ -53,9 +54,13 @@ class OnnxExporter(PlainExporter):
             function = plain_function(model, served)
             found, _ = tf2onnx.convert.from_function(function, list(served.inputs), opset=OPSET)
             _fill_in_constants(found.graph, function.get_concrete_function())
-        foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}
-        if foreign:
-            raise InputError(f"onnx cannot carry the model's {', '.join(sorted(foreign))}; use saved_model.")
+            foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}
+            if foreign:
+                raise InputError(
+                    f"onnx cannot carry the model's {', '.join(sorted(foreign))}; use saved_model."
+                )
+            if smaller is not None:
+                found = quantized(found, smaller)
         return bytes(found.SerializeToString())
 
 

@@ -21,6 +21,7 @@ QuantizedType = Literal["float16", "int8"]
 REPRESENTATIVES = (
     200  # samples that ranges of int8 are measured by, as many as TensorFlow's guide says suffice
 )
+LARGEST_HALF = 65504.0  # that float16 holds
 _MOST = 1000  # samples that the cost is measured by
 AGREEMENT = 1e-3  # between batches and calls, of a number, relative to max(1, |number|)
 
@@ -64,6 +65,19 @@ def check_measurable(spec: DatasetSpec) -> None:
         raise InputError(
             f"quantize must be left out for {spec.task}, of which no exact metric says what it costs."
         )
+
+
+def too_large_for_halves(name: str, number: float) -> InputError:
+    """Return the error for a number of a model that float16 does not hold.
+
+    Example:
+        >>> too_large_for_halves("dense/BiasAdd:0", 123456.7)
+        InputError("quantize: float16 holds numbers up to 65504, and 'dense/BiasAdd:0' of the model ...")
+    """
+    return InputError(
+        f"quantize: float16 holds numbers up to {LARGEST_HALF:.0f}, and {name!r} of the model comes to "
+        f"{number:.6g}; scale it within the model, or use int8."
+    )
 
 
 def drop(before: float, after: float, direction: str) -> float:

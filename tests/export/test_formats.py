@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from typing import Any
 
 import keras
@@ -138,16 +139,17 @@ def test_a_fault_in_what_was_converted_is_found_and_leaves_nothing(fault, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("quantize", ["float16", "int8"])
-def test_quantizing_records_what_it_costs_and_makes_the_file_smaller(quantize, digits_run, tmp_path):
+def test_quantizing_records_what_it_costs_and_makes_the_file_smaller(form, quantize, digits_run, tmp_path):
     result = kexp.load(digits_run)
     exported = load_exported(
-        result.export(tmp_path / "served", formats="litert", quantize=quantize, max_drop=0.05)
+        result.export(tmp_path / "served", formats=form, quantize=quantize, max_drop=0.05)
     )
-    cost = exported.provenance["quantization"]["litert"]
+    cost = exported.provenance["quantization"][form]
     assert (cost["type"], cost["metric"], cost["max_drop"]) == (quantize, "accuracy", 0.05)
     assert cost["before"] - cost["after"] <= 0.05
-    assert cost["bytes"] == (exported.directory / "model.tflite").stat().st_size < 4 * result.parameters
+    assert cost["bytes"] == (exported.directory / FILES[form]).stat().st_size < 3 * result.parameters
     found = exported.predict(result.example_inputs()).probabilities
     assert np.abs(found - result.predict(result.example_inputs()).probabilities).max() < 0.1
     (checked,) = kexp.verify.export(exported.directory).checked
@@ -165,12 +167,22 @@ def test_quantizing_records_what_it_costs_and_makes_the_file_smaller(quantize, d
 def test_faults_of_quantized_models_are_found_and_leave_nothing(
     fault, words, digits_run, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("kexp.export.litert.plain_function", planted(fault))
-    with pytest.raises(ExportError, match=words):
-        kexp.load(digits_run).export(tmp_path / "served", formats="litert", quantize="int8")
+    for form in FORMATS:
+        monkeypatch.setattr(f"kexp.export.{form}.plain_function", planted(fault))
+        with pytest.raises(ExportError, match=words):
+            kexp.load(digits_run).export(tmp_path / "served", formats=form, quantize="int8")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tool_that_onnx_runtime_comes_without_is_named(digits_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime.transformers.float16", None)
+    with pytest.raises(
+        InputError, match=r"onnx in float16 needs the module onnxruntime\.transformers\.float16"
+    ):
+        kexp.load(digits_run).export(tmp_path / "served", formats="onnx", quantize="float16")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_formats_that_are_not_written_in_fewer_bits_are_refused(digits_run, tmp_path):
-    with pytest.raises(InputError, match="saved_model is not written in int8, but litert is"):
+    with pytest.raises(InputError, match="saved_model is not written in int8, but litert and onnx can be"):
         kexp.load(digits_run).export(tmp_path / "served", quantize="int8")
