@@ -13,6 +13,7 @@ stays behind.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -84,8 +85,10 @@ def kills(folder: Path, count: int, random: np.random.Generator) -> bool:
     }
     for formats, seconds in longest.items():
         print(f"an export of {', '.join(formats)}: {seconds:.2f} s", flush=True)
-    faults = 0
-    for kill in range(count):
+    faults = done = 0
+    for kill in itertools.count():
+        if done == count:
+            break
         formats, overwrite = TURNS[kill % 5], kill % 2 == 0
         place = folder / str(kill) / "served"
         shutil.copytree(folder / "old", place)
@@ -98,6 +101,7 @@ def kills(folder: Path, count: int, random: np.random.Generator) -> bool:
             os.kill(process.pid, signal.SIGKILL)
         process.join()
         killed = process.exitcode == -signal.SIGKILL
+        done += killed  # one that had ended before does not count
         try:
             found = numbers(place)
             hidden = [path.name for path in place.parent.iterdir() if path.name != "served"]
@@ -114,7 +118,10 @@ def kills(folder: Path, count: int, random: np.random.Generator) -> bool:
         left[f"{'killed' if killed else 'ended'}, {kind} version, {len(hidden)} hidden folder(s)"] += 1
     for what, times in sorted(left.items()):
         print(f"  {times:3} {what}", flush=True)
-    print(f"{count} kills: {count - faults} left a whole export that the next one replaced", flush=True)
+    print(
+        f"{count} kills, {faults} faults: the others left a whole export that the next one replaced",
+        flush=True,
+    )
     return faults == 0
 
 
