@@ -11,6 +11,9 @@ import os
 
 __version__ = "0.1.0"
 
+# TensorFlow reads it as it is imported: its notices of what it runs on stay away, its warnings do not.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
 with open(os.path.join(os.path.dirname(__file__), "__init__.pyi"), encoding="utf-8") as _stub:
     # Each line is `from MODULE import NAME as NAME`; what parses Python takes longer than `kexp --help` may.
     _HOMES = {words[3]: words[1] for words in map(str.split, _stub) if words[:1] == ["from"]}

@@ -24,8 +24,6 @@ KERAS_EXTRAS = frozenset({"IPython", "matplotlib", "pandas", "sklearn"})
 def require_tensorflow() -> None:
     """Say how to get TensorFlow if it is not there, without importing it, and have Keras use it.
 
-    Its notices of what it runs on stay off the terminal; its warnings do not.
-
     Raises:
         InputError: TensorFlow is not installed, has not the memory to start, or Keras has been told to use
             another backend.
@@ -37,7 +35,6 @@ def require_tensorflow() -> None:
             "TensorFlow is needed and not installed: pip install 'kexp[cpu]', or "
             "'kexp[cuda]' for NVIDIA GPUs, or 'kexp[tpu]' for TPUs."
         )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise InputError(f"KERAS_BACKEND must be tensorflow for kexp; received {backend!r}, so unset it.")
@@ -60,7 +57,6 @@ def quiet_tensorflow(*, without: Collection[str] = ()) -> Iterator[None]:
     Args:
         without: As `start_tensorflow` takes it.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with _asked_first(_QuietFinder(without)):
         yield
 

@@ -48,12 +48,21 @@ class OnnxExporter(PlainExporter):
     load = staticmethod(load_onnx)
 
     def content(self, model: keras.Model, served: ServedSignature, smaller: Smaller | None) -> bytes:
+        import onnx
         import tf2onnx
 
         with quiet_conversion():
             function = plain_function(model, served)
             found, _ = tf2onnx.convert.from_function(function, list(served.inputs), opset=OPSET)
             _fill_in_constants(found.graph, function.get_concrete_function())
+            _write_out(found.graph)
+            unknown = {
+                node.op_type for node in found.graph.node if not onnx.defs.has(node.op_type, node.domain)
+            }
+            if unknown:
+                raise InputError(
+                    f"onnx has none of the model's operations {', '.join(sorted(unknown))}; use saved_model."
+                )
             foreign = {given.name for given in found.graph.input} - {spec.name for spec in served.inputs}
             if foreign:
                 raise InputError(
@@ -76,6 +85,24 @@ def _fill_in_constants(graph: Any, function: Any) -> None:
         graph.input.remove(given)
         if given.name in used:
             graph.initializer.append(from_array(values[given.name].numpy(), given.name))
+
+
+def _write_out(graph: Any) -> None:
+    """Write erfc, of an exact GELU, which tf2onnx leaves as it is, by operations that ONNX has."""
+    import numpy as np
+    from onnx import helper
+    from onnx.numpy_helper import from_array
+
+    nodes = list(graph.node)
+    del graph.node[:]
+    for node in nodes:
+        if node.op_type != "Erfc":
+            graph.node.append(node)
+            continue
+        one, erf = f"{node.output[0]}/one", f"{node.output[0]}/erf"
+        graph.initializer.append(from_array(np.float32(1), one))
+        graph.node.append(helper.make_node("Erf", list(node.input), [erf], name=erf))
+        graph.node.append(helper.make_node("Sub", [one, erf], list(node.output), name=node.name))
 
 
 EXPORTER: Exporter = OnnxExporter()

@@ -83,8 +83,9 @@ def quiet_conversion() -> Iterator[None]:
     """Keep the notices of converters, and what NumPy and TensorFlow say of their age, off the terminal."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "tf2onnx")]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    # What tf2onnx cannot convert the exporter finds in the graph, and says in a sentence.
+    for logger, level in zip(loggers, (logging.ERROR, logging.CRITICAL), strict=True):
+        logger.setLevel(level)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

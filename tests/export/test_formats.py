@@ -95,6 +95,28 @@ def test_draws_and_loops_are_refused_by_name(layer, named, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class Digamma(keras.layers.Layer):
+    def call(self, inputs):
+        import tensorflow as tf
+
+        return tf.math.digamma(inputs + 1.0)
+
+
+def test_an_operation_that_onnx_has_not_is_refused_by_name(tmp_path):
+    model = digit_model(Digamma())
+    with pytest.raises(InputError, match="onnx has none of the model's operations Digamma; use saved_model"):
+        export(model, digit_spec(), digit_images(), tmp_path / "served", "onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_exact_gelu_is_written_out_where_the_format_has_none(form, tmp_path):
+    model = digit_model(keras.layers.Activation("gelu"))
+    path, expected = export(model, digit_spec(), digit_images(), tmp_path / "served", form)
+    found = load_exported(path).predict(digit_images())
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
+
+
 def test_a_package_that_is_missing_is_named_with_its_extra_before_any_work(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
