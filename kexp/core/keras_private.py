@@ -139,6 +139,28 @@ def parts_of(layer: Any) -> tuple[list[tuple[Any, list[Any]]], Any]:
     return [*graph, *others], tree.map_structure(origin, layer._outputs_struct)
 
 
+def by_first_call(model: Any) -> list[Any]:
+    """Return the layers and operations of a functional model in the order in which they were first called.
+
+    Keras has them by their distance from the outputs.
+
+    Example:
+        >>> import keras
+        >>> inputs = keras.Input((2,))
+        >>> long = keras.layers.Dense(2, name="a")(keras.layers.Dense(2, name="b")(inputs))
+        >>> model = keras.Model(inputs, keras.layers.Dense(2, name="c")(inputs) + long)
+        >>> [part.name for part in by_first_call(model) if isinstance(part, keras.layers.Dense)]
+        ['b', 'a', 'c']
+    """
+    from keras import tree
+
+    def number(operation: Any) -> int:
+        names = [tensor.name for tensor in tree.flatten(operation._inbound_nodes[0].outputs)]
+        return min(int(name.rpartition("_")[2]) if name[-1].isdigit() else 0 for name in names)
+
+    return sorted(model.operations, key=number)
+
+
 def _is_in(model: Any, operation: Any, number: int) -> bool:
     from keras.src.ops.function import make_node_key
 

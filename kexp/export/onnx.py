@@ -100,7 +100,7 @@ def _write_out(graph: Any) -> None:
             graph.node.append(node)
             continue
         one, erf = f"{node.output[0]}/one", f"{node.output[0]}/erf"
-        graph.initializer.append(from_array(np.float32(1), one))
+        graph.initializer.append(from_array(np.array(1, np.float32), one))
         graph.node.append(helper.make_node("Erf", list(node.input), [erf], name=erf))
         graph.node.append(helper.make_node("Sub", [one, erf], list(node.output), name=node.name))
 

@@ -1,4 +1,4 @@
-"""Images on the disk: 20,000 in as little memory as 2,000, as fast as a hand-written tf.data pipeline."""
+"""Images on the disk: 10,000 in as little memory as 2,000, as fast as a hand-written tf.data pipeline."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from tests.data.test_stored_images import write_images
 from tests.forked_python import forked
 
 SIDE, BATCH = 64, 64
-MORE_MEMORY = 100e6  # bytes; the images of 20,000 are 221e6 more than those of 2,000
+MORE_MEMORY = 50e6  # bytes; the images of 10,000 are 98e6 more than those of 2,000
 
 pytestmark = pytest.mark.slow
 
@@ -24,11 +24,11 @@ def folders(tmp_path_factory):
     place = tmp_path_factory.mktemp("many")
     write_images(place / "2000", 2_000, side=SIDE)
     for path in (place / "2000").glob("*/*.png"):
-        folder = place / "20000" / path.parent.name
+        folder = place / "10000" / path.parent.name
         folder.mkdir(parents=True, exist_ok=True)
-        for turn in range(10):  # files as any others for who reads them, but quickly written
+        for turn in range(5):  # files as any others for who reads them, but quickly written
             (folder / f"{turn}_{path.name}").hardlink_to(path)
-    return {count: place / str(count) for count in (2_000, 20_000)}
+    return {count: place / str(count) for count in (2_000, 10_000)}
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,9 @@ def measured(folder, run_dir, replicas=1):
     return json.loads(out.splitlines()[-1])
 
 
-def test_ten_times_the_images_take_no_more_memory(folders, tmp_path):
-    few, many = (measured(folders[count], tmp_path / str(count))["peak_bytes"] for count in (2_000, 20_000))
-    print(f"peak of 2,000 images {few / 1e6:.0f} MB, of 20,000 images {many / 1e6:.0f} MB")
+def test_five_times_the_images_take_no_more_memory(folders, tmp_path):
+    few, many = (measured(folders[count], tmp_path / str(count))["peak_bytes"] for count in (2_000, 10_000))
+    print(f"peak of 2,000 images {few / 1e6:.0f} MB, of 10,000 images {many / 1e6:.0f} MB")
     assert many - few < MORE_MEMORY
 
 

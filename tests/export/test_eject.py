@@ -83,6 +83,15 @@ CASES = {
     "a residual network, clipped": lambda run_dir: recipes.cnn_images(
         data="digits", size="resnet20", epochs=1, clip_norm=0.5, run_dir=run_dir, quiet=True
     ),
+    "a segmentation": lambda run_dir: recipes.unet_segmentation(
+        samples=(96, 32, 64),
+        canvas=(16, 16),
+        filters=(4, 8),
+        dropout=0.0,
+        epochs=2,
+        run_dir=run_dir,
+        quiet=True,
+    ),
     "Nesterov's, without validation": lambda run_dir: recipes.mlp_images(
         data="digits",
         hidden=(16,),

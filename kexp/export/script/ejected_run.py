@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SCHEDULES = ("constant", "cosine")
 # Options that a script has as they are by default, or not at all.
 _AS_DEFAULT = (
-    *("accumulate", "warmup", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),
+    *("accumulate", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),
     *("precision", "early_stop", "monitor", "on_nan", "strategy", "devices", "scale_by_replicas"),
     *("overfit_batches", "fast_dev_run"),
 )
@@ -45,6 +45,11 @@ def check_recorded(record: RunRecord) -> None:
                 f"{name} must be one of {', '.join(known)} for a run to become a plain script; the run has "
                 f"{arguments.get(name, defaults[name])!r}."
             )
+    if arguments.get("warmup", 0.0) and arguments.get("schedule", defaults["schedule"]) == "constant":
+        raise InputError(
+            "warmup must be 0.0 where the schedule is constant for a run to become a plain script; the run "
+            f"has {arguments['warmup']!r}."
+        )
     if arguments.get("batch_size") == "auto":
         raise InputError(
             "batch_size must be a number for a run to become a plain script; the run has 'auto'."
@@ -87,7 +92,11 @@ def check_setup(setup: TrainingSetup, record: RunRecord) -> None:
     for name, given in unknown.items():
         if given is not None and given != ():
             raise InputError(f"{name} of a recipe's fit is not among what a plain script has; leave it out.")
-    _check_objective(setup)
+    monitor = monitor_of(setup)
+    if setup.monitor.name not in (None, monitor):
+        raise InputError(
+            f"monitor must be {monitor} for a run to become a plain script; the run has {setup.monitor.name}."
+        )
     arrays = (setup.data.train.inputs, setup.data.train.targets)
     if not all(isinstance(one, np.ndarray) and one.dtype.kind in "fiu" for one in arrays):
         raise InputError(
@@ -96,26 +105,27 @@ def check_setup(setup: TrainingSetup, record: RunRecord) -> None:
         )
 
 
-def _check_objective(setup: TrainingSetup) -> None:
-    """Refuse all but cross-entropy of class indices and logits, squared errors, and what they choose by."""
+def monitor_of(setup: TrainingSetup) -> str:
+    """Return what the best epoch of a script is chosen by.
+
+    Raises:
+        InputError: The run is trained by another loss than cross-entropy of class indices and logits, of
+            samples or of pixels, or squared errors.
+    """
     from keras.losses import MeanSquaredError
 
     from kexp.metrics.training.crossentropy import Crossentropy
     from kexp.train.objectives.supervised import Supervised
 
-    objective, targets = setup.objective, setup.data.train.targets
+    objective, axes = setup.objective, np.ndim(setup.data.train.targets)
     loss = getattr(objective, "loss", None)
-    plain = type(objective) is Supervised
-    classifies = plain and type(loss) is Crossentropy and objective.from_logits and np.ndim(targets) == 1
-    regresses = plain and type(loss) is MeanSquaredError and np.ndim(targets) == 2
-    if not regresses and not (classifies and setup.model.output_shape[-1] > 1):
-        raise InputError(
-            "run_dir must be a run of a classifier with a logit for each class, or of a regression by "
-            f"squared errors, which plain scripts are written for; received {setup.data.spec.task} by "
-            f"{type(loss or objective).__name__}."
-        )
-    monitor = "val_loss" if regresses else "val_accuracy"
-    if setup.monitor.name not in (None, monitor):
-        raise InputError(
-            f"monitor must be {monitor} for a run to become a plain script; the run has {setup.monitor.name}."
-        )
+    kind = type(loss) if type(objective) is Supervised else None
+    if kind is MeanSquaredError and axes == 2:
+        return "val_loss"
+    if kind is Crossentropy and objective.from_logits and setup.model.output_shape[-1] > 1 and axes in (1, 3):
+        return "val_accuracy" if axes == 1 else "val_mean_iou"
+    raise InputError(
+        "run_dir must be a run of a classifier with a logit for each class, of samples or of pixels, or of a "
+        f"regression by squared errors, which plain scripts are written for; received {setup.data.spec.task} "
+        f"by {type(loss or objective).__name__}."
+    )

@@ -15,9 +15,9 @@ from kexp.core.errors import InputError
 from kexp.core.files import replacing
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.core.user_paths import output_file
-from kexp.data import DataLike
+from kexp.data import DataLike, load
 from kexp.export.script import script_parts as parts
-from kexp.export.script.ejected_run import check_recorded, check_setup
+from kexp.export.script.ejected_run import check_recorded, check_setup, monitor_of
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
 
@@ -42,8 +42,8 @@ def eject(
     The script needs tensorflow, keras and numpy, and for the data set digits scikit-learn; of other data the
     arrays that the model was given are written beside it, as an .npz file of its name. It says at its end
     whether its weights are those of the run, bit by bit, which they are with the same versions and on the
-    same kind of processor. Classifiers and regressors of one input, of the layers of perceptrons, convnets
-    and residual networks, are known to come out the same; everything else is refused by name.
+    same kind of processor. Classifiers, regressors and segmenters of one input, of the layers of perceptrons,
+    convnets and residual networks, are known to come out the same; everything else is refused by name.
 
     Args:
         run_dir: Folder of a finished run of a recipe.
@@ -102,12 +102,12 @@ def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Pat
     decays = decay is not None or options["optimizer"] == "adamw"
     built_in = _is_built_in(record)
     model = model_code(setup.model)
-    classifies = np.ndim(setup.data.train.targets) == 1
+    monitor = monitor_of(setup)
     train = parts.TRAIN.format(
         optimizer=call,
         decay=parts.DECAY if decays else "",
         clip="" if options["clip_norm"] is None else parts.CLIP,
-        monitor="accuracy" if classifies else "loss",
+        monitor=monitor,
     )
     sections = [
         _header(record, target, built_in),
@@ -118,7 +118,7 @@ def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Pat
         f"def build_model():\n{model}\n",
         parts.COSINE if has_schedule else "",
         kind,
-        parts.CLASSIFIER if classifies else parts.REGRESSOR,
+        parts.MEASURES[monitor],
         train,
     ]
     return "\n\n".join(section for section in sections if section)
@@ -143,14 +143,15 @@ def _plain(text: object) -> str:
 
 
 def _constants(setup: TrainingSetup, arrays: Arrays, weights: Iterable[np.ndarray]) -> str:
-    options = setup.options
+    options, steps = setup.options, setup.options["epochs"] * setup.steps_per_epoch
     values = {
         "SEED": options["seed"],
         "EPOCHS": options["epochs"],
         "BATCH_SIZE": setup.batch_size,
         "LEARNING_RATE": options["learning_rate"],
         "VALIDATION": options["validation"],
-        "STEPS": options["epochs"] * setup.steps_per_epoch,
+        "STEPS": steps,
+        **({} if options["schedule"] == "constant" else {"WARMUP_STEPS": round(options["warmup"] * steps)}),
         **({} if options["clip_norm"] is None else {"CLIP_NORM": options["clip_norm"]}),
         "DATA_SHA256": _digest(arrays),
         "WEIGHTS_SHA256": _digest(weights),
@@ -174,7 +175,10 @@ def _is_built_in(record: RunRecord) -> bool:
     """Return whether a script can have the data from where kexp has them."""
     arguments = record.config["arguments"]
     plain = arguments.get("image_size") is None and arguments.get("resize") is None
-    return arguments.get("data") == "digits" and plain
+    if arguments.get("data") != "digits" or not plain:
+        return False
+    # Other data are made of them too, as canvases are.
+    return load("digits").fingerprint == record.environment["data"]["fingerprint"]
 
 
 def _trained_weights(setup: TrainingSetup, record: RunRecord) -> list[np.ndarray]:
@@ -193,14 +197,16 @@ def _check_initial_weights(model: keras.Model, seed: int) -> None:
     import keras
 
     from kexp.core.graph_names import names_counted_anew
+    from kexp.core.keras_private import by_first_call
 
+    order = [part.name for part in by_first_call(model)]
+    config = model.get_config()
+    config["layers"].sort(key=lambda one: order.index(one["name"]))
     with names_counted_anew():
         keras.utils.set_random_seed(seed)
-        again = type(model).from_config(model.get_config())
-    same = all(
-        np.array_equal(one.numpy(), other.numpy())
-        for one, other in zip(model.variables, again.variables, strict=True)
-    )
+        again = type(model).from_config(config)
+    weights = {one.path: one.numpy() for one in again.variables}
+    same = all(np.array_equal(one.numpy(), weights[one.path]) for one in model.variables)
     if not same:
         raise InputError(
             "run_dir must be a run whose initial weights follow from its seed and the order of its layers; "

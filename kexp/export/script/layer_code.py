@@ -16,8 +16,8 @@ from kexp.export.script.script_parts import OWN_LAYERS
 
 # Those whose weights were found to be equal bit by bit; see tests/export/test_eject.py.
 _PROVED = (
-    *("Activation", "Add", "BatchNormalization", "Conv2D", "Dense", "Dropout", "Flatten"),
-    *("GlobalAveragePooling2D", "LayerNormalization", "MaxPooling2D", "Rescaling"),
+    *("Activation", "Add", "BatchNormalization", "Concatenate", "Conv2D", "Conv2DTranspose", "Dense"),
+    *("Dropout", "Flatten", "GlobalAveragePooling2D", "LayerNormalization", "MaxPooling2D", "Rescaling"),
 )
 _PIXEL = 1.0 / 255.0
 

@@ -14,7 +14,7 @@ import keras
 from keras import tree
 
 from kexp.core.errors import InputError
-from kexp.core.keras_private import name_stem, parts_of
+from kexp.core.keras_private import by_first_call, name_stem, parts_of
 from kexp.export.script.layer_code import layer_code
 
 _TENSOR = re.compile(r"tensor (\d+)\.(\d+)\.(\d+)")
@@ -43,9 +43,13 @@ def model_code(model: keras.Model) -> str:
     """
     parts, outputs = parts_of(model)
     _check(parts, outputs)
-    names = _names(parts, outputs)
-    lines = [_input_line(parts[0][0])]
-    for place, (part, ((arguments, options),)) in enumerate(parts[1:], start=1):
+    # As they were called, since the weights that layers draw hang on it.
+    rank = {id(part): number for number, part in enumerate(by_first_call(model))}
+    order = sorted(range(len(parts)), key=lambda place: rank[id(parts[place][0])])
+    names = _names(parts, order, outputs)
+    lines = [_input_line(parts[order[0]][0])]
+    for place in order[1:]:
+        part, ((arguments, options),) = parts[place]
         lines.append(f"{names[place]} = {_call(part, arguments, options, names)}")
     lines.append(f"return keras.Model(inputs, {_value(outputs, names)}, name={json.dumps(model.name)})")
     return "\n".join(f"    {line}" for line in lines)
@@ -59,7 +63,7 @@ def _check(parts: list[tuple[Any, list[Any]]], outputs: Any) -> None:
     """
     entries = [part for part, _ in parts if isinstance(part, keras.layers.InputLayer)]
     once = all(len(calls) == 1 for _, calls in parts)
-    if not isinstance(outputs, str) or len(entries) != 1 or parts[0][0] is not entries[0] or not once:
+    if not isinstance(outputs, str) or len(entries) != 1 or not once:
         raise InputError(
             "run_dir must hold a functional model with one input and one output, of which each layer is "
             "called once, to become a plain script."
@@ -71,20 +75,21 @@ def _input_line(entry: Any) -> str:
     return f"inputs = keras.Input({tuple(entry.batch_shape[1:])!r}{dtype})"
 
 
-def _names(parts: list[tuple[Any, list[Any]]], outputs: Any) -> dict[int, str]:
+def _names(parts: list[tuple[Any, list[Any]]], order: list[int], outputs: Any) -> dict[int, str]:
     """Return the variable for what each layer or operation gives."""
-    takers: dict[int, set[int]] = {place: set() for place in range(len(parts))}
+    lines = {place: line for line, place in enumerate(order)}
+    takers: dict[int, set[int]] = {place: set() for place in order}
     for place, (_, calls) in enumerate(parts):
         for origin in _origins(calls):
-            takers[origin].add(place)
+            takers[origin].add(lines[place])
     for origin in _origins(outputs):
-        takers[origin].add(len(parts))
-    names, counts = {0: "inputs"}, Counter(_TAKEN)
-    for place, (part, _) in enumerate(parts[1:], start=1):
-        if takers[place] == {place + 1}:
+        takers[origin].add(len(order))
+    names, counts = {order[0]: "inputs"}, Counter(_TAKEN)
+    for place in order[1:]:
+        if takers[place] == {lines[place] + 1}:
             names[place] = "x"
             continue
-        stem = name_stem(part)
+        stem = name_stem(parts[place][0])
         counts[stem] += 1
         is_free = counts[stem] == 1 and not hasattr(builtins, stem)
         names[place] = stem if is_free else f"{stem}_{counts[stem]}"

@@ -91,11 +91,15 @@ OWN_LAYERS = {"Dropout": DROPOUT}
 
 COSINE = '''\
 class Cosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Half a period of a cosine, from the learning rate to nothing over all steps."""
+    """Half a period of a cosine, from the learning rate to nothing over all steps, after a linear rise."""
 
     def __call__(self, step):
-        done = keras.ops.clip(keras.ops.cast(step, "float32") / STEPS, 0.0, 1.0)
-        return LEARNING_RATE * (0.5 * (1.0 + keras.ops.cos(np.pi * done)))
+        step = ops.cast(step, "float32")
+        done = ops.clip((step - WARMUP_STEPS) / max(1, STEPS - WARMUP_STEPS), 0.0, 1.0)
+        rate = LEARNING_RATE * (0.5 * (1.0 + ops.cos(np.pi * done)))
+        if not WARMUP_STEPS:
+            return rate
+        return ops.where(step < WARMUP_STEPS, LEARNING_RATE * (step + 1.0) / WARMUP_STEPS, rate)
 
     def get_config(self):
         return {}
@@ -180,6 +184,24 @@ def measure(model, inputs, targets):
     return (-float(np.mean(loss_of(targets, answers(model, inputs)))),)
 '''
 
+SEGMENTER = '''\
+def loss_of(masks, logits):
+    """Return the cross-entropy of each sample, the mean of its pixels'."""
+    losses = keras.losses.sparse_categorical_crossentropy(masks, logits, from_logits=True)
+    return ops.mean(losses, axis=(1, 2))
+
+
+def measure(model, inputs, masks):
+    """Return the mean intersection over union on some data; of the same one the lower loss is better."""
+    logits = answers(model, inputs)
+    iou = keras.metrics.MeanIoU(logits.shape[-1], sparse_y_pred=False)
+    iou.update_state(masks, logits)
+    return float(iou.result()), -float(np.mean(loss_of(masks, logits)))
+'''
+
+# By what the best epoch is chosen by.
+MEASURES = {"val_accuracy": CLASSIFIER, "val_mean_iou": SEGMENTER, "val_loss": REGRESSOR}
+
 TRAIN = '''\
 def train(x, y, x_validation, y_validation):
     """Return the trained model, with the weights of its best epoch on the validation data."""
@@ -207,7 +229,7 @@ def train(x, y, x_validation, y_validation):
         print(f"epoch {{epoch + 1}}/{{EPOCHS}}  loss {{loss:.4f}}", end="")
         if len(x_validation):
             score = measure(model, x_validation, y_validation)
-            print(f"  val_{monitor} {{abs(score[0]):.4f}}", end="")
+            print(f"  {monitor} {{abs(score[0]):.4f}}", end="")
             if best is None or score > best:
                 best, weights = score, model.get_weights()
         print()
