@@ -17,6 +17,7 @@ import pytest
 from tests.forked_python import (
     STARTING,
     close_servers,
+    compare_nothing,
     forked,
     forked_without_keras,
     start_processes_by,
@@ -34,6 +35,8 @@ os.environ.setdefault(
 # Two processes of tests share two cores, and threads that wait for one another would take them away.
 for limit in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(limit, "1")
+
+compare_nothing()  # before recipes take the defaults of their options
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -313,7 +313,14 @@ def _entitle(words: Sequence[str]) -> None:
     ctypes.memmove(start, title.ljust(end - start, b"\0"), end - start)
 
 
+def compare_nothing() -> None:
+    """Have no network compared with classical methods unless a test asks: thousands would take longer."""
+    importlib.import_module("kexp.core.options").DEFAULTS["compare"] = False
+
+
 def _import(modules: Sequence[str], without: Sequence[str]) -> None:
+    if "kexp" not in without:
+        compare_nothing()
     for name in without:  # TensorFlow would import Keras
         sys.modules[name] = None  # type: ignore[assignment]
     for name in modules:

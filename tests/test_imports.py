@@ -19,7 +19,7 @@ LAYERS = [
     {"core"},
     {"data"},
     {"metrics", "models"},
-    {"tasks"},
+    {"tasks", "classical"},
     {"engine/base", "trackers/base"},
     {"train"},
     {"engine"},

@@ -20,6 +20,8 @@ def print_summary(result: Result) -> None:
     for name, (low, high) in result.intervals.items():
         if name.startswith("test_"):
             print(f"{'95 % interval':<{_WIDTH}} {name} {low:.4f} to {high:.4f}")
+    if result.classical is not None and result.classical.sentence:
+        print(f"{'classical method':<{_WIDTH}} {result.classical.sentence}")
     for name, text in (
         ("weights", _epoch(result)),
         ("run folder", str(result.run_dir)),

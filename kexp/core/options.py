@@ -228,6 +228,14 @@ class TrainOptions(TypedDict, total=False):
     fast_dev_run: Annotated[
         bool, Option(False, "Try the whole path on three batches of each split, for one epoch.")
     ]
+    compare: Annotated[
+        bool,
+        Option(
+            True,
+            "Whether a classical method that fits the task, such as logistic regression or boosted trees, is "
+            "trained on the same rows and measured beside the network at the end.",
+        ),
+    ]
     track: Annotated[
         str | tuple[str, ...] | None,
         Option(

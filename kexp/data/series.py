@@ -205,3 +205,19 @@ def complete(array: np.ndarray) -> np.ndarray:
         finite |= (np.arange(array.shape[1]) >= lengths[:, None])[..., None]
         finite[lengths == 0] = False
     return finite.reshape(len(array), -1).all(axis=1)
+
+
+def goes_on(inputs: np.ndarray, targets: np.ndarray) -> bool:
+    """Return whether samples are windows that follow on one another, with the next values as their targets.
+
+    Args:
+        inputs: (samples, steps, channels).
+        targets: (samples, outputs), of which the first is the next value of the first channel.
+
+    Example:
+        >>> windows = np.lib.stride_tricks.sliding_window_view(np.arange(9.0), 3)[..., None]
+        >>> goes_on(windows[:-1], np.arange(3.0, 9.0)[:, None]), goes_on(windows[:-1], np.zeros((6, 1)))
+        (True, False)
+    """
+    follows = inputs[1:, -1, 0] == targets[:-1, 0].astype(inputs.dtype)
+    return len(inputs) > 2 and bool(follows.mean() > 0.5)

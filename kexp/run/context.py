@@ -134,6 +134,7 @@ class RunContext:
         run: The run of the recipe call that is under way; None outside of one.
         capture: Takes the setup in place of training; None: it is trained.
         hides_test: Whether `fit` leaves the test split out, whoever made the data set.
+        compares: Whether classical methods may be trained beside the network.
         on_data: Told of the data before anything is made of them; what it raises ends the run; None: nobody.
         on_engine: Told of the engine before it takes a step, and what it is to train; None: nobody.
         sweep: Folder of the sweep that the run is part of; None: of none.
@@ -143,6 +144,7 @@ class RunContext:
     run: OpenRun | None = None
     capture: Capture | None = None
     hides_test: bool = False
+    compares: bool = True
     on_data: Callable[[Dataset], object] | None = None
     on_engine: Callable[[TrainingSetup, Engine], object] | None = None
     sweep: Path | None = None
@@ -189,7 +191,7 @@ def recipe_run(run: OpenRun) -> Iterator[None]:
 @contextmanager
 def nested_run() -> Iterator[None]:
     """Let `kexp.fit` train and record a run of its own in the midst of a recipe's, or of a look at one."""
-    with use_context(RunContext(hides_test=run_context().hides_test)), names_counted_anew():
+    with use_context(RunContext(hides_test=run_context().hides_test, compares=False)), names_counted_anew():
         yield
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kexp.classical.classical_comparison import ClassicalComparison
 from kexp.core.errors import InputError, located
 from kexp.data import DatasetSpec
 from kexp.data.adapters import adapt_inputs
@@ -64,6 +65,7 @@ class RunRecord:
             took the test part where there was one.
         phases: The first epoch of each phase that has begun, from 1; (): it was trained in one go, or by a
             kexp that did not say.
+        classical: The network beside classical methods; None: it was not compared, or by a kexp that did not.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
             in runs of kexp 0.1.0.
 
@@ -88,6 +90,7 @@ class RunRecord:
     phases: tuple[int, ...] = ()
     intervals: dict[str, Interval] = field(default_factory=dict)
     sample_split: SampleSplit | None = None
+    classical: ClassicalComparison | None = None
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
@@ -132,6 +135,7 @@ class RunRecord:
             phases=tuple(recorded.get("phases") or ()),
             intervals={name: (low, high) for name, (low, high) in (recorded.get("intervals") or {}).items()},
             sample_split=recorded.get("sample_split"),
+            classical=_comparison_of(recorded, f"file {run_dir / RESULT}: classical"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -150,7 +154,15 @@ class RunRecord:
             **({"phases": list(self.phases)} if self.phases else {}),
             **({"intervals": self.intervals} if self.intervals else {}),
             **({"sample_split": self.sample_split} if self.sample_split else {}),
+            **self._comparison_json(),
         }
+
+    def _comparison_json(self) -> dict[str, Any]:
+        if self.classical is None:
+            return {}
+        # Times apart from what a run that was killed must come to again.
+        seconds = {"classical_seconds": dict(self.classical.seconds)} if self.classical.seconds else {}
+        return {"classical": self.classical.to_json(), **seconds}
 
     @property
     def epochs(self) -> int:
@@ -272,3 +284,10 @@ class RunRecord:
                 "seconds": self.seconds,
             },
         }
+
+
+def _comparison_of(recorded: dict[str, Any], place: str) -> ClassicalComparison | None:
+    found = recorded.get("classical")
+    if found is None:
+        return None
+    return ClassicalComparison.from_json(found, recorded.get("classical_seconds") or {}, place, ADVICE)

@@ -50,6 +50,8 @@ _RESULT_KEYS: Keys = {
     "phases": list[RecordedCount] | None,
     "intervals": dict[str, tuple[float, float]] | None,
     "sample_split": Literal["validation", "training"] | None,
+    "classical": dict[str, Any] | None,
+    "classical_seconds": dict[str, float] | None,
 }
 
 

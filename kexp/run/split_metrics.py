@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,11 +31,13 @@ class ExactMetrics(NamedTuple):
         values: By name, without those that the split does not define; none where the task has none.
         spec: That predictions were made with.
         intervals: The 95 % intervals of those that have one, if they were asked for.
+        predictions: What they are of, by name; none where the task has no such metrics.
     """
 
     values: dict[str, float]
     spec: DatasetSpec
     intervals: dict[str, Interval]
+    predictions: Mapping[str, np.ndarray]
 
 
 def exact_metrics(
@@ -61,14 +63,15 @@ def exact_metrics(
     """
     task = task_named(spec.task)
     if not task.exact_names(spec):
-        return ExactMetrics({}, spec, {})
+        return ExactMetrics({}, spec, {}, {})
     outputs = _outputs(model, split, spec, batch_size)
     predictions = task.named_predictions(outputs, spec, from_probabilities=not from_logits)
     if fits:
         spec = task.fitted(spec, split.targets, predictions)
     values = task.exact_metrics(split.targets, predictions, spec)
     found = task.intervals(split.targets, predictions, spec) if intervals else {}
-    return ExactMetrics(values, spec, {name: found[name] for name in found if name in values})
+    known = {name: found[name] for name in found if name in values}
+    return ExactMetrics(values, spec, known, predictions)
 
 
 def _outputs(model: keras.Model, split: Split, spec: DatasetSpec, batch_size: int) -> Any:

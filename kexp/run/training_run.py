@@ -19,7 +19,6 @@ from kexp.data import Split
 from kexp.data.batch_feed import FedSplit
 from kexp.engine.base import PREFERRED, Computation, Engine, Workers, from_chief
 from kexp.engine.engine_choice import backend
-from kexp.metrics.intervals import Interval
 from kexp.models.lora import merge_lora
 from kexp.run.architecture import describe_models, describe_optimizer
 from kexp.run.checkpoint_dir import CheckpointDir
@@ -35,7 +34,7 @@ from kexp.run.context import OpenRun, RecipeCall, run_context
 from kexp.run.disk_space import check_space, disk_trouble_explained, lost_folder_explained
 from kexp.run.environment import describe_environment
 from kexp.run.events import RunEvents
-from kexp.run.example_inputs import SampleSplit, save_samples
+from kexp.run.example_inputs import save_samples
 from kexp.run.final_metrics import baseline_metrics, evaluate_run, inference_metrics, judged
 from kexp.run.fit_plan import FitPlan
 from kexp.run.folder import NonChiefRunFolder, RunDescription, RunFolder
@@ -43,6 +42,7 @@ from kexp.run.given_data import with_data
 from kexp.run.inference import raw_model
 from kexp.run.jit_choice import jit_choice
 from kexp.run.learning_curves import draw_curves
+from kexp.run.method_comparison import method_comparison
 from kexp.run.model_file import save_model
 from kexp.run.pace_file import PaceFile
 from kexp.run.plan_checks import check_comparable, check_plan
@@ -311,9 +311,12 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         _say(setup, exact.notes)
         metrics.update(baseline_metrics(setup))
         metrics.update(inference_metrics(setup))
+        comparison = method_comparison(setup, exact)
+        metrics.update({} if comparison is None else comparison.metrics)
         save_model(run_dir / MODEL, trained)
         split = save_samples(run_dir / SAMPLES, setup.raw)
-        recorded = _write_result(setup, loop, metrics, exact.intervals, split, run_dir, started_s)
+        measured = {"intervals": exact.intervals, "classical": comparison, "sample_split": split}
+        recorded = _write_result(setup, loop, metrics, measured, run_dir, started_s)
     recorded = from_chief(workers, {**recorded, "run_dir": str(run_dir)})
     record = RunRecord.from_json(Path(recorded["run_dir"]), recorded)
     vars(record)["model"] = trained  # what `RunRecord.model` would otherwise read back from the folder
@@ -324,8 +327,7 @@ def _write_result(
     setup: TrainingSetup,
     loop: Loop,
     metrics: dict[str, float],
-    intervals: dict[str, Interval],
-    sample_split: SampleSplit,
+    measured: dict[str, Any],
     run_dir: Path,
     started_s: float,
 ) -> dict[str, Any]:
@@ -339,7 +341,6 @@ def _write_result(
     record = RunRecord(
         run_dir=run_dir,
         metrics=metrics,
-        intervals=intervals,
         history=drawn,
         spec=setup.raw.spec,
         from_logits=setup.objective.from_logits,
@@ -348,7 +349,7 @@ def _write_result(
         seconds=round(time.perf_counter() - started_s, 3),
         files=checksums(run_dir),
         phases=phases,
-        sample_split=sample_split,
+        **measured,
     )
     # The last file to be written: a folder with it is a finished run.
     write_json(run_dir / RESULT, record.to_json())

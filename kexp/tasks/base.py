@@ -13,6 +13,7 @@ from kexp.data.dataset import DatasetSpec
 from kexp.metrics.class_suffixes import class_suffixes
 from kexp.metrics.direction import Direction, better
 from kexp.metrics.intervals import Interval
+from kexp.metrics.row_scores import RowScores
 from kexp.tasks.expected_loss import FirstLoss, constant_loss, first_loss
 from kexp.tasks.sample_requests import check_sample_request, images_from_unit
 
@@ -276,6 +277,20 @@ class Task:
     def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
         """Return the 95 % intervals of those of the exact metrics that have one, by name."""
         return {}
+
+    def row_scores(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> RowScores | None:
+        """Return what each sample adds to the metric that the task is first judged by.
+
+        Args:
+            targets: As of `exact_metrics`.
+            predictions: By name, (samples, ...) each.
+            spec: What the data is.
+
+        Returns:
+            The scores; None where samples have none, for targets of another form, or predictions that are
+            not finite.
+        """
+        return None
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         """Return the names of all that `exact_metrics` may give, each with its direction."""

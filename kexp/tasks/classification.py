@@ -14,6 +14,7 @@ from kexp.data.targets.columns import is_one_hot
 from kexp.metrics.direction import Direction, better
 from kexp.metrics.exact_metrics import BINARY, MULTICLASS, binary_metrics, multiclass_metrics
 from kexp.metrics.intervals import Interval, share_interval
+from kexp.metrics.row_scores import RowScores
 from kexp.tasks.base import Arrays
 from kexp.tasks.class_choice import CLASSIFICATION_TAGS, Choice, served_probabilities
 
@@ -61,6 +62,13 @@ class Classification(Choice):
         if indices is None or not len(indices):
             return {}
         return {"accuracy": share_interval(predictions["probabilities"].argmax(axis=1) == indices)}
+
+    def row_scores(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> RowScores | None:
+        indices = class_indices(np.asarray(targets), spec.outputs)
+        probabilities = predictions["probabilities"]
+        if indices is None or not np.isfinite(probabilities).all():
+            return None
+        return RowScores("accuracy", (probabilities.argmax(axis=1) == indices).astype(float), is_share=True)
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         return {name: better(name) for name in (BINARY if spec.outputs == 2 else MULTICLASS)}

@@ -12,6 +12,7 @@ from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.metrics.direction import Direction
 from kexp.metrics.exact_metrics import MULTILABEL, best_thresholds, multilabel_metrics
+from kexp.metrics.row_scores import RowScores
 from kexp.tasks.base import Arrays, Task, require_rows
 from kexp.tasks.class_choice import CLASSIFICATION_TAGS, sigmoid
 from kexp.tasks.expected_loss import smoothed_entropy
@@ -92,6 +93,14 @@ class Multilabel(Task):
         if targets.shape != predictions["probabilities"].shape or not np.isin(targets, (0, 1)).all():
             return {}
         return multilabel_metrics(targets, predictions["probabilities"], spec.thresholds)
+
+    def row_scores(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> RowScores | None:
+        """Return the share of a sample's labels that are rightly given or not, above 0.5."""
+        targets, probabilities = np.asarray(targets), predictions["probabilities"]
+        if targets.shape != probabilities.shape or not np.isfinite(probabilities).all():
+            return None
+        right = (probabilities > 0.5) == (targets > 0.5)
+        return RowScores("binary_accuracy", right.mean(axis=1), is_share=True)
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         return dict.fromkeys(MULTILABEL, "max")

@@ -11,6 +11,7 @@ from kexp.data.dataset import DatasetSpec
 from kexp.metrics.direction import Direction
 from kexp.metrics.exact_metrics import regression_metrics, regression_names
 from kexp.metrics.intervals import Interval, error_intervals
+from kexp.metrics.row_scores import RowScores
 from kexp.tasks.base import Arrays, Task
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ class Regression(Task):
 
     def pipeline_tag(self, spec: DatasetSpec) -> str | None:
         return "tabular-regression" if spec.kind == "table" else None
+
+    def row_scores(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> RowScores | None:
+        targets, values = _columns(targets), np.asarray(predictions["values"], np.float64)
+        if targets.shape != values.shape or not np.isfinite(values).all():
+            return None
+        errors = np.square(values - targets).mean(axis=1)
+        return RowScores("root_mean_squared_error", errors, is_root=True)
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         """Return the names for all targets together and, of several, for each."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kexp.data.dataset import single_array
+from kexp.data.series import goes_on
 from kexp.report.drawing import COLOUR, style
 from kexp.report.html import text_section
 from kexp.report.judged_values import JudgedValues
@@ -26,9 +27,7 @@ def applies(run: ReportedRun) -> bool:
     """True for a regression whose samples are windows of a series that follow on one another."""
     if run.values is None or run.spec.kind != "series":
         return False
-    inputs, truth = single_array(run.judged.inputs), run.values.truth
-    follows = inputs[1:, -1, 0] == truth[:-1, 0].astype(inputs.dtype)
-    return len(inputs) > 2 and bool(follows.mean() > 0.5)
+    return goes_on(single_array(run.judged.inputs), run.values.truth)
 
 
 def html(run: ReportedRun) -> str:

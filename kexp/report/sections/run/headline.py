@@ -27,7 +27,10 @@ def html(run: ReportedRun) -> str:
     beside = baselines(run, prefix, name)
     if beside:
         said += f"; {', '.join(f'{other} {value:.4g}' for other, value in beside.items())}"
-    return f'<p class="headline"><strong>{run.record.metrics[name]:.4g}</strong> {escape(said)}</p>'
+    shown = f'<p class="headline"><strong>{run.record.metrics[name]:.4g}</strong> {escape(said)}</p>'
+    classical = run.record.classical
+    sentence = "" if classical is None else classical.sentence
+    return f'{shown}\n<p class="classical">{escape(sentence)}</p>' if sentence else shown
 
 
 def baselines(run: ReportedRun, prefix: str, name: str) -> dict[str, float]:

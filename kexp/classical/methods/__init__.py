@@ -1,0 +1,1 @@
+"""One classical method a file, found by scanning."""
