@@ -64,6 +64,8 @@ class Result(RunRecord):
             "parameters": f"{self.parameters:,}",
             "folder": str(self.run_dir),
         }
+        if self.classical is not None and self.classical.sentence:
+            facts["classical method"] = self.classical.sentence
         shown = list(self.metrics.items())[:_MOST_SHOWN]
         more = len(self.metrics) - len(shown)
         facts["metrics"] = f"these {len(shown)}, and {more} more in .metrics" if more else ""

@@ -58,6 +58,7 @@ class ClassicalComparison:
         methods: All that were tried, by the names of their files.
         chosen: Name of the one that is better on the data that choices are made on; empty without methods.
         reason: Why nothing is compared; empty where something is.
+        failures: Why a method could not be fitted or measured, by its name.
         seconds: How long each method took to be fitted and measured, by name; no part of what must be equal.
 
     Example:
@@ -65,7 +66,7 @@ class ClassicalComparison:
         ...     "linear_model", "Logistic regression", 0.95, 0.94, 90, 90, 100, 100, 0.9, 0.05, (0.021, 0.083)
         ... )
         >>> print(ClassicalComparison("test_accuracy", True, (result,), "linear_model").sentence)
-        Logistic regression is better by 5.0 points of accuracy (2.1 to 8.3).
+        Logistic regression is better than the network by 5.0 points of accuracy (2.1 to 8.3).
     """
 
     metric: str = ""
@@ -73,6 +74,7 @@ class ClassicalComparison:
     methods: tuple[MethodResult, ...] = ()
     chosen: str = ""
     reason: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
@@ -111,14 +113,15 @@ class ClassicalComparison:
 
     def _verdict(self, best: MethodResult) -> str:
         stem = self.metric.removeprefix(self.prefix)
-        unit = f"points of {stem.replace('_', ' ')}" if self.is_share else f"of {stem.replace('_', ' ')}"
+        unit = f"points of {stem.replace('_', ' ')}" if self.is_share else f"in {stem.replace('_', ' ')}"
         low, high = best.interval
         if low <= 0 <= high:
             ends = f"{self._number(low)} to {self._number(high)}"
-            return f"cannot be told apart from the network: a difference of {ends} {unit}"
+            return f"cannot be told apart from the network (a difference of {ends} {unit})"
         gains = (best.difference > 0) == (better(self.metric) == "max")
         ends = " to ".join(self._number(end) for end in sorted(map(abs, best.interval)))
-        return f"is {'better' if gains else 'worse'} by {self._number(abs(best.difference))} {unit} ({ends})"
+        verdict = f"is {'better' if gains else 'worse'} than the network by"
+        return f"{verdict} {self._number(abs(best.difference))} {unit} ({ends})"
 
     def _number(self, value: float) -> str:
         text = f"{100 * value:.1f}" if self.is_share else f"{value:.3g}"
@@ -133,11 +136,10 @@ class ClassicalComparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that JSON can hold, without the seconds."""
-        if self.reason:
-            return {"reason": self.reason}
         content = asdict(self)
-        del content["seconds"], content["reason"]
-        return content
+        del content["seconds"]
+        told = ("reason", "failures") if self.reason else tuple(content)
+        return {name: content[name] for name in told if content[name] or name not in ("reason", "failures")}
 
     @classmethod
     def from_json(
@@ -155,15 +157,17 @@ class ClassicalComparison:
             InputError: A field is missing, or holds something else.
         """
         require_keys(content, place, _KEYS, advice=advice)
-        if content.get("reason"):
-            return cls(reason=content["reason"])
+        reason, failures = content.get("reason") or "", content.get("failures") or {}
+        if reason:
+            return cls(reason=reason, failures=failures)
         methods = []
         for number, one in enumerate(content.get("methods") or ()):
             require_keys(one, f"{place}.methods[{number}]", _METHOD_KEYS, advice=advice)
             values = {entry.name: one[entry.name] for entry in fields(MethodResult)}
             methods.append(MethodResult(**{**values, "interval": tuple(one["interval"])}))
         metric, is_share, chosen = (content.get(key) for key in ("metric", "is_share", "chosen"))
-        return cls(metric or "", bool(is_share), tuple(methods), chosen or "", seconds=dict(seconds))
+        known = (metric or "", bool(is_share), tuple(methods), chosen or "")
+        return cls(*known, failures=failures, seconds=dict(seconds))
 
 
 _KEYS = {
@@ -172,6 +176,7 @@ _KEYS = {
     "methods": list[dict[str, Any]] | None,
     "chosen": str | None,
     "reason": str | None,
+    "failures": dict[str, str] | None,
 }
 _METHOD_KEYS = {
     **dict.fromkeys(("name", "words"), str),

@@ -21,6 +21,7 @@ from kexp.tasks import task_named
 from kexp.tasks.classification import class_indices
 
 LIMIT_S = 60.0  # which the rule of rows keeps well away from
+_NONE = "no classical method fits such data, or has time for enough of them"
 _CHOICE_SHARE = 0.2  # of the training rows, where there are no others to choose on
 
 
@@ -51,24 +52,33 @@ def compare_methods(
     if not _vary(train, data.spec):
         return ClassicalComparison(reason="all training rows have the same target")
     data = replace(data, train=train, validation=choice, test=None)
-    methods = fitting_methods(data)
-    if not methods:
-        return ClassicalComparison(reason="no classical method is known here for such inputs")
-    found, seconds = [], {}
+    return _compared(data, measured, scores, prefix, seed)
+
+
+def _compared(
+    data: Dataset, measured: Split, scores: RowScores, prefix: str, seed: int
+) -> ClassicalComparison:
+    """Return the network beside every method that takes the data and is done in time."""
+    found, failures, seconds = [], {}, {}
     started_s = time.perf_counter()
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that an optimizer has not converged is no news at its limit
-        for method in methods:
-            begun_s = time.perf_counter()
-            found.append(_tried(method, data, measured, scores, seed))
-            seconds[found[-1].name] = round(time.perf_counter() - begun_s, 3)
+        for method in fitting_methods(data):
+            begun_s, name = time.perf_counter(), method.title(data.spec)
+            try:
+                found.append(_tried(method, data, measured, scores, seed))
+            # The network's figures must not be lost.
+            except (ValueError, ArithmeticError, MemoryError) as error:
+                failures[name] = str(error) or type(error).__name__
+            seconds[name] = round(time.perf_counter() - begun_s, 3)
             if time.perf_counter() - started_s > LIMIT_S:
                 return ClassicalComparison(reason=f"not finished within {LIMIT_S:.0f} s")
+    if not found:
+        return ClassicalComparison(reason=_NONE, failures=failures)
     sign = 1 if better(scores.metric) == "max" else -1
     chosen = max(found, key=lambda one: sign * one.chosen_by)  # the first of equals
-    return ClassicalComparison(
-        f"{prefix}{scores.metric}", scores.is_share, tuple(found), chosen.name, seconds=seconds
-    )
+    results = (f"{prefix}{scores.metric}", scores.is_share, tuple(found), chosen.name)
+    return ClassicalComparison(*results, failures=failures, seconds=seconds)
 
 
 def _tried(
@@ -100,7 +110,8 @@ def _scores(outputs: np.ndarray, split: Split, spec: DatasetSpec) -> RowScores:
     task = task_named(spec.task)
     predictions = task.named_predictions(outputs, spec, from_probabilities=True)
     found = task.row_scores(split.targets, predictions, spec)
-    assert found is not None
+    if found is None:
+        raise ValueError("its predictions are not finite")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kexp.preflight.classical_outlook import classical_findings
 from kexp.preflight.cost import estimate_cost
 from kexp.preflight.data_checks import data_findings
 from kexp.preflight.doctor import doctor_findings
@@ -28,6 +29,7 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
     - classes: one is missing in training. A warning: one is missing in validation; the largest has
       more than 10 times the samples of the smallest.
     - column: what each column of a table is taken for, never a problem.
+    - classical: what data of such a size usually need, never a problem.
     - note (a warning): what was left out or changed when the data were read.
     - validation rows, test rows: more than 1 % of them (and more than three, and more than twice the
       share of training rows that are repeated) are among the training rows, by hash. Fewer are a warning.
@@ -77,7 +79,7 @@ def check(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> Preflight:
 
 def _preflight(training: TrainingSetup) -> Preflight:
     title = f"{training.model.name} on {samples_outline(training.raw)}"
-    findings = data_findings(training)
+    findings = data_findings(training) + classical_findings(training)
     if findings[0].status == "problem":  # no step can be taken on such data
         return Preflight(title, tuple(findings))
     if not training.options["fast_dev_run"]:  # of a few batches nothing can be said

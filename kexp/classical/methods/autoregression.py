@@ -45,8 +45,9 @@ class Autoregression(ClassicalMethod):
         # More lags than half of the windows would fit them by heart.
         most = max(1, min(history.shape[1], _MOST_LAGS, len(history) // 2 - 1))
         tried = [_least_squares(history[:, -order:], following) for order in range(1, most + 1)]
-        errors = [np.square(_forecast(known, weights, horizon) - truth).mean() for weights in tried]
-        weights = tried[int(np.argmin(errors))]
+        with np.errstate(all="ignore"):  # some orders grow without end
+            errors = [np.square(_forecast(known, weights, horizon) - truth).mean() for weights in tried]
+        weights = tried[int(np.argmin(np.nan_to_num(errors, nan=np.inf)))]
         return FittedMethod(
             lambda inputs: _forecast(_first_channel(inputs), weights, horizon).astype(np.float32),
             f"Autoregression AR({len(weights) - 1})",
