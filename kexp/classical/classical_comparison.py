@@ -14,6 +14,16 @@ from kexp.metrics.intervals import Interval
 _PARTS = {"test_": "", "val_": "On validation data, which the epoch was chosen on, "}
 
 
+def is_classical(metric: str) -> bool:
+    """Return whether a metric of a run is that of a classical method, by its name.
+
+    Example:
+        >>> is_classical("test_classical_gradient_boosting_accuracy"), is_classical("test_accuracy")
+        (True, False)
+    """
+    return metric.startswith(tuple(f"{prefix}classical_" for prefix in _PARTS))
+
+
 @dataclass(frozen=True)
 class MethodResult:
     """What a classical method comes to.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kexp.classical.classical_comparison import is_classical
 from kexp.comparison.recorded_run import ABSENT
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.data.memory_forms import in_words
@@ -91,10 +92,12 @@ def _letter(number: int) -> str:
 
 
 def metrics_of(groups: Sequence[RunGroup]) -> list[str]:
-    """Return the names of all metrics: of validation, of test, and then those of training."""
+    """Return the names of all metrics of the networks: of validation, of test, and then those of training."""
     names = dict.fromkeys(name for group in groups for record in group.records for name in record.metrics)
     prefixes = ("val_", "test_", "")
-    return [name for prefix in prefixes for name in names if prefix == _prefix(name)]
+    return [
+        name for prefix in prefixes for name in names if prefix == _prefix(name) and not is_classical(name)
+    ]
 
 
 def _prefix(name: str) -> str:

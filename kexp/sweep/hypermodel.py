@@ -69,7 +69,8 @@ def to_hypermodel(
         def fit(
             self, hp: Any, model: Any, *args: Any, callbacks: Any = (), **kwargs: Any
         ) -> dict[str, float]:
-            result = recipe(**{**called_with(hp), "run_dir": str(_new_folder(parent, recipe.__name__))})
+            folder = str(_new_folder(parent, recipe.__name__))
+            result = recipe(**{**called_with(hp), "compare": False, "run_dir": folder})
             model.set_weights(result.model.get_weights())
             for callback in callbacks:
                 callback.set_model(model)
