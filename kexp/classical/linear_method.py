@@ -43,8 +43,8 @@ class LinearMethod(ClassicalMethod):
         """Return about how many features a row has."""
 
     @abstractmethod
-    def encoder(self, train: Split, spec: DatasetSpec) -> Callable[[Inputs], Any]:
-        """Return a function from raw inputs to features, (samples, features) dense or sparse."""
+    def encoded(self, train: Split, spec: DatasetSpec) -> tuple[Any, Callable[[Inputs], Any]]:
+        """Return (samples, features) of training, dense or sparse, and what gives them for other inputs."""
 
     def applies(self, data: Dataset) -> bool:
         """Return whether there are such features, and targets that a linear model predicts."""
@@ -66,8 +66,7 @@ class LinearMethod(ClassicalMethod):
 
     def fit(self, train: Split, choice: Split, spec: DatasetSpec, seed: int) -> FittedMethod:
         """Fit the linear model to the features of the training rows."""
-        encode = self.encoder(train, spec)
-        matrix = encode(train.inputs)
+        matrix, encode = self.encoded(train, spec)
         kind = "Ridge regression" if predicts_numbers(spec) else "Logistic regression"
         words = f"{kind} on {self.on}" if self.on else kind
         made = (

@@ -28,14 +28,14 @@ class GradientBoosting(ClassicalMethod):
     """
 
     name: ClassVar[str] = "gradient_boosting"
-    work: ClassVar[float] = 4e6  # rows times columns times sets of 100 trees
+    work: ClassVar[float] = 2.5e6  # rows times columns times sets of 100 trees
 
     def applies(self, data: Dataset) -> bool:
         """Return whether there are columns, and classes or numbers to predict."""
         spec = data.spec
         predicted = predicts_classes(spec) or predicts_numbers(spec)
         # A set of trees takes its time even for few rows.
-        return predicted and is_tabular(data) and self.row_work(data) <= 1000
+        return predicted and is_tabular(data) and self.row_work(data) <= 400
 
     def row_work(self, data: Dataset) -> float:
         """Return columns times sets of trees: one for two classes, else one for each output."""

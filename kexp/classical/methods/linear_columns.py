@@ -26,8 +26,8 @@ class LinearColumns(LinearMethod):
         """Return how many there are with every category counted."""
         return width(data.spec)
 
-    def encoder(self, train: Split, spec: DatasetSpec) -> Callable[[Inputs], Any]:
-        """Return what gives (samples, features) float64."""
+    def encoded(self, train: Split, spec: DatasetSpec) -> tuple[Any, Callable[[Inputs], Any]]:
+        """Return (samples, features) float64 of training, and what gives them for other rows."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -42,6 +42,8 @@ class LinearColumns(LinearMethod):
             found = columns(train.inputs, spec)
             if found.shape[1]:
                 parts.append((transform.fit(found), columns))
-        return lambda inputs: np.concatenate(
-            [transform.transform(columns(inputs, spec)) for transform, columns in parts], axis=1
-        )
+
+        def encode(inputs: Inputs) -> np.ndarray:
+            return np.hstack([transform.transform(columns(inputs, spec)) for transform, columns in parts])
+
+        return encode(train.inputs), encode

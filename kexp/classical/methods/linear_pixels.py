@@ -29,16 +29,16 @@ class LinearPixels(LinearMethod):
         height, width, *channels = data.spec.input_shape
         return math.prod((math.ceil(height / _step(height)), math.ceil(width / _step(width)), *channels))
 
-    def encoder(self, train: Split, spec: DatasetSpec) -> Callable[[Inputs], Any]:
-        """Return what gives (samples, pixels) float32."""
+    def encoded(self, train: Split, spec: DatasetSpec) -> tuple[Any, Callable[[Inputs], Any]]:
+        """Return (samples, pixels) float32 of training, and what gives them for other images."""
+        return _pixels(train.inputs), _pixels
 
-        def encode(inputs: Inputs) -> np.ndarray:
-            images = np.asarray(single_array(inputs))
-            scale = 255.0 if images.dtype == np.uint8 else 1.0
-            blocks = [images[start : start + 256] for start in range(0, len(images), 256)]
-            return np.concatenate([_averaged(block).reshape(len(block), -1) / scale for block in blocks])
 
-        return encode
+def _pixels(inputs: Inputs) -> np.ndarray:
+    images = np.asarray(single_array(inputs))
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    blocks = [images[start : start + 256] for start in range(0, len(images), 256)]
+    return np.concatenate([_averaged(block).reshape(len(block), -1) / scale for block in blocks])
 
 
 def _step(size: int) -> int:

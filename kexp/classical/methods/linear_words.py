@@ -15,7 +15,7 @@ class LinearWords(TextMethod):
 
     name: ClassVar[str] = "linear_model_on_words"
     on: ClassVar[str] = "words"
-    grams: ClassVar[float] = 0.5
+    grams: ClassVar[float] = 1.5
 
     def takes(self, data: Dataset) -> bool:
         """Return whether the inputs are texts of several words."""
