@@ -126,8 +126,8 @@ class ClassicalComparison:
         unit = f"points of {stem.replace('_', ' ')}" if self.is_share else f"in {stem.replace('_', ' ')}"
         low, high = best.interval
         if low <= 0 <= high:
-            ends = f"{self._number(low)} to {self._number(high)}"
-            return f"cannot be told apart from the network (a difference of {ends} {unit})"
+            ends = f"a difference of {self._number(low)} to {self._number(high)} {unit}"
+            return f"cannot be told apart from the network ({ends if low < high else 'no difference'})"
         gains = (best.difference > 0) == (better(self.metric) == "max")
         ends = " to ".join(self._number(end) for end in sorted(map(abs, best.interval)))
         verdict = f"is {'better' if gains else 'worse'} than the network by"
