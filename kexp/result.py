@@ -130,7 +130,8 @@ class Result(RunRecord):
             directory: New folder; the model goes into `directory/1/`. In that of an earlier export for the
                 same inputs and outputs it is the next version, `directory/2/` and so on, beside it.
             formats: Names of one or several, also with commas between them: saved_model (default); onnx, for
-                ONNX Runtime (extra `onnx`); litert, for LiteRT (extra `litert`). They cannot carry strings.
+                ONNX Runtime (extra `onnx`); litert, for LiteRT (extra `litert`). Both take strings as
+                the numbers that `preprocess.py` makes of them, which is written beside them.
             quantize: Hold the weights of LiteRT and ONNX in fewer bits, "float16" or "int8", by samples of
                 validation; default None. What it costs there is recorded in kexp.json as "quantization".
             max_drop: What quantizing may take from the first exact metric of the task, as from accuracy, from

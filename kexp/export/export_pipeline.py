@@ -22,6 +22,7 @@ from kexp.export.input_names import DEFAULT, named_inputs, signature_keys
 from kexp.export.manifest import CARD, Manifest
 from kexp.export.model_card import CardFormat, model_card
 from kexp.export.parity import ParityCase, check_parity
+from kexp.export.preprocessing_files import is_preprocessed, shipped_script
 from kexp.export.quantization import AGREEMENT, Quantization, measured
 from kexp.export.recorded_examples import (
     ExampleRows,
@@ -154,12 +155,15 @@ def _write(
         manifest = _with_cost(manifest, version, exporters, quantization)
     if examples is not None:
         manifest = _with_examples(manifest, version, exporters, cases, examples)
-    held = [CardFormat(one.format, one.load, its) for one, its in zip(exporters, cases, strict=True)]
+    held = [
+        CardFormat(one.format, one.load, its, is_preprocessed(version, one))
+        for one, its in zip(exporters, cases, strict=True)
+    ]
     card = model_card(manifest, held)
     (version / CARD).write_text(card, encoding="utf-8", errors="backslashreplace", newline="\n")
     manifest.write(version)
     for exporter, its_cases in zip(exporters, cases, strict=True) if quantization is None else ():
-        check_parity(version, exporter.load, its_cases)
+        check_parity(version, exporter.load, its_cases, shipped_script(version, exporter))
 
 
 def _smaller(quantization: Quantization | None, keys: dict[str, str]) -> Smaller | None:
@@ -174,7 +178,8 @@ def _with_cost(
     """Measure what the quantization of each format costs, and return the manifest with it."""
     costs = {}
     for one in exporters:
-        cost = measured(version, one.load, DEFAULT, quantization, manifest.keys, manifest.spec)
+        script = shipped_script(version, one)
+        cost = measured(version, one.load, DEFAULT, quantization, manifest.keys, manifest.spec, script)
         costs[one.format] = {**cost, "bytes": (version / one.artifact).stat().st_size}
     return replace(manifest, provenance={**manifest.provenance, "quantization": costs})
 
@@ -197,7 +202,7 @@ def _with_examples(
     write_examples(version, found)
     for one in exporters if "quantization" in manifest.provenance else ():
         unbounded = [numbers_within(case, math.inf) for case in found[one.format]]
-        off = check_parity(version, one.load, unbounded)
+        off = check_parity(version, one.load, unbounded, shipped_script(version, one))
         found[one.format] = [
             replace(case, tolerance=off[case.signature] + AGREEMENT) for case in found[one.format]
         ]

@@ -22,6 +22,7 @@ from kexp.export.exporter import Exporter, exporters
 from kexp.export.input_names import DEFAULT, by_key
 from kexp.export.manifest import LOCATION, Manifest
 from kexp.export.parity import Arrays, Runner
+from kexp.export.preprocessing_files import load_runner
 from kexp.tasks import task_named
 from kexp.tasks.predictions import Predictions, as_str
 from kexp.tasks.sample_requests import check_sample_request
@@ -66,8 +67,8 @@ class Exported:
         self.manifest.check_files(self.directory)
         exporter = next(one for one in exporters().values() if _holds(self.directory, one))
         try:
-            return exporter.load(str(self.directory))
-        except ImportError:
+            return load_runner(self.directory, exporter)
+        except (ImportError, InputError):
             raise
         except Exception as error:  # whatever a format raises, the cause is the artifact
             raise InputError(

@@ -10,14 +10,29 @@ from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.tasks.predictions import Predictions
 
 _UNSEEN = "unseen \N{SNOWMAN}"  # no word or category of any data, and not ASCII
+# What programs disagree on: white space that is not ASCII's, other letters in upper case, marks of their own,
+# letters from right to left, emoji of several characters, the end of what is too long.
+_TEXTS = (
+    "",
+    _UNSEEN,
+    " \t\n\v\f\r",
+    "\x01\x1c\x7f\x85",
+    "\xa0a\u2003b\u2028c\u3000",
+    "\ufeff\ufffd\ufffe",
+    "\xc4\u0130\u1e9e ISN'T, \xdf",
+    "e\u0301 \xe9",
+    "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+    "\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea",
+    "a b\u0301 " * 500,
+)
 
 
 def with_extremes(inputs: Inputs, spec: DatasetSpec, predict: Callable[[Inputs], Predictions]) -> Inputs:
     """Return samples with extreme ones behind the first of them.
 
     Those are zeros, the largest and the smallest numbers of the samples (of images 255), and missing ones in
-    tables; empty strings, and such as no data has. One for which the model itself has no finite number is
-    left out.
+    tables; empty strings, and such as no data has, of texts also emoji, control characters and a long one.
+    One for which the model itself has no finite number is left out.
 
     Args:
         inputs: Some samples of the data.
@@ -31,7 +46,9 @@ def with_extremes(inputs: Inputs, spec: DatasetSpec, predict: Callable[[Inputs],
         [[1.0], [0.0], [3.0], [1.0], [0.0], [3.0]]
     """
     if isinstance(inputs, np.ndarray):
-        extremes: Inputs = _extremes(inputs, largest=255 if spec.kind == "image" else None)
+        texts = inputs.dtype.kind in "OSU"
+        largest = 255 if spec.kind == "image" else None
+        extremes: Inputs = np.array(_TEXTS, object) if texts else _extremes(inputs, largest=largest)
     else:
         dates = {column.name for column in spec.columns if column.kind == "date"}
         extremes = {

@@ -15,6 +15,7 @@ from kexp.export.input_names import DEFAULT
 from kexp.export.parity import Arrays, Runner
 from kexp.export.plain_exporter import PlainExporter
 from kexp.export.plain_graph import plain_function, quiet_conversion
+from kexp.export.preprocessing_files import PARTS
 from kexp.export.quantization import LARGEST_HALF, too_large_for_halves
 from kexp.export.serving_signatures import ServedSignature
 
@@ -35,11 +36,11 @@ def load_litert(folder: str) -> Runner:
 
 
 class LiteRTExporter(PlainExporter):
-    """LiteRT files, which hold what needs no strings, draws or loops, of LiteRT's own operations alone."""
+    """LiteRT files, which hold what needs no draws or loops, of LiteRT's own operations alone."""
 
     format = "litert"
     artifact = "model.tflite"
-    parts = frozenset({"model.tflite"})
+    parts = PARTS | {"model.tflite"}
     packages: Sequence[str] = ("ai_edge_litert",)
     quantized_types: Sequence[str] = ("float16", "int8")
     load = staticmethod(load_litert)

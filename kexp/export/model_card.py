@@ -13,6 +13,7 @@ from kexp.export.card_metadata import card_metadata
 from kexp.export.input_names import DEFAULT
 from kexp.export.manifest import LOCATION, Manifest
 from kexp.export.parity import ParityCase, Runner
+from kexp.export.preprocessing_files import SCRIPT, SETTINGS
 from kexp.export.recorded_examples import LOCATION as EXAMPLES
 from kexp.tasks import task_named
 
@@ -27,11 +28,13 @@ class CardFormat(NamedTuple):
         name: Of the format.
         load: From a version's folder to what runs its signatures.
         cases: Of its signatures, for the names, types and shapes of their inputs and outputs.
+        preprocessed: Whether `preprocess.py` in the folder turns strings into what its file takes.
     """
 
     name: str
     load: Callable[[str], Runner]
     cases: Sequence[ParityCase]
+    preprocessed: bool = False
 
 
 def model_card(manifest: Manifest, formats: Sequence[CardFormat]) -> str:
@@ -76,6 +79,12 @@ def _introduction(manifest: Manifest, facts: Mapping[str, Any], formats: Sequenc
 
 def _signatures(formats: Sequence[CardFormat]) -> Iterator[str]:
     yield "Inputs are raw: what prepares them is inside the model. n is the number of samples."
+    outside = [one.name for one in formats if one.preprocessed]
+    if outside:
+        yield (
+            f"{' and '.join(outside)} take numbers (int32) in the place of strings: `{SCRIPT}`, which needs "
+            f"NumPy alone, makes them of the raw inputs by `{SETTINGS}`."
+        )
     cases = {case.signature: case for one in formats for case in one.cases}
     for signature, case in cases.items():
         sides = (("input", case.examples), ("output", case.expected))
@@ -187,10 +196,10 @@ def _usage(manifest: Manifest, formats: Sequence[CardFormat]) -> Iterator[str]:
     for one in formats:
         case = next(case for case in one.cases if case.signature == DEFAULT)
         yield f"{one.name}:"
-        yield f"```python\n{_script(one.load, case, manifest.examples is not None)}\n```"
+        yield f"```python\n{_script(one, case, manifest.examples is not None)}\n```"
 
 
-def _script(load: Callable[[str], Runner], case: ParityCase, recorded: bool) -> str:
+def _script(form: CardFormat, case: ParityCase, recorded: bool) -> str:
     """Return a script that calls the predictions, by the very function that the export was proved with."""
     if recorded:
         inputs = (
@@ -199,10 +208,14 @@ def _script(load: Callable[[str], Runner], case: ParityCase, recorded: bool) -> 
         )
     else:
         inputs = "\n".join(["inputs = {", *(f"    {line}" for line in _made_up(case)), "}"])
+    imports = "import numpy as np"
+    if form.preprocessed:
+        imports = f"import runpy\n\n{imports}"
+        inputs += f'\ninputs = runpy.run_path("{SCRIPT}")["load_preprocessing"](".")(inputs)'
     return (
-        "from __future__ import annotations\n\nimport numpy as np\n\n\n"
-        f"{inspect.getsource(load).rstrip()}\n\n\n{inputs}\n"
-        f'outputs = {load.__name__}(".")("{DEFAULT}", inputs)'
+        f"from __future__ import annotations\n\n{imports}\n\n\n"
+        f"{inspect.getsource(form.load).rstrip()}\n\n\n{inputs}\n"
+        f'outputs = {form.load.__name__}(".")("{DEFAULT}", inputs)'
     )
 
 

@@ -11,6 +11,7 @@ from kexp.export.onnx_quantization import quantized
 from kexp.export.parity import Arrays, Runner
 from kexp.export.plain_exporter import PlainExporter
 from kexp.export.plain_graph import plain_function, quiet_conversion
+from kexp.export.preprocessing_files import PARTS
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def load_onnx(folder: str) -> Runner:
 
 
 class OnnxExporter(PlainExporter):
-    """ONNX files, which hold what needs no strings, draws or loops."""
+    """ONNX files, which hold what needs no draws or loops."""
 
     format = "onnx"
     artifact = "model.onnx"
-    parts = frozenset({"model.onnx"})
+    parts = PARTS | {"model.onnx"}
     packages: Sequence[str] = ("onnx", "onnxruntime", "tf2onnx")
     quantized_types: Sequence[str] = ("float16", "int8")
     load = staticmethod(load_onnx)

@@ -76,7 +76,10 @@ class ParityCase:
 
 
 def check_parity(
-    artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase]
+    artifact: Path,
+    load: Callable[[str], Runner],
+    cases: Sequence[ParityCase],
+    preprocessing: Path | None = None,
 ) -> dict[str, float]:
     """Compare what an exported model computes in a fresh process with what was measured.
 
@@ -87,6 +90,8 @@ def check_parity(
         artifact: Folder with the exported model.
         load: The `load` of its format's exporter.
         cases: What to compare.
+        preprocessing: Python source with the function `load_preprocessing`, from the folder to what stands
+            between raw inputs and the model; default None: nothing.
 
     Returns:
         The largest difference from the expected outputs by signature: of a number relative to
@@ -96,7 +101,7 @@ def check_parity(
         ExportError: An output differs, two calls disagree, or the exported model does not run.
     """
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
-        outputs = run_fresh(artifact.resolve(), load, cases, Path(folder))
+        outputs = run_fresh(artifact.resolve(), load, cases, Path(folder), preprocessing)
     largest: dict[str, float] = {}
     for case in cases:
         for size in case.batch_sizes or [0]:
@@ -115,7 +120,11 @@ def _batch(arrays: Arrays, size: int) -> Arrays:
 
 
 def run_fresh(
-    artifact: Path, load: Callable[[str], Runner], cases: Sequence[ParityCase], folder: Path
+    artifact: Path,
+    load: Callable[[str], Runner],
+    cases: Sequence[ParityCase],
+    folder: Path,
+    preprocessing: Path | None = None,
 ) -> Arrays:
     """Run `parity_process.py` on the examples and return the arrays it wrote."""
     examples = {
@@ -130,7 +139,9 @@ def run_fresh(
     np.savez(folder / "examples.npz", **examples)  # type: ignore[arg-type]  # mypy: for allow_pickle
     script = Path(__file__).with_name("parity_process.py").read_text(encoding="utf-8")
     sizes = json.dumps({case.signature: list(case.batch_sizes) for case in cases})
-    process = run_python(script, ["loader.py", str(artifact), "examples.npz", "outputs.npz", sizes], folder)
+    before = "" if preprocessing is None else str(preprocessing.resolve())
+    arguments = ["loader.py", str(artifact), "examples.npz", "outputs.npz", sizes, before]
+    process = run_python(script, arguments, folder)
     if process.returncode:
         missing = _NO_MODULE.search(process.stderr)
         if missing:

@@ -15,7 +15,12 @@ FORBIDDEN = ("kexp", "keras", "tf_keras")
 
 
 def main(
-    loader_file: str, artifact: str, examples_file: str, outputs_file: str, sizes: dict[str, list[int]]
+    loader_file: str,
+    artifact: str,
+    examples_file: str,
+    outputs_file: str,
+    sizes: dict[str, list[int]],
+    preprocessing_file: str,
 ) -> None:
     """Run every signature of an exported model twice, and write down what it computes.
 
@@ -26,6 +31,7 @@ def main(
         outputs_file: .npz to write, with "SIGNATURE/BATCH_SIZE/CALL/OUTPUT" for each; 0 is no batch size.
         sizes: Samples per batch by signature, the samples repeated where they are fewer; none: all the
             examples as they are.
+        preprocessing_file: Python source with the function `load_preprocessing`; "" where there is none.
     """
     # Whoever imports these from here on gets an ImportError. TensorFlow, which would import Keras for
     # those who load its models, does without, and is imported in half the time.
@@ -37,6 +43,9 @@ def main(
     with np.load(examples_file, allow_pickle=False) as file:
         examples = {name: file[name] for name in file.files}
     run = runpy.run_path(loader_file)["load"](artifact)
+    prepare: Any = dict
+    if preprocessing_file:
+        prepare = runpy.run_path(preprocessing_file)["load_preprocessing"](artifact)
     arrays: dict[str, Any] = {}
     for signature, batch_sizes in sizes.items():
         prefix = f"{signature}/"
@@ -44,7 +53,7 @@ def main(
         for size in batch_sizes or [0]:
             batch = {key: _first(values, size) if size else values for key, values in inputs.items()}
             for call in (1, 2):
-                for name, output in run(signature, batch).items():
+                for name, output in run(signature, prepare(batch)).items():
                     arrays[f"{prefix}{size}/{call}/{name}"] = _plain(output)
     np.savez(outputs_file, **arrays)
     for name in FORBIDDEN:
@@ -68,4 +77,4 @@ def _plain(array: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]), sys.argv[6])

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import Smaller
+from kexp.export.numeric_core import numeric_core
 from kexp.export.parity import ParityCase
 from kexp.export.plain_graph import plain_refusal, predictions_of
+from kexp.export.preprocessing_files import write_preprocessing
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PlainExporter(ABC):
-    """Writes the file of a format that holds what needs no strings, draws or loops."""
+    """Writes the file of a format that holds what needs no draws or loops, from the numbers of strings on."""
 
     format: str
     artifact: str
@@ -36,10 +38,14 @@ class PlainExporter(ABC):
         folder: Path,
         smaller: Smaller | None = None,
     ) -> list[ParityCase]:
-        """Write the predictions."""
+        """Write the predictions, and beside them what turns strings into the numbers that they take."""
         served = predictions_of(signatures)
         assert served is not None
-        (folder / self.artifact).write_bytes(self.content(model, served, smaller))
+        core = numeric_core(model, served)
+        content = self.content(core.model, core.served, core.prepared(smaller))
+        (folder / self.artifact).write_bytes(content)
+        if core.settings:
+            write_preprocessing(folder, core.settings)
         return [served.case]
 
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.keras_private import all_layers
 from kexp.export.input_names import DEFAULT
+from kexp.export.numeric_core import NoCore, numeric_core
 from kexp.export.serving_signatures import ServedSignature
 
 if TYPE_CHECKING:
@@ -36,13 +37,11 @@ def plain_refusal(model: keras.Model, signatures: Sequence[ServedSignature], for
     served = predictions_of(signatures)
     if served is None or served.source is None:
         return f"{form} cannot carry a model that makes samples by random draws; use saved_model."
-    texts = [spec.name for spec in served.inputs if spec.dtype.name == "string"]
-    if texts:
-        return (
-            f"{form} cannot carry text and string lookup, and the model takes strings as "
-            f"{', '.join(map(repr, texts[:6]))}; use saved_model."
-        )
-    found = _foreign(plain_function(model, served).get_concrete_function())
+    try:
+        core = numeric_core(model, served)
+    except NoCore as error:
+        return f"{form} cannot carry text and string lookup, and {error}; use saved_model."
+    found = _foreign(plain_function(core.model, core.served).get_concrete_function())
     return f"{form} cannot carry the model's {' and '.join(found)}; use saved_model." if found else None
 
 

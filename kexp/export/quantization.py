@@ -97,6 +97,7 @@ def measured(
     quantization: Quantization,
     keys: dict[str, str],
     spec: DatasetSpec,
+    preprocessing: Path | None = None,
 ) -> dict[str, Any]:
     """Return what a quantized model loses, measured in a fresh process.
 
@@ -107,7 +108,7 @@ def measured(
     count = len(next(iter(examples.values())))
     case = ParityCase(signature, examples, {}, (*BATCH_SIZES, count))
     with tempfile.TemporaryDirectory(prefix="kexp-parity-") as folder:
-        outputs = run_fresh(artifact.resolve(), load, [case], Path(folder))
+        outputs = run_fresh(artifact.resolve(), load, [case], Path(folder), preprocessing)
     found = _agreed(outputs, signature, count)
     return _compared(found, quantization, count, spec)
 

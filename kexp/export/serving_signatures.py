@@ -35,12 +35,16 @@ class ServedSignature(NamedTuple):
         case: What it is called with in a fresh process, and what it has to compute.
         source: The function before it was traced, for formats that trace it in ways of their own; None where
             only SavedModels serve the signature.
+        names: What the data call each of `inputs`; empty where they are of no data.
+        named: From what the model gives to named tensors; None where there is no `source`.
     """
 
     function: _Function
     inputs: Sequence[Any]
     case: ParityCase
     source: _Function | None = None
+    names: Sequence[str] = ()
+    named: Callable[[Any], dict[str, Any]] | None = None
 
 
 def inference_signatures(
@@ -54,15 +58,21 @@ def inference_signatures(
     """Return the signatures of a model that predicts from raw inputs, the predictions first."""
     inputs = _input_signature(spec, keys)
     examples = by_key(samples, dict(keys))
-    source = _serving_function(model, spec, from_probabilities)
-    function = _traced(source, inputs)
     task = task_named(spec.task)
+
+    def named(outputs: Any) -> dict[str, Any]:
+        return task.served_outputs(outputs, spec, from_probabilities=from_probabilities)
+
+    def source(*tensors: Any) -> dict[str, Any]:
+        return named(call(model, _raw(tensors, spec)))
+
+    function = _traced(source, inputs)
 
     def tied(predictions: Arrays) -> np.ndarray | np.bool_:
         return task.tied(predictions, TOLERANCE, spec)
 
     default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
-    found = [ServedSignature(function, inputs, default, source)]
+    found = [ServedSignature(function, inputs, default, source, tuple(keys), named)]
     if isinstance(samples, np.ndarray) and takes_encoded(spec):
         found.append(_of_files(function, spec, samples, tied))
     for name, signature in _signatures(model).items():
@@ -154,18 +164,6 @@ def call(model: keras.Model, inputs: Any) -> Any:
     """Return the outputs of a model outside training."""
     # Without training=False, random augmentation stays switched on in what is traced.
     return call_model(model, inputs, training=False)
-
-
-def _serving_function(
-    model: keras.Model, spec: DatasetSpec, from_probabilities: bool
-) -> Callable[..., dict[str, Any]]:
-    """Return the function from tensors, in the order of the signature, to named outputs."""
-
-    def serve(*inputs: Any) -> dict[str, Any]:
-        outputs = call(model, _raw(inputs, spec))
-        return task_named(spec.task).served_outputs(outputs, spec, from_probabilities=from_probabilities)
-
-    return serve
 
 
 def _input_signature(spec: DatasetSpec, keys: Mapping[str, str]) -> list[Any]:

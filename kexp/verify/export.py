@@ -14,6 +14,7 @@ from kexp.export.exported_model import load_exported
 from kexp.export.exporter import Exporter, exporters
 from kexp.export.manifest import ADVICE, CARD, LOCATION, Manifest, check_description
 from kexp.export.parity import ExportError, ParityCase, RuntimeMissing, check_parity
+from kexp.export.preprocessing_files import OWN_SCRIPT, SCRIPT, SETTINGS, has_own_script, is_preprocessed
 from kexp.export.recorded_examples import read_examples
 
 _HEAD = ("format", "signature", "batches", "largest difference", "allowed")
@@ -129,6 +130,8 @@ def _check_files(folder: Path, manifest: Manifest, unchecked: list[str]) -> None
         unchecked.append("the files, of which an earlier kexp recorded no checksums.")
     if manifest.card and not _is(folder / CARD, manifest.card):
         unchecked.append(f"{CARD}, which was changed or removed since the export.")
+    if (folder / SETTINGS).is_file() and not has_own_script(folder):
+        unchecked.append(f"{SCRIPT}, which is not this kexp's; strings were turned into numbers without it.")
     known = {*manifest.files, LOCATION.as_posix(), CARD}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     foreign = sorted(found - known) if manifest.files else []
@@ -163,7 +166,9 @@ def _run(
         ExportError: It computed something else.
     """
     try:
-        found = check_parity(folder, exporter.load, cases)
+        # By kexp's own code: the script in the folder may be anyone's.
+        own = OWN_SCRIPT if is_preprocessed(folder, exporter) else None
+        found = check_parity(folder, exporter.load, cases, own)
     except RuntimeMissing as error:
         unchecked.append(
             f"{exporter.format}, which needs the package {error.package}; install it and repeat."
