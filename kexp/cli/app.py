@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import cyclopts
 
 from kexp import __version__
+from kexp.cli.calibrate_command import calibrate
 from kexp.cli.command_options import command_of
 from kexp.cli.comparison_commands import compare, diff, runs
 from kexp.cli.eject_command import eject
@@ -111,7 +112,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
         default_parameter=READING,
     )
     pages = (list_, report, explain, runs, compare, diff, watch)
-    for command in (*pages, export, eject, predict, serve, sample, reproduce, launch, doctor):
+    for command in (*pages, calibrate, export, eject, predict, serve, sample, reproduce, launch, doctor):
         app.command(command_of(command), name=command.__name__.rstrip("_"))
     add_training(app, train, arguments)
     verify = cyclopts.App(

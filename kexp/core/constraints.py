@@ -73,6 +73,7 @@ SeveralWorkers = Annotated[int, AtLeast(2)]
 ExampleCount = Annotated[int, Between(0, 64)]
 SampleCount = Annotated[int, AtLeast(1, most=100_000)]
 SampleSeed = Annotated[int, AtLeast(0, most=2**31 - 1)]
+Level = Annotated[float, Between(0.01, 0.9999)]  # of probability that something holds
 # What a file of kexp's own counts: nobody slips there, and a large number is a large model or folder.
 RecordedCount = Annotated[int, AtLeast(0, most=math.inf)]
 

@@ -89,6 +89,7 @@ _OPTIONAL_KEYS = {
     "thresholds": list[Annotated[float, Between(0, 1)]] | None,
     "column_facts": list[dict[str, Any]] | None,
     "resize": Literal["", "stretch", "crop", "pad"] | None,
+    "temperature": Annotated[float, Between(0.01, 100.0)] | None,
 }
 
 
@@ -117,6 +118,8 @@ class DatasetSpec:
         thresholds: Of a finished run, the probability above which each label is given; empty: 0.5 for all.
         column_facts: What was found in all columns of a table, those that are no inputs too; else empty.
         resize: How images of another size came to that of `input_shape`; empty: all had it.
+        temperature: Of a finished run whose probabilities were calibrated, what its logits are divided by;
+            None: they are taken as they are.
     """
 
     kind: Kind
@@ -136,6 +139,7 @@ class DatasetSpec:
     thresholds: tuple[float, ...] = ()
     column_facts: tuple[ColumnFacts, ...] = field(default=(), compare=False)
     resize: Literal["", "stretch", "crop", "pad"] = field(default="", compare=False)
+    temperature: float | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -227,6 +231,7 @@ class DatasetSpec:
                     "thresholds": tuple(content.get("thresholds") or ()),
                     "column_facts": tuple(facts),
                     "resize": content.get("resize") or "",
+                    "temperature": content.get("temperature"),
                 }
             )
 

@@ -159,6 +159,22 @@ def _figures(facts: Mapping[str, Any]) -> Iterator[str]:
         ends = intervals.get(name)
         rows.append([name, _number(value), f"{_number(ends[0])} to {_number(ends[1])}" if ends else ""])
     yield markdown_table(["figure", "value", "95 % interval"], rows)
+    yield from _calibration(facts.get("calibration", {}))
+
+
+def _calibration(facts: Mapping[str, Any]) -> Iterator[str]:
+    if not facts:
+        return
+    parts = {name: facts[name] for name in ("validation", "test") if facts.get(name)}
+    errors = "; ".join(
+        f"{part['error_before']:.4f} before and {part['error_after']:.4f} after on the {name} part"
+        for name, part in parts.items()
+    )
+    yield (
+        f"Probabilities are of logits divided by the temperature {_number(facts['temperature'])}, fitted on "
+        "the validation part; the figures above are of the network's own. Expected calibration error "
+        f"(Guo et al. 2017) in {facts['bins']} bins: {errors}."
+    )
 
 
 def _number(value: object) -> str:

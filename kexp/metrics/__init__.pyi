@@ -3,6 +3,7 @@
 from kexp.metrics.auroc import area_under_roc as area_under_roc
 from kexp.metrics.bits_per_character import bits_per_character as bits_per_character
 from kexp.metrics.class_suffixes import class_suffixes as class_suffixes
+from kexp.metrics.conformal import conformal_quantile as conformal_quantile
 from kexp.metrics.direction import Direction as Direction
 from kexp.metrics.direction import better as better
 from kexp.metrics.direction import known_direction as known_direction
@@ -19,5 +20,7 @@ from kexp.metrics.exact_metrics import multilabel_metrics as multilabel_metrics
 from kexp.metrics.exact_metrics import regression_metrics as regression_metrics
 from kexp.metrics.label_accuracy import label_accuracy as label_accuracy
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
+from kexp.metrics.reliability import reliability as reliability
+from kexp.metrics.temperature_scaling import best_temperature as best_temperature
 
 __all__: list[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from kexp.data.adapters import adapt_inputs
 from kexp.data.dataset import Inputs
 from kexp.data.table_columns import unknown_values
 from kexp.metrics.intervals import Interval
+from kexp.run.calibration_file import Calibration, read_calibration
 from kexp.run.example_inputs import SampleSplit, load_samples
 from kexp.run.inference import raw_outputs
 from kexp.run.model_file import load_model, require_inputs, require_outputs
@@ -68,6 +69,7 @@ class RunRecord:
         classical: The network beside classical methods; None: it was not compared, or by a kexp that did not.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
             in runs of kexp 0.1.0.
+        calibration: How its probabilities were calibrated after training; None: they were not.
 
     Example:
         >>> record = RunRecord.load(run_dir)
@@ -91,6 +93,7 @@ class RunRecord:
     intervals: dict[str, Interval] = field(default_factory=dict)
     sample_split: SampleSplit | None = None
     classical: ClassicalComparison | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def load(cls, run_dir: str | os.PathLike[str]) -> Self:
@@ -109,7 +112,7 @@ class RunRecord:
         path = run_folder("run_dir", run_dir)
         record = cls.from_json(path, read_result(path))
         _ = record.config, record.environment
-        return record
+        return record.calibrated(read_calibration(path, record.files))
 
     @classmethod
     def from_json(cls, run_dir: Path, recorded: dict[str, Any]) -> Self:
@@ -137,6 +140,13 @@ class RunRecord:
             sample_split=recorded.get("sample_split"),
             classical=_comparison_of(recorded, f"file {run_dir / RESULT}: classical"),
         )
+
+    def calibrated(self, calibration: Calibration | None) -> Self:
+        """Return the record whose predictions are by a temperature, or by none."""
+        if calibration is None and self.calibration is None:
+            return self
+        temperature = None if calibration is None else calibration.temperature
+        return replace(self, spec=replace(self.spec, temperature=temperature), calibration=calibration)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of result.json."""
@@ -277,6 +287,7 @@ class RunRecord:
             "env": self.environment,
             "metrics": self.metrics,
             "intervals": self.intervals,
+            **({"calibration": self.calibration.to_json()} if self.calibration else {}),
             "training": {
                 "epochs": self.epochs,
                 "best_epoch": self.best_epoch,

@@ -19,6 +19,7 @@ CONFIG, ENVIRONMENT, RESULT = "config.json", "env.json", "result.json"
 ARCHITECTURE = "architecture.json"
 METRICS, MODEL, SAMPLES, CURVES = "metrics.jsonl", "model.keras", "samples.npz", "curves.png"
 CHECKSUMS, PACE = "checksums.jsonl", "pace.jsonl"
+CALIBRATION = "calibration.json"  # written after result.json, by `kexp calibrate`
 ADVICE = "restore it, or train the run again"
 FIT = "fit"  # what a run of `kexp.fit` records in the place of a recipe's name
 # Written before result.json, and not after.

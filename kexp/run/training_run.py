@@ -47,7 +47,7 @@ from kexp.run.model_file import save_model
 from kexp.run.pace_file import PaceFile
 from kexp.run.plan_checks import check_comparable, check_plan
 from kexp.run.record import RunRecord
-from kexp.run.run_files import CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
+from kexp.run.run_files import CALIBRATION, CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.run_outline import run_outline
 from kexp.run.split_metrics import epoch_measure
 from kexp.run.training_phases import flags_kept, with_epochs
@@ -351,6 +351,8 @@ def _write_result(
         phases=phases,
         **measured,
     )
+    # Of the weights before, if the run went on for more epochs.
+    (run_dir / CALIBRATION).unlink(missing_ok=True)
     # The last file to be written: a folder with it is a finished run.
     write_json(run_dir / RESULT, record.to_json())
     return record.to_json()

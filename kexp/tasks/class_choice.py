@@ -16,6 +16,7 @@ from kexp.tasks.metric_inputs import choice_inputs, is_f_score
 if TYPE_CHECKING:
     import keras
 
+LEAST = 1e-30  # of a probability, so that it has a logarithm in float32
 # What the Hugging Face Hub calls it, by the kind of the data.
 CLASSIFICATION_TAGS = {
     "image": "image-classification",
@@ -88,7 +89,7 @@ class Choice(Task):
     def _predictions_of(
         self, outputs: np.ndarray, spec: DatasetSpec, from_probabilities: bool
     ) -> dict[str, np.ndarray]:
-        return self._chosen(class_probabilities(outputs, from_probabilities), spec)
+        return self._chosen(class_probabilities(outputs, from_probabilities, spec.temperature), spec)
 
     def _chosen(self, probabilities: np.ndarray, spec: DatasetSpec) -> dict[str, np.ndarray]:
         """Return the predictions of (samples, ..., classes) probabilities."""
@@ -106,28 +107,58 @@ class Choice(Task):
         return ordered[..., -1] - ordered[..., -2:].min(axis=-1) <= tolerance
 
 
-def class_probabilities(outputs: np.ndarray, from_probabilities: bool) -> np.ndarray:
+def class_probabilities(
+    outputs: np.ndarray, from_probabilities: bool, temperature: float | None = None
+) -> np.ndarray:
     """Return (n, ..., classes) probabilities of what a model gives, which of two classes may be one unit.
+
+    Args:
+        outputs: (n, ..., classes), or (n, ..., 1) of two classes.
+        from_probabilities: They are probabilities already.
+        temperature: What logits are divided by, above 0 (Guo et al. 2017); default None: nothing.
 
     Example:
         >>> class_probabilities(np.array([[0.0], [-1000.0]]), from_probabilities=False).tolist()
         [[0.5, 0.5], [1.0, 0.0]]
+        >>> class_probabilities(np.array([[0.8, 0.2]]), True, temperature=0.5).round(3).tolist()
+        [[0.941, 0.059]]
     """
+    if temperature is not None and not from_probabilities:
+        outputs = outputs / np.asarray(temperature, outputs.dtype)
     if outputs.shape[-1] > 1:
-        return outputs if from_probabilities else softmax(outputs)
-    positive = outputs if from_probabilities else sigmoid(outputs)
-    return np.concatenate([1 - positive, positive], axis=-1)
+        found = outputs if from_probabilities else softmax(outputs)
+    else:
+        positive = outputs if from_probabilities else sigmoid(outputs)
+        found = np.concatenate([1 - positive, positive], axis=-1)
+    return tempered(found, temperature) if temperature is not None and from_probabilities else found
 
 
-def served_probabilities(outputs: Any, from_probabilities: bool) -> Any:
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return what probabilities become when the logits that they are of are divided by a temperature.
+
+    Example:
+        >>> tempered(tempered(np.array([0.9, 0.1]), 2.0), 0.5).round(6).tolist()
+        [0.9, 0.1]
+    """
+    divisor = np.asarray(temperature, probabilities.dtype)
+    return softmax(np.log(np.maximum(probabilities, LEAST)) / divisor)
+
+
+def served_probabilities(outputs: Any, from_probabilities: bool, temperature: float | None = None) -> Any:
     """Return what `class_probabilities` does, in operations of TensorFlow."""
     import tensorflow as tf
 
     outputs = tf.cast(outputs, tf.float32)  # (n, ..., classes)
+    if temperature is not None and not from_probabilities:
+        outputs = outputs / temperature
     if outputs.shape[-1] > 1:
-        return outputs if from_probabilities else tf.nn.softmax(outputs)
-    positive = outputs if from_probabilities else tf.sigmoid(outputs)
-    return tf.concat([1 - positive, positive], axis=-1)
+        found = outputs if from_probabilities else tf.nn.softmax(outputs)
+    else:
+        positive = outputs if from_probabilities else tf.sigmoid(outputs)
+        found = tf.concat([1 - positive, positive], axis=-1)
+    if temperature is None or not from_probabilities:
+        return found
+    return tf.nn.softmax(tf.math.log(tf.maximum(found, LEAST)) / temperature)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -81,7 +81,8 @@ class Classification(Choice):
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        probabilities = served_probabilities(outputs, from_probabilities)  # (n, classes)
+        # (n, classes)
+        probabilities = served_probabilities(outputs, from_probabilities, spec.temperature)
         names = tf.constant(class_names(spec))
         return {"label": tf.gather(names, tf.argmax(probabilities, axis=-1)), "probabilities": probabilities}
 

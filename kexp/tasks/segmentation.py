@@ -63,6 +63,7 @@ class Segmentation(Choice):
     ) -> dict[str, Any]:
         import tensorflow as tf
 
-        probabilities = served_probabilities(outputs, from_probabilities)  # (n, height, width, classes)
+        # (n, height, width, classes)
+        probabilities = served_probabilities(outputs, from_probabilities, spec.temperature)
         masks = tf.argmax(probabilities, axis=-1, output_type=tf.int32)  # (n, height, width)
         return {"mask": masks, "probabilities": probabilities}

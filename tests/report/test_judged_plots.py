@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kexp.data import Dataset, DatasetSpec, Split
+from kexp.metrics.reliability import reliability
 from kexp.report import run_page
-from kexp.report.reliability import reliability
 from kexp.report.threshold_curves import threshold_curves
 from kexp.tasks.predictions import Predictions
 from tests.report.test_mistakes import answering, arrays, cells_of

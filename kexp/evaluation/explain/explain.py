@@ -149,7 +149,7 @@ def _answers(explained: ExplainedModel, outputs: np.ndarray) -> tuple[str, ...]:
     if not task.has_labels or outputs.ndim != 2:
         flat = outputs.reshape(len(outputs), -1)
         return tuple(f"{row.max():.4g}" for row in flat) if outputs.ndim <= 2 else ("",) * len(outputs)
-    shares = class_probabilities(outputs, not explained.from_logits)
+    shares = class_probabilities(outputs, not explained.from_logits, spec.temperature)
     names = class_names(spec)
     return tuple(f"{names[row.argmax()]}, {100 * row.max():.0f} %" for row in shares)
 
