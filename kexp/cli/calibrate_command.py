@@ -48,10 +48,11 @@ def _print_temperature(found: Calibration) -> None:
         if part is None:
             print(f"{name}: the data has no such part.")
             continue
+        errors = f"{part.error_before:.4f} before, {part.error_after:.4f} after"
         print(
-            f"{name}: expected calibration error ({found.bins} bins) {part.error_before:.4f} before, "
-            f"{part.error_after:.4f} after; log loss {part.log_loss_before:.4f} before, "
-            f"{part.log_loss_after:.4f} after; {part.samples:,} samples"
+            f"{name}: expected calibration error ({found.bins} bins) {errors}, {part.error_by_chance:.4f} by "
+            f"chance alone; log loss {part.log_loss_before:.4f} before, {part.log_loss_after:.4f} after; "
+            f"{part.samples:,} samples"
         )
 
 

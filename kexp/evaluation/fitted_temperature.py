@@ -8,7 +8,7 @@ import numpy as np
 
 from kexp.data import DataLike, Split
 from kexp.evaluation.held_out_data import classes_of, held_out, require_classifier
-from kexp.metrics.reliability import BINS, reliability
+from kexp.metrics.reliability import BINS, chance_error, reliability
 from kexp.metrics.temperature_scaling import best_temperature, mean_log_loss
 from kexp.report.judged_classes import JudgedClasses
 from kexp.run.calibration_file import Calibration, CalibrationErrors, model_checksum
@@ -56,6 +56,7 @@ def _errors(judged: JudgedClasses, temperature: float) -> CalibrationErrors:
         samples=len(judged.truth),
         error_before=reliability(judged.confidence, ~judged.wrong).error,
         error_after=reliability(after.confidence, ~judged.wrong).error,
+        error_by_chance=chance_error(after.confidence),
         log_loss_before=mean_log_loss(logits, judged.truth),
         log_loss_after=mean_log_loss(logits / temperature, judged.truth),
     )

@@ -56,3 +56,23 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
             np.bincount(places, weights=values, minlength=bins) / counts for values in (confidence, right)
         )
     return Reliability(counts, means, shares)
+
+
+def chance_error(confidence: np.ndarray, bins: int = BINS, draws: int = 200) -> float:
+    """Return the mean calibration error of probabilities that hold exactly, by the chance of so few samples.
+
+    Args:
+        confidence: (n,) probabilities of the most probable classes.
+        bins: As of `reliability`.
+        draws: How often it is drawn which of them are right, with seed 0; default 200.
+
+    Example:
+        >>> [round(chance_error(np.full(count, 0.9)), 2) for count in (100, 10_000)]
+        [0.02, 0.0]
+    """
+    generator = np.random.default_rng(0)
+    errors = [
+        reliability(confidence, generator.random(len(confidence)) < confidence, bins).error
+        for _ in range(draws)
+    ]
+    return float(np.mean(errors))

@@ -28,6 +28,7 @@ _PART: Keys = {
     "samples": RecordedCount,
     "error_before": Annotated[float, Between(0.0, 1.0)],
     "error_after": Annotated[float, Between(0.0, 1.0)],
+    "error_by_chance": Annotated[float, Between(0.0, 1.0)],
     "log_loss_before": _LOSS,
     "log_loss_after": _LOSS,
 }
@@ -41,6 +42,7 @@ class CalibrationErrors:
         samples: Of the part.
         error_before: Expected calibration error (Guo et al. 2017) of the network's own probabilities.
         error_after: The same, of those by the temperature.
+        error_by_chance: What it would be on average of so many samples, if the latter held exactly.
         log_loss_before: Mean negative logarithm of the probability of the true class, nats.
         log_loss_after: The same, of those by the temperature.
     """
@@ -48,6 +50,7 @@ class CalibrationErrors:
     samples: int
     error_before: float
     error_after: float
+    error_by_chance: float
     log_loss_before: float
     log_loss_after: float
 

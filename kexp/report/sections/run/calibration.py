@@ -59,7 +59,7 @@ def _errors(run: ReportedRun) -> str:
         return ""
     parts = (("validation", calibration.validation), ("test", calibration.test))
     rows = [[name, *astuple(part)] for name, part in parts if part is not None]
-    titles = ["samples", "error before", "error after", "log loss before", "log loss after"]
+    titles = ["samples", "error before", "error after", "by chance", "log loss before", "log loss after"]
     return table(["part", *titles], rows)
 
 
