@@ -54,6 +54,11 @@ def _print_temperature(found: Calibration) -> None:
             f"chance alone; log loss {part.log_loss_before:.4f} before, {part.log_loss_after:.4f} after; "
             f"{part.samples:,} samples"
         )
+    if found.test is not None and found.test.log_loss_after > found.test.log_loss_before:
+        print(
+            f"the test part is told worse by it: {found.validation.samples:,} validation samples, by which "
+            "the epoch was chosen too, are few; remove calibration.json to go without it."
+        )
 
 
 def _print_coverage(scores: ConformalScores, size: str) -> None:
