@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kexp.run.calibration_file import Calibration
 
 _MOST = 12  # targets or steps, a line each
+_WORSE = 1.01  # times the log loss, from which on it is worth a word
 
 
 def calibrate(run_dir: str, *, level: Level = 0.9) -> None:
@@ -54,10 +55,10 @@ def _print_temperature(found: Calibration) -> None:
             f"chance alone; log loss {part.log_loss_before:.4f} before, {part.log_loss_after:.4f} after; "
             f"{part.samples:,} samples"
         )
-    if found.test is not None and found.test.log_loss_after > found.test.log_loss_before:
+    if found.test is not None and found.test.log_loss_after > _WORSE * found.test.log_loss_before:
         print(
-            f"the test part is told worse by it: {found.validation.samples:,} validation samples, by which "
-            "the epoch was chosen too, are few; remove calibration.json to go without it."
+            f"the log loss of the test part rises by it: the temperature is of {found.validation.samples:,} "
+            "validation samples, by which the epoch was chosen too; remove calibration.json to go without it."
         )
 
 

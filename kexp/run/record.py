@@ -237,9 +237,22 @@ class RunRecord:
         """
         return self._predicted(self._adapted(inputs), batch_size)
 
-    def _predicted(self, adapted: Inputs, batch_size: int) -> Predictions:
+    def outputs_of(self, inputs: Any, *, batch_size: int = 256) -> Any:
+        """Return what the network itself gives for inputs of the data's own: logits, where it gives logits.
+
+        Args:
+            inputs: As of `predict`.
+            batch_size: As of `predict`.
+        """
+        return self._outputs(self._adapted(inputs), batch_size)
+
+    def _outputs(self, adapted: Inputs, batch_size: int) -> Any:
         outputs = raw_outputs(self.model, adapted, batch_size, self.spec.input_structure)
         require_outputs(outputs, self.spec, self.run_dir / MODEL, ADVICE)
+        return outputs
+
+    def _predicted(self, adapted: Inputs, batch_size: int) -> Predictions:
+        outputs = self._outputs(adapted, batch_size)
         return Predictions.from_outputs(outputs, self.spec, from_probabilities=not self.from_logits)
 
     def _adapted(self, inputs: Any) -> Inputs:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.tasks.base import Arrays, Task, require_rows
@@ -131,6 +132,27 @@ def class_probabilities(
         positive = outputs if from_probabilities else sigmoid(outputs)
         found = np.concatenate([1 - positive, positive], axis=-1)
     return tempered(found, temperature) if temperature is not None and from_probabilities else found
+
+
+def class_logits(outputs: np.ndarray, from_probabilities: bool) -> np.ndarray:
+    """Return (n, ..., classes) float64 logits of what a model gives, whose softmax are its probabilities.
+
+    Raises:
+        InputError: They are probabilities of one unit, of which that of the other class is lost near 1.
+
+    Example:
+        >>> class_logits(np.array([[2.0]]), from_probabilities=False).tolist()
+        [[0.0, 2.0]]
+    """
+    outputs = np.asarray(outputs, np.float64)
+    if from_probabilities and outputs.shape[-1] == 1:
+        raise InputError(
+            "calibrate needs logits of a model of one unit, and this one ends in a sigmoid, near 1 of which "
+            "too few digits are left; leave the sigmoid out."
+        )
+    if from_probabilities:
+        return np.log(np.maximum(outputs, LEAST))
+    return outputs if outputs.shape[-1] > 1 else np.concatenate([np.zeros_like(outputs), outputs], axis=-1)
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy.stats import binom
 from kexp.core.errors import InputError
 from kexp.metrics.conformal import conformal_quantile, drawn_of_groups, samples_needed
 from kexp.metrics.temperature_scaling import best_temperature, mean_log_loss
-from kexp.tasks.class_choice import class_probabilities, tempered
+from kexp.tasks.class_choice import class_logits, class_probabilities, tempered
 
 
 @pytest.mark.parametrize(("count", "level"), [(9, 0.9), (50, 0.8), (99, 0.9), (120, 0.95)])
@@ -66,6 +66,13 @@ def test_a_planted_temperature_is_found():
 def test_no_temperature_is_best_where_nothing_is_mistaken():
     with pytest.raises(InputError, match="all 3 are right, by which no temperature is the best"):
         best_temperature(np.eye(3), np.arange(3))
+
+
+def test_logits_of_one_unit_are_kept_where_probabilities_have_run_out():
+    logits = class_logits(np.array([[40.0], [-40.0]], np.float32), from_probabilities=False)
+    assert mean_log_loss(logits, np.array([0, 1])) == 40
+    with pytest.raises(InputError, match="ends in a sigmoid"):
+        class_logits(np.array([[0.5]]), from_probabilities=True)
 
 
 @pytest.mark.parametrize("units", [1, 4])
