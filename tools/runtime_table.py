@@ -2,9 +2,9 @@
 
     python tools/runtime_table.py [RECIPE …]
 
-Each recipe is trained for some epochs. A file's accuracy is that of its labels on the test part, which nothing
-here is chosen by; speed is the best of five calls with the same samples, each call whole, raw inputs to labels;
-of Keras `predict` on the same samples with batches of as many as the export is asked for.
+Each recipe is trained for some epochs. A file's accuracy is that of its labels on the test part, which
+nothing here is chosen by; speed is that of the fastest of five calls with the same samples, from raw
+inputs to labels; of Keras that of `predict`, with its batches of 32.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import kexp  # noqa: E402
-from kexp.data.splits import taken  # noqa: E402
-from kexp.export import ExportError, load_exported  # noqa: E402
-from kexp.report.run_page import recorded_data  # noqa: E402
+import kexp
+from kexp.data.splits import taken
+from kexp.export import ExportError, load_exported
+from kexp.report.run_page import recorded_data
 
 SAMPLES, CALLS = 1000, 5
 RECIPES: dict[str, dict[str, Any]] = {
@@ -75,12 +76,13 @@ def lines(result: kexp.Result, folder: Path) -> list[list[str]]:
         try:
             path = Path(result.export(folder / f"{form}-{quantize}", formats=form, quantize=quantize))
         except (kexp.InputError, ExportError) as error:
-            found.append([form, quantize or "float32", f"refused: {' '.join(str(error).split())[:160]}", "", ""])
+            reason = f"refused: {' '.join(str(error).split())[:160]}"
+            found.append([form, quantize or "float32", reason, "", ""])
             continue
         served = load_exported(path)
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and is_network(file))
-        answer = served.predict(inputs)
-        found.append(line(form, quantize or "float32", size, lambda: served.predict(inputs), answer.labels))
+        answer = partial(served.predict, inputs)
+        found.append(line(form, quantize or "float32", size, answer, answer().labels))
     return found
 
 

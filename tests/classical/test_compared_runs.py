@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import kexp
 from kexp import recipes
@@ -55,7 +56,8 @@ def test_page_and_terminal_say_it_in_a_sentence(result, capsys):
     page = result.report().read_text("utf-8")
     assert f'<p class="classical">{result.classical.sentence}</p>' in page
     assert f"classical logistic regression on pixels {result.metrics[METRIC]:.4g}" in page
-    assert result.classical.sentence in result._repr_html_()
+    shown, _ = DisplayFormatter().format(result)
+    assert result.classical.sentence in shown["text/html"]
 
 
 def test_the_network_is_the_same_to_the_bit_without_a_comparison(result, tmp_path):
