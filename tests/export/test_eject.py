@@ -92,6 +92,9 @@ CASES = {
         run_dir=run_dir,
         quiet=True,
     ),
+    "a vision Transformer": lambda run_dir: recipes.vit_images(
+        data="digits", width=32, depth=1, schedule="cosine", epochs=1, run_dir=run_dir, quiet=True
+    ),
     "Nesterov's, without validation": lambda run_dir: recipes.mlp_images(
         data="digits",
         hidden=(16,),
@@ -128,6 +131,22 @@ def test_an_option_that_scripts_do_not_have_is_named(tmp_path):
     with pytest.raises(kexp.InputError, match=r"clip_value must be None .* the run has 1\.0"):
         kexp.eject(run_dir, tmp_path / "alone.py")
     assert not (tmp_path / "alone.py").exists()
+
+
+def test_arguments_whose_default_hangs_on_another_are_written():
+    layers = keras.layers.MaxPooling2D(3, 2), keras.layers.MaxPooling2D(3), keras.layers.MaxPooling2D()
+    x = inputs = keras.Input((16, 16, 1))
+    for layer in layers:
+        x = layer(x)
+    model = keras.Model(inputs, x)
+    names = {"keras": keras, "layers": keras.layers}
+    exec(f"def build_model():\n{model_code(model)}", names)
+    assert names["build_model"]().output_shape == model.output_shape
+
+
+def test_a_block_of_a_transformer_that_drops_is_refused():
+    with pytest.raises(kexp.InputError, match=r"dropout of layer block_0 .* it is 0\.5"):
+        model_code(kexp.models.cct((8, 8, 1), 10, width=8, depth=1, dropout=0.5))
 
 
 def test_layers_that_are_not_known_to_train_to_the_same_bits_are_named():

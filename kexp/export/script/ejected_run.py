@@ -15,7 +15,7 @@ from kexp.run.record import RunRecord
 if TYPE_CHECKING:
     from kexp.run.training_setup import TrainingSetup
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine")  # one_cycle moves the momentum too
 # Options that a script has as they are by default, or not at all.
 _AS_DEFAULT = (
     *("accumulate", "clip_value", "ema", "swa", "label_smoothing", "class_weight"),

@@ -18,6 +18,7 @@ from kexp.core.user_paths import output_file
 from kexp.data import DataLike, load
 from kexp.export.script import script_parts as parts
 from kexp.export.script.ejected_run import check_recorded, check_setup, monitor_of
+from kexp.export.script.own_layers import OWN_LAYERS
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
 
@@ -114,7 +115,7 @@ def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Pat
         parts.IMPORTS,
         _constants(setup, arrays, _trained_weights(setup, record)),
         parts.DIGITS if built_in else parts.ARRAYS.format(file=target.with_suffix(".npz").name),
-        *(text for name, text in parts.OWN_LAYERS.items() if f" {name}(" in model),
+        *(text for name, text in OWN_LAYERS.items() if f" {name}(" in model),
         f"def build_model():\n{model}\n",
         parts.COSINE if has_schedule else "",
         kind,
@@ -197,16 +198,15 @@ def _check_initial_weights(model: keras.Model, seed: int) -> None:
     import keras
 
     from kexp.core.graph_names import names_counted_anew
-    from kexp.core.keras_private import by_first_call
+    from kexp.export.script.model_code import rebuilt
 
-    order = [part.name for part in by_first_call(model)]
-    config = model.get_config()
-    config["layers"].sort(key=lambda one: order.index(one["name"]))
     with names_counted_anew():
         keras.utils.set_random_seed(seed)
-        again = type(model).from_config(config)
+        again = rebuilt(model)
     weights = {one.path: one.numpy() for one in again.variables}
-    same = all(np.array_equal(one.numpy(), weights[one.path]) for one in model.variables)
+    same = all(
+        one.path in weights and np.array_equal(one.numpy(), weights[one.path]) for one in model.variables
+    )
     if not same:
         raise InputError(
             "run_dir must be a run whose initial weights follow from its seed and the order of its layers; "

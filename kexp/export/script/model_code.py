@@ -41,11 +41,7 @@ def model_code(model: keras.Model) -> str:
             x = layers.Dense(2)(inputs)
             return keras.Model(inputs, x, name="small")
     """
-    parts, outputs = parts_of(model)
-    _check(parts, outputs)
-    # As they were called, since the weights that layers draw hang on it.
-    rank = {id(part): number for number, part in enumerate(by_first_call(model))}
-    order = sorted(range(len(parts)), key=lambda place: rank[id(parts[place][0])])
+    parts, order, outputs = _graph(model)
     names = _names(parts, order, outputs)
     lines = [_input_line(parts[order[0]][0])]
     for place in order[1:]:
@@ -53,6 +49,43 @@ def model_code(model: keras.Model) -> str:
         lines.append(f"{names[place]} = {_call(part, arguments, options, names)}")
     lines.append(f"return keras.Model(inputs, {_value(outputs, names)}, name={json.dumps(model.name)})")
     return "\n".join(f"    {line}" for line in lines)
+
+
+def rebuilt(model: keras.Model) -> keras.Model:
+    """Return a model whose layers are made anew, each before its call, as `model_code` has them.
+
+    Example:
+        >>> inputs = keras.Input((4,))
+        >>> rebuilt(keras.Model(inputs, keras.layers.Dense(2)(inputs))).count_params()
+        10
+    """
+    parts, order, outputs = _graph(model)
+    tensors: dict[int, Any] = {}
+
+    def found(value: Any) -> Any:
+        name = _TENSOR.fullmatch(value) if isinstance(value, str) else None
+        return value if name is None else tensors[int(name[1])]
+
+    for place in order:
+        part, ((arguments, options),) = parts[place]
+        if isinstance(part, keras.layers.InputLayer):
+            tensors[place] = keras.Input(batch_shape=part.batch_shape, dtype=part.dtype)
+            continue
+        made = type(part).from_config(part.get_config()) if isinstance(part, keras.Layer) else part
+        given, named = tree.map_structure(found, (arguments, options))
+        tensors[place] = made(*given, **named)
+    return keras.Model(tensors[order[0]], found(outputs))
+
+
+def _graph(model: keras.Model) -> tuple[list[tuple[Any, list[Any]]], list[int], Any]:
+    """Return the parts of a model with their calls, their places in the order of the calls, and the output.
+
+    The weights that layers draw hang on that order.
+    """
+    parts, outputs = parts_of(model)
+    _check(parts, outputs)
+    rank = {id(part): number for number, part in enumerate(by_first_call(model))}
+    return parts, sorted(range(len(parts)), key=lambda place: rank[id(parts[place][0])]), outputs
 
 
 def _check(parts: list[tuple[Any, list[Any]]], outputs: Any) -> None:

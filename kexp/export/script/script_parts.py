@@ -55,40 +55,6 @@ def load_data():
         return arrays["x"], arrays["y"], arrays["x_validation"], arrays["y_validation"]
 '''
 
-DROPOUT = '''\
-class Dropout(layers.Dropout):
-    """Dropout whose random bits are a hash of the layer's seed, of the step and of the place of a number.
-
-    The hash is triple32 (https://nullprogram.com/blog/2018/07/31/).
-    """
-
-    def call(self, inputs, training=False):
-        if not training:
-            return inputs
-        seed = tf.cast(self.seed_generator.next(), tf.uint32)
-        weights = np.random.SeedSequence(0).generate_state(4).reshape(2, 2) | np.uint32(1)
-        one = tf.constant(1, tf.uint32)
-        key = (seed[0] + one) * weights[0] + (seed[1] + one) * weights[1]
-        bits = tf.cast(tf.range(tf.size(inputs)), tf.uint32) * word(0x9E3779B9) + key[0]
-        bits = mixed(bits, 17) * word(0xED5AD4BB)
-        bits = mixed(bits, 11) * word(0xAC4C1B51)
-        bits = mixed(bits + key[1], 15) * word(0x31848BAB)
-        bits = tf.reshape(mixed(bits, 14), tf.shape(inputs))
-        kept = tf.cast(bits >= word(round(self.rate * 2**32)), inputs.dtype)
-        return inputs * (kept * tf.constant(1 / (1 - self.rate), inputs.dtype))
-
-
-def word(number):
-    return tf.constant(number, tf.uint32)
-
-
-def mixed(bits, shift):
-    return tf.bitwise.bitwise_xor(bits, tf.bitwise.right_shift(bits, word(shift)))
-'''
-
-# Layers that the script has a class of its own for.
-OWN_LAYERS = {"Dropout": DROPOUT}
-
 COSINE = '''\
 class Cosine(keras.optimizers.schedules.LearningRateSchedule):
     """Half a period of a cosine, from the learning rate to nothing over all steps, after a linear rise."""
@@ -151,8 +117,9 @@ OPTIMIZERS = {
 }
 
 DECAY = """\
-    # Biases, scales and offsets do not decay.
-    optimizer.exclude_from_weight_decay([one for one in model.trainable_weights if len(one.shape) < 2])
+    # Biases, scales, offsets and embeddings do not decay.
+    spared = [one for one in model.trainable_weights if len(one.shape) < 2 or "embedding" in one.path]
+    optimizer.exclude_from_weight_decay(spared)
 """
 
 CLIP = """\
