@@ -12,25 +12,24 @@ import kexp
 from kexp import recipes
 from kexp.export.script.model_code import model_code
 
-# What the script prints, and its weights, from an interpreter in which nothing of kexp is to be found.
+# The weights that scripts come to in an interpreter in which nothing of kexp is to be found.
 RUN = """
 import runpy, sys
 import numpy as np
-found = runpy.run_path(sys.argv[1], run_name="__main__")
-assert not [name for name in sys.modules if name.partition(".")[0] == "kexp"]
-np.savez(sys.argv[2], *found["model"].get_weights())
+for script in sys.argv[1:]:
+    found = runpy.run_path(script, run_name="__main__")
+    assert not [name for name in sys.modules if name.partition(".")[0] == "kexp"]
+    np.savez(script.removesuffix(".py") + "-weights.npz", *found["model"].get_weights())
 """
 
 
-def assert_equal_bits(run_dir, folder, network=lambda model: model):
-    script = kexp.eject(run_dir, folder / "alone.py")
-    assert "import kexp" not in script.read_text()
+def run_alone(*scripts):
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KEXP"))
     }
     ended = subprocess.run(
-        [sys.executable, "-c", RUN, script, folder / "weights.npz"],
-        cwd=folder,
+        [sys.executable, "-c", RUN, *scripts],
+        cwd=scripts[0].parent,
         env=environment,
         capture_output=True,
         text=True,
@@ -38,17 +37,22 @@ def assert_equal_bits(run_dir, folder, network=lambda model: model):
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-2000:]
-    assert "They are those of the run, bit by bit." in ended.stdout
+    assert ended.stdout.count("They are those of the run, bit by bit.") == len(scripts)
+
+
+def assert_equal_bits(run_dir, script, network=lambda model: model):
+    assert "import kexp" not in script.read_text()
     wanted = network(kexp.load(run_dir).model).get_weights()
-    with np.load(folder / "weights.npz") as weights:
+    with np.load(script.with_name(f"{script.stem}-weights.npz")) as weights:
         received = [weights[f"arr_{number}"] for number in range(len(wanted))]
     for one, other in zip(received, wanted, strict=True):
         assert one.tobytes() == other.tobytes()
-    return script
 
 
 def test_a_script_trains_a_perceptron_with_dropout_to_the_same_bits(digits_run, tmp_path):
-    script = assert_equal_bits(digits_run, tmp_path)
+    script = kexp.eject(digits_run, tmp_path / "alone.py")
+    run_alone(script)
+    assert_equal_bits(digits_run, script)
     assert "from sklearn.datasets import load_digits" in script.read_text()
     assert not (tmp_path / "alone.npz").exists()
 
@@ -104,25 +108,37 @@ CASES = {
         run_dir=run_dir,
         quiet=True,
     ),
+    "classes of rows": lambda run_dir: recipes.mlp_tabular(
+        data="iris", epochs=2, run_dir=run_dir, quiet=True
+    ),
+    "numbers of rows": lambda run_dir: recipes.mlp_tabular(
+        data="diabetes", epochs=2, run_dir=run_dir, quiet=True
+    ),
 }
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory):
+    """Return the folder of every run by its case, and beside it a script that has been run."""
+    folder = tmp_path_factory.mktemp("ejected")
+    found = {}
+    for number, (case, train) in enumerate(CASES.items()):
+        run_dir = folder / f"run-{number}"
+        train(str(run_dir))
+        found[case] = run_dir, kexp.eject(run_dir, folder / f"script_{number}.py")
+    run_alone(*(script for _, script in found.values()))
+    return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_a_script_trains_to_the_same_bits(case, tmp_path):
-    run_dir = str(tmp_path / "run")
-    CASES[case](run_dir)
-    assert_equal_bits(run_dir, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("data", ["iris", "diabetes"])  # of classes and of numbers
-def test_a_script_has_the_prepared_rows_of_a_table_beside_it(data, tmp_path):
-    run_dir = str(tmp_path / "run")
-    recipes.mlp_tabular(data=data, epochs=2, run_dir=run_dir, quiet=True)
-    assert_equal_bits(run_dir, tmp_path, lambda model: model.layers[-1])
-    with np.load(tmp_path / "alone.npz") as arrays:
-        assert sorted(arrays) == ["x", "x_validation", "y", "y_validation"]
+def test_a_script_trains_to_the_same_bits(case, scripts):
+    run_dir, script = scripts[case]
+    is_prepared = kexp.load(run_dir).spec.kind == "table"
+    assert_equal_bits(run_dir, script, lambda model: model.layers[-1] if is_prepared else model)
+    if is_prepared:
+        with np.load(script.with_suffix(".npz")) as arrays:
+            assert sorted(arrays) == ["x", "x_validation", "y", "y_validation"]
 
 
 def test_an_option_that_scripts_do_not_have_is_named(tmp_path):
