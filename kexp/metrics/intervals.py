@@ -6,6 +6,9 @@ the true intervals are wider.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 Interval = tuple[float, float]
@@ -66,20 +69,9 @@ def mean_interval(values: np.ndarray) -> Interval:
         >>> [round(end, 1) for end in mean_interval(np.arange(100.0))]
         [43.8, 55.0]
     """
-    from scipy.stats import bootstrap
-
     if np.ptp(values) == 0:  # nothing that resampling would change
         return float(values[0]), float(values[0])
-    found = bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=_RESAMPLES,
-        batch=_AT_ONCE,
-        confidence_level=LEVEL,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+    return _bootstrapped((values,), np.mean)
 
 
 def difference_interval(first: np.ndarray, other: np.ndarray, *, of_roots: bool = False) -> Interval:
@@ -102,8 +94,6 @@ def difference_interval(first: np.ndarray, other: np.ndarray, *, of_roots: bool 
         >>> [round(end, 2) for end in difference_interval(4 * first, first, of_roots=True)]
         [6.62, 7.41]
     """
-    from scipy.stats import bootstrap
-
     first, other = np.asarray(first, np.float64), np.asarray(other, np.float64)
 
     def difference(one: np.ndarray, two: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -113,11 +103,17 @@ def difference_interval(first: np.ndarray, other: np.ndarray, *, of_roots: bool 
     if np.ptp(first) == 0 and np.ptp(other) == 0:  # nothing that resampling would change
         same = float(difference(first, other))
         return same, same
+    return _bootstrapped((first, other), difference)
+
+
+def _bootstrapped(samples: tuple[np.ndarray, ...], statistic: Callable[..., Any]) -> Interval:
+    """Return the percentiles of a statistic over samples that are drawn anew, of several by the same rows."""
+    from scipy.stats import bootstrap
+
     found = bootstrap(
-        (first, other),
-        difference,
-        paired=True,
-        vectorized=True,
+        samples,
+        statistic,
+        paired=len(samples) > 1,
         n_resamples=_RESAMPLES,
         batch=_AT_ONCE,
         confidence_level=LEVEL,
