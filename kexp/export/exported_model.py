@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -194,20 +194,27 @@ def _version_folder(directory: Path) -> Path:
             f"{'is a file' if directory.exists() else 'does not exist'}; give the folder that export made."
         )
     formats = list(exporters().values())
-    if any(_holds(directory, one) for one in formats):
-        return directory
-    versions = [
-        path
-        for path in directory.iterdir()
-        if path.name.isdecimal() and any(_holds(path, one) for one in formats)
-    ]
-    if not versions:
+    found = newest_version(directory, lambda folder: any(_holds(folder, one) for one in formats))
+    if found is None:
         artifacts = " or ".join(one.artifact for one in formats)
         raise InputError(
             f"directory must be the folder of an exported model, but {directory} holds no {artifacts}, "
             "nor does a folder 1 in it; give the folder that export made."
         )
-    return max(versions, key=lambda path: int(path.name))
+    return found
+
+
+def newest_version(directory: Path, is_version: Callable[[Path], bool]) -> Path | None:
+    """Return a folder if it is a version, or the highest version in it; None: there is none.
+
+    Args:
+        directory: The folder.
+        is_version: Whether a folder counts as one.
+    """
+    if is_version(directory):
+        return directory
+    versions = (path for path in directory.glob("*") if path.name.isdecimal() and is_version(path))
+    return max(versions, key=lambda path: int(path.name), default=None)
 
 
 def _holds(version_folder: Path, exporter: Exporter) -> bool:

@@ -13,14 +13,10 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.files import has_ended, process_mark, sync
+from kexp.core.waiting_lock import waiting_lock
 from kexp.data.dataset import DatasetSpec
 from kexp.export.exporter import exporters
 from kexp.export.manifest import CARD, LOCATION, Manifest
-
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None  # type: ignore[assignment]
 
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -104,10 +100,7 @@ def _alone(directory: Path) -> Iterator[None]:
     """Wait until no other process looks at a place or puts an export there, which takes a moment."""
     with ExitStack() as stack:
         with suppress(OSError):  # there is none yet, or its file system locks no folders
-            if fcntl is not None:
-                descriptor = os.open(directory.parent, os.O_RDONLY)
-                stack.callback(os.close, descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # given back when the process ends, however it does
+            stack.enter_context(waiting_lock(directory.parent))
         yield
 
 

@@ -49,14 +49,14 @@ class Judged(NamedTuple):
         intervals: The 95 % intervals of those that have one.
         spec: With what is chosen by them, such as the thresholds of labels.
         notes: What to say of them.
-        predictions: What they are of, by "val_" or "test_" and by name.
+        predictions: Of the test part, or without one of the validation part, by name.
     """
 
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     spec: DatasetSpec
     notes: tuple[str, ...] = ()
-    predictions: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({})
+    predictions: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def judged(setup: TrainingSetup, batch_size: int) -> Judged:
@@ -68,14 +68,14 @@ def judged(setup: TrainingSetup, batch_size: int) -> Judged:
     spec, notes = setup.raw.spec, []
     metrics: dict[str, float] = {}
     intervals: dict[str, Interval] = {}
-    predictions = {}
+    predictions: Mapping[str, np.ndarray] = {}
     if not isinstance(setup.objective, Supervised | Compiled):
         return Judged(metrics, intervals, spec)
     for prefix, part in (("val_", "validation"), ("test_", "test")):
         split = getattr(setup.data, part)
         if split is None:
             continue
-        found, spec, between, predicted = exact_metrics(
+        found, spec, between, predictions = exact_metrics(
             setup.model,
             split,
             spec,
@@ -86,8 +86,6 @@ def judged(setup: TrainingSetup, batch_size: int) -> Judged:
         )
         metrics |= {f"{prefix}{name}": value for name, value in found.items()}
         intervals |= {f"{prefix}{name}": value for name, value in between.items()}
-        if predicted:
-            predictions[prefix] = predicted
         notes.append(undefined(found, spec, prefix, part))
     said = tuple(note for note in notes if note is not None)
     return Judged(metrics, intervals, spec, said, predictions)

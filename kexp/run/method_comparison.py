@@ -35,7 +35,7 @@ def method_comparison(setup: TrainingSetup, judged: Judged) -> ClassicalComparis
     prefix, measured = ("val_", setup.raw.validation) if setup.raw.test is None else ("test_", setup.raw.test)
     assert measured is not None
     data = replace(setup.raw, spec=judged.spec)
-    return compare_methods(data, measured, judged.predictions[prefix], prefix, setup.options["seed"])
+    return compare_methods(data, measured, judged.predictions, prefix, setup.options["seed"])
 
 
 def _reason(setup: TrainingSetup, judged: Judged) -> str | None:

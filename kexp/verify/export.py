@@ -10,7 +10,7 @@ from pathlib import Path
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
 from kexp.core.user_paths import user_path
-from kexp.export.exported_model import load_exported
+from kexp.export.exported_model import load_exported, newest_version
 from kexp.export.exporter import Exporter, exporters
 from kexp.export.manifest import ADVICE, CARD, LOCATION, Manifest, check_description
 from kexp.export.parity import ExportError, ParityCase, RuntimeMissing, check_parity
@@ -109,12 +109,8 @@ def export(directory: str | os.PathLike[str]) -> ExportReport:
 
 def _version(directory: Path) -> Path:
     """Return the folder of a version, which counts by its description: a file of a format may be missing."""
-    if (directory / LOCATION).is_file():
-        return directory
-    versions = [path for path in directory.glob("*") if path.name.isdecimal() and (path / LOCATION).is_file()]
-    if not versions:
-        return load_exported(directory).directory
-    return max(versions, key=lambda path: int(path.name))
+    found = newest_version(directory, lambda folder: (folder / LOCATION).is_file())
+    return load_exported(directory).directory if found is None else found
 
 
 def _check_files(folder: Path, manifest: Manifest, unchecked: list[str]) -> None:

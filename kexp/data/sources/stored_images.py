@@ -24,6 +24,7 @@ import numpy as np
 from kexp.core.cache_dir import cache_dir, full_disk_explained, require_room
 from kexp.core.files import replacing, write_json
 from kexp.core.memory_budget import gigabytes
+from kexp.core.waiting_lock import waiting_lock
 from kexp.data.sources.base import Size
 from kexp.data.sources.image_files import (
     CHANNELS,
@@ -76,11 +77,10 @@ class _Images(NamedTuple):
 @contextmanager
 def _alone_in(place: Path) -> Iterator[None]:
     """Wait until no other process writes into a folder, which is made: what it writes is wanted here too."""
-    import fcntl
-
     place.mkdir(parents=True, exist_ok=True)
-    with open(place / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the process ends, however it does
+    lock = place / "lock"
+    lock.touch()
+    with waiting_lock(lock):
         yield
 
 

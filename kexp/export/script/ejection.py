@@ -67,8 +67,8 @@ def eject(
     record = RunRecord.load(run_dir)
     check_recorded(record)
     own, arguments = recorded_call(run_dir, recipe, data=data)
-    beside = target.with_suffix(".npz")
-    if not _is_built_in(record) and beside.exists() and not target.exists():
+    beside, built_in = target.with_suffix(".npz"), _is_built_in(record)
+    if not built_in and beside.exists() and not target.exists():
         raise InputError(f"path must leave room for the data beside it; {beside} is there, so take another.")
     require_tensorflow()
     from kexp.run.context import capture_training
@@ -79,15 +79,15 @@ def eject(
     check_setup(setup, record)
     _check_initial_weights(setup.model, setup.options["seed"])
     arrays = _arrays(setup)
-    text = _script(setup, record, arrays, target)
-    if not _is_built_in(record):
+    text = _script(setup, record, arrays, target, built_in)
+    if not built_in:
         _write_arrays(beside, arrays)
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return target
 
 
-def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Path) -> str:
+def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Path, built_in: bool) -> str:
     """Return the whole script."""
     from kexp.export.script.model_code import model_code
 
@@ -101,7 +101,6 @@ def _script(setup: TrainingSetup, record: RunRecord, arrays: Arrays, target: Pat
         decay="" if decay is None else f", weight_decay={decay}",
     )
     decays = decay is not None or options["optimizer"] == "adamw"
-    built_in = _is_built_in(record)
     model = model_code(setup.model)
     monitor = monitor_of(setup)
     train = parts.TRAIN.format(
