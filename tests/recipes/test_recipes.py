@@ -13,7 +13,7 @@ from kexp.report import recorded_data
 from kexp.run.context import capture_training
 from kexp.run.example_inputs import load_samples
 from tests.browser import faults
-from tests.recipes.every import every_recipe, one_of_each_kind, one_of_each_objective, tiny
+from tests.recipes.every import every_recipe, one_of_each_objective, tiny
 from tests.verify.killed_runs import difference_from
 
 # Those whose data has a few batches of 64 only.
@@ -55,7 +55,6 @@ def test_a_recipe_learns_records_and_exports(alone, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("alone", one_of_each_kind(), indirect=True)
 def test_the_page_of_a_recipe_is_whole_for_every_reader(alone, browser):
     assert faults(browser, alone[1].report()) == []
 
