@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -57,6 +57,7 @@ from kexp.tasks import task_named
 from kexp.trackers.base import MadeTrackers, TrackedRun, Trackers, no_trackers
 from kexp.train.callbacks import SampleGrids
 from kexp.train.loop import Loop
+from kexp.train.position import Position
 from kexp.train.step_checksums import Checksums, PacedChecksums, data_checksums, layer_names
 
 # Of an array of training data of which checksums are kept beside the fingerprint.
@@ -169,14 +170,7 @@ def _train(
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
         engine = _engine(setup, description, _recorded(folder, checkpoints, workers), folder, workers)
-        tracked = TrackedRun(folder.path, folder.config, run_context().sweep)
-        pace = PaceFile(
-            engine,
-            lambda: loop.position,
-            setup.batch["samples_per_step"],
-            None if isinstance(setup.data.train, FedSplit) else setup.epoch_samples,
-        )
-        events = RunEvents(tracked, trackers if workers.is_chief else None, [pace])
+        events = _events(setup, engine, folder, trackers if workers.is_chief else None, lambda: loop.position)
         lost = lost_folder_explained(folder.path, checkpoints.path) if workers.is_chief else nullcontext()
         with lost, folder.locked(), events.failure(), closing(engine):
             loop = _loop(setup, engine, folder, checkpoints, events)
@@ -186,6 +180,19 @@ def _train(
             record = _record(setup, loop, folder.path, started_s, workers)
         events.finished(record.metrics)
     return record
+
+
+def _events(
+    setup: TrainingSetup,
+    engine: Engine,
+    folder: RunFolder,
+    trackers: Trackers | None,
+    position: Callable[[], Position],
+) -> RunEvents:
+    """Return what happens in the run for those who are told of it: trackers, and the file of its pace."""
+    epoch_samples = None if isinstance(setup.data.train, FedSplit) else setup.epoch_samples
+    pace = PaceFile(engine, position, setup.batch["samples_per_step"], epoch_samples)
+    return RunEvents(TrackedRun(folder.path, folder.config, run_context().sweep), trackers, [pace])
 
 
 def _check_same(

@@ -199,12 +199,16 @@ class GradientSteps:
         step = self._context(number, first, shard, own_weights)
         with self._tape(trained) as tape:
             losses = self._objective.losses(player.name, self._model, inputs, targets, step)
-            total = losses.total if weights is None else losses.total * weights
-            loss = tf.reduce_sum(total) / tf.cast(samples, tf.float32)
-            loss += tf.cast(losses.penalty, tf.float32) * (count / tf.cast(samples, tf.float32))
+            loss = self._share_of_mean(losses, weights, count, tf.cast(samples, tf.float32))
             scaled = self._optimizers[number].scale_loss(loss)
         gradients = self._connected(tape.gradient(scaled, trained), trained)
         return gradients, loss, losses, self._objective.metric_targets(targets)
+
+    @staticmethod
+    def _share_of_mean(losses: Losses, weights: Any, count: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+        """Return what `count` samples add to the mean loss of all `samples` of a step."""
+        total = losses.total if weights is None else losses.total * weights
+        return tf.reduce_sum(total) / samples + tf.cast(losses.penalty, tf.float32) * (count / samples)
 
     def _context(self, number: int, first: Any, shard: Shard | None, weights: Any) -> SeededStepContext:
         # The last number tells nothing apart, but the metrics that are published were drawn with it.
