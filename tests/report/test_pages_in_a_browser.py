@@ -57,11 +57,19 @@ def test_names_and_texts_that_are_markup_stay_text_in_a_browser(browser, hostile
 def test_what_is_wrong_with_a_page_is_found(browser, tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
-        "<html><body style='margin:0'><h1 style='color:#ddd;background:#fff'>pale</h1>"
+        "<html><style>@media (prefers-color-scheme: dark) {p + p {color:#222; background:#000}}</style>"
+        "<body style='margin:0'><h1 style='color:#ddd;background:#fff'>pale</h1><p>clear</p><p>dark</p>"
         "<div style='width:900px'>wide</div><img src='https://example.invalid/a.png'><script>nothing()</script>"
     )
     found = "\n".join(faults(browser, page))
-    for what in ("color-contrast", "image-alt", "cut on a phone", "asks for https", "nothing is not defined"):
+    for what in (
+        "light: color-contrast: <h1",
+        "dark: color-contrast: <p>dark",
+        "image-alt",
+        "cut on a phone",
+        "asks for https",
+        "nothing is not defined",
+    ):
         assert what in found
 
 
