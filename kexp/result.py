@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from kexp.core.constraints import Between, Count, ExampleCount, Level, check_value
+from kexp.core.constraints import Between, Count, ExampleCount, check_value
 from kexp.core.errors import InputError
 from kexp.core.html_tables import summary, table
 from kexp.data import DataLike, Dataset
 from kexp.data import load as load_data
 from kexp.data.dataset import sample_count
+from kexp.evaluation.calibrated_run import CalibratedRun
 from kexp.export import export_model
 from kexp.export.export_checks import check_license
 from kexp.export.exporter import exporters_of
@@ -22,7 +23,6 @@ from kexp.export.extreme_inputs import rows_of_data, with_extremes
 from kexp.export.quantization import Quantization, QuantizedType, check_measurable
 from kexp.export.recorded_examples import ExampleRows
 from kexp.report import recorded_data, write_run_page
-from kexp.run.calibration_file import Calibration, write_calibration
 from kexp.run.environment import versions
 from kexp.run.record import RunRecord
 from kexp.run.recorded_call import recorded_call
@@ -33,13 +33,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kexp.api.explanation import Explanation
-    from kexp.evaluation.conformal_prediction import PredictionIntervals, PredictionSets
 
 
 _MOST_SHOWN = 24  # metrics, in a notebook
 
 
-class Result(RunRecord):
+class Result(CalibratedRun):
     """A finished run, and what can be done with it.
 
     Example:
@@ -191,113 +190,6 @@ class Result(RunRecord):
             raise InputError("quantize needs validation samples, and the run had none; leave it out.")
         inputs = found.validation.inputs
         return Quantization(quantize, inputs, found.validation.targets, self.predictions_of(inputs), max_drop)
-
-    def calibrate(self, *, data: DataLike | None = None) -> Calibration:
-        """Fit the temperature of a classifier's probabilities on validation data, and predict by it after.
-
-        The logits are divided by it (Guo et al. 2017), so that labels do not change. It goes into
-        calibration.json in the run folder: this result and whatever loads the run later predicts, evaluates,
-        reports and exports by it. Recorded metrics stay those of the network's own probabilities.
-
-        Args:
-            data: What it was trained on, as for `report`; default: what the recipe was given by name.
-
-        Returns:
-            The temperature, and the expected calibration errors before and after on the validation and the
-            test part.
-
-        Raises:
-            InputError: It is no classifier, it had no validation part, or the data are not those of the run.
-
-        Example:
-            >>> result = load(run_dir)
-            >>> found = result.calibrate()
-            >>> found.validation.log_loss_after <= found.validation.log_loss_before
-            True
-            >>> load(run_dir).spec.temperature == result.spec.temperature == found.temperature
-            True
-        """
-        from kexp.evaluation.fitted_temperature import fit_temperature
-
-        found = fit_temperature(self, data)
-        write_calibration(self.run_dir, found)
-        vars(self).update(spec=replace(self.spec, temperature=found.temperature), calibration=found)
-        return found
-
-    def prediction_sets(
-        self,
-        inputs: Any,
-        level: Level = 0.9,
-        *,
-        data: DataLike | None = None,
-        groups: Any = None,
-    ) -> PredictionSets:
-        """Return sets of classes that have the true one in them as often as the level says.
-
-        Split-conformal prediction (Vovk et al. 2005; Angelopoulos and Bates 2021) with the score 1 - p of the
-        true class, by all of the validation part, which each call predicts anew. It holds where new samples
-        are as those of validation, exchangeable with them, and on average over all classes.
-
-        Args:
-            inputs: As of `predict`.
-            level: From 0.01 to 0.9999, default 0.9.
-            data: What it was trained on, as for `report`; default: what the recipe was given by name.
-            groups: (validation samples,) what each belongs to: one row of each group counts, drawn by chance;
-                default None: rows are exchangeable by themselves.
-
-        Returns:
-            The sets, with the coverage that the test part has by them.
-
-        Raises:
-            InputError: It is no classifier, the level needs more validation samples, or the data are not
-                those of the run.
-
-        Example:
-            >>> result = load(run_dir)
-            >>> sets = result.prediction_sets(result.example_inputs(), level=0.9)
-            >>> sets.included.shape[1], 0.8 < sets.coverage.share < 1
-            (10, True)
-        """
-        from kexp.evaluation.conformal_prediction import conformal_scores, prediction_sets
-        from kexp.evaluation.held_out_data import require_classifier
-
-        require_classifier(self, "prediction_sets")
-        return prediction_sets(self, inputs, conformal_scores(self, level, data, groups))
-
-    def prediction_intervals(
-        self,
-        inputs: Any,
-        level: Level = 0.9,
-        *,
-        data: DataLike | None = None,
-        groups: Any = None,
-        recent: Count | None = None,
-    ) -> PredictionIntervals:
-        """Return intervals that have the true number in them as often as the level says.
-
-        Split-conformal prediction with the absolute residual as score, of each target or step of a forecast
-        by itself: of several, all hold at once less often. The width is the same for every sample.
-
-        Args:
-            inputs: As of `predict`.
-            level: From 0.01 to 0.9999, default 0.9.
-            data: What it was trained on, as for `report`; default: what the recipe was given by name.
-            groups: As of `prediction_sets`.
-            recent: How many of the last validation samples count, 1 or more, of one series in order of time:
-                what comes is taken to be as these were; default None: all.
-
-        Returns:
-            The intervals, with the coverage that the test part has by them.
-
-        Raises:
-            InputError: It is no regression, the level needs more validation samples, or the data are not
-                those of the run.
-        """
-        from kexp.evaluation.conformal_prediction import conformal_scores, prediction_intervals
-        from kexp.evaluation.held_out_data import require_regression
-
-        require_regression(self, "prediction_intervals")
-        return prediction_intervals(self, inputs, conformal_scores(self, level, data, groups, recent))
 
     def explain(self, inputs: Any = None, *, data: DataLike | None = None) -> Explanation:
         """Return what the network learned, as plain arrays; its `report()` writes a page of it.

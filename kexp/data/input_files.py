@@ -14,6 +14,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.foreign_files import require_regular_file
+from kexp.core.name_lists import listed
 from kexp.core.user_paths import user_path
 from kexp.data.adapters import adapt_inputs, input_suffixes, read_inputs, text_column
 from kexp.data.dataset import DatasetSpec, Inputs
@@ -79,10 +80,9 @@ class LeftOut:
             if rows == [0]:
                 found.append(f"{place} left out ({reason}).")
                 continue
-            named = ", ".join(f"{row:,}" for row in rows[:_MOST_NAMED])
-            more = f" and {len(rows) - _MOST_NAMED:,} more" if len(rows) > _MOST_NAMED else ""
+            named = listed([f"{row:,}" for row in rows], _MOST_NAMED)
             first = "" if len(rows) == 1 else "the first: "
-            found.append(f"{place}: row{'s' * (len(rows) > 1)} {named}{more} left out ({first}{reason}).")
+            found.append(f"{place}: row{'s' * (len(rows) > 1)} {named} left out ({first}{reason}).")
         return found
 
 

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from kexp.core.errors import InputError
+from kexp.core.name_lists import listed
 from kexp.core.user_paths import user_path
 from kexp.data.dataset import DatasetSpec, class_names
 from kexp.export.exported_model import load_exported
@@ -87,5 +88,4 @@ class _Logarithm(keras.layers.Layer):
 
 
 def _listed(spec: DatasetSpec) -> str:
-    names = class_names(spec)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return listed(class_names(spec))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from kexp.core.errors import InputError, nearest, shown
+from kexp.core.name_lists import named
 from kexp.core.scan import modules_of
 from kexp.data.dataset import DatasetSpec
 from kexp.export.parity import ParityCase, Runner
@@ -114,8 +115,7 @@ def exporters_of(formats: str | Sequence[str], quantize: str | None = None) -> l
         'savedmodel' (did you mean 'saved_model'?).
     """
     known = exporters()
-    texts = [formats] if isinstance(formats, str) else formats
-    asked = dict.fromkeys(name.strip() for text in texts for name in str(text).split(",") if name.strip())
+    asked = named(formats)
     unknown = [name for name in asked if name not in known]
     if unknown or not asked:
         received = f"{shown(unknown[0])}{nearest(unknown[0], known)}" if unknown else "none"

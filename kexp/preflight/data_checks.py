@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset, Split
 from kexp.data.series import complete
 from kexp.data.splits import taken
@@ -127,9 +128,8 @@ def _counts(split: Split, classes: int) -> np.ndarray:
 
 
 def _named(classes: np.ndarray, names: tuple[str, ...]) -> str:
-    shown = ", ".join(_name(int(number), names) for number in classes[:_SHOWN])
-    more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
-    return f"class {shown}{more}" if len(classes) == 1 else f"classes {shown}{more}"
+    shown = listed([_name(int(number), names) for number in classes], _SHOWN)
+    return f"class {shown}" if len(classes) == 1 else f"classes {shown}"
 
 
 def _name(number: int, names: tuple[str, ...]) -> str:

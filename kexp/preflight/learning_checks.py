@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.keras_private import output_activations
+from kexp.core.name_lists import listed
 from kexp.data.splits import head
 from kexp.engine.base import Engine
 from kexp.preflight.findings import Finding, Status
@@ -165,7 +166,7 @@ def _gradients(few: TrainingSetup, stuck: list[str]) -> Finding:
     count = len(few.model.trainable_weights)
     if not stuck:
         return Finding("gradients", "ok", f"reach all {count} trainable weights.")
-    shown = ", ".join(stuck[:_NAMED]) + (f" and {len(stuck) - _NAMED} more" if len(stuck) > _NAMED else "")
+    shown = listed(stuck, _NAMED)
     return Finding(
         "gradients",
         "problem",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from kexp.core.errors import InputError, nearest, shown
+from kexp.core.name_lists import named
 
 Track: TypeAlias = str | Sequence[str] | None  # the option: names, also with commas between them
 
@@ -130,8 +131,7 @@ def check_trackers(track: Track) -> tuple[str, ...]:
         kexp.InputError: track must name trackers, of mlflow, tensorboard, wandb; received 'mflow' (did you
         mean 'mlflow'?).
     """
-    texts = [track] if isinstance(track, str) else track or ()
-    asked = dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip())
+    asked = named(track)
     known = tracker_names()
     for name in asked:
         if name not in known:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kexp.core.errors import InputError
 from kexp.core.files import sha256_of
+from kexp.core.name_lists import listed
 from kexp.core.user_paths import user_path
 from kexp.export.exported_model import load_exported, newest_version
 from kexp.export.exporter import Exporter, exporters
@@ -132,8 +133,7 @@ def _check_files(folder: Path, manifest: Manifest, unchecked: list[str]) -> None
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     foreign = sorted(found - known) if manifest.files else []
     if foreign:
-        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
-        unchecked.append(f"{', '.join(foreign[:3])}{more}, which the export did not write.")
+        unchecked.append(f"{listed(foreign, 3)}, which the export did not write.")
 
 
 def _is(path: Path, checksum: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kexp.core.errors import InputError
+from kexp.core.name_lists import listed
 from kexp.data.given_tables import PART_NAMES
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
@@ -219,8 +220,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _names(folders: Sequence[Path]) -> str:
-    shown = ", ".join(repr(path.name) for path in folders[:_SHOWN])
-    return shown if len(folders) <= _SHOWN else f"{shown} and {len(folders) - _SHOWN} more"
+    return listed([repr(path.name) for path in folders], _SHOWN)
 
 
 def _counted(count: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kexp.core.errors import InputError, located, nearest, shown
+from kexp.core.name_lists import listed
 from kexp.data.adapters import adapt_inputs
 from kexp.data.catalog import locate_table
 from kexp.data.dataset import DatasetSpec, Source
@@ -159,10 +160,8 @@ def _has_text(frame: pd.DataFrame, place: int) -> bool:
 def _left_out(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         return ()
-    listed = ", ".join(map(shown, names[:_SHOWN])) + (
-        f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    )
-    return (f"folder {folder.name}: left out {'is' if len(names) == 1 else 'are'} {listed}.",)
+    left = listed(list(map(shown, names)), _SHOWN)
+    return (f"folder {folder.name}: left out {'is' if len(names) == 1 else 'are'} {left}.",)
 
 
 def _require_columns(

@@ -13,7 +13,6 @@ from kexp.preflight.findings import Finding
 from kexp.tasks import task_named
 
 _FEWEST = 50  # training rows, below which chance explains too much
-_SHOWN = 5
 
 
 class DataCheck:
@@ -93,14 +92,3 @@ def sampled_note(count: int, most: int) -> str:
         (' (looked at: 20,000 of 50,000 training rows)', '')
     """
     return f" (looked at: {most:,} of {count:,} training rows)" if count > most else ""
-
-
-def listed(texts: Sequence[str]) -> str:
-    """Return texts one after another, the first few where there are many.
-
-    Example:
-        >>> listed(["a", "b"]), listed(list("abcdefg"))
-        ('a, b', 'a, b, c, d, e and 2 more')
-    """
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more

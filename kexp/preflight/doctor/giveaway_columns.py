@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
-from kexp.preflight.doctor.base import DataCheck, has_targets, listed, sampled_note
+from kexp.preflight.doctor.base import DataCheck, has_targets, sampled_note
 from kexp.preflight.doctor.column_frames import (
     has_columns,
     is_grouping,

@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
-from kexp.preflight.doctor.base import DataCheck, has_targets, listed
+from kexp.preflight.doctor.base import DataCheck, has_targets
 from kexp.preflight.doctor.column_frames import (
     coded,
     has_columns,

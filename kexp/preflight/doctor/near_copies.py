@@ -7,12 +7,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset, Split
 from kexp.data.dataset import DatasetSpec, sample_count, single_array
 from kexp.data.splits import taken
 from kexp.data.stored_arrays import blocks_of
 from kexp.preflight.data_checks import row_hashes
-from kexp.preflight.doctor.base import DataCheck, listed, other_parts, some_rows
+from kexp.preflight.doctor.base import DataCheck, other_parts, some_rows
 from kexp.preflight.doctor.column_frames import column_frame, has_columns
 from kexp.preflight.doctor.sample_features import perceptual_hashes, projected_shingles, row_vectors
 from kexp.preflight.findings import Finding

@@ -14,9 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
 from kexp.data.dataset import sample_count
-from kexp.preflight.doctor.base import DataCheck, class_labels, listed, other_parts, some_rows
+from kexp.preflight.doctor.base import DataCheck, class_labels, other_parts, some_rows
 from kexp.preflight.doctor.sample_features import has_features, sample_features
 from kexp.preflight.findings import Finding
 

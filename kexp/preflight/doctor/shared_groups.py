@@ -7,12 +7,12 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
 from kexp.preflight.doctor.base import (
     DataCheck,
     class_labels,
     has_targets,
-    listed,
     other_parts,
     target_numbers,
 )

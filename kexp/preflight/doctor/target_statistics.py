@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
-from kexp.preflight.doctor.base import DataCheck, class_labels, has_targets, listed, target_numbers
+from kexp.preflight.doctor.base import DataCheck, class_labels, has_targets, target_numbers
 from kexp.preflight.doctor.column_frames import coded, has_columns, is_number, is_whole
 from kexp.preflight.doctor.column_frames import column_frame as columns
 from kexp.preflight.findings import Finding

@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from kexp.core.name_lists import listed
 from kexp.data import Dataset
-from kexp.preflight.doctor.base import DataCheck, has_targets, listed, other_parts
+from kexp.preflight.doctor.base import DataCheck, has_targets, other_parts
 from kexp.preflight.doctor.column_frames import column_frame, has_columns, is_number
 from kexp.preflight.findings import Finding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from kexp.core.name_lists import listed
 from kexp.report.drawing import style
 from kexp.report.html import text_section
 from kexp.report.panel_plots import Panel, panels
@@ -36,9 +37,8 @@ def html(run: ReportedRun) -> str:
 
 
 def _in_words(title: str, curves: Sequence[Curve]) -> str:
-    said = [_course(curve) for curve in curves[:_IN_WORDS]]
-    more = f" and {len(curves) - _IN_WORDS} more" if len(curves) > _IN_WORDS else ""
-    return f"{title} by epoch: {'; '.join(filter(None, said))}{more}."
+    said = listed(list(filter(None, map(_course, curves))), _IN_WORDS, "; ")
+    return f"{title} by epoch: {said}."
 
 
 def _course(curve: Curve) -> str:
