@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from kexp.metrics.intervals import interval_notes
 from kexp.tasks import task_named
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def print_summary(result: Result) -> None:
     for name, (low, high) in result.intervals.items():
         if name.startswith("test_"):
             print(f"{'95 % interval':<{_WIDTH}} {name} {low:.4f} to {high:.4f}")
+    for note in interval_notes(result.metrics):
+        print(f"{'intervals':<{_WIDTH}} {note}")
     if result.classical is not None and result.classical.sentence:
         print(f"{'classical method':<{_WIDTH}} {result.classical.sentence}")
     for name, text in (

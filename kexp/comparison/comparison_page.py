@@ -66,7 +66,8 @@ def comparison_page(compared: Compared) -> str:
     labels = [group.label for group in compared.groups]
     listed = "".join(f"<p>{escape(str(group))}</p>" for group in compared.groups)
     figures = table(["metric", *labels], compared.figure_rows())
-    said = "With 95% intervals over the seeds of a group, where it has several."
+    notes = sorted({group.note for group in compared.groups} - {""})
+    said = " ".join(["With 95% intervals over the seeds of a group, where it has several.", *notes])
     parts = [listed, text_section("Figures", said, figures)]
     if compared.arguments:
         rows = [[name, *values] for name, values in compared.arguments.items()]

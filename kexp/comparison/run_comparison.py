@@ -62,6 +62,7 @@ class RunComparison:
     def __str__(self) -> str:
         labels = [group.label for group in self.groups]
         lines = [*map(str, self.groups), "", *_aligned([["metric", *labels], *self.figure_rows()])]
+        lines += sorted({group.note for group in self.groups} - {""})
         for name, pairs in self.ahead.items():
             lines += [
                 f"{name}, {' less '.join(two)}, paired by seed: {found}" for two, found in pairs.items()

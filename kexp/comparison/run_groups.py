@@ -11,8 +11,9 @@ from kexp.classical.classical_comparison import is_classical
 from kexp.comparison.recorded_run import ABSENT
 from kexp.core.options import DEFAULTS, OUTPUT_ONLY
 from kexp.data.memory_forms import in_words
+from kexp.metrics.bounds import metric_bounds
 from kexp.run.record import RunRecord
-from kexp.sweep.seed_comparison import Estimate
+from kexp.sweep.seed_comparison import Estimate, few_values
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ class RunGroup:
     def figure(self, metric: str) -> Estimate | float:
         """Return a metric with its interval over the seeds, or as it is where there is one run."""
         values = self.values(metric)
-        return values[0] if len(values) == 1 else Estimate.of(values)
+        return values[0] if len(values) == 1 else Estimate.of(values, bounds=metric_bounds(metric))
+
+    @property
+    def note(self) -> str:
+        """What is to be said of its intervals, or nothing."""
+        return few_values(len(self.records))
 
     def of_seed(self, seed: int) -> RunRecord | None:
         """Return the run of a seed, or None."""

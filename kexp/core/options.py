@@ -22,6 +22,7 @@ else:
 
 _MOST = 1e9  # steps, epochs or minutes between checkpoints
 _DEVICE = re.compile(r"(CPU|GPU|TPU):[0-9]{1,4}", re.IGNORECASE)
+RISING = ("one_cycle",)  # schedules that begin below their peak
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
 
 
@@ -86,7 +87,10 @@ class TrainOptions(TypedDict, total=False):
     warmup: Annotated[
         float,
         Between(0.0, 0.9),
-        Option(0.0, "Fraction of the run in which the learning rate rises linearly to its peak."),
+        Option(
+            0.0,
+            "Fraction of the run in which the learning rate rises linearly to its peak; 0 for one_cycle.",
+        ),
     ]
     clip_norm: Annotated[
         Annotated[float, Between(1e-6, 1e6)] | None,
@@ -320,6 +324,31 @@ def _check_texts(options: Mapping[str, Any]) -> None:
         )
 
 
+def check_rise(options: Mapping[str, Any]) -> None:
+    """Refuse a warm-up before a schedule that rises itself, from a rate far below that of the warm-up's end.
+
+    A run that was begun before this was refused goes on as it was: this is asked where one begins.
+
+    Args:
+        options: Complete training options, or those of a phase.
+
+    Raises:
+        InputError: Both are there.
+
+    Example:
+        >>> check_rise({"schedule": "one_cycle", "warmup": 0.1})
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: warmup must be 0 with schedule 'one_cycle', which rises to the peak itself, from a
+        25th of it; received 0.1, so leave warmup out or take one such as 'cosine'.
+    """
+    if options["schedule"] in RISING and options["warmup"]:
+        raise InputError(
+            f"warmup must be 0 with schedule {options['schedule']!r}, which rises to the peak itself, from a "
+            f"25th of it; received {options['warmup']}, so leave warmup out or take one such as 'cosine'."
+        )
+
+
 class Holdout(TypedDict):
     """The training options that choose the validation data, which a recipe hands to its data set."""
 
@@ -367,9 +396,11 @@ __all__ = [
     "DEFAULTS",
     "OPTIONS",
     "OUTPUT_ONLY",
+    "RISING",
     "Option",
     "TrainOptions",
     "Unpack",
+    "check_rise",
     "complete",
     "holdout",
     "option_types",

@@ -1,7 +1,10 @@
 """The metrics; tools/stubs.py writes this file."""
 
+from kexp.metrics.auroc import area_interval as area_interval
 from kexp.metrics.auroc import area_under_roc as area_under_roc
 from kexp.metrics.bits_per_character import bits_per_character as bits_per_character
+from kexp.metrics.bounds import UNBOUNDED as UNBOUNDED
+from kexp.metrics.bounds import metric_bounds as metric_bounds
 from kexp.metrics.class_suffixes import class_suffixes as class_suffixes
 from kexp.metrics.conformal import conformal_quantile as conformal_quantile
 from kexp.metrics.direction import Direction as Direction
@@ -21,6 +24,8 @@ from kexp.metrics.exact_metrics import regression_metrics as regression_metrics
 from kexp.metrics.label_accuracy import label_accuracy as label_accuracy
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
 from kexp.metrics.reliability import reliability as reliability
+from kexp.metrics.stated_names import names_within as names_within
+from kexp.metrics.stated_names import stated_names as stated_names
 from kexp.metrics.temperature_scaling import best_temperature as best_temperature
 
 __all__: list[str]

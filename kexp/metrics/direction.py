@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kexp.core.errors import InputError
 from kexp.core.keras_private import direction_of
+from kexp.metrics.stated_names import names_within, stated_names
 
 if TYPE_CHECKING:
     import keras
@@ -50,7 +49,6 @@ KNOWN_LOWER = (
     *("mean_squared_logarithmic_error", "negative_elbo", "negative_importance_weighted_bound"),
     "reconstruction",
 )
-_TURNED = frozenset(("anti", "inverse", "minus", "neg", "negative", "no", "non", "not"))  # "one_minus_auc"
 
 
 def better(metric: str) -> Direction:
@@ -65,7 +63,9 @@ def better(metric: str) -> Direction:
         ('max', 'max', 'min')
     """
     known = known_direction(metric)
-    return known or ("max" if any(word in metric.lower() for word in _rising()) else "min")
+    return known or (
+        "max" if any(word in metric.lower() for word in stated_names("HIGHER_IS_BETTER")) else "min"
+    )
 
 
 def known_direction(metric: str) -> Direction | None:
@@ -79,13 +79,7 @@ def known_direction(metric: str) -> Direction | None:
         >>> known_direction("val_AUROC"), known_direction("test_log_loss"), known_direction("val_my_error")
         ('max', 'min', None)
     """
-    words = metric.lower().split("_")
-    ends = range(1, len(words) + 1)
-    runs = {"_".join(words[first:end]) for first in range(len(words)) for end in ends if first < end}
-    found = {name for name in _known() if name in runs}
-    if not _TURNED.isdisjoint(words):
-        found = {name for name in found if not _TURNED.isdisjoint(name.split("_"))}  # whose own word it is
-    directions = {_known()[name] for name in found}
+    directions = {_known()[name] for name in names_within(metric, frozenset(_known()))}
     return directions.pop() if len(directions) == 1 else None
 
 
@@ -137,26 +131,6 @@ def stated_directions(metrics: Iterable[keras.metrics.Metric]) -> dict[str, Dire
 
 
 @cache
-def _rising() -> tuple[str, ...]:
-    return _said("HIGHER_IS_BETTER")
-
-
-@cache
 def _known() -> dict[str, Direction]:
-    return {**dict.fromkeys(_said("KNOWN_HIGHER"), "max"), **dict.fromkeys(_said("KNOWN_LOWER"), "min")}
-
-
-def _said(constant: str) -> tuple[str, ...]:
-    """Return what files say of their metrics; some import Keras, so they are read."""
-    words: list[str] = []
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
-                words += _words(node.value)
-    return tuple(words)
-
-
-def _words(node: ast.expr) -> Iterator[str]:
-    """Yield the words of a tuple, which may have rows of others."""
-    for entry in getattr(node, "elts", ()):
-        yield from _words(entry.value) if isinstance(entry, ast.Starred) else [ast.literal_eval(entry)]
+    higher, lower = stated_names("KNOWN_HIGHER"), stated_names("KNOWN_LOWER")
+    return {**dict.fromkeys(higher, "max"), **dict.fromkeys(lower, "min")}

@@ -13,6 +13,7 @@ from kexp.data.dataset import Split
 __all__ = ["error_rates", "text_error_rate", "token_error_rate"]
 
 KNOWN_LOWER = ("error_rate",)
+NOT_NEGATIVE = ("error_rate",)
 
 Texts = Sequence[str] | np.ndarray
 

@@ -22,6 +22,8 @@ __all__ = [
 
 KNOWN_HIGHER = ("map",)
 KNOWN_LOWER = ("brier",)
+SHARES = ("map",)
+NOT_NEGATIVE = ("brier",)
 BINARY = ("accuracy", "balanced_accuracy", "auroc", "average_precision", "f1", "log_loss", "brier")
 MULTICLASS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "log_loss")
 MULTILABEL = ("map", "micro_f1", "macro_f1", "subset_accuracy")

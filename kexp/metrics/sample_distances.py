@@ -194,7 +194,11 @@ def bootstrap_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Return the interval in which a statistic would mostly lie with other samples of the same kinds.
+    """Return the confidence interval of the expected statistic of as many samples of the same kinds.
+
+    It is not where the statistic of other samples lies: of Fréchet and kernel distances of simulated features
+    it held the expected one in 0.96 of the cases at the default confidence, and those of other samples in
+    0.82 to 0.86.
 
     Each resample is half of the rows of each, drawn without repetition: statistics of halves scatter about as
     much as those of the whole do (Efron 1982, "The jackknife, the bootstrap and other resampling plans",
@@ -207,7 +211,7 @@ def bootstrap_interval(
         fake: (m, d) features, 4 or more rows.
         resamples: Default 200, 2 or more.
         seed: Of the draws, default 0.
-        confidence: Share of other samples whose statistic is to lie inside, default 0.95, above 0, below 1.
+        confidence: How often the expected statistic is to lie inside, default 0.95, above 0, below 1.
 
     Returns:
         Lower and upper end.

@@ -23,6 +23,8 @@ from kexp.metrics.sample_distances import (
 HIGHER_IS_BETTER = ("diversity", "rarest", "recognised")
 KNOWN_HIGHER = ("diversity", "rarest_class", "recognised")
 KNOWN_LOWER = ("commonest_class", "frechet", "kernel")
+SHARES = ("recognised",)
+NOT_NEGATIVE = ("commonest_class", "diversity", "frechet", "rarest_class")
 
 _REAL = 10_000  # real images that generated ones are compared with
 _ROWS = 2_000  # of each, where every sample is compared with every other
@@ -124,7 +126,7 @@ class Quality:
 
         Returns:
             Those of `figures`, and `kernel`, the kernel distance without bias; both distances with the ends
-            of their 95 % interval, `_low95` and `_high95`; `precision` and `recall`; and
+            of the 95 % interval of their expectation, `_low95` and `_high95`; `precision` and `recall`; and
             `training_data_frechet`, which n training images have: the scale of the Fréchet distance. Kernel
             distance, precision and recall are those of 2,000 images of each kind at most.
 

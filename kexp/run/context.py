@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError, shown
 from kexp.core.graph_names import names_counted_anew
-from kexp.core.options import OUTPUT_ONLY, TrainOptions
+from kexp.core.options import OUTPUT_ONLY, TrainOptions, check_rise
 from kexp.data.memory_content import Content
 from kexp.data.memory_forms import form_of
 from kexp.run.folder import RunFolder
@@ -84,11 +84,13 @@ class OpenRun:
         """Return the run of a call in the folder that is asked for, or a new one.
 
         Raises:
-            InputError: The folder cannot be used or holds something else, or a module with the call in it
-                is being imported for another one.
+            InputError: The folder cannot be used or holds something else, the learning rate of a new run
+                would jump, or a module with the call in it is being imported for another one.
         """
         require_not_imported()
         folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
+        if not folder.begun():
+            check_rise(options)
         return cls(call, {**options, "run_dir": str(folder.path)}, folder)
 
 

@@ -184,6 +184,10 @@ class RunFolder:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
 
+    def begun(self) -> bool:
+        """Return whether there is a run in the folder already, or what a kill has left of one."""
+        return self._holds_run() or self._has(ENVIRONMENT)
+
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
         return self._has(RESULT) and not self._has_more_epochs()

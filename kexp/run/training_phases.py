@@ -11,7 +11,7 @@ import keras
 
 from kexp.core.errors import InputError, shown
 from kexp.core.keras_private import all_layers, own_variables
-from kexp.core.options import TrainOptions
+from kexp.core.options import TrainOptions, check_rise
 from kexp.core.trainer_private import overrides
 from kexp.run.fit_plan import EpochOptions, FitPlan
 from kexp.train.objectives import Objective
@@ -54,6 +54,9 @@ def check_phases(plan: FitPlan, objective: Objective, options: TrainOptions, epo
         trouble = "a Keras schedule as learning_rate, which is one for all; give each phase its own rate"
     if trouble is not None:
         raise InputError(f"phases must be left out beside {trouble}.")
+    for phase in plan.phases:
+        if phase.schedule is not None or phase.warmup is not None:
+            check_rise(phase_options(phase, options))
 
 
 def within_epochs(phases: Sequence[Phase], options: TrainOptions) -> tuple[Phase, ...]:

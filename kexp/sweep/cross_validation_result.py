@@ -13,12 +13,13 @@ from kexp.core.errors import InputError
 from kexp.core.search import TrialState
 from kexp.core.user_paths import user_path
 from kexp.data.folds import FoldPlan
+from kexp.metrics.bounds import metric_bounds
 from kexp.run.run_files import names_in
 from kexp.sweep.fold_predictions import PREDICTIONS, is_written, read_rows
 from kexp.sweep.folders import trial_folder
 from kexp.sweep.metadata import DESCRIPTION
 from kexp.sweep.record_file import RECORD
-from kexp.sweep.seed_comparison import CONFIDENCE, Estimate
+from kexp.sweep.seed_comparison import CONFIDENCE, Estimate, few_values
 from kexp.sweep.state import Trial
 from kexp.sweep.store import FIRST_PATIENCE_S, Store
 
@@ -65,8 +66,8 @@ class CrossValidation:
         """Mean, deviation and 95 % interval of each metric on the held-out folds, by its name.
 
         The interval is Nadeau and Bengio's, which is wider than that of independent values, since the folds
-        share most of what they are trained on. It is of the folds that have come to their end; empty as long
-        as these are fewer than two.
+        share most of what they are trained on, and stays within the bounds of the metric. It is of the folds
+        that have come to their end; empty as long as these are fewer than two.
         """
         done = self.completed
         if len(done) < 2:
@@ -74,7 +75,10 @@ class CrossValidation:
         ratio = fmean(read_rows(self.run_dir(run.number)).ratio for run in done)
         names = [name for name in done[0].metrics if name.startswith("test_")]
         names = [name for name in names if all(name in run.metrics for run in done)]
-        return {name: Estimate.of([run.metrics[name] for run in done], ratio) for name in names}
+        return {
+            name: Estimate.of([run.metrics[name] for run in done], ratio, metric_bounds(name))
+            for name in names
+        }
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -149,6 +153,7 @@ class CrossValidation:
             for run in self.runs
             if run.state == TrialState.FAILED
         ]
+        lines += filter(None, [few_values(len(self.completed), "folds")])
         return "\n".join([title, *lines, f"folder                       {self.dir}"])
 
 

@@ -21,7 +21,7 @@ from kexp.sweep.folders import RETRAINING, locked, prune_artifacts, trial_folder
 from kexp.sweep.metadata import COMPARISON, DESCRIPTION, EVALUATION, PROBE, TARGET, Comparison
 from kexp.sweep.record_file import RECORD
 from kexp.sweep.search.fixed_list import FixedList
-from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, fresh_seeds
+from kexp.sweep.seed_comparison import SeedComparison, compare_seeds, few_values, fresh_seeds
 from kexp.sweep.state import Trial
 from kexp.sweep.store import Store
 from kexp.sweep.target_metric import TargetMetric
@@ -145,6 +145,8 @@ def reseed(
     main = Store(sweep_dir)
     progress = SweepProgress(runs, executor.at_once(by_results=False), runs, quiet=quiet)
     progress.say(f"the {len(plan.candidates)} best trials over {seeds} fresh seeds:")
+    if few_values(seeds):
+        progress.say(few_values(seeds))
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory):
         store, spending = plan.record(main), Budget(budget, sweep_dir, main)

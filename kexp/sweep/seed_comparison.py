@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.metrics.bounds import UNBOUNDED, Bounds, metric_bounds
 from kexp.metrics.direction import Direction
+from kexp.metrics.intervals import interval_within
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CONFIDENCE = 0.95
+ENOUGH = 5  # values, of which an interval is about as wide as their deviation to either side
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % confidence interval, by Student's t.
+    """A mean with its 95 % confidence interval, by Student's t; within the bounds of a metric that has some.
 
     Attributes:
         mean: Of the values.
@@ -40,7 +43,7 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float], held_ratio: float = 0.0) -> Estimate:
+    def of(cls, values: Sequence[float], held_ratio: float = 0.0, bounds: Bounds = UNBOUNDED) -> Estimate:
         """Return the estimate from values, two or more; NaN throughout if one is not finite.
 
         Args:
@@ -48,6 +51,8 @@ class Estimate:
                 on.
             held_ratio: Of folds, held-out rows for each of the others, which widens the interval by what the
                 folds share; default 0: values are independent.
+            bounds: Of the metric, within which the interval then is; default none. A metric that leaves them,
+                such as an accuracy in percent, has none.
 
         Source: Nadeau and Bengio, Inference for the Generalization Error, Machine Learning 52, 2003.
         """
@@ -58,7 +63,8 @@ class Estimate:
         mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
         error = spread * math.sqrt(1 / len(values) + held_ratio)
         reach = float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1)) * error
-        return cls(mean, spread, mean - reach, mean + reach)
+        inside = bounds if bounds[0] <= min(values) and max(values) <= bounds[1] else UNBOUNDED
+        return cls(mean, spread, *interval_within(mean, reach, inside))
 
     def holds(self, value: float) -> bool:
         """Return whether the interval holds a value; one that is not known holds every value."""
@@ -141,7 +147,9 @@ class SeedComparison:
     def with_test(self, metrics: Sequence[Mapping[str, float]]) -> SeedComparison:
         """Return this with the test metrics of the winner's runs, in the order of the seeds."""
         names = [name for name in metrics[0] if name.startswith("test_")]
-        return replace(self, test={name: Estimate.of([one[name] for one in metrics]) for name in names})
+        values = {name: [one[name] for one in metrics] for name in names}
+        found = {name: Estimate.of(of_one, bounds=metric_bounds(name)) for name, of_one in values.items()}
+        return replace(self, test=found)
 
     def __str__(self) -> str:
         better = "higher" if self.direction == "max" else "lower"
@@ -152,6 +160,7 @@ class SeedComparison:
             verdict = f"  {candidate.verdict}" if candidate.verdict else ""
             lines.append(f"{rank}. {candidate.estimate}{verdict}  {given}")
         lines += [f"test, of the first alone: {name} {found}" for name, found in self.test.items()]
+        lines += filter(None, [few_values(len(self.seeds))])
         return "\n".join(lines)
 
     def to_frame(self) -> pd.DataFrame:
@@ -170,6 +179,30 @@ class SeedComparison:
             for candidate in self.candidates
         ]
         return pd.DataFrame(rows).set_index("candidate")
+
+
+def few_values(count: int, noun: str = "seeds") -> str:
+    """Return what is to be said of the interval of very few values; empty where there are more.
+
+    Args:
+        count: How many.
+        noun: Of what the values are.
+
+    Example:
+        >>> few_values(2)
+        'Two seeds are too few for a useful interval: it is 9 deviations to either side, with 5 seeds 1.2.'
+        >>> few_values(3)
+        ''
+    """
+    if count != 2:
+        return ""
+    from scipy.stats import t
+
+    reach = [float(t.ppf(0.5 + CONFIDENCE / 2, many - 1)) / math.sqrt(many) for many in (2, ENOUGH)]
+    return (
+        f"Two {noun} are too few for a useful interval: it is {reach[0]:.2g} deviations to either side, with "
+        f"{ENOUGH} {noun} {reach[1]:.2g}."
+    )
 
 
 def fresh_seeds(count: int, used: Collection[int]) -> tuple[int, ...]:
@@ -201,9 +234,10 @@ def compare_seeds(
 ) -> SeedComparison:
     """Rank candidates that were run with every seed on validation data, and compare each with the next.
 
-    Each candidate's mean comes with a t-interval. It is compared with the next by the differences for the
-    same seed: where their 95 % interval holds 0, the two are not distinguishable. The level is that of one
-    comparison, not of all of them together. Test metrics are not looked at.
+    Each candidate's mean comes with a t-interval, which stays within the bounds of the metric. It is compared
+    with the next by the differences for the same seed: where their 95 % interval holds 0, the two are not
+    distinguishable. The level is that of one comparison, not of all of them together. Test metrics are not
+    looked at.
 
     Args:
         recipe: Its name, for the text.
@@ -226,16 +260,16 @@ def compare_seeds(
         >>> found = compare_seeds("net", "val_accuracy", "max", candidates, (1, 2, 3), runs)
         >>> print(found.with_test([{"test_accuracy": 0.86 + seed / 100} for seed in (1, 2, 3)]))
         net: val_accuracy over 3 fresh seeds, mean and 95% interval (higher is better)
-        1. 0.8840 [0.8592, 0.9088]  better than the next  width=64
-        2. 0.8280 [0.8032, 0.8528]  width=8
-        test, of the first alone: test_accuracy 0.8800 [0.8552, 0.9048]
+        1. 0.8840 [0.8568, 0.9066]  better than the next  width=64
+        2. 0.8280 [0.8017, 0.8514]  width=8
+        test, of the first alone: test_accuracy 0.8800 [0.8529, 0.9027]
     """
     _check(candidates, seeds, metric)
     values = np.array([[_value(metrics, metric) for metrics in of_one] for of_one in runs]).T
     if np.isnan(values).all():
         names = ", ".join(sorted({name for of_one in runs for metrics in of_one for name in metrics}))
         raise InputError(f"metric must be one that a run gives; received {metric!r}, and there are {names}.")
-    ranked = _ranked(candidates, values, 1.0 if direction == "max" else -1.0)
+    ranked = _ranked(candidates, values, 1.0 if direction == "max" else -1.0, metric_bounds(metric))
     return SeedComparison(recipe, metric, direction, tuple(seeds), ranked)
 
 
@@ -256,10 +290,10 @@ def _value(metrics: Mapping[str, float], metric: str) -> float:
 
 
 def _ranked(
-    candidates: Sequence[Mapping[str, Any]], values: np.ndarray, sign: float
+    candidates: Sequence[Mapping[str, Any]], values: np.ndarray, sign: float, bounds: Bounds
 ) -> tuple[Candidate, ...]:
     """Return candidates by values (seeds, candidates), best mean first, each compared with the next."""
-    estimates = [Estimate.of(column) for column in values.T.tolist()]
+    estimates = [Estimate.of(column, bounds=bounds) for column in values.T.tolist()]
 
     def worth(place: int) -> float:
         mean = estimates[place].mean

@@ -21,7 +21,9 @@ from kexp.run.recipe_call import bind, require_recipe
 from kexp.run.reference import Reference
 
 _BEGIN, _END = "<!-- kexp reproduce -->", "<!-- end -->"
-_HEAD = "| recipe | arguments | figure | published or goal | measured | seeds | source |"
+_HEAD = (
+    "| recipe | arguments | figure | published or goal | measured, ± standard deviation | seeds | source |"
+)
 _RULE = "|---|---|---|---|---|---|---|"
 
 

@@ -28,6 +28,14 @@ def test_an_interval_is_that_of_the_t_distribution():
     assert (found.low, found.high) == pytest.approx((3.0 - 1.963, 3.0 + 1.963), abs=1e-3)
 
 
+def test_two_seeds_are_said_to_be_too_few_and_their_intervals_are_still_of_accuracies():
+    found = retrain(seeds=(1, 2)).with_test([{"test_accuracy": 0.99}, {"test_accuracy": 0.86}])
+    assert 0 < found.test["test_accuracy"].low < found.test["test_accuracy"].high < 1
+    assert "Two seeds are too few for a useful interval" in str(found)
+    assert "5 seeds" in str(found)
+    assert "too few" not in str(retrain())
+
+
 def test_an_interval_holds_the_true_mean_as_often_as_it_says():
     samples = np.random.default_rng(0).normal(0.7, 0.1, size=(2000, 5)).tolist()
     held = np.mean([Estimate.of(values).holds(0.7) for values in samples])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kexp
 from kexp import InputError
-from kexp.core.options import ScheduleName
+from kexp.core.options import ScheduleName, check_rise
 from kexp.train import schedules
 from kexp.train.schedules import Schedule, scale_learning_rate
 
@@ -66,6 +67,29 @@ def test_a_curve_begins_after_a_linear_warm_up(name):
     schedule = Schedule(name, PEAK, STEPS + 10, warmup_steps=10)
     expected = np.concatenate([PEAK * np.arange(1, 11) / 10, PEAK * CLOSED_FORMS[name](FRACTIONS)])
     np.testing.assert_allclose(rates(schedule, STEPS + 11), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", CLOSED_FORMS)
+def test_after_a_warm_up_the_rate_goes_on_where_it_is_or_both_are_refused_together(name, tmp_path):
+    schedule = Schedule(name, PEAK, STEPS, warmup_steps=STEPS // 10)
+    at_junction = rates(schedule)[STEPS // 10 - 1 : STEPS // 10 + 1]
+    if np.ptp(at_junction) < 0.01 * PEAK:
+        check_rise({"schedule": name, "warmup": 0.1})
+        return
+    with pytest.raises(InputError, match=f"warmup must be 0 with schedule '{name}'"):
+        kexp.fit(
+            kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8"),
+            kexp.data.load("digits"),
+            schedule=name,
+            warmup=0.1,
+            run_dir=str(tmp_path / "run"),
+        )
+    with pytest.raises(InputError, match=f"warmup must be 0 with schedule '{name}'"):
+        kexp.fit(
+            kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8"), kexp.data.load("digits"), warmup=0.1, quiet=True,
+            phases=[kexp.Phase(1, None, schedule=name)], run_dir=str(tmp_path / "run"),
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_step_at_a_time_has_the_values_of_all_steps_at_once():

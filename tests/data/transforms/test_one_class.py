@@ -47,11 +47,10 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order_and_lies_in_its_inter
     scores = random.normal(size=300) + targets
     pairs = scores[targets][:, None] > scores[~targets]
     split, answers = Split(scores, targets.astype("int32")), {"anomaly_score": scores}
-    found = area_under_roc(split, answers, resamples=300)
+    found = area_under_roc(split, answers)
     assert found[""] == pytest.approx(pairs.mean(), abs=1e-9)
     assert found["_low95"] < found[""] < found["_high95"]
     assert 0.04 < found["_high95"] - found["_low95"] < 0.2
-    assert found == area_under_roc(split, answers, resamples=300)
 
 
 def test_there_is_no_area_where_all_are_normal():

@@ -14,7 +14,7 @@ ORDER = 20
 _TEXT = (
     "<p>Each dot is a fold, measured by a network that was trained without it. The bar is the mean with its "
     "95 % interval, which is wider than that of independent values, since the folds share most of what they "
-    "are trained on (Nadeau and Bengio 2003).</p>"
+    "are trained on (Nadeau and Bengio 2003), and stays within the bounds of the metric.</p>"
 )
 
 

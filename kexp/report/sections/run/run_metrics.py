@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from html import escape
+
+from kexp.metrics.intervals import interval_notes
 from kexp.report.html import heading
 from kexp.report.metric_table import class_metrics, metric_stems, metric_table
 from kexp.report.reported import ReportedRun
@@ -18,4 +21,5 @@ def html(run: ReportedRun) -> str:
     """HTML of the section."""
     classes = class_metrics(run)
     rows = {name: name for name in metric_stems(run) if name not in classes.values()}
-    return heading("Figures") + metric_table(run, "figure", rows)
+    notes = "".join(f"<p>{escape(note)}</p>" for note in interval_notes(run.record.metrics))
+    return heading("Figures") + metric_table(run, "figure", rows) + notes
