@@ -10,6 +10,7 @@ from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
 from kexp.data.table_arguments import TableArguments
 from kexp.data.table_columns import Column
+from kexp.data.transforms.forecast_windows import ForecastDataset, forecast_windows
 from kexp.data.transforms.one_class import one_class
 from kexp.data.transforms.synthetic_scenes import canvases
 from kexp.data.transforms.text_chunks import passages, split_words, text_parts
@@ -20,6 +21,7 @@ __all__ = [
     "DataLike",
     "Dataset",
     "DatasetSpec",
+    "ForecastDataset",
     "ImageArguments",
     "Split",
     "Stream",
@@ -27,6 +29,7 @@ __all__ = [
     "canvases",
     "check_source",
     "class_names",
+    "forecast_windows",
     "load",
     "names",
     "one_class",

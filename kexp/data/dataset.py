@@ -16,6 +16,7 @@ from kexp.core.json_files import require_keys
 from kexp.core.memory_budget import require_bytes
 from kexp.core.structures import Structure, is_nested, leaves
 from kexp.data.array_specs import ArraySpec, Head, Size
+from kexp.data.forecast_form import ForecastForm
 from kexp.data.strings import is_unicode
 from kexp.data.table_columns import Column, ColumnFacts, column_json, column_of, facts_of
 
@@ -90,6 +91,7 @@ _OPTIONAL_KEYS = {
     "column_facts": list[dict[str, Any]] | None,
     "resize": Literal["", "stretch", "crop", "pad"] | None,
     "temperature": Annotated[float, Between(0.01, 100.0)] | None,
+    "forecast": dict[str, Any] | None,
 }
 
 
@@ -120,6 +122,7 @@ class DatasetSpec:
         resize: How images of another size came to that of `input_shape`; empty: all had it.
         temperature: Of a finished run whose probabilities were calibrated, what its logits are divided by;
             None: they are taken as they are.
+        forecast: Of windows of a table with a row per step, what they are made of; else None.
     """
 
     kind: Kind
@@ -140,6 +143,7 @@ class DatasetSpec:
     column_facts: tuple[ColumnFacts, ...] = field(default=(), compare=False)
     resize: Literal["", "stretch", "crop", "pad"] = field(default="", compare=False)
     temperature: float | None = field(default=None, compare=False)
+    forecast: ForecastForm | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -213,6 +217,8 @@ class DatasetSpec:
             Head.from_json(one, f"{place}.heads[{number}]", advice)
             for number, one in enumerate(content.get("heads") or ())
         ]
+        form = content.get("forecast")
+        forecast = form and ForecastForm.from_json(form, f"{place}.forecast", advice)
         for name, parts in (("input_structure", inputs), ("output_structure", heads)):
             _require_structure(content.get(name), [part.name for part in parts], f"{place}.{name}", advice)
         with located(place):
@@ -232,6 +238,7 @@ class DatasetSpec:
                     "column_facts": tuple(facts),
                     "resize": content.get("resize") or "",
                     "temperature": content.get("temperature"),
+                    "forecast": forecast or None,
                 }
             )
 

@@ -21,6 +21,13 @@ from kexp.metrics.exact_metrics import binary_metrics as binary_metrics
 from kexp.metrics.exact_metrics import multiclass_metrics as multiclass_metrics
 from kexp.metrics.exact_metrics import multilabel_metrics as multilabel_metrics
 from kexp.metrics.exact_metrics import regression_metrics as regression_metrics
+from kexp.metrics.forecast_baselines import forecast_baselines as forecast_baselines
+from kexp.metrics.forecast_baselines import scaled_error as scaled_error
+from kexp.metrics.forecast_metrics import mean_absolute_scaled_error as mean_absolute_scaled_error
+from kexp.metrics.forecast_metrics import pinball as pinball
+from kexp.metrics.forecast_metrics import quantile_coverage as quantile_coverage
+from kexp.metrics.forecast_metrics import symmetric_percentage_error as symmetric_percentage_error
+from kexp.metrics.forecast_metrics import weighted_quantile_loss as weighted_quantile_loss
 from kexp.metrics.label_accuracy import label_accuracy as label_accuracy
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
 from kexp.metrics.reliability import reliability as reliability

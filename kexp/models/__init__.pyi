@@ -35,6 +35,13 @@ from kexp.models.diffusion.noise_schedule import noised as noised
 from kexp.models.finetuning import averaged_over_mirror_images as averaged_over_mirror_images
 from kexp.models.finetuning import head_layers as head_layers
 from kexp.models.finetuning import with_head as with_head
+from kexp.models.forecasting.forecast_layers import CalendarPhases as CalendarPhases
+from kexp.models.forecasting.forecast_layers import CalendarWaves as CalendarWaves
+from kexp.models.forecasting.forecast_layers import QuantileHead as QuantileHead
+from kexp.models.forecasting.forecast_layers import SeriesScale as SeriesScale
+from kexp.models.forecasting.forecast_networks import forecaster as forecaster
+from kexp.models.forecasting.forecast_networks import raw_forecaster as raw_forecaster
+from kexp.models.forecasting.forecast_preprocessing import forecast_preprocessing as forecast_preprocessing
 from kexp.models.gan.gan_model import GAN as GAN
 from kexp.models.gan.gan_networks import SpectralNormalized as SpectralNormalized
 from kexp.models.gan.gan_networks import gan_discriminator as gan_discriminator

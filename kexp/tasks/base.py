@@ -89,6 +89,10 @@ class Task:
             "kexp.objectives."
         )
 
+    def loss_of(self, spec: DatasetSpec, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
+        """Return the loss for data of a kind, where it is not the same for all; arguments as of `loss`."""
+        return self.loss(from_logits=from_logits, label_smoothing=label_smoothing)
+
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:
         """Return the metrics of targets and outputs."""
         return ()

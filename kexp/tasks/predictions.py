@@ -24,6 +24,7 @@ _NAMES = {
     "label_sets": "labels",
     "probabilities": "probabilities",
     "values": "values",
+    "quantiles": "quantiles",
     "masks": "mask",
     "texts": "text",
     "log_probabilities": "log_probability",
@@ -41,7 +42,7 @@ class Predictions:
         labels: (n,) str objects, the most probable class of each sample; classification.
         probabilities: (n, classes) float32, rows that sum to one; for masks (n, height, width, classes); for
             several labels (n, labels), each from 0 to 1.
-        values: (n, outputs) float32; regression.
+        values: (n, outputs) float32; regression; of forecasts (n, horizon) medians.
         masks: (n, height, width) int32, the index of the most probable class of each pixel; segmentation.
         texts: (n,) str objects; texts from texts.
         log_probabilities: (n,) float32, natural logarithm of the probability of the predicted text or, of a
@@ -52,6 +53,7 @@ class Predictions:
         outputs: Of a model with several outputs the predictions of each, by name.
         label_sets: (n, labels) str objects, the name of each label that is given and "" where it is not;
             several labels for a sample.
+        quantiles: (n, horizon, levels) float32, ascending in the levels; forecasts.
     """
 
     labels: np.ndarray | None = None
@@ -65,6 +67,7 @@ class Predictions:
     anomaly_scores: np.ndarray | None = None
     outputs: Mapping[str, Predictions] | None = None
     label_sets: np.ndarray | None = None
+    quantiles: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))

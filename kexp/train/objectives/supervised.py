@@ -120,7 +120,7 @@ def supervised(
         InputError: A metric is not a Keras metric, or two have one name.
     """
     task = task_named(spec.task)
-    own_loss = task.loss(from_logits=from_logits, label_smoothing=label_smoothing)
+    own_loss = task.loss_of(spec, from_logits=from_logits, label_smoothing=label_smoothing)
     own = loss is None and metrics is None
     return Supervised(
         loss=_per_sample(keras.losses.get(loss) or own_loss),

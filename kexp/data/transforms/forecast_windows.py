@@ -1,0 +1,308 @@
+"""Windows of a panel of series: history, covariates known ahead and static facts in, the next steps out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from kexp.core.errors import InputError, shown
+from kexp.core.memory_budget import require_bytes
+from kexp.data.array_specs import ArraySpec
+from kexp.data.dataset import Dataset, DatasetSpec, Split
+from kexp.data.folds import current_fold
+from kexp.data.forecast_form import DAY_S, WEEK_S, ForecastForm, checked_quantiles
+from kexp.data.forecast_gaps import complete_panel
+from kexp.data.forecast_panel import Gaps, Grid, Panel, PanelColumns, read_panel
+from kexp.data.splits import fingerprint as content_fingerprint
+from kexp.data.splits import read_only
+
+DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True)
+class ForecastDataset(Dataset):
+    """Windows of a panel, and the panel.
+
+    Attributes:
+        panel: All of it, gaps done with.
+        origins: By split, (samples, 2): the series of a window and the step of its first target.
+    """
+
+    panel: Panel = field(kw_only=True, compare=False)
+    origins: Mapping[str, np.ndarray] = field(kw_only=True, compare=False)
+
+
+def forecast_windows(
+    values: Any,
+    *,
+    target: str | None = None,
+    time: str | None = None,
+    series: str | None = None,
+    past: tuple[str, ...] | None = None,
+    future: tuple[str, ...] | None = None,
+    static: tuple[str, ...] | None = None,
+    context: int,
+    horizon: int,
+    test: int,
+    leave_out: int = 0,
+    validation: float = 0.1,
+    stride: int = 1,
+    season: int | None = None,
+    gaps: Gaps = "refuse",
+    quantiles: tuple[float, ...] = DECILES,
+) -> ForecastDataset:
+    """Cut the series of a table into windows: what a forecast is made from, and the steps that follow.
+
+    The last steps in time are tested on, the latest windows before them validated on, of all series the same
+    times. No target of an earlier part reaches into a later one. Nothing of the steps that are foretold is in
+    the inputs but the columns in `future`, and the calendar.
+
+    Args:
+        values: A DataFrame, "sunspots" (default columns of its own), or a name or path of a CSV or Parquet file,
+            with a row per step and series.
+        target: Column that is foretold.
+        time: Column of dates or numbers, one step apart; default: rows are in order.
+        series: Column that says which of several series a row belongs to; default: all are of one.
+        past: Columns that are known up to the forecast alone.
+        future: Columns that are known ahead, such as holidays or a plan.
+        static: Columns that stay the same within a series.
+        context: Steps that are looked back at, 2 or more.
+        horizon: Steps that are foretold, 1 or more.
+        test: Steps at the end that are tested on, 0 or from `horizon` on.
+        leave_out: Steps after those that are not looked at, default 0.
+        validation: Share of the earlier origins to make choices on, the latest of them; default 0.1.
+        stride: Steps from one training window to the next, default 1.
+        season: Steps after which a series about repeats itself; default: a day of steps of a minute to an hour, a
+            week of days, a year of weeks, months or quarters, else 1.
+        gaps: Missing steps and cells: "refuse" (default) names the first, "skip" leaves out the windows that
+            have any, "fill" looks back at the last known value in their place, and never foretells one.
+        quantiles: Levels to foretell, ascending, with 0.5 in the middle; default the deciles.
+
+    Returns:
+        Data of the kind "arrays" for the task "forecast": inputs "target" (samples, context), and where there are
+        such "past" (samples, context, columns), "future" (samples, context + horizon, columns), "time"
+        (samples,) int64 seconds since 1970 of the first step that is foretold, "series" (samples,), "static" and
+        one by the name of each static text; targets (samples, horizon) float32. Several series are weighted so
+        that an error counts in units of each one's own seasonal change.
+
+    Raises:
+        InputError: A column is missing, two rows are of one time, times are off their grid, steps are missing and
+            `gaps` says nothing of them, or there are too few steps.
+
+    Example:
+        >>> data = forecast_windows("sunspots", context=66, horizon=3, test=40, season=11)
+        >>> data.train.inputs["target"].shape, data.test.targets.shape, data.spec.task
+        ((180, 66), (38, 3), 'forecast')
+    """
+    _require_steps(context=(context, 2), horizon=(horizon, 1), test=(test, 0), leave_out=(leave_out, 0))
+    _require_steps(stride=(stride, 1), season=(1 if season is None else season, 1))
+    quantiles = checked_quantiles(quantiles)
+    if 0 < test < horizon:
+        raise InputError(f"test={test}: expected 0, or the {horizon} steps of horizon or more; pass more.")
+    if current_fold() is not None:
+        raise InputError("folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead.")
+    columns = PanelColumns(target or "", time or "", series or "", *(tuple(one or ()) for one in (past, future, static)))
+    read = read_panel(values, columns)
+    panel = complete_panel(read, gaps)
+    texts = tuple(name for name, cells in panel.static.items() if cells.dtype == object)
+    season = usual_season(panel.grid) if season is None else season
+    columns, grid = panel.columns, panel.grid
+    form = ForecastForm(
+        *columns, texts, context, horizon, season, grid.step, grid.months, grid.dated, quantiles, gaps
+    )
+    spec = _spec(form)
+    end = panel.steps - leave_out
+    parts = _parts(panel, form, end=end, test=test, validation=validation, stride=stride)
+    origins = {part: _origins(panel, read, form, steps) for part, steps in parts.items()}
+    _require_windows(panel, origins)
+    each = sum(int(np.prod(one.shape)) for one in spec.inputs) + horizon
+    require_bytes(4 * each * sum(map(len, origins.values())), f"context={context} of {panel.steps:,} steps")
+    weights = _weights(panel, form, parts["train"])
+    splits = {part: _split(panel, form, rows, weights) for part, rows in origins.items()}
+    content = {"train": ({"target": panel.target, "past": panel.past, "future": panel.future}, panel.target)}
+    notes = (*panel.notes, *_left_out(parts, origins, len(panel.names)))
+    return ForecastDataset(
+        panel.name,
+        splits["train"],
+        splits.get("validation"),
+        splits.get("test"),
+        spec,
+        content_fingerprint(content, spec.to_json(), panel.names),
+        notes,
+        panel=panel,
+        origins=origins,
+    )
+
+
+def usual_season(grid: Grid) -> int:
+    """Return the steps of the season that series of such a step often have.
+
+    Example:
+        >>> [usual_season(Grid(0, step, 0, True)) for step in (3600.0, 86400.0, 604800.0)]
+        [24, 7, 52]
+        >>> usual_season(Grid(0, 2629746.0, 1, True)), usual_season(Grid(0, 1.0, 0, False))
+        (12, 1)
+    """
+    if not grid.dated:
+        return 1
+    if grid.months:
+        return max(1, 12 // grid.months)
+    if grid.step < DAY_S:
+        return max(1, round(DAY_S / grid.step))
+    return 7 if grid.step == DAY_S else 52 if grid.step == WEEK_S else 1
+
+
+def seasonal_scales(target: np.ndarray, season: int) -> np.ndarray:
+    """Return (series,) mean absolute changes over a season, which errors are divided by in MASE.
+
+    Args:
+        target: (series, steps), NaN where it is not known.
+        season: Steps, 1 or more.
+
+    Example:
+        >>> seasonal_scales(np.array([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]]), 1).tolist()
+        [1.5, 1.0]
+    """
+    season = min(season, target.shape[1] - 1)
+    changes = np.abs(target[:, season:] - target[:, :-season])
+    known = np.isfinite(changes)
+    means = np.where(known, changes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.where(means > 0, means, 1.0)
+
+
+def window_inputs(panel: Panel, form: ForecastForm, origins: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the raw inputs of forecasts.
+
+    Args:
+        panel: That the series are of.
+        form: What the forecasts are made of.
+        origins: (samples, 2) the series of each, and the step of its first target.
+    """
+    rows, firsts = origins[:, 0], origins[:, 1]
+    back = firsts[:, None] + np.arange(-form.context, 0)
+    inputs: dict[str, np.ndarray] = {"target": panel.target[rows[:, None], back].astype(np.float32)}
+    if form.past:
+        inputs["past"] = panel.past[rows[:, None], back].astype(np.float32)
+    if form.future:
+        around = firsts[:, None] + np.arange(-form.context, form.horizon)
+        inputs["future"] = panel.future[rows[:, None], around].astype(np.float32)
+    if form.periods:
+        inputs["time"] = panel.grid.times(firsts).astype(np.int64)
+    if form.series:
+        inputs["series"] = np.array(panel.names, object)[rows]
+    if form.numbers:
+        static = np.stack([panel.static[name] for name in form.numbers], axis=-1)
+        inputs["static"] = static[rows].astype(np.float32)
+    return inputs | {text_input(name): panel.static[name][rows] for name in form.texts}
+
+
+def text_input(name: str) -> str:
+    """Return the name of the input that a static column of texts is."""
+    return f"static {name}"
+
+
+def _spec(form: ForecastForm) -> DatasetSpec:
+    around, past, static = form.context + form.horizon, len(form.past), len(form.numbers)
+    inputs = [ArraySpec("target", (form.context,), "float32")]
+    inputs += [ArraySpec("past", (form.context, past), "float32")] * bool(past)
+    inputs += [ArraySpec("future", (around, len(form.future)), "float32")] * bool(form.future)
+    inputs += [ArraySpec("time", (), "int64")] * bool(form.periods)
+    inputs += [ArraySpec("series", (), "string")] * bool(form.series)
+    inputs += [ArraySpec("static", (static,), "float32")] * bool(static)
+    inputs += [ArraySpec(text_input(name), (), "string") for name in form.texts]
+    named = {one.name: one.name for one in inputs}
+    return DatasetSpec(
+        "arrays",
+        (),
+        "mixed",
+        "forecast",
+        form.horizon,
+        target=form.target,
+        inputs=tuple(inputs),
+        input_structure=named,
+        forecast=form,
+    )
+
+
+def _parts(
+    panel: Panel, form: ForecastForm, *, end: int, test: int, validation: float, stride: int
+) -> dict[str, np.ndarray]:
+    """Return the steps of the first targets of each part."""
+    whole = end - test - form.horizon - form.context + 1
+    held = max(1, round(validation * whole)) if validation else 0
+    kept = whole - held - (form.horizon - 1 if held else 0)
+    if kept < 1:
+        raise InputError(
+            f"data {panel.name!r}: {end:,} steps are too few for windows of {form.context} + {form.horizon} steps "
+            f"with test={test} and validation={validation}; pass smaller ones, or more steps."
+        )
+    first = form.context
+    # The latest ones, whatever the stride.
+    parts = {"train": np.arange(first + kept - 1, first - 1, -stride)[::-1]}
+    if held:
+        parts["validation"] = np.arange(first + whole - held, first + whole)
+    if test:
+        parts["test"] = np.arange(end - test, end - form.horizon + 1)
+    return parts
+
+
+def _origins(panel: Panel, read: Panel, form: ForecastForm, steps: np.ndarray) -> np.ndarray:
+    """Return the (samples, 2) windows of some first steps in which nothing is missing, in order of time."""
+    lacking = np.isnan(panel.target) | np.isnan(panel.past).any(axis=2) | np.isnan(panel.future).any(axis=2)
+    back = _any_within(lacking, steps - form.context, form.context)
+    ahead = np.isnan(read.target) | np.isnan(panel.future).any(axis=2)  # what was filled is not foretold
+    whole = ~back & ~_any_within(ahead, steps, form.horizon)  # (series, steps)
+    found = np.argwhere(whole.T)  # (samples, 2): the step, the series
+    return np.stack([found[:, 1], steps[found[:, 0]]], axis=-1)
+
+
+def _any_within(lacking: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    counts = np.concatenate([np.zeros((len(lacking), 1), int), np.cumsum(lacking, axis=1)], axis=1)
+    return counts[:, starts + length] > counts[:, starts]
+
+
+def _require_windows(panel: Panel, origins: Mapping[str, np.ndarray]) -> None:
+    for part, rows in origins.items():
+        if not len(rows):
+            raise InputError(
+                f"data {panel.name!r}: no window of the {part} part is whole; fill the gaps (gaps='fill'), or pass "
+                "a smaller context."
+            )
+
+
+def _left_out(parts: Mapping[str, np.ndarray], origins: Mapping[str, np.ndarray], series: int) -> list[str]:
+    lost = {part: series * len(steps) - len(origins[part]) for part, steps in parts.items()}
+    listed = ", ".join(f"{count:,} of {series * len(parts[part]):,} {part}" for part, count in lost.items() if count)
+    return [f"windows are left out, of which steps are missing: {listed}."] if listed else []
+
+
+def _weights(panel: Panel, form: ForecastForm, train: np.ndarray) -> np.ndarray | None:
+    """Return (series,) weights of mean 1, the inverse of how much each changes; None of one series."""
+    if len(panel.names) == 1:
+        return None
+    inverse = 1 / training_scales(panel, form, int(train[-1]) + form.horizon)
+    return inverse / inverse.mean()
+
+
+def training_scales(panel: Panel, form: ForecastForm, end: int) -> np.ndarray:
+    """Return `seasonal_scales` of the steps before one."""
+    return seasonal_scales(panel.target[:, :end], form.season)
+
+
+def _split(panel: Panel, form: ForecastForm, origins: np.ndarray, weights: np.ndarray | None) -> Split:
+    rows = origins[:, 0]
+    ahead = origins[:, 1, None] + np.arange(form.horizon)
+    targets = panel.target[rows[:, None], ahead].astype(np.float32)
+    own = None if weights is None else weights[rows].astype(np.float32)
+    return replace(read_only(window_inputs(panel, form, origins), targets, own))
+
+
+def _require_steps(**steps: tuple[object, int]) -> None:
+    for argument, (count, least) in steps.items():
+        if isinstance(count, bool) or not isinstance(count, int) or not least <= count < 2**31:
+            raise InputError(
+                f"{argument}={shown(count)}: expected a whole number of steps, {least} or more; pass one."
+            )

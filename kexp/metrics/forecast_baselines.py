@@ -1,0 +1,72 @@
+"""What a forecast of windows is measured beside: MASE in units of training, and forecasts that are not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from kexp.data import ForecastDataset, Split
+from kexp.data.transforms.forecast_windows import seasonal_scales
+from kexp.metrics.forecast_metrics import mean_absolute_scaled_error
+from kexp.metrics.naive_forecast import naive_forecast
+
+__all__ = ["forecast_baselines", "scaled_error"]
+
+Inputs = Mapping[str, np.ndarray]
+
+
+def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
+    """Return MASE as a metric of a split and the quantiles that were foretold for it.
+
+    The unit is the mean absolute change over a season of each series up to the last training target.
+
+    Args:
+        data: Of `kexp.data.forecast_windows`.
+
+    Example:
+        >>> import kexp
+        >>> data = kexp.data.forecast_windows("sunspots", context=66, horizon=3, test=40)
+        >>> truth = np.repeat(data.test.targets[..., None], 9, axis=-1)
+        >>> scaled_error(data)(data.test, truth)
+        0.0
+    """
+    form = data.spec.forecast
+    assert form is not None
+    end = int(data.origins["train"][-1, 1]) + form.horizon
+    scales = dict(zip(data.panel.names, seasonal_scales(data.panel.target[:, :end], form.season), strict=True))
+
+    def measure(split: Split, outputs: np.ndarray) -> float:
+        assert isinstance(split.inputs, Mapping)
+        names = split.inputs["series"] if form.series else [data.panel.names[0]] * len(split)
+        own = np.array([scales[name] for name in names])
+        return mean_absolute_scaled_error(split.targets, outputs[..., form.middle], own)
+
+    return measure
+
+
+def forecast_baselines(data: ForecastDataset) -> dict[str, Callable[[Inputs], np.ndarray]]:
+    """Return the naive and, where the context has a season, the seasonal naive forecast of raw inputs.
+
+    All of their quantiles are the one value that they foretell.
+
+    Args:
+        data: Of `kexp.data.forecast_windows`.
+
+    Example:
+        >>> import kexp
+        >>> data = kexp.data.forecast_windows("sunspots", context=66, horizon=3, test=40, season=11)
+        >>> found = forecast_baselines(data)
+        >>> list(found), found["naive"](data.test.inputs).shape
+        (['naive', 'seasonal_naive'], (38, 3, 9))
+    """
+    form = data.spec.forecast
+    assert form is not None
+    levels = len(form.quantiles)
+
+    def repeated(season: int) -> Callable[[Inputs], np.ndarray]:
+        forecast = naive_forecast(form.horizon, season=season)
+        return lambda inputs: np.repeat(forecast(inputs["target"][..., None])[..., None], levels, axis=-1)
+
+    seasonal = {"seasonal_naive": repeated(form.season)} if 1 < form.season <= form.context else {}
+    return {"naive": repeated(1), **seasonal}

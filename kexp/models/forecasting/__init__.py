@@ -1,0 +1,1 @@
+"""Networks that forecast series: their inputs, their layers, and one builder for all of them."""
