@@ -41,6 +41,9 @@ from kexp.result import Result as Result
 from kexp.result import load as load
 from kexp.result import resume as resume
 from kexp.run.reference import Reference as Reference
+from kexp.sweep.backtest import backtest as backtest
+from kexp.sweep.backtest_result import Backtest as Backtest
+from kexp.sweep.backtest_result import load_backtest as load_backtest
 from kexp.sweep.cross_validation import cross_validate as cross_validate
 from kexp.sweep.cross_validation_result import CrossValidation as CrossValidation
 from kexp.sweep.cross_validation_result import load_cross_validation as load_cross_validation

@@ -1,7 +1,7 @@
 """Networks forecast one series or many, with intervals, from their past and from what is known ahead.
 
-Source: Zeng et al. 2023, "Are Transformers effective for time series forecasting?" (NLinear); Chen et al. 2023,
-"TSMixer"; Nie et al. 2023, "A time series is worth 64 words".
+Source: Zeng et al. 2023, "Are Transformers effective for time series forecasting?" (NLinear); Chen et al.
+2023, "TSMixer"; Nie et al. 2023, "A time series is worth 64 words".
 
 Command: TO BE MEASURED
 Time: TO BE MEASURED
@@ -63,7 +63,8 @@ def forecast(
         season: Steps after which a series about repeats itself; None: a usual one for the step.
         test: Last steps, which are tested on; None: twice the horizon.
         leave_out: Steps after those that are not looked at.
-        gaps: Missing steps: refuse names them, skip leaves out their windows, fill holds the last known value.
+        gaps: Missing steps: refuse names them, skip leaves out their windows, fill holds the last known
+            value.
         quantiles: Levels to forecast, ascending, with 0.5 in the middle.
         scaling: What brings the target to one scale: each window, each series, or all alike.
         network: Which one.
@@ -78,10 +79,12 @@ def forecast(
     columns |= {"past": past, "future": future, "static": static, "season": season, "gaps": gaps}
     steps: dict[str, Any] = {"context": context or 3 * horizon, "horizon": horizon, "stride": stride}
     steps |= {"test": 2 * horizon if test is None else test, "leave_out": leave_out, "quantiles": quantiles}
-    dataset = kexp.data.forecast_windows(data, **columns, **steps, validation=kexp.holdout(train)["validation"])
+    dataset = kexp.data.forecast_windows(
+        data, **columns, **steps, validation=kexp.holdout(train)["validation"]
+    )
     preprocessing = kexp.models.forecast_preprocessing(dataset, scaling=scaling)
     sizes: dict[str, Any] = {"width": width, "depth": depth, "patch": patch, "dropout": dropout}
-    model = kexp.models.forecaster(preprocessing, dataset.spec.forecast, network=network, **sizes)
+    model = kexp.models.forecaster(preprocessing, dataset.spec.forecast_form, network=network, **sizes)
     return kexp.fit(
         model,
         dataset,

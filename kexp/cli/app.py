@@ -99,7 +99,7 @@ def _mistake(text: str) -> int:
 
 
 def _is_resumable(arguments: Sequence[str]) -> bool:
-    return arguments[:1] in (["run"], ["resume"], ["sweep"], ["cross-validate"])
+    return arguments[:1] in (["run"], ["resume"], ["sweep"], ["cross-validate"], ["backtest"])
 
 
 def _app(arguments: Sequence[str]) -> cyclopts.App:
@@ -135,6 +135,7 @@ def _app(arguments: Sequence[str]) -> cyclopts.App:
     app.command(verify)
     app.command(_sweep_app(arguments))
     app.command(_cross_validate_app(arguments))
+    app.command(_backtest_app(arguments))
     data = cyclopts.App(name="data", help="Data sets from tensorflow-datasets.")
     data.command(command_of(prepare))
     app.command(data)
@@ -161,6 +162,17 @@ def _cross_validate_app(arguments: Sequence[str]) -> cyclopts.App:
         from kexp.sweep.fold_options import FOLD_OPTIONS
 
         _add_recipes(app, arguments, FOLD_OPTIONS, command)
+    return app
+
+
+def _backtest_app(arguments: Sequence[str]) -> cyclopts.App:
+    text = "Forecast at many cuts in time, and measure classical forecasts beside it."
+    app = cyclopts.App(name="backtest", help=text)
+    if arguments[:1] == ["backtest"]:
+        from kexp.cli.backtest_command import command
+        from kexp.sweep.backtest import BACKTEST_OPTIONS
+
+        _add_recipes(app, arguments, BACKTEST_OPTIONS, command)
     return app
 
 

@@ -121,9 +121,14 @@ def _write(
     said: set[str],
 ) -> None:
     """Write what the model answers for samples, and say what is strange about them, of each column once."""
+    from kexp.tasks import task_named
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         table = exported.predict(samples).to_frame(exported.spec)
+        own = task_named(exported.spec.task).sample_columns(samples, exported.spec)
+        for place, (name, values) in enumerate(own.items()):
+            table.insert(place, name, values, allow_duplicates=True)
     for warning in caught:
         text = str(warning.message)
         about = f"{files[0]} {text.partition(':')[0]} {'missing, as' in text}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from kexp.core.user_paths import user_path
 from kexp.data.array_specs import ArraySpec, shapes_agree
 from kexp.data.column_kinds import dates_as, stripped, without
 from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
+from kexp.data.forecast_inputs import latest_inputs
 from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
@@ -41,7 +43,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
             DataFrame with the column of the training data. For everything else an array of
             (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
             may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
-            than those of training, and may end in steps of NaN. For images also the path of an image file,
+            than those of training, and may end in steps of NaN. For forecasts also a DataFrame with the past
+            of each series, and what is known ahead. For images also the path of an image file,
             or a list of paths.
         spec: The data that the model was made for.
 
@@ -66,6 +69,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         return _columns(raw, spec)
     if spec.kind == "text":
         return _texts(raw, spec)
+    if spec.forecast_form is not None and _is_frame(raw):
+        return latest_inputs(raw, spec)
     if spec.kind == "arrays":
         return _several(raw, spec)
     if spec.kind == "image" and _are_paths(raw):
@@ -75,6 +80,11 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         raw = padded_to("inputs:", raw, *spec.input_shape)
     array = _numeric(raw)
     return _with_dtype(_with_all_axes(array, spec.input_shape), spec)
+
+
+def _is_frame(raw: Any) -> bool:
+    pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
+    return pandas is not None and isinstance(raw, pandas.DataFrame)
 
 
 def _are_paths(raw: Any) -> bool:
@@ -139,6 +149,8 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
         return _named(path, _read_image(path, spec), spec)
     if name.endswith(".txt") and spec.kind == "text":
         return _named(path, read_lines(path), spec)
+    if name.endswith(TABLE_SUFFIXES) and spec.forecast_form is not None:
+        return latest_inputs(path, spec)
     if name.endswith(TABLE_SUFFIXES) and spec.kind in ("table", "text"):
         return _named(path, _read_table(path, spec), spec)
     raise InputError(
@@ -154,12 +166,14 @@ def input_suffixes(spec: DatasetSpec) -> tuple[str, ...]:
         ('.txt', '.csv', '.csv.gz', '.parquet', '.jsonl', '.jsonl.gz')
     """
     records = (*TABLE_SUFFIXES, ".jsonl", ".jsonl.gz")
+    if spec.forecast_form is not None:
+        return TABLE_SUFFIXES
     tables = {"table": records, "text": (".txt", *records)}
     return tuple(sorted(IMAGE_SUFFIXES)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
 
 
 def _wanted_files(spec: DatasetSpec) -> str:
-    if spec.kind == "table":
+    if spec.kind == "table" or spec.forecast_form is not None:
         return f"a table ({', '.join(TABLE_SUFFIXES)})"
     if spec.kind == "text":
         return (

@@ -91,7 +91,7 @@ _OPTIONAL_KEYS = {
     "column_facts": list[dict[str, Any]] | None,
     "resize": Literal["", "stretch", "crop", "pad"] | None,
     "temperature": Annotated[float, Between(0.01, 100.0)] | None,
-    "forecast": dict[str, Any] | None,
+    "forecast_form": dict[str, Any] | None,
 }
 
 
@@ -122,7 +122,7 @@ class DatasetSpec:
         resize: How images of another size came to that of `input_shape`; empty: all had it.
         temperature: Of a finished run whose probabilities were calibrated, what its logits are divided by;
             None: they are taken as they are.
-        forecast: Of windows of a table with a row per step, what they are made of; else None.
+        forecast_form: Of windows of a table with a row per step, what they are made of; else None.
     """
 
     kind: Kind
@@ -143,7 +143,7 @@ class DatasetSpec:
     column_facts: tuple[ColumnFacts, ...] = field(default=(), compare=False)
     resize: Literal["", "stretch", "crop", "pad"] = field(default="", compare=False)
     temperature: float | None = field(default=None, compare=False)
-    forecast: ForecastForm | None = None
+    forecast_form: ForecastForm | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -217,9 +217,11 @@ class DatasetSpec:
             Head.from_json(one, f"{place}.heads[{number}]", advice)
             for number, one in enumerate(content.get("heads") or ())
         ]
-        form = content.get("forecast")
-        forecast = form and ForecastForm.from_json(form, f"{place}.forecast", advice)
+        form = content.get("forecast_form")
+        known_form = None if form is None else ForecastForm.from_json(form, f"{place}.forecast_form", advice)
         for name, parts in (("input_structure", inputs), ("output_structure", heads)):
+            if name == "input_structure" and content.get(name) is None:
+                continue  # they are taken by their names
             _require_structure(content.get(name), [part.name for part in parts], f"{place}.{name}", advice)
         with located(place):
             return cls(
@@ -238,7 +240,7 @@ class DatasetSpec:
                     "column_facts": tuple(facts),
                     "resize": content.get("resize") or "",
                     "temperature": content.get("temperature"),
-                    "forecast": forecast or None,
+                    "forecast_form": known_form,
                 }
             )
 

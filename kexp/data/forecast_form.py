@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Annotated, Any
 
 from kexp.core.constraints import Between
@@ -56,7 +57,7 @@ class ForecastForm:
 
     @property
     def periods(self) -> tuple[int, ...]:
-        """Seconds of the day, the week and the year, those that are longer than a step; none without dates."""
+        """Seconds of the day, the week and the year that are longer than a step; none without dates."""
         return tuple(period for period in _CALENDAR_S if self.dated and self.step < period)
 
     @property
@@ -113,10 +114,11 @@ def checked_quantiles(quantiles: object) -> tuple[float, ...]:
     """
     levels = tuple(quantiles) if isinstance(quantiles, list | tuple) else ()
     numbers = all(isinstance(one, int | float) and 0 < one < 1 for one in levels)
-    ascending = numbers and all(one < other for one, other in zip(levels, levels[1:], strict=False))
+    ascending = numbers and all(one < other for one, other in pairwise(levels))
     if not ascending or not len(levels) % 2 or levels[len(levels) // 2] != 0.5:
         raise InputError(
-            f"quantiles={shown(quantiles)}: expected levels between 0 and 1, ascending, with 0.5 in the middle "
+            f"quantiles={shown(quantiles)}: expected levels between 0 and 1, ascending, with 0.5 in the "
+            f"middle "
             "and as many below it as above; pass such as (0.1, 0.5, 0.9)."
         )
     return tuple(map(float, levels))

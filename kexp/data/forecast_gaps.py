@@ -17,7 +17,8 @@ def complete_panel(panel: Panel, gaps: Gaps) -> Panel:
 
     Args:
         panel: As it was read.
-        gaps: "refuse" them, "skip" the windows that have any, or "fill" each with the last known value before.
+        gaps: "refuse" them, "skip" the windows that have any, or "fill" each with the last known value
+            before.
 
     Raises:
         InputError: There are gaps, and they are to be refused.
@@ -64,8 +65,10 @@ def _refusal(panel: Panel, found: dict[str, np.ndarray]) -> str:
     counts = ", ".join(f"{int(each.sum()):,} of {column!r}" for column, each in found.items())
     lies = "the table has no row" if not panel.present[series, step] else f"{name!r} has no value"
     return (
-        f"gaps='refuse': data {panel.name!r} lack {rows:,} rows within their series, and the values {counts}; the "
-        f"first: {lies} at {panel.grid.text(step)}{of_series}. Mend the table, or pass gaps='skip' to leave out "
+        f"gaps='refuse': data {panel.name!r} lack {rows:,} rows within their series, and the values "
+        f"{counts}; the "
+        f"first: {lies} at {panel.grid.text(step)}{of_series}. Mend the table, or pass gaps='skip' to leave "
+        f"out "
         "the windows that have any, or 'fill' to look back at the last known value in their place."
     )
 
@@ -73,7 +76,9 @@ def _refusal(panel: Panel, found: dict[str, np.ndarray]) -> str:
 def _each_filled(values: np.ndarray, names: tuple[str, ...], found: dict[str, np.ndarray]) -> np.ndarray:
     if not names:
         return values
-    return np.stack([_filled(values[..., number], found.get(name)) for number, name in enumerate(names)], axis=-1)
+    return np.stack(
+        [_filled(values[..., number], found.get(name)) for number, name in enumerate(names)], axis=-1
+    )
 
 
 def _filled(values: np.ndarray, lacking: np.ndarray | None) -> np.ndarray:
@@ -88,3 +93,14 @@ def _filled(values: np.ndarray, lacking: np.ndarray | None) -> np.ndarray:
     steps = np.where(np.isfinite(values), np.arange(values.shape[1]), 0)
     last = np.maximum.accumulate(steps, axis=1)
     return np.where(lacking, np.take_along_axis(values, last, axis=1), values)
+
+
+def held_values(values: np.ndarray) -> np.ndarray:
+    """Return (steps,) from the first known value on, the last known one before it in the place of each gap.
+
+    Example:
+        >>> held_values(np.array([np.nan, 1.0, np.nan, 3.0])).tolist()
+        [1.0, 1.0, 3.0]
+    """
+    known = values[int(np.argmax(np.isfinite(values))) :][None]
+    return _filled(known, np.isnan(known))[0]

@@ -57,7 +57,7 @@ class Grid(NamedTuple):
         """Return the times of places on the grid, float64."""
         if not self.months:
             return self.start + self.step * places
-        first = np.array(self.start, "datetime64[s]")
+        first = np.datetime64(int(self.start), "s")
         month = first.astype("datetime64[M]")
         months = month + self.months * np.asarray(places)
         return (months.astype("datetime64[s]") + (first - month)).astype(np.float64)
@@ -132,7 +132,8 @@ def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) 
     shape = (len(names), int(places.max()) + 1)
     if shape[0] * shape[1] > _MOST_CELLS:
         raise InputError(
-            f"time={columns.time!r}: the times of {name!r} span {shape[1]:,} steps of {grid.step:g}, far more "
+            f"time={columns.time!r}: the times of {name!r} span {shape[1]:,} steps of {grid.step:g}, far "
+            f"more "
             "than it has rows; mend the times."
         )
 
@@ -147,7 +148,9 @@ def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) 
     target = laid((columns.target,))[..., 0]
     known = np.flatnonzero(np.isfinite(target).any(axis=0))
     if not len(known):
-        raise InputError(f"target={columns.target!r}: expected numbers in {name!r}, received none; give some.")
+        raise InputError(
+            f"target={columns.target!r}: expected numbers in {name!r}, received none; give some."
+        )
     return Panel(
         name,
         columns,
@@ -176,12 +179,14 @@ def _frame(values: Any) -> tuple[pd.DataFrame, str]:
             name = place.name
         else:
             raise InputError(
-                f"data={str(values)!r}: expected 'sunspots', or a CSV or Parquet file with a row per step; give "
+                f"data={str(values)!r}: expected 'sunspots', or a CSV or Parquet file with a row per step; "
+                f"give "
                 "one."
             )
     else:
         raise InputError(
-            f"data={shown(values)}: expected a DataFrame, or a CSV or Parquet file with a row per step; give one."
+            f"data={shown(values)}: expected a DataFrame, or a CSV or Parquet file with a row per step; "
+            f"give one."
         )
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row or more, received none; give another table.")
@@ -199,22 +204,22 @@ def _known(columns: PanelColumns, name: str, frame: pd.DataFrame) -> PanelColumn
         for label in labels:
             if (label or argument == "target") and label not in known:
                 raise InputError(
-                    f"{argument}={shown(label)}: expected one of the columns {', '.join(map(shown, known[:30]))} "
+                    f"{argument}={shown(label)}: expected one of the columns "
+                    f"{', '.join(map(shown, known[:30]))} "
                     f"of {name!r}{nearest(str(label), known)}; name one."
                 )
             if label and label in roles:
                 raise InputError(
-                    f"{argument}={shown(label)}: the column is {roles[label]} already; leave it out of one of "
+                    f"{argument}={shown(label)}: the column is {roles[label]} already; leave it out of one "
+                    f"of "
                     "them."
                 )
             roles |= {label: argument} if label else {}
     return columns
 
 
-def _times(
-    name: str, time: str, frame: pd.DataFrame, keys: np.ndarray
-) -> tuple[np.ndarray, bool, list[str]]:
-    """Return the time of each row, whether it is a date, and what is to be said; without a column its place."""
+def _times(name: str, time: str, frame: pd.DataFrame, keys: np.ndarray) -> tuple[np.ndarray, bool, list[str]]:
+    """Return the time of each row, whether it is a date, and notes; without a column its place."""
     if not time:
         times = np.zeros(len(keys))
         for key in np.unique(keys):
@@ -269,7 +274,8 @@ def _places(
         unit = " s" if grid.dated else ""
         usual = f"{grid.months} months" if grid.months else f"{grid.step:g}{unit}"
         raise InputError(
-            f"time={columns.time!r}: row {row + 1} of {name!r} is of {shown(str(frame[columns.time].iloc[row]))}, "
+            f"time={columns.time!r}: row {row + 1} of {name!r} is of "
+            f"{shown(str(frame[columns.time].iloc[row]))}, "
             f"which is no whole number of steps of {usual} after the first time, as are {len(off):,} rows in "
             "all; round the times, or take means of equal spans."
         )
@@ -284,11 +290,14 @@ def _refuse_duplicates(
     if not len(again):
         return
     first, second = sorted(int(row) + 1 for row in order[[again[0], again[0] + 1]])
-    of_series = f" of {columns.series} {shown(str(frame[columns.series].iloc[first - 1]))}" * bool(columns.series)
+    of_series = ""
+    if columns.series:
+        of_series = f" of {columns.series} {shown(str(frame[columns.series].iloc[first - 1]))}"
     advice = "" if columns.series else ", or name the column of several series as series"
     raise InputError(
         f"time={columns.time!r}: rows {first} and {second} of {name!r} are both of "
-        f"{shown(str(frame[columns.time].iloc[first - 1]))}{of_series}, as are {len(again):,} rows in all with an "
+        f"{shown(str(frame[columns.time].iloc[first - 1]))}{of_series}, as are {len(again):,} rows in all "
+        f"with an "
         f"earlier one; keep one of each{advice}."
     )
 
@@ -303,9 +312,7 @@ def _numbers(name: str, label: str, values: pd.Series) -> np.ndarray:
     return read.values.astype(np.float64)
 
 
-def _constant(
-    name: str, label: str, values: pd.Series, keys: np.ndarray, names: Sequence[str]
-) -> np.ndarray:
+def _constant(name: str, label: str, values: pd.Series, keys: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return (series,) values of a column that stays the same within a series."""
     cells = values.to_numpy()
     found = np.empty(len(names), np.float64 if cells.dtype.kind in "biuf" else object)
@@ -314,7 +321,8 @@ def _constant(
         if own.nunique(dropna=False) != 1 or own.isna().any():
             raise InputError(
                 f"static={label!r}: expected one value for all rows of a series of {name!r}, received "
-                f"{', '.join(shown(str(one)) for one in own.unique()[:3])} for {shown(series)}; name it in past or "
+                f"{', '.join(shown(str(one)) for one in own.unique()[:3])} for {shown(series)}; name it in "
+                f"past or "
                 "future."
             )
         found[key] = own.iloc[0] if found.dtype != object else str(own.iloc[0])

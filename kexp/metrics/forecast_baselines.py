@@ -1,4 +1,4 @@
-"""What a forecast of windows is measured beside: MASE in units of training, and forecasts that are not trained."""
+"""Baselines of forecasts of windows: MASE in units of training, and forecasts that are not trained."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
         >>> scaled_error(data)(data.test, truth)
         0.0
     """
-    form = data.spec.forecast
+    form = data.spec.forecast_form
     assert form is not None
     end = int(data.origins["train"][-1, 1]) + form.horizon
-    scales = dict(zip(data.panel.names, seasonal_scales(data.panel.target[:, :end], form.season), strict=True))
+    scales = dict(
+        zip(data.panel.names, seasonal_scales(data.panel.target[:, :end], form.season), strict=True)
+    )
 
     def measure(split: Split, outputs: np.ndarray) -> float:
         assert isinstance(split.inputs, Mapping)
@@ -60,13 +62,13 @@ def forecast_baselines(data: ForecastDataset) -> dict[str, Callable[[Inputs], np
         >>> list(found), found["naive"](data.test.inputs).shape
         (['naive', 'seasonal_naive'], (38, 3, 9))
     """
-    form = data.spec.forecast
+    form = data.spec.forecast_form
     assert form is not None
     levels = len(form.quantiles)
 
     def repeated(season: int) -> Callable[[Inputs], np.ndarray]:
-        forecast = naive_forecast(form.horizon, season=season)
-        return lambda inputs: np.repeat(forecast(inputs["target"][..., None])[..., None], levels, axis=-1)
+        naive = naive_forecast(form.horizon, season=season)
+        return lambda inputs: np.repeat(naive(inputs["target"][..., None])[..., None], levels, axis=-1)
 
     seasonal = {"seasonal_naive": repeated(form.season)} if 1 < form.season <= form.context else {}
     return {"naive": repeated(1), **seasonal}

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["mean_absolute_scaled_error", "pinball", "quantile_coverage", "symmetric_percentage_error", "weighted_quantile_loss"]
+__all__ = [
+    "mean_absolute_scaled_error",
+    "pinball",
+    "quantile_coverage",
+    "symmetric_percentage_error",
+    "weighted_quantile_loss",
+]
 
 KNOWN_LOWER = ("mase", "smape", "wql", "crps", "pinball")
 
 
-def mean_absolute_scaled_error(
-    targets: np.ndarray, values: np.ndarray, scales: np.ndarray | float
-) -> float:
+def mean_absolute_scaled_error(targets: np.ndarray, values: np.ndarray, scales: np.ndarray | float) -> float:
     """Return MASE, the mean absolute error in units of the error of a seasonal naive forecast in training.
 
     Source: Hyndman and Koehler 2006, "Another look at measures of forecast accuracy".
@@ -70,10 +74,11 @@ def pinball(targets: np.ndarray, quantiles: np.ndarray, levels: Sequence[float])
 def weighted_quantile_loss(targets: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> float:
     """Return WQL, twice the pinball loss over the sum of the absolute targets, in the mean of the levels.
 
-    Over the mean of the absolute targets it is the continuous ranked probability score, as close as the levels
-    are many.
+    Over the mean of the absolute targets it is the continuous ranked probability score, as close as the
+    levels are many.
 
-    Source: Park et al. 2022, "Learning quantile functions without quantile crossing for distribution-free time
+    Source: Park et al. 2022, "Learning quantile functions without quantile crossing for distribution-free
+        time
     series forecasting", section 4.
 
     Args:

@@ -33,7 +33,7 @@ def naive_forecast(horizon: int, *, season: int = 1) -> Callable[[np.ndarray], n
         ([[3.0, 3.0]], [[1.0, 2.0, 3.0, 1.0]])
     """
 
-    def forecast(history: np.ndarray) -> np.ndarray:
+    def repeat(history: np.ndarray) -> np.ndarray:
         if history.shape[1] < season:
             raise InputError(
                 f"season must be at most the {history.shape[1]} steps of history; received {season}."
@@ -41,4 +41,4 @@ def naive_forecast(horizon: int, *, season: int = 1) -> Callable[[np.ndarray], n
         steps = history.shape[1] - season + np.arange(horizon) % season
         return history[:, steps, 0].astype(np.float32)
 
-    return forecast
+    return repeat

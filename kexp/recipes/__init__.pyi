@@ -374,7 +374,8 @@ def forecast(
         season: Steps after which a series about repeats itself; None: a usual one for the step.
         test: Last steps, which are tested on; None: twice the horizon.
         leave_out: Steps after those that are not looked at.
-        gaps: Missing steps: refuse names them, skip leaves out their windows, fill holds the last known value.
+        gaps: Missing steps: refuse names them, skip leaves out their windows, fill holds the last known
+            value.
         quantiles: Levels to forecast, ascending, with 0.5 in the middle.
         scaling: What brings the target to one scale: each window, each series, or all alike.
         network: Which one.

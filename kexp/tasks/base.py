@@ -9,7 +9,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
-from kexp.data.dataset import DatasetSpec
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.metrics.class_suffixes import class_suffixes
 from kexp.metrics.direction import Direction, better
 from kexp.metrics.intervals import Interval
@@ -262,6 +262,15 @@ class Task:
         if spec.outputs > 1 and not spec.target_names:
             columns = [f"{spec.target}_{index}" for index in range(spec.outputs)]
         return pd.DataFrame(predictions["values"], columns=columns)
+
+    def sample_columns(self, inputs: Inputs, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        """Return columns that say what each prediction is of, to stand before it in a table; mostly none.
+
+        Args:
+            inputs: As the model takes them.
+            spec: What it was made for.
+        """
+        return {}
 
     # Exact metrics
 

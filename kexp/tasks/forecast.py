@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kexp.core.types import Tensor
-from kexp.data.dataset import DatasetSpec
+from kexp.data.dataset import DatasetSpec, Inputs
 from kexp.metrics.direction import Direction
 from kexp.metrics.exact_metrics import regression_metrics
 from kexp.metrics.forecast_metrics import (
@@ -34,14 +34,12 @@ class Forecast(Regression):
     can_augment: ClassVar[bool] = False
     undefined: ClassVar[str] = "all targets are 0"
 
-    def loss_of(
-        self, spec: DatasetSpec, *, from_logits: bool, label_smoothing: float
-    ) -> keras.losses.Loss:
+    def loss_of(self, spec: DatasetSpec, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
         """Return the pinball loss of the levels of the data."""
         from kexp.metrics.training.pinball_loss import PinballLoss
 
-        assert spec.forecast is not None
-        return PinballLoss(spec.forecast.quantiles)
+        assert spec.forecast_form is not None
+        return PinballLoss(spec.forecast_form.quantiles)
 
     def metric_inputs(
         self, metric: keras.metrics.Metric, targets: Tensor, outputs: Tensor, *, from_logits: bool
@@ -51,8 +49,8 @@ class Forecast(Regression):
 
     def output_shape(self, spec: DatasetSpec) -> tuple[int, ...]:
         """Return (horizon, levels)."""
-        assert spec.forecast is not None
-        return (spec.outputs, len(spec.forecast.quantiles))
+        assert spec.forecast_form is not None
+        return (spec.outputs, len(spec.forecast_form.quantiles))
 
     def _predictions_of(
         self, outputs: np.ndarray, spec: DatasetSpec, from_probabilities: bool
@@ -74,7 +72,7 @@ class Forecast(Regression):
         """Return a row per sample: for each step the median, then for each step the other quantiles."""
         import pandas as pd
 
-        form = spec.forecast
+        form = spec.forecast_form
         assert form is not None
         steps = range(1, form.horizon + 1)
         columns = {f"{form.target}+{step}": predictions["values"][:, step - 1] for step in steps}
@@ -84,13 +82,25 @@ class Forecast(Regression):
                     columns[f"{form.target}+{step} q{level:g}"] = predictions["quantiles"][:, step - 1, place]
         return pd.DataFrame(columns)
 
+    def sample_columns(self, inputs: Inputs, spec: DatasetSpec) -> dict[str, Sequence[object]]:
+        """Return the series, and the time of the first step that is foretold."""
+        form, found = spec.forecast_form, dict[str, Sequence[object]]()
+        assert form is not None
+        assert isinstance(inputs, Mapping)
+        if form.series:
+            found[form.series] = list(inputs["series"])
+        if form.periods:
+            moments = inputs["time"].astype("datetime64[s]")
+            found[f"first {form.time}"] = [str(moment).replace("T", " ") for moment in moments]
+        return found
+
     def expected_columns(self, targets: Any, spec: DatasetSpec) -> dict[str, Sequence[object]]:
         """Return the targets of each step."""
         return {f"expected {spec.target}+{step + 1}": list(targets[:, step]) for step in range(spec.outputs)}
 
     def exact_metrics(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
         values, quantiles = predictions["values"], predictions["quantiles"]
-        form = spec.forecast
+        form = spec.forecast_form
         assert form is not None
         if np.shape(targets) != values.shape or not np.isfinite(quantiles).all():
             return {}

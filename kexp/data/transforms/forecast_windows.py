@@ -61,8 +61,8 @@ def forecast_windows(
     the inputs but the columns in `future`, and the calendar.
 
     Args:
-        values: A DataFrame, "sunspots" (default columns of its own), or a name or path of a CSV or Parquet file,
-            with a row per step and series.
+        values: A DataFrame, "sunspots" (default columns of its own), or a name or path of a CSV or Parquet
+            file, with a row per step and series.
         target: Column that is foretold.
         time: Column of dates or numbers, one step apart; default: rows are in order.
         series: Column that says which of several series a row belongs to; default: all are of one.
@@ -75,22 +75,22 @@ def forecast_windows(
         leave_out: Steps after those that are not looked at, default 0.
         validation: Share of the earlier origins to make choices on, the latest of them; default 0.1.
         stride: Steps from one training window to the next, default 1.
-        season: Steps after which a series about repeats itself; default: a day of steps of a minute to an hour, a
-            week of days, a year of weeks, months or quarters, else 1.
+        season: Steps after which a series about repeats itself; default: a day of steps of a minute to an
+            hour, a week of days, a year of weeks, months or quarters, else 1.
         gaps: Missing steps and cells: "refuse" (default) names the first, "skip" leaves out the windows that
             have any, "fill" looks back at the last known value in their place, and never foretells one.
         quantiles: Levels to foretell, ascending, with 0.5 in the middle; default the deciles.
 
     Returns:
-        Data of the kind "arrays" for the task "forecast": inputs "target" (samples, context), and where there are
-        such "past" (samples, context, columns), "future" (samples, context + horizon, columns), "time"
-        (samples,) int64 seconds since 1970 of the first step that is foretold, "series" (samples,), "static" and
-        one by the name of each static text; targets (samples, horizon) float32. Several series are weighted so
-        that an error counts in units of each one's own seasonal change.
+        Data of the kind "arrays" for the task "forecast": inputs "target" (samples, context), and where there
+        are such "past" (samples, context, columns), "future" (samples, context + horizon, columns), "time"
+        (samples,) int64 seconds since 1970 of the first step that is foretold, "series" (samples,), "static"
+        and one by the name of each static text; targets (samples, horizon) float32. Several series are
+        weighted so that an error counts in units of each one's own seasonal change.
 
     Raises:
-        InputError: A column is missing, two rows are of one time, times are off their grid, steps are missing and
-            `gaps` says nothing of them, or there are too few steps.
+        InputError: A column is missing, two rows are of one time, times are off their grid, steps are missing
+            and `gaps` says nothing of them, or there are too few steps.
 
     Example:
         >>> data = forecast_windows("sunspots", context=66, horizon=3, test=40, season=11)
@@ -103,8 +103,12 @@ def forecast_windows(
     if 0 < test < horizon:
         raise InputError(f"test={test}: expected 0, or the {horizon} steps of horizon or more; pass more.")
     if current_fold() is not None:
-        raise InputError("folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead.")
-    columns = PanelColumns(target or "", time or "", series or "", *(tuple(one or ()) for one in (past, future, static)))
+        raise InputError(
+            "folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead."
+        )
+    columns = PanelColumns(
+        target or "", time or "", series or "", *(tuple(one or ()) for one in (past, future, static))
+    )
     read = read_panel(values, columns)
     panel = complete_panel(read, gaps)
     texts = tuple(name for name, cells in panel.static.items() if cells.dtype == object)
@@ -213,7 +217,6 @@ def _spec(form: ForecastForm) -> DatasetSpec:
     inputs += [ArraySpec("series", (), "string")] * bool(form.series)
     inputs += [ArraySpec("static", (static,), "float32")] * bool(static)
     inputs += [ArraySpec(text_input(name), (), "string") for name in form.texts]
-    named = {one.name: one.name for one in inputs}
     return DatasetSpec(
         "arrays",
         (),
@@ -222,8 +225,7 @@ def _spec(form: ForecastForm) -> DatasetSpec:
         form.horizon,
         target=form.target,
         inputs=tuple(inputs),
-        input_structure=named,
-        forecast=form,
+        forecast_form=form,
     )
 
 
@@ -236,7 +238,8 @@ def _parts(
     kept = whole - held - (form.horizon - 1 if held else 0)
     if kept < 1:
         raise InputError(
-            f"data {panel.name!r}: {end:,} steps are too few for windows of {form.context} + {form.horizon} steps "
+            f"data {panel.name!r}: {end:,} steps are too few for windows of {form.context} + {form.horizon} "
+            f"steps "
             f"with test={test} and validation={validation}; pass smaller ones, or more steps."
         )
     first = form.context
@@ -268,14 +271,17 @@ def _require_windows(panel: Panel, origins: Mapping[str, np.ndarray]) -> None:
     for part, rows in origins.items():
         if not len(rows):
             raise InputError(
-                f"data {panel.name!r}: no window of the {part} part is whole; fill the gaps (gaps='fill'), or pass "
+                f"data {panel.name!r}: no window of the {part} part is whole; fill the gaps (gaps='fill'), "
+                f"or pass "
                 "a smaller context."
             )
 
 
 def _left_out(parts: Mapping[str, np.ndarray], origins: Mapping[str, np.ndarray], series: int) -> list[str]:
     lost = {part: series * len(steps) - len(origins[part]) for part, steps in parts.items()}
-    listed = ", ".join(f"{count:,} of {series * len(parts[part]):,} {part}" for part, count in lost.items() if count)
+    listed = ", ".join(
+        f"{count:,} of {series * len(parts[part]):,} {part}" for part, count in lost.items() if count
+    )
     return [f"windows are left out, of which steps are missing: {listed}."] if listed else []
 
 

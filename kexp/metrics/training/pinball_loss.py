@@ -30,7 +30,7 @@ class PinballLoss(keras.losses.Loss):
         self.levels = tuple(levels)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
-        """Return (batch, horizon) losses of (batch, horizon) targets and (batch, horizon, levels) quantiles."""
+        """Return (batch, horizon) losses of targets of that shape and (batch, horizon, levels) quantiles."""
         over = ops.expand_dims(ops.cast(y_true, y_pred.dtype), -1) - y_pred
         levels = ops.convert_to_tensor(self.levels, y_pred.dtype)
         return 2 * ops.mean(ops.maximum(levels * over, (levels - 1) * over), axis=-1)

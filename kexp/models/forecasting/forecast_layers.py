@@ -29,14 +29,16 @@ class CalendarPhases(layers.Layer):
     """
 
     def __init__(self, periods: Sequence[int], **options: Any) -> None:
-        super().__init__(dtype="float32", autocast=False, **options)
+        super().__init__(**{**options, "dtype": "float32"})
         self.periods = tuple(periods)
 
     def call(self, inputs: Tensor) -> Any:
         """Return (batch, periods) float32 of (batch,) int64."""
         # The rest first, in whole numbers: float32 tells seconds since 1970 apart by 128.
         rests = [ops.mod(inputs, ops.cast(period, inputs.dtype)) for period in self.periods]
-        shares = [ops.cast(rest, "float32") / period for rest, period in zip(rests, self.periods, strict=True)]
+        shares = [
+            ops.cast(rest, "float32") / period for rest, period in zip(rests, self.periods, strict=True)
+        ]
         return ops.stack(shares, axis=-1)
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -93,7 +95,7 @@ class SeriesScale(layers.Layer):
     """
 
     def __init__(self, means: Sequence[float], deviations: Sequence[float], **options: Any) -> None:
-        super().__init__(dtype="float32", **options)
+        super().__init__(**{**options, "dtype": "float32"})
         self.means, self.deviations = tuple(means), tuple(deviations)
 
     def call(self, inputs: Tensor) -> Any:
@@ -127,7 +129,7 @@ class QuantileHead(layers.Layer):
 
     def __init__(self, levels: int, **options: Any) -> None:
         # In float32: half precision would round neighbours to one another.
-        super().__init__(dtype="float32", **options)
+        super().__init__(**{**options, "dtype": "float32"})
         self.levels = levels
         self.project = layers.Dense(levels, dtype="float32", name="project")
 

@@ -1,4 +1,4 @@
-"""Forecasters: a linear one, a mixer, a Transformer of patches and a recurrent one, with one way in and out."""
+"""Forecasters: a linear one, a mixer, a Transformer of patches and a recurrent one."""
 
 from __future__ import annotations
 
@@ -36,18 +36,20 @@ def forecaster(
     """Build a network that foretells the quantiles of the next steps of a series.
 
     Each window of the target is brought to mean 0 and deviation 1 by itself, unless a scale is given, and the
-    forecast back to its scale (Kim et al. 2022, "Reversible instance normalization"). All networks have the path
-    of the linear one beside them, as LSTNet has an autoregression (Lai et al. 2018). What is known of each
-    step ahead, its calendar and its covariates, meets what was made of the past just before the quantiles.
+    forecast back to its scale (Kim et al. 2022, "Reversible instance normalization"). All networks have the
+    path of the linear one beside them, as LSTNet has an autoregression (Lai et al. 2018). What is known of
+    each step ahead, its calendar and its covariates, meets what was made of the past just before the
+    quantiles.
 
     Args:
-        inputs: What `kexp.models.forecast_preprocessing` gives, or the shapes of that by name, without the batch
-            axis.
+        inputs: What `kexp.models.forecast_preprocessing` gives, or the shapes of that by name, without the
+            batch axis.
         form: What is foretold from what.
-        network: "nlinear" (default; Zeng et al. 2023, "Are Transformers effective for time series forecasting?"):
-            linear in all, from the last value on; "tsmixer" (Chen et al. 2023, "TSMixer: an all-MLP architecture
-            for time series forecasting"); "patch_transformer" (Nie et al. 2023, "A time series is worth 64
-            words"); or "lstm" (Hochreiter and Schmidhuber 1997), an encoder whose state each step ahead sees.
+        network: "nlinear" (default; Zeng et al. 2023, "Are Transformers effective for time series
+            forecasting?"): linear in all, from the last value on; "tsmixer" (Chen et al. 2023, "TSMixer: an
+            all-MLP architecture for time series forecasting"); "patch_transformer" (Nie et al. 2023, "A time
+            series is worth 64 words"); or "lstm" (Hochreiter and Schmidhuber 1997), an encoder whose state
+            each step ahead sees.
         width: Numbers of a step's vector, default 64; of "patch_transformer" a multiple of heads.
         depth: Blocks, or recurrent layers, default 2.
         heads: Of the attention, default 4.
@@ -64,7 +66,7 @@ def forecaster(
         >>> import kexp
         >>> data = kexp.data.forecast_windows("sunspots", context=66, horizon=3, test=40)
         >>> shapes = {"target": (66,)}
-        >>> model = forecaster(shapes, data.spec.forecast, network="tsmixer", width=16)
+        >>> model = forecaster(shapes, data.spec.forecast_form, network="tsmixer", width=16)
         >>> model.output_shape, model.count_params()
         ((None, 3, 9), 9949)
     """
@@ -84,7 +86,9 @@ def forecaster(
     steps = ops.expand_dims(history, -1)  # (batch, context, 1)
     seen = layers.Concatenate(name="seen")([steps, before]) if before is not None else steps
     known = [part for part in (ahead, _repeated(given.get("static"), form.horizon)) if part is not None]
-    encode = {"nlinear": _linear, "tsmixer": _mixer, "patch_transformer": _patches, "lstm": _recurrent}[network]
+    encode = {"nlinear": _linear, "tsmixer": _mixer, "patch_transformer": _patches, "lstm": _recurrent}[
+        network
+    ]
     encoded = encode(seen, known, form, width=width, depth=depth, heads=heads, patch=patch, dropout=dropout)
     quantiles = QuantileHead(len(form.quantiles), name="quantiles")(encoded)
     shifted = quantiles + ops.expand_dims(ops.cast(linear, "float32"), -1)
@@ -113,7 +117,7 @@ def _scale(given: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _covariates(given: Mapping[str, Any], form: ForecastForm) -> tuple[Any | None, Any | None]:
-    """Return what goes with each step of the past, and with each that is foretold: (batch, steps, channels)."""
+    """Return covariates of each step of the past and of each that is foretold, (batch, steps, channels)."""
     around = [given["future"]] if "future" in given else []
     if "phase" in given:
         speeds = [form.step / period for period in form.periods]

@@ -30,9 +30,9 @@ def forecast_preprocessing(data: ForecastDataset, *, scaling: Scaling = "window"
             which a forecaster does, each "series", or "all" alike.
 
     Returns:
-        A model from the inputs by name to "target" (batch, context) as it came, and where there are such "past"
-        and "future" at mean 0 and deviation 1, "phase" (batch, periods), "static" (batch, width), and "scale"
-        (batch, 2), the mean and deviation of the target.
+        A model from the inputs by name to "target" (batch, context) as it came, and where there are such
+        "past" and "future" at mean 0 and deviation 1, "phase" (batch, periods), "static" (batch, width), and
+        "scale" (batch, 2), the mean and deviation of the target.
 
     Example:
         >>> import kexp
@@ -41,11 +41,12 @@ def forecast_preprocessing(data: ForecastDataset, *, scaling: Scaling = "window"
         >>> {name: tensor.shape for name, tensor in model.output.items()}
         {'target': (None, 66), 'scale': (None, 2)}
     """
-    form, panel = data.spec.forecast, data.panel
+    form, panel = data.spec.forecast_form, data.panel
     assert form is not None
     end = int(data.origins["train"][-1, 1]) + form.horizon
     inputs = {
-        one.name: keras.Input(one.shape, dtype=one.dtype, name=_input_name(one.name)) for one in data.spec.inputs
+        one.name: keras.Input(one.shape, dtype=one.dtype, name=_input_name(one.name))
+        for one in data.spec.inputs
     }
     outputs: dict[str, Any] = {"target": layers.Identity(dtype="float32", name="history")(inputs["target"])}
     for name, values in (("past", panel.past), ("future", panel.future)):

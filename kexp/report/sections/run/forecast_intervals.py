@@ -1,0 +1,91 @@
+"""Forecasts with their intervals against what came, and how often the truth is below each quantile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kexp.data.forecast_form import ForecastForm
+from kexp.data.splits import taken
+from kexp.report.drawing import COLOUR, style
+from kexp.report.html import text_section
+from kexp.report.panel_plots import Panel, new_axes, panel_of, panels
+from kexp.report.reported import ReportedRun
+
+ORDER = 42
+_WINDOWS = 6  # that are drawn
+
+
+def applies(run: ReportedRun) -> bool:
+    """True for forecasts whose data are at hand."""
+    return run.spec.forecast_form is not None and run.values is not None
+
+
+def html(run: ReportedRun) -> str:
+    """HTML of the section."""
+    form = run.spec.forecast_form
+    assert form is not None
+    predicted = run.record.predictions_of(run.judged.inputs)
+    quantiles, truth = np.asarray(predicted.quantiles), np.asarray(run.judged.targets)
+    low, high = form.quantiles[0], form.quantiles[-1]
+    text = (
+        f"Of {run.judged_name}. The bands are between the quantiles {low:g} and {high:g}, which should hold "
+        f"{100 * (high - low):.0f} % of the truth, and of the inner ones."
+    )
+    with style():
+        shown = [_window(run, form, int(place)) for place in _places(run)]
+        if len(form.quantiles) > 1:
+            shown.append(_coverage(form, truth, quantiles))
+        return text_section("Forecasts with intervals", text, panels(shown))
+
+
+def _places(run: ReportedRun) -> np.ndarray:
+    """Return windows of all series, and of all times that the samples are of."""
+    count = len(run.judged)
+    return np.unique(np.linspace(0, count - 1, min(_WINDOWS, count)).astype(int))
+
+
+def _window(run: ReportedRun, form: ForecastForm, place: int) -> Panel:
+    sample = taken(run.judged, np.array([place]))
+    inputs: Any = sample.inputs
+    assert isinstance(inputs, Mapping)
+    quantiles = np.asarray(run.record.predictions_of(inputs).quantiles)[0]  # (horizon, levels)
+    truth, before = np.asarray(sample.targets)[0], inputs["target"][0, -3 * form.horizon :]
+    name = f" of {inputs['series'][0]}" if form.series else ""
+    start = str(inputs["time"][0].astype("datetime64[s]")).replace("T", " ") if form.periods else ""
+    axes = new_axes(f"Sample {place:,}{name}", "steps from the beginning of the forecast", form.target)
+    axes.plot(np.arange(-len(before), 0) + 1, before, color=COLOUR["ink"], linewidth=1)
+    ahead = np.arange(1, form.horizon + 1)
+    beside = form.middle // 2
+    for first, strength in {0: 0.3, beside: 0.35}.items():
+        ends = quantiles[:, first], quantiles[:, -1 - first]
+        axes.fill_between(ahead, *ends, color=COLOUR["level-3"], alpha=strength, linewidth=0)
+    axes.plot(ahead, truth, color=COLOUR["ink"], linewidth=1, label="truth")
+    axes.plot(
+        ahead, quantiles[:, form.middle], color=COLOUR["best"], linewidth=1.2, linestyle="--", label="median"
+    )
+    axes.legend(fontsize="small")
+    off = float(np.abs(truth - quantiles[:, form.middle]).mean())
+    inside = 100 * float(np.mean((truth >= quantiles[:, 0]) & (truth <= quantiles[:, -1])))
+    since = f", from {start} on" if start else ""
+    return panel_of(
+        axes,
+        f"Truth and forecast{name}{since}; mean error {off:.4g}, {inside:.0f} % of the truth in the band.",
+    )
+
+
+def _coverage(form: ForecastForm, truth: np.ndarray, quantiles: np.ndarray) -> Panel:
+    """Return how often the truth is below each quantile, beside how often it should be."""
+    shares = [float((truth < quantiles[..., place]).mean()) for place in range(len(form.quantiles))]
+    axes = new_axes("Quantiles", "level", "share of the truth below")
+    axes.plot([0, 1], [0, 1], color=COLOUR["ink"], linewidth=0.8, linestyle=":")
+    axes.plot(form.quantiles, shares, color=COLOUR["best"], marker="o", markersize=4)
+    worst = max(range(len(shares)), key=lambda place: abs(shares[place] - form.quantiles[place]))
+    return panel_of(
+        axes,
+        f"The share of the truth below each quantile; the farthest off is that of "
+        f"{form.quantiles[worst]:g}, below "
+        f"which {100 * shares[worst]:.0f} % are.",
+    )

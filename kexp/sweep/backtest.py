@@ -1,0 +1,288 @@
+"""`kexp.backtest`: forecasts at many cuts in time, beside classical ones, from what was known then."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import numpy as np
+
+from kexp.classical.classical_forecasts import QuantileForecast, classical_forecasts
+from kexp.core.constraints import AtLeast, Count, Seed, check_value
+from kexp.core.errors import InputError
+from kexp.core.user_paths import output_folder
+from kexp.data import ForecastDataset
+from kexp.data.forecast_gaps import held_values
+from kexp.data.forecast_panel import Panel
+from kexp.data.transforms.forecast_windows import seasonal_scales
+from kexp.run.context import capture_training
+from kexp.run.recipe_call import bind, refuse_callbacks, require_recipe
+from kexp.sweep.backtest_result import BACKTEST, Backtest, load_backtest, quantile_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_Zero = Annotated[int, AtLeast(0)]
+BACKTEST_OPTION_TYPES: dict[str, Any] = {
+    "cuts": Annotated[int, AtLeast(1, most=10_000)],
+    "step": Count | None,
+    "refit_every": _Zero,
+    "seed": Seed,
+    "dir": str | None,
+    "quiet": bool,
+}
+BACKTEST_OPTIONS = tuple(BACKTEST_OPTION_TYPES)
+_OWN = ("test", "leave_out", "run_dir", "checkpoint_dir", "seed", "compare")
+_NEEDED = ("horizon", "test", "leave_out")
+
+
+class _Cut(NamedTuple):
+    """Forecasts at one cut and of one series: the step of the first target, the series, and the quantiles."""
+
+    step: int
+    series: int
+    quantiles: np.ndarray
+
+
+def backtest(
+    recipe: Callable[..., Any],
+    *,
+    cuts: int = 20,
+    step: int | None = None,
+    refit_every: int = 0,
+    seed: int = 0,
+    dir: str | os.PathLike[str] | None = None,
+    quiet: bool = False,
+    **arguments: Any,
+) -> Backtest:
+    """Forecast at many cuts in time from what was known then, beside classical forecasts at the same cuts.
+
+    The last cut has the last steps of the data as its targets. The network is trained on what is before the
+    first cut, and at the others sees newer history alone; with `refit_every` it is trained anew. The naive
+    forecast, the seasonal one, an autoregression and exponential smoothing are fitted anew at every cut, to
+    all steps before it. Each training is a run in a folder of its own: the same line again goes on where it
+    was.
+
+    Args:
+        recipe: `kexp.recipes.forecast`, or one of your own that hands data of `kexp.data.forecast_windows` to
+            `kexp.fit` and takes `horizon`, `test` and `leave_out`.
+        cuts: How many, 1 or more; default 20.
+        step: Steps from one to the next, 1 or more; default: the horizon.
+        refit_every: Cuts after which the network is trained anew, 1 or more; 0 (default): never.
+        seed: Of every training, 0 or more; default 0.
+        dir: The folder; default: one under backtests/, named after the recipe and its arguments.
+        quiet: Print nothing; default False.
+        **arguments: Arguments of the recipe.
+
+    Returns:
+        Metrics by method, and all forecasts.
+
+    Raises:
+        InputError: An argument does not fit, or there are too few steps for so many cuts.
+
+    Source: Hyndman and Athanasopoulos, "Forecasting: principles and practice", 3rd edition, section 5.10.
+
+    Example:
+        >>> from kexp.recipes import mlp_tabular
+        >>> backtest(mlp_tabular, data="iris")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: recipe must take horizon, test and leave_out, as kexp.recipes.forecast does;
+        mlp_tabular has no horizon.
+    """
+    given = {name: value for name, value in locals().items() if name in BACKTEST_OPTIONS}
+    return run_backtest(recipe, arguments, given)
+
+
+def run_backtest(
+    recipe: Callable[..., Any], arguments: Mapping[str, Any], options: Mapping[str, Any]
+) -> Backtest:
+    """Check everything, then train and measure; as `backtest`, with its options in a mapping.
+
+    Args:
+        recipe: A recipe.
+        arguments: Of the recipe.
+        options: The others of `backtest`'s arguments, by name.
+    """
+    known = {
+        name: options[name] if name == "dir" else check_value(name, options[name], kind)
+        for name, kind in BACKTEST_OPTION_TYPES.items()
+    }
+    bound = _bound(recipe, arguments)
+    cuts, every = known["cuts"], known["refit_every"] or known["cuts"]
+    horizon = bound["horizon"]
+    step = horizon if known["step"] is None else known["step"]
+    described = {**_plain(arguments), "cuts": cuts, "step": step, "refit_every": every, "seed": known["seed"]}
+    folder = _folder(known["dir"], recipe.__name__, described)
+    if (folder / BACKTEST).is_file():
+        found = load_backtest(folder)
+        if found.arguments != json.loads(json.dumps(described)):
+            raise InputError(f"dir {folder} holds a backtest of other arguments; give another one.")
+        _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=known["quiet"])
+        return found
+    data: ForecastDataset | None = None
+    foretold: list[_Cut] = []
+    for first in range(0, cuts, every):
+        count = min(every, cuts - first)
+        own = {
+            **arguments,
+            "seed": known["seed"],
+            "quiet": known["quiet"],
+            "compare": False,
+            "test": (count - 1) * step + horizon,
+            "leave_out": (cuts - first - count) * step,
+        }
+        trained_on = _captured(recipe, own)
+        foretold += _of_network(recipe, own, trained_on, step, folder / f"training_{first // every}")
+        data = data or trained_on
+    assert data is not None
+    table, left_out = _table(data, foretold, cuts, step)
+    found = Backtest(
+        dir=folder,
+        recipe=recipe.__name__,
+        network=str(bound.get("network", recipe.__name__)),
+        arguments=json.loads(json.dumps(described)),
+        cuts=tuple(data.panel.grid.text(place) for place in _steps(data, cuts, step)),
+        horizon=horizon,
+        levels=_form(data).quantiles,
+        trainings=-(-cuts // every),
+        left_out=left_out,
+        scales=_scales(data, cuts, step),
+    )
+    found.save(table.assign(method=table["method"].replace("", found.network)))
+    _say(str(found), quiet=known["quiet"])
+    return found
+
+
+def _say(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        print(text)
+
+
+def _bound(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the complete arguments of the recipe, once it is one that a backtest can cut."""
+    require_recipe(recipe)
+    refuse_callbacks(arguments)
+    taken = inspect.signature(recipe).parameters
+    lacking = next((name for name in _NEEDED if name not in taken), None)
+    if lacking is not None:
+        raise InputError(
+            f"recipe must take horizon, test and leave_out, as kexp.recipes.forecast does; "
+            f"{recipe.__name__} has "
+            f"no {lacking}."
+        )
+    for name in _OWN:
+        if name in arguments:
+            raise InputError(
+                f"{name} must be left out of the recipe's arguments: the backtest gives its own."
+            )
+    return bind(recipe, **arguments)
+
+
+def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as the record has them; data in memory by what they are."""
+    kept = (str, int, float, bool, list, tuple, type(None))
+    return {
+        name: value
+        if isinstance(value, kept)
+        else str(value)
+        if isinstance(value, Path)
+        else type(value).__name__
+        for name, value in arguments.items()
+    }
+
+
+def _folder(asked: str | os.PathLike[str] | None, recipe: str, described: Mapping[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps([recipe, described], sort_keys=True).encode()).hexdigest()[:8]
+    folder = output_folder("dir", Path("backtests") / f"{recipe}-{digest}" if asked is None else asked)
+    if folder.is_dir() and any(folder.iterdir()) and not ({BACKTEST, "training_0"} & set(os.listdir(folder))):
+        raise InputError(f"dir {folder} holds files that are no backtest; give an empty or new folder.")
+    return folder
+
+
+def _captured(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> ForecastDataset:
+    """Return the data that the recipe makes of its arguments."""
+    data = capture_training(lambda training: training.raw, recipe, **{**arguments, "quiet": True})
+    if not isinstance(data, ForecastDataset):
+        raise InputError(
+            f"recipe {recipe.__name__} must hand what kexp.data.forecast_windows returns to kexp.fit, for "
+            f"cuts to "
+            "be known."
+        )
+    return data
+
+
+def _of_network(
+    recipe: Callable[..., Any], arguments: Mapping[str, Any], data: ForecastDataset, step: int, run_dir: Path
+) -> list[_Cut]:
+    """Return what the network foretells at its cuts, after it was trained if it is not yet."""
+    result = recipe(**arguments, run_dir=str(run_dir))
+    assert data.test is not None
+    origins = data.origins["test"]
+    last = int(data.panel.steps) - int(arguments["leave_out"]) - _form(data).horizon
+    rows = np.flatnonzero((last - origins[:, 1]) % step == 0)
+    if not len(rows):
+        return []
+    assert isinstance(data.test.inputs, Mapping)
+    found = result.predict({name: values[rows] for name, values in data.test.inputs.items()})
+    return [
+        _Cut(int(place), int(series), quantiles)
+        for (series, place), quantiles in zip(origins[rows], found.quantiles, strict=True)
+    ]
+
+
+def _form(data: ForecastDataset) -> Any:
+    return data.spec.forecast_form
+
+
+def _steps(data: ForecastDataset, cuts: int, step: int) -> list[int]:
+    """Return the first step that is foretold at each cut."""
+    last = data.panel.steps - _form(data).horizon
+    return [last - number * step for number in reversed(range(cuts))]
+
+
+def _scales(data: ForecastDataset, cuts: int, step: int) -> dict[str, float]:
+    before = data.panel.target[:, : _steps(data, cuts, step)[0]]
+    return dict(zip(data.panel.names, seasonal_scales(before, _form(data).season).tolist(), strict=True))
+
+
+def _table(data: ForecastDataset, foretold: list[_Cut], cuts: int, step: int) -> tuple[pd.DataFrame, int]:
+    """Return all forecasts, a row for each step, and how many cuts of a series are not among them."""
+    import pandas as pd
+
+    form, panel = _form(data), data.panel
+    if not foretold:
+        raise InputError(f"cuts={cuts}: expected a cut without missing steps, received none; fill the gaps.")
+    tables = []
+    for cut in foretold:
+        ahead = np.arange(cut.step, cut.step + form.horizon)
+        facts = {
+            "cut": panel.grid.text(cut.step),
+            "series": panel.names[cut.series],
+            "step": np.arange(1, form.horizon + 1),
+            "truth": panel.target[cut.series, ahead],
+        }
+        network = QuantileForecast(cut.quantiles[:, form.middle], cut.quantiles)
+        for method, own in {"": network, **_classical(panel, cut, form)}.items():
+            quantiles = {
+                quantile_name(level): own.quantiles[:, place] for place, level in enumerate(form.quantiles)
+            }
+            tables.append(pd.DataFrame({"method": method, **facts, "value": own.values, **quantiles}))
+    return pd.concat(tables, ignore_index=True), cuts * len(panel.names) - len(foretold)
+
+
+def _classical(panel: Panel, cut: _Cut, form: Any) -> dict[str, QuantileForecast]:
+    """Return what classical methods foretell from all that was before a cut."""
+    past = held_values(panel.target[cut.series, : cut.step])
+    if len(past) < 2 * form.season + 2 * form.horizon + 1:
+        raise InputError(
+            f"cuts: expected two seasons and two horizons of {panel.names[cut.series]!r} before the first "
+            f"cut, "
+            f"received {len(past)} steps; pass fewer cuts."
+        )
+    return classical_forecasts(past, form.horizon, form.season, form.quantiles)

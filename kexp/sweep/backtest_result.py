@@ -1,0 +1,147 @@
+"""A backtest as its folder records it: what each method foretold at every cut, and its metrics."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kexp.core.errors import InputError
+from kexp.core.files import replacing, write_json
+from kexp.core.json_files import read_json_file
+from kexp.core.user_paths import user_path
+from kexp.metrics.forecast_metrics import (
+    mean_absolute_scaled_error,
+    quantile_coverage,
+    symmetric_percentage_error,
+    weighted_quantile_loss,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BACKTEST, FORECASTS = "backtest.json", "forecasts.parquet"
+_ADVICE = "call kexp.backtest again in a new dir"
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """A backtest that has ended.
+
+    Attributes:
+        dir: Its folder.
+        recipe: Name of the recipe.
+        network: What the recipe's forecasts are called in the tables.
+        arguments: Of the recipe, by name.
+        cuts: The times of the first step that is foretold, in order.
+        horizon: Steps that are foretold at each.
+        levels: Of the quantiles.
+        trainings: How often the network was trained.
+        left_out: Forecasts that are not measured, since a step that they need is missing.
+        scales: By series the mean absolute change over a season before the first cut, the unit of MASE.
+    """
+
+    dir: Path
+    recipe: str
+    network: str
+    arguments: dict[str, Any]
+    cuts: tuple[str, ...]
+    horizon: int
+    levels: tuple[float, ...]
+    trainings: int
+    left_out: int
+    scales: dict[str, float]
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """A row for each method, cut, series and step: "truth", "value", and a column for each quantile."""
+        import pandas as pd
+
+        return pd.read_parquet(self.dir / FORECASTS)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each method, the least MASE first: mase, smape, wql, rmse and coverage."""
+        import pandas as pd
+
+        table = self.forecasts
+        rows = {name: self._metrics(own) for name, own in table.groupby("method", sort=False)}
+        return pd.DataFrame.from_dict(rows, orient="index").sort_values("mase").rename_axis("method")
+
+    def by_series(self) -> pd.DataFrame:
+        """Return a row for each method and series, as `to_frame`."""
+        import pandas as pd
+
+        groups = self.forecasts.groupby(["series", "method"], sort=False)
+        rows = {name: self._metrics(own) for name, own in groups}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["series", "method"])
+
+    def _metrics(self, table: pd.DataFrame) -> dict[str, float]:
+        truth, values = (table[name].to_numpy()[:, None] for name in ("truth", "value"))
+        quantiles = table[[quantile_name(level) for level in self.levels]].to_numpy()[:, None]
+        scales = table["series"].map(self.scales).to_numpy()
+        return {
+            "mase": mean_absolute_scaled_error(truth, values, scales),
+            "smape": symmetric_percentage_error(truth, values),
+            "wql": weighted_quantile_loss(truth, quantiles, self.levels),
+            "rmse": float(np.sqrt(np.mean((truth - values) ** 2))),
+            "coverage": quantile_coverage(truth, quantiles),
+        }
+
+    def save(self, table: pd.DataFrame) -> None:
+        """Write all of it into its folder, the forecasts first."""
+        with replacing(self.dir / FORECASTS) as temporary:
+            table.to_parquet(temporary, index=False)
+        content = asdict(self)
+        del content["dir"]
+        write_json(self.dir / BACKTEST, content)
+
+    def __str__(self) -> str:
+        times = "once" if self.trainings == 1 else f"{self.trainings} times"
+        cuts = f"{len(self.cuts)} cuts from {self.cuts[0]} to {self.cuts[-1]}"
+        whole = f"{self.recipe}: {cuts}, {self.horizon} steps ahead; trained {times}"
+        left = f"; {self.left_out} forecasts left out, of which steps are missing" if self.left_out else ""
+        within = f"coverage is of the quantiles {self.levels[0]:g} to {self.levels[-1]:g}"
+        return f"{whole}{left}; {within}.\n{self.to_frame().to_string(float_format='{:.4f}'.format)}"
+
+
+def quantile_name(level: float) -> str:
+    """Return the name of a quantile's column.
+
+    Example:
+        >>> quantile_name(0.1)
+        'q0.1'
+    """
+    return f"q{level:g}"
+
+
+def load_backtest(directory: str | os.PathLike[str]) -> Backtest:
+    """Open the folder of a backtest that has ended.
+
+    Raises:
+        InputError: It is none, or damaged.
+
+    Example:
+        >>> load_backtest("no/such/folder")
+        Traceback (most recent call last):
+        ...
+        kexp.InputError: dir must be the folder of a backtest that has ended; received 'no/such/folder'.
+    """
+    folder = user_path("dir", directory)
+    if not (folder / BACKTEST).is_file():
+        raise InputError(f"dir must be the folder of a backtest that has ended; received {str(folder)!r}.")
+    found = read_json_file(folder / BACKTEST, _KEYS, advice=_ADVICE)
+    fixed = {**found, "cuts": tuple(found["cuts"]), "levels": tuple(found["levels"])}
+    return Backtest(dir=folder, **{name: fixed[name] for name in _KEYS})
+
+
+_KEYS = {
+    **dict.fromkeys(("recipe", "network"), str),
+    "arguments": dict[str, Any],
+    "cuts": list[str],
+    **dict.fromkeys(("horizon", "trainings", "left_out"), int),
+    "levels": list[float],
+    "scales": dict[str, float],
+}
