@@ -84,7 +84,7 @@ def forecast(
     )
     preprocessing = kexp.models.forecast_preprocessing(dataset, scaling=scaling)
     sizes: dict[str, Any] = {"width": width, "depth": depth, "patch": patch, "dropout": dropout}
-    model = kexp.models.forecaster(preprocessing, dataset.spec.forecast_form, network=network, **sizes)
+    model = kexp.models.forecaster(preprocessing, dataset.form, network=network, **sizes)
     return kexp.fit(
         model,
         dataset,

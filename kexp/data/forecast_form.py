@@ -79,8 +79,11 @@ class ForecastForm:
         """
         require_keys(content, place, _KEYS, advice=advice)
         values = {field.name: content[field.name] for field in fields(cls)}
-        form = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        return cls(**{**form, "quantiles": checked_quantiles(form["quantiles"])})
+        checked_quantiles(values["quantiles"])
+        form: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**form)
 
 
 _KEYS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -27,7 +27,8 @@ _SHORTEST_MONTH_S = 27.5 * 86_400
 _MOST_CELLS = 2**31
 
 
-class PanelColumns(NamedTuple):
+@dataclass(frozen=True)
+class PanelColumns:
     """Columns of a table by what they are; see `kexp.data.forecast_form.ForecastForm`."""
 
     target: str
@@ -197,9 +198,9 @@ def _known(columns: PanelColumns, name: str, frame: pd.DataFrame) -> PanelColumn
     """Return the columns, those of sunspots by default, once all of them are there and have one role."""
     known = list(frame.columns)
     if name == "sunspots" and not columns.target:
-        columns = columns._replace(target="sunactivity", time=columns.time or "year")
+        columns = replace(columns, target="sunactivity", time=columns.time or "year")
     roles: dict[str, str] = {}
-    for argument, wanted in columns._asdict().items():
+    for argument, wanted in asdict(columns).items():
         labels = wanted if isinstance(wanted, tuple) else (wanted,)
         for label in labels:
             if (label or argument == "target") and label not in known:

@@ -31,8 +31,7 @@ def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
         >>> scaled_error(data)(data.test, truth)
         0.0
     """
-    form = data.spec.forecast_form
-    assert form is not None
+    form = data.form
     end = int(data.origins["train"][-1, 1]) + form.horizon
     scales = dict(
         zip(data.panel.names, seasonal_scales(data.panel.target[:, :end], form.season), strict=True)
@@ -62,8 +61,7 @@ def forecast_baselines(data: ForecastDataset) -> dict[str, Callable[[Inputs], np
         >>> list(found), found["naive"](data.test.inputs).shape
         (['naive', 'seasonal_naive'], (38, 3, 9))
     """
-    form = data.spec.forecast_form
-    assert form is not None
+    form = data.form
     levels = len(form.quantiles)
 
     def repeated(season: int) -> Callable[[Inputs], np.ndarray]:

@@ -17,6 +17,7 @@ from kexp.core.constraints import AtLeast, Count, Seed, check_value
 from kexp.core.errors import InputError
 from kexp.core.user_paths import output_folder
 from kexp.data import ForecastDataset
+from kexp.data.forecast_form import ForecastForm
 from kexp.data.forecast_gaps import held_values
 from kexp.data.forecast_panel import Panel
 from kexp.data.transforms.forecast_windows import seasonal_scales
@@ -149,7 +150,7 @@ def run_backtest(
         arguments=json.loads(json.dumps(described)),
         cuts=tuple(data.panel.grid.text(place) for place in _steps(data, cuts, step)),
         horizon=horizon,
-        levels=_form(data).quantiles,
+        levels=data.form.quantiles,
         trainings=-(-cuts // every),
         left_out=left_out,
         scales=_scales(data, cuts, step),
@@ -224,7 +225,7 @@ def _of_network(
     result = recipe(**arguments, run_dir=str(run_dir))
     assert data.test is not None
     origins = data.origins["test"]
-    last = int(data.panel.steps) - int(arguments["leave_out"]) - _form(data).horizon
+    last = int(data.panel.steps) - int(arguments["leave_out"]) - data.form.horizon
     rows = np.flatnonzero((last - origins[:, 1]) % step == 0)
     if not len(rows):
         return []
@@ -236,26 +237,22 @@ def _of_network(
     ]
 
 
-def _form(data: ForecastDataset) -> Any:
-    return data.spec.forecast_form
-
-
 def _steps(data: ForecastDataset, cuts: int, step: int) -> list[int]:
     """Return the first step that is foretold at each cut."""
-    last = data.panel.steps - _form(data).horizon
+    last = data.panel.steps - data.form.horizon
     return [last - number * step for number in reversed(range(cuts))]
 
 
 def _scales(data: ForecastDataset, cuts: int, step: int) -> dict[str, float]:
     before = data.panel.target[:, : _steps(data, cuts, step)[0]]
-    return dict(zip(data.panel.names, seasonal_scales(before, _form(data).season).tolist(), strict=True))
+    return dict(zip(data.panel.names, seasonal_scales(before, data.form.season).tolist(), strict=True))
 
 
 def _table(data: ForecastDataset, foretold: list[_Cut], cuts: int, step: int) -> tuple[pd.DataFrame, int]:
     """Return all forecasts, a row for each step, and how many cuts of a series are not among them."""
     import pandas as pd
 
-    form, panel = _form(data), data.panel
+    form, panel = data.form, data.panel
     if not foretold:
         raise InputError(f"cuts={cuts}: expected a cut without missing steps, received none; fill the gaps.")
     tables = []
@@ -276,7 +273,7 @@ def _table(data: ForecastDataset, foretold: list[_Cut], cuts: int, step: int) ->
     return pd.concat(tables, ignore_index=True), cuts * len(panel.names) - len(foretold)
 
 
-def _classical(panel: Panel, cut: _Cut, form: Any) -> dict[str, QuantileForecast]:
+def _classical(panel: Panel, cut: _Cut, form: ForecastForm) -> dict[str, QuantileForecast]:
     """Return what classical methods foretell from all that was before a cut."""
     past = held_values(panel.target[cut.series, : cut.step])
     if len(past) < 2 * form.season + 2 * form.horizon + 1:

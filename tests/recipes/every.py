@@ -20,6 +20,7 @@ TINY: dict[str, dict[str, Any]] = {
     "diffusion_images": {"filters": (8,), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
     "finetune_images": {"head_epochs": 1},
     "finetune_text": {"head_epochs": 1, "steps": 8},
+    "forecast": {"horizon": 3, "context": 22},
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
     "lstm_forecast": {"units": (16,)},
     "lstm_series": {"units": (16,)},

@@ -18,7 +18,15 @@ from tests.verify.killed_runs import difference_from
 
 # Those whose data has a few batches of 64 only.
 SMALL = {
-    *("autoencoder_anomaly", "cnn_series", "lstm_forecast", "lstm_series", "lstm_text", "mlp_tabular"),
+    *(
+        "autoencoder_anomaly",
+        "cnn_series",
+        "forecast",
+        "lstm_forecast",
+        "lstm_series",
+        "lstm_text",
+        "mlp_tabular",
+    ),
     *("seq2seq", "transformer_lm", "transformer_series", "transformer_text", "unet_segmentation"),
 }
 

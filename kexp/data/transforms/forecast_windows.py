@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,12 @@ class ForecastDataset(Dataset):
 
     panel: Panel = field(kw_only=True, compare=False)
     origins: Mapping[str, np.ndarray] = field(kw_only=True, compare=False)
+
+    @property
+    def form(self) -> ForecastForm:
+        """What the forecasts are made of."""
+        assert self.spec.forecast_form is not None
+        return self.spec.forecast_form
 
 
 def forecast_windows(
@@ -110,20 +116,48 @@ def forecast_windows(
         target or "", time or "", series or "", *(tuple(one or ()) for one in (past, future, static))
     )
     read = read_panel(values, columns)
+    form = _form(read, context, horizon, season, quantiles, gaps)
     panel = complete_panel(read, gaps)
-    texts = tuple(name for name, cells in panel.static.items() if cells.dtype == object)
-    season = usual_season(panel.grid) if season is None else season
-    columns, grid = panel.columns, panel.grid
-    form = ForecastForm(
-        *columns, texts, context, horizon, season, grid.step, grid.months, grid.dated, quantiles, gaps
-    )
-    spec = _spec(form)
     end = panel.steps - leave_out
     parts = _parts(panel, form, end=end, test=test, validation=validation, stride=stride)
+    return _divided(read, panel, form, parts)
+
+
+def _form(
+    read: Panel, context: int, horizon: int, season: int | None, quantiles: tuple[float, ...], gaps: Gaps
+) -> ForecastForm:
+    columns, grid = read.columns, read.grid
+    return ForecastForm(
+        **{one.name: getattr(columns, one.name) for one in fields(columns)},
+        texts=tuple(name for name, cells in read.static.items() if cells.dtype == object),
+        context=context,
+        horizon=horizon,
+        season=usual_season(grid) if season is None else season,
+        step=grid.step,
+        months=grid.months,
+        dated=grid.dated,
+        quantiles=quantiles,
+        gaps=gaps,
+    )
+
+
+def _divided(
+    read: Panel, panel: Panel, form: ForecastForm, parts: Mapping[str, np.ndarray]
+) -> ForecastDataset:
+    """Return the windows of each part.
+
+    Args:
+        read: The panel as it was read.
+        panel: The same, its gaps done with.
+        form: What the forecasts are made of.
+        parts: The steps of the first targets, by split.
+    """
+    spec = _spec(form)
     origins = {part: _origins(panel, read, form, steps) for part, steps in parts.items()}
     _require_windows(panel, origins)
-    each = sum(int(np.prod(one.shape)) for one in spec.inputs) + horizon
-    require_bytes(4 * each * sum(map(len, origins.values())), f"context={context} of {panel.steps:,} steps")
+    each = sum(int(np.prod(one.shape)) for one in spec.inputs) + form.horizon
+    what = f"context={form.context} of {panel.steps:,} steps"
+    require_bytes(4 * each * sum(map(len, origins.values())), what)
     weights = _weights(panel, form, parts["train"])
     splits = {part: _split(panel, form, rows, weights) for part, rows in origins.items()}
     content = {"train": ({"target": panel.target, "past": panel.past, "future": panel.future}, panel.target)}
@@ -303,7 +337,7 @@ def _split(panel: Panel, form: ForecastForm, origins: np.ndarray, weights: np.nd
     ahead = origins[:, 1, None] + np.arange(form.horizon)
     targets = panel.target[rows[:, None], ahead].astype(np.float32)
     own = None if weights is None else weights[rows].astype(np.float32)
-    return replace(read_only(window_inputs(panel, form, origins), targets, own))
+    return read_only(window_inputs(panel, form, origins), targets, own)
 
 
 def _require_steps(**steps: tuple[object, int]) -> None:

@@ -66,7 +66,7 @@ def forecaster(
         >>> import kexp
         >>> data = kexp.data.forecast_windows("sunspots", context=66, horizon=3, test=40)
         >>> shapes = {"target": (66,)}
-        >>> model = forecaster(shapes, data.spec.forecast_form, network="tsmixer", width=16)
+        >>> model = forecaster(shapes, data.form, network="tsmixer", width=16)
         >>> model.output_shape, model.count_params()
         ((None, 3, 9), 9949)
     """

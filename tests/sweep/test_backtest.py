@@ -1,0 +1,103 @@
+"""Backtests: forecasts at cuts in time, each from what was known then, beside those computed by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kexp
+from kexp.cli.app import main
+from kexp.core.errors import InputError
+
+SHORT = {"epochs": 1, "quiet": True, "horizon": 4, "context": 12, "season": 6}
+COLUMNS = {"target": "y", "time": "day", "series": "shop"}
+STEPS = 120
+
+
+@pytest.fixture(scope="module")
+def table():
+    random = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=STEPS, freq="D")
+    tables = [
+        pd.DataFrame({"day": days, "shop": name, "y": level + random.normal(size=STEPS).cumsum()})
+        for name, level in (("a", 50.0), ("b", 500.0))
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def found(table, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("backtest") / "b"
+    return kexp.backtest(kexp.recipes.forecast, cuts=3, step=2, dir=folder, data=table, **COLUMNS, **SHORT)
+
+
+def test_naive_forecasts_and_their_metrics_are_those_computed_by_hand(table, found):
+    wide = table.pivot(index="day", columns="shop", values="y").to_numpy()
+    scaled = []
+    for cut in (STEPS - 8, STEPS - 6, STEPS - 4):
+        for series in range(2):
+            unit = np.abs(wide[6 : STEPS - 8, series] - wide[: STEPS - 14, series]).mean()
+            scaled += [abs(wide[cut + ahead, series] - wide[cut - 1, series]) / unit for ahead in range(4)]
+    assert found.to_frame().loc["naive", "mase"] == pytest.approx(np.mean(scaled), rel=1e-5)
+    rows = found.forecasts
+    naive = rows[rows["method"] == "naive"]
+    assert len(naive) == 3 * 2 * 4
+    last = naive[(naive["series"] == "b") & (naive["cut"] == found.cuts[-1])]
+    assert last["value"].to_numpy() == pytest.approx(wide[STEPS - 5, 1])
+    assert last["truth"].to_numpy() == pytest.approx(wide[STEPS - 4 :, 1])
+
+
+def test_the_network_is_trained_on_nothing_after_the_first_cut(found):
+    config = json.loads((found.dir / "training_0" / "config.json").read_text("utf-8"))
+    assert (config["arguments"]["test"], config["arguments"]["leave_out"]) == (8, 0)
+    assert found.cuts[0] == "2024-04-22 00:00:00"
+    rows = found.forecasts
+    own = rows[rows["method"] == "nlinear"]
+    result = kexp.load(found.dir / "training_0")
+    assert len(own) == 24
+    assert result.metrics["test_mase"] > 0
+    methods = {"nlinear", "naive", "seasonal_naive", "autoregression", "exponential_smoothing"}
+    assert set(found.to_frame().index) == methods
+    assert set(found.by_series().index.get_level_values("series")) == {"a", "b"}
+
+
+def test_the_same_line_again_gives_what_was_recorded_and_other_arguments_are_refused(table, found):
+    given = {"cuts": 3, "step": 2, "dir": found.dir, "data": table, **COLUMNS, **SHORT}
+    again = kexp.backtest(kexp.recipes.forecast, **given)
+    assert again == found == kexp.load_backtest(found.dir)
+    with pytest.raises(InputError, match="holds a backtest of other arguments"):
+        kexp.backtest(kexp.recipes.forecast, **{**given, "cuts": 2})
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_anew_by_the_cuts(table, tmp_path):
+    given = {"data": table, **COLUMNS, **SHORT}
+    found = kexp.backtest(kexp.recipes.forecast, cuts=3, refit_every=2, dir=tmp_path / "b", **given)
+    assert found.trainings == 2
+    for number, (test, left) in enumerate([(8, 4), (4, 0)]):
+        config = json.loads((found.dir / f"training_{number}" / "config.json").read_text("utf-8"))
+        assert (config["arguments"]["test"], config["arguments"]["leave_out"]) == (test, left)
+    rows = found.forecasts
+    assert len(rows[rows["method"] == "nlinear"]) == 3 * 2 * 4
+
+
+def test_what_no_backtest_can_use_is_said(table, tmp_path, capsys):
+    with pytest.raises(InputError, match="recipe must take horizon, test and leave_out"):
+        kexp.backtest(kexp.recipes.mlp_tabular, data="iris")
+    with pytest.raises(InputError, match="test must be left out of the recipe's arguments"):
+        kexp.backtest(kexp.recipes.forecast, test=10)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds files that are no backtest"):
+        kexp.backtest(kexp.recipes.forecast, dir=tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["backtest", "forecast", "--cuts", "0"])
+    assert ended.value.code == 2
+    assert "cuts" in capsys.readouterr().err
+
+
+def test_folds_of_forecasts_are_a_backtest():
+    from kexp.data.folds import Fold, use_fold
+
+    with use_fold(Fold(0, 3)), pytest.raises(InputError, match=r"kexp\.backtest"):
+        kexp.data.forecast_windows("sunspots", context=20, horizon=3, test=9)
