@@ -9,6 +9,7 @@ OptimizerName = Literal[
     "rmsprop",
     "adam",
     "adamw",
+    "adamw95",
     "lion",
     "muon",
     "adadelta",
@@ -26,6 +27,7 @@ ScheduleName = Literal[
     "one_cycle",
     "exponential",
     "polynomial",
+    "cosine_log",
     "cosine_restarts",
     "plateau",
 ]

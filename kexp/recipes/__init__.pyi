@@ -599,6 +599,45 @@ def mlp_tabular(
     """
 
 @recipe()
+def realmlp_tabular(
+    data: DataLike = "breast_cancer",
+    *,
+    target: str | None = None,
+    task: Literal["classification", "multilabel", "regression"] | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    in_memory: bool | None = None,
+    hidden: tuple[int, ...] = (256, 256, 256),
+    number_embedding: int = 4,
+    dropout: float = 0.15,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify the rows of a table, label them or predict a number for each, by RealMLP.
+
+    Args:
+        data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
+        target: The column to predict; needed for a file.
+        task: What the target is; None finds out from its values.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether the rows are held in memory, not read from disk; None: if they fit.
+        hidden: Units of each hidden layer.
+        number_embedding: Numbers that stand for a number of a row.
+        dropout: Share of units dropped after each hidden layer, which falls in the second half of the epochs.
+        **train: Training options; for a number to predict the learning rate is five times as high.
+    """
+
+@recipe()
 def seq2seq(
     data: DataLike = "pronunciations",
     *,
@@ -646,6 +685,51 @@ def seq2seq(
         bidirectional: Whether the encoder reads in both directions.
         dropout: Share dropped of the embeddings and of what the last layer sees.
         beam: Candidates for an answer, the most probable of which is given.
+        **train: Training options.
+    """
+
+@recipe()
+def tabular(
+    data: DataLike = "breast_cancer",
+    *,
+    target: str | None = None,
+    task: Literal["classification", "multilabel", "regression"] | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    in_memory: bool | None = None,
+    members: int = 16,
+    hidden: tuple[int, ...] = (128, 128, 128),
+    number_embedding: int = 16,
+    bins: int = 48,
+    activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
+    dropout: float = 0.1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Classify the rows of a table, label them or predict a number for each, by an ensemble in one network.
+
+    Args:
+        data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
+        target: The column to predict; needed for a file.
+        task: What the target is; None finds out from its values.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether the rows are held in memory, not read from disk; None: if they fit.
+        members: Perceptrons of the ensemble, which share their matrices.
+        hidden: Units of each hidden layer.
+        number_embedding: Numbers that stand for a number of a row.
+        bins: Bins between quantiles of a number at most, in which its embedding is linear.
+        activation: After each hidden layer.
+        dropout: Share of units dropped after each hidden layer.
         **train: Training options.
     """
 

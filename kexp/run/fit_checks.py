@@ -155,7 +155,7 @@ def check_objective(
     if loss is not None or metrics is not None:
         raise InputError("loss and metrics are parts of the objective; give that, or them, but not both.")
     for name, unused in (("label_smoothing", 0.0), ("class_weight", None)):
-        if options[name] != unused:  # type: ignore[literal-required]
+        if options[name] != unused and not objective.has_label_options:  # type: ignore[literal-required]
             raise InputError(f"{name} is for models that are trained to give labels; leave it out.")
     if isinstance(data.train, Stream) and len(objective.players(model)) > 1:
         raise InputError("data of an objective with several players must be in memory, not a stream.")

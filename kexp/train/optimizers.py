@@ -304,6 +304,10 @@ OPTIMIZERS = {
     "rmsprop": OptimizerRow(keras.optimizers.RMSprop),
     "adam": OptimizerRow(keras.optimizers.Adam, "beta_1", OneCycleAdam),
     "adamw": OptimizerRow(keras.optimizers.AdamW, "beta_1", OneCycleAdam, weight_decay=0.004),
+    # RealMLP's: the size of the gradient is remembered for about 20 steps rather than 1000.
+    "adamw95": OptimizerRow(
+        keras.optimizers.AdamW, "beta_1", OneCycleAdam, weight_decay=0.004, settings={"beta_2": 0.95}
+    ),
     "lion": OptimizerRow(keras.optimizers.Lion, "beta_1"),
     "muon": OptimizerRow(_muon, weight_decay=0.004, takes_model=True),
     "adadelta": OptimizerRow(keras.optimizers.Adadelta),

@@ -33,6 +33,7 @@ __all__ = [
     "Schedule",
     "constant",
     "cosine",
+    "cosine_log",
     "cosine_restarts",
     "exponential",
     "joined",
@@ -185,6 +186,29 @@ def polynomial(fraction: Tensor, power: Annotated[float, Between(0.01, 100.0)] =
         0.125
     """
     return ops.power(1.0 - fraction, power)
+
+
+@curve
+def cosine_log(fraction: Tensor, cycles: Annotated[int, Between(1, 16)] = 4) -> Tensor:
+    """Waves from 0 to 1 and back, each as long as all before it together: RealMLP's coslog.
+
+    It is `(1 - cos(2 pi log2(1 + (2^k - 1) f))) / 2` with `k` waves.
+
+    Args:
+        cycles: Number of waves, default 4, from 1 to 16.
+
+    Raises:
+        InputError: `cycles` does not fit.
+
+    Source:
+        Holzmüller, Grinsztajn and Steinwart 2024, "Better by Default".
+
+    Example:
+        >>> [round(float(cosine_log()(fraction)), 4) for fraction in (0.0, 1 / 15, 0.6, 1.0)]
+        [0.0, 0.0, 0.7187, 0.0]
+    """
+    position = ops.log2(1.0 + (2.0**cycles - 1.0) * ops.convert_to_tensor(fraction, "float32"))
+    return 0.5 * (1.0 - ops.cos(2.0 * math.pi * position))
 
 
 @curve

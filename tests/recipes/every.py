@@ -25,7 +25,9 @@ TINY: dict[str, dict[str, Any]] = {
     "lstm_forecast": {"units": (16,)},
     "lstm_series": {"units": (16,)},
     "lstm_text": {"embedding": 16, "units": (16,)},
+    "realmlp_tabular": {"hidden": (16,)},
     "seq2seq": {"embedding": 16, "units": 32, "beam": 1},
+    "tabular": {"members": 4, "hidden": (16,)},
     "transformer_lm": {"context": 32, "sample_tokens": 8, "width": 32, "depth": 1},
     "transformer_series": {"width": 32, "depth": 1},
     "transformer_text": {"width": 32, "depth": 1},
@@ -51,6 +53,8 @@ ALIKE = {
     "cnn_series": "lstm_series",
     "finetune_text": "finetune_images",
     "lstm_text": "transformer_text",
+    "realmlp_tabular": "mlp_tabular",
+    "tabular": "mlp_tabular",
     "transformer_series": "lstm_series",
     "vit_images": "cnn_images",
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from kexp.data import Dataset
 from kexp.data.targets import target_kinds
 
-__all__ = ["output_scaling"]
+__all__ = ["member_mean", "output_scaling"]
 
 
 def output_scaling(data: Dataset) -> dict[str, Any]:
@@ -30,3 +30,23 @@ def output_scaling(data: Dataset) -> dict[str, Any]:
         return {}
     targets = data.train.targets
     return {"output_scale": targets.std(axis=0).tolist(), "output_offset": targets.mean(axis=0).tolist()}
+
+
+def member_mean(data: Dataset) -> Literal["values", "classes", "labels"]:
+    """Return what the mean of an ensemble's predictions is taken of, as `MemberMean` and `tabm` take it.
+
+    Args:
+        data: What to train on: a table or samples with classes, labels or numbers as targets.
+
+    Returns:
+        "values" for numbers; "classes" or "labels" for logits of either, whose probabilities have a mean.
+
+    Example:
+        >>> import kexp
+        >>> [member_mean(kexp.data.load(name)) for name in ("iris", "diabetes")]
+        ['classes', 'values']
+    """
+    targets = target_kinds()[data.spec.task]
+    if targets.has_scale:
+        return "values"
+    return "classes" if targets.has_labels else "labels"

@@ -52,8 +52,8 @@ def tabular_preprocessing(
     if isinstance(columns, np.ndarray):
         dtype = "float64" if columns.dtype == np.float64 else "float32"
         vector = keras.Input(columns.shape[1:], dtype=dtype)
-        return keras.Model(vector, _joined(_numbers(vector, lambda: [columns], dtype)), name="preprocessing")
-    inputs = {column.name: keras.Input((), dtype=_input_type(column), name=column.name) for column in kinds}
+        return keras.Model(vector, joined(_numbers(vector, lambda: [columns], dtype)), name="preprocessing")
+    inputs = {column.name: column_input(column) for column in kinds}
     features = []
     for dtype in ("float32", "float64"):
         numbers = [one.name for one in kinds if one.kind == "number" and one.dtype == dtype]
@@ -62,17 +62,20 @@ def tabular_preprocessing(
             features += _numbers(stacked, partial(column_blocks, [columns[name] for name in numbers]), dtype)
     for column in kinds:
         if column.kind == "category":
-            features.append(_category(inputs[column.name], columns[column.name]))
+            features.append(one_hot_category(inputs[column.name], columns[column.name]))
         if column.kind == "date":
             features.append(DateFeatures.fitted(column, columns[column.name])(inputs[column.name]))
-    return keras.Model(inputs, _joined(features), name="preprocessing")
+    return keras.Model(inputs, joined(features), name="preprocessing")
 
 
-def _input_type(column: Column) -> str:
-    return column.dtype if column.kind == "number" else "string"
+def column_input(column: Column) -> Any:
+    """Return the input of a column, (batch,) numbers or strings."""
+    dtype = column.dtype if column.kind == "number" else "string"
+    return keras.Input((), dtype=dtype, name=column.name)
 
 
-def _joined(features: Sequence[Any]) -> Any:
+def joined(features: Sequence[Any]) -> Any:
+    """Return features beside one another."""
     return ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
 
 
@@ -95,13 +98,39 @@ def _numbers(stacked: Tensor, blocks: Callable[[], Iterable[np.ndarray]], dtype:
     return features
 
 
-def _category(column: Any, values: np.ndarray) -> Any:
-    kept = kept_categories(values)
-    lookup = layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN)
-    often = category_counts(values)
-    counts = [often[one] for one in kept]
+def one_hot_category(column: Any, values: np.ndarray) -> Any:
+    """Return (batch, categories) float32, one-hot, of (batch,) strings.
+
+    Args:
+        column: The strings.
+        values: Those of the training data.
+    """
+    lookup, kept, often = _lookup(values)
     if len(kept) < len(often):  # those that are not kept have trained the first place
         return ops.one_hot(lookup(column), len(kept) + 1, dtype="float32")  # (batch, categories + 1)
     places = np.eye(len(kept), dtype=np.float32)
-    table = np.concatenate([places[[np.argmax(counts)]], places])  # what was never seen comes first
+    table = np.concatenate([places[[_most_frequent(kept, often)]], places])  # never seen comes first
     return ops.take(ops.convert_to_tensor(table), lookup(column), axis=0)  # (batch, categories)
+
+
+def category_code(column: Any, values: np.ndarray) -> tuple[Any, int]:
+    """Return (batch,) int32 codes of (batch,) strings from 0, as `one_hot_category` has places; how many.
+
+    Args:
+        column: The strings.
+        values: Those of the training data.
+    """
+    lookup, kept, often = _lookup(values)
+    if len(kept) < len(often):
+        return ops.cast(lookup(column), "int32"), len(kept) + 1
+    codes = np.array([_most_frequent(kept, often), *range(len(kept))], "int32")
+    return ops.take(ops.convert_to_tensor(codes), lookup(column), axis=0), len(kept)
+
+
+def _lookup(values: np.ndarray) -> tuple[layers.StringLookup, list[str], dict[str, int]]:
+    kept = kept_categories(values)
+    return layers.StringLookup(vocabulary=kept, oov_token=_UNSEEN), kept, category_counts(values)
+
+
+def _most_frequent(kept: Sequence[str], often: Mapping[str, int]) -> int:
+    return int(np.argmax([often[one] for one in kept]))

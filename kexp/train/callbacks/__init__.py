@@ -6,7 +6,8 @@ been interrupted.
 """
 
 from kexp.train.callbacks.averaging import ExponentialAverage, StochasticWeightAveraging
+from kexp.train.callbacks.flat_cosine import FlatCosine
 from kexp.train.callbacks.plateau import Plateau
 from kexp.train.callbacks.sample_grids import SampleGrids
 
-__all__ = ["ExponentialAverage", "Plateau", "SampleGrids", "StochasticWeightAveraging"]
+__all__ = ["ExponentialAverage", "FlatCosine", "Plateau", "SampleGrids", "StochasticWeightAveraging"]

@@ -7,6 +7,7 @@ from kexp.train.objectives.autoencoding import reconstruction, variational
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising
 from kexp.train.objectives.distillation import distillation
+from kexp.train.objectives.ensemble import ensemble
 from kexp.train.objectives.supervised import Supervised, supervised
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "adversarial",
     "denoising",
     "distillation",
+    "ensemble",
     "reconstruction",
     "supervised",
     "variational",

@@ -47,6 +47,8 @@ class Objective(ABC):
         takes_weights: Whether it takes the weights of samples itself, rather than have its losses weighed.
         runs_eagerly: Whether its steps are taken operation by operation, as somebody asked for who debugs.
         uses_xla: Whether XLA is to compile its steps.
+        has_label_options: Whether it was made with the label_smoothing of the training, and its losses may be
+            weighed by class.
     """
 
     task: str
@@ -60,6 +62,7 @@ class Objective(ABC):
     takes_weights: bool = False
     runs_eagerly: bool = False
     uses_xla: bool = False
+    has_label_options: bool = False
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:
         """Return who plays, in the order of their turns; callbacks see the optimizer of the last."""

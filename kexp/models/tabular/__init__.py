@@ -1,0 +1,1 @@
+"""Networks for tables: their layers, and the builders that put them together."""

@@ -1,0 +1,77 @@
+"""An ensemble in one network predicts a column of a table: a class, several labels or a number.
+
+Source: Gorishniy, Kotelnikov and Babenko 2024, "TabM: Advancing Tabular Deep Learning with
+Parameter-Efficient Ensembling", with piecewise linear embeddings of numbers.
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import Between, TrainOptions, Unpack
+
+
+@kexp.recipe(
+    epochs=60,
+    batch_size=256,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=3e-4,
+    validation=0.15,
+    early_stop=16,
+)
+def tabular(
+    data: str = "breast_cancer",
+    *,
+    target: str | None = None,
+    task: Literal["classification", "multilabel", "regression"] | None = None,
+    table: kexp.data.TableArguments,
+    in_memory: bool | None = None,
+    members: Annotated[int, Between(1, 64, log=True)] = 16,
+    hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (128, 128, 128),
+    number_embedding: Annotated[int, Between(1, 64, log=True)] = 16,
+    bins: Annotated[int, Between(2, 128, log=True)] = 48,
+    activation: kexp.Activation = "relu",
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Classify the rows of a table, label them or predict a number for each, by an ensemble in one network.
+
+    Args:
+        data: Name of a table, path of a CSV or Parquet file, or of a folder with train.csv and test.csv.
+        target: The column to predict; needed for a file.
+        task: What the target is; None finds out from its values.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        in_memory: Whether the rows are held in memory, not read from disk; None: if they fit.
+        members: Perceptrons of the ensemble, which share their matrices.
+        hidden: Units of each hidden layer.
+        number_embedding: Numbers that stand for a number of a row.
+        bins: Bins between quantiles of a number at most, in which its embedding is linear.
+        activation: After each hidden layer.
+        dropout: Share of units dropped after each hidden layer.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data,
+        target=target,
+        task=task,
+        in_memory=in_memory,
+        kinds=("table", "array"),
+        **kexp.holdout(train),
+        **table,
+    )
+    preprocessing, layout = kexp.models.robust_preprocessing(
+        dataset.train.inputs, dataset.spec.columns, bins=bins
+    )
+    model = kexp.models.tabm(
+        layout,
+        dataset.spec.outputs,
+        members=members,
+        hidden=hidden,
+        number_embedding=number_embedding,
+        activation=activation,
+        dropout=dropout,
+        mean_of=kexp.models.member_mean(dataset),
+        **kexp.models.output_scaling(dataset),
+    )
+    objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train["label_smoothing"])
+    return kexp.fit(model, dataset, preprocessing=preprocessing, objective=objective, **train)
