@@ -20,7 +20,13 @@ REFERENCES = (
 
 
 @kexp.recipe(
-    references=REFERENCES, epochs=60, batch_size=16, optimizer="adam", learning_rate=1e-3, schedule="cosine"
+    references=REFERENCES,
+    epochs=60,
+    least_steps=1000,
+    batch_size=16,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="cosine",
 )
 def cnn_series(
     data: str = "japanese_vowels",

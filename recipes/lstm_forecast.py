@@ -42,6 +42,7 @@ def lstm_forecast(
     cell: Literal["lstm", "gru", "simple"] = "gru",
     units: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (48,),
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    skip: Annotated[int, Between(0, 22)] = 0,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Forecast a series with a stack of recurrent layers.
@@ -58,12 +59,13 @@ def lstm_forecast(
         cell: Of the layers.
         units: Of each layer.
         dropout: Share of each layer's outputs dropped.
+        skip: Last steps that the output layer sees too, as a linear autoregression does.
         **train: Training options.
     """
     columns: dict[str, Any] = {"column": column, "time": time, "series": series}
     steps: dict[str, Any] = {"history": history, "horizon": horizon, "test": test}
     dataset = kexp.data.windows(data, **steps, **columns, validation=kexp.holdout(train)["validation"])
-    network: dict[str, Any] = {"cell": cell, "units": units, "dropout": dropout}
+    network: dict[str, Any] = {"cell": cell, "units": units, "dropout": dropout, "skip": min(skip, history)}
     network |= kexp.models.output_scaling(dataset)
     model = kexp.models.rnn(dataset.spec.input_shape, dataset.spec.outputs, **network)
     baselines = {

@@ -22,6 +22,7 @@ REFERENCES = (
 @kexp.recipe(
     references=REFERENCES,
     epochs=60,
+    least_steps=1000,
     batch_size=16,
     optimizer="adam",
     learning_rate=2e-3,

@@ -30,7 +30,9 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(references=REFERENCES, epochs=5, batch_size=64, optimizer="adam", learning_rate=1e-3)
+@kexp.recipe(
+    references=REFERENCES, epochs=5, least_steps=2000, batch_size=64, optimizer="adam", learning_rate=1e-3
+)
 def mlp_images(
     data: str = "digits",
     *,

@@ -14,7 +14,15 @@ import kexp
 from kexp import AtLeast, Between, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=60, batch_size=16, optimizer="adamw", learning_rate=1e-3, schedule="cosine", warmup=0.1)
+@kexp.recipe(
+    epochs=60,
+    least_steps=1000,
+    batch_size=16,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup=0.1,
+)
 def transformer_series(
     data: str = "japanese_vowels",
     *,

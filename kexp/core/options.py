@@ -46,6 +46,14 @@ class TrainOptions(TypedDict, total=False):
     """How a model is trained."""
 
     epochs: Annotated[int, AtLeast(1), Option(10, "Passes over the training data.")]
+    least_steps: Annotated[
+        Annotated[int, AtLeast(1)] | None,
+        Option(
+            None,
+            "Steps that a run has at least: where the epochs have fewer, as on small data, it has more of "
+            "them. None, as where epochs are given, leaves them as they are.",
+        ),
+    ]
     batch_size: Annotated[
         Annotated[int, AtLeast(1)] | Literal["auto"],
         Option(

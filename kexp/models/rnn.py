@@ -30,6 +30,7 @@ def rnn(
     head: Literal["last", "average", "max"] = "last",
     vocabulary: int | None = None,
     embedding: int = 64,
+    skip: int = 0,
     output_scale: float | Sequence[float] = 1.0,
     output_offset: float | Sequence[float] = 0.0,
 ) -> keras.Model:
@@ -50,6 +51,9 @@ def rnn(
         head: What answers: the "last" step of each direction (default), or the "average" or "max" of all.
         vocabulary: Number of tokens, padding included; None (default) for series.
         embedding: Numbers of a token's vector, default 64.
+        skip: Last steps of a series that the output layer sees beside the last recurrent one, default 0: a
+            linear autoregression as a part of the network (Lai et al. 2018, "Modeling long- and short-term
+            temporal patterns with deep neural networks").
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.
         output_offset: What is added then, default 0; for regression, the mean of the targets.
@@ -59,7 +63,7 @@ def rnn(
         float32.
 
     Raises:
-        InputError: The shape does not fit, or there is no layer.
+        InputError: The shape does not fit, there is no layer, or a series has fewer steps than skip.
 
     Example:
         >>> model = rnn((None, 12), 9, cell="gru", units=(32,), bidirectional=True)
@@ -70,7 +74,11 @@ def rnn(
         raise InputError("units must be those of one layer or more; received none.")
     shape = tuple(input_shape)
     inputs, x, mask = _series(shape) if vocabulary is None else _tokens(shape, vocabulary, embedding)
-    walked = with_first(mask)
+    if skip and (vocabulary is not None or shape[0] is None or shape[0] < skip):
+        raise InputError(
+            f"skip must be 0, or steps of series that have as many; received {skip} for {shape}."
+        )
+    series, walked = x, with_first(mask)
     for number, count in enumerate(units, start=1):
         sequences = head != "last" or number < len(units)
         layer: Any = CELLS[cell](count, return_sequences=sequences)
@@ -82,6 +90,8 @@ def rnn(
     elif head == "max":
         x = ops.max(ops.where(ops.expand_dims(mask, -1), x, -1.0), axis=1)  # no cell gives less than -1
     x = drop(dropout)(x)
+    if skip:
+        x = ops.concatenate([x, layers.Flatten()(series[:, -skip:])], axis=-1)  # (batch, units + steps)
     return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name=f"{cell}_rnn")
 
 

@@ -35,6 +35,7 @@ def data_findings(training: TrainingSetup) -> list[Finding]:
         findings.insert(1, _classes(training))
     facts = training.raw.spec.column_facts[:_LISTED]
     findings += [Finding("column", "ok", _described(one)) for one in facts]
+    findings += [Finding("budget", "ok", note) for note in training.budget]
     return findings + [Finding("note", "warning", note) for note in training.raw.notes]
 
 

@@ -23,6 +23,7 @@ class RunStatus:
         arguments: By name.
         epochs: Each with its number, as "epoch", and its metrics.
         metrics: The final ones; None as long as it is not finished.
+        planned: How many epochs the data asked for; None: those of the arguments.
         changed: When the last epoch ended, by the clock of this machine, in words; empty before the first.
     """
 
@@ -32,11 +33,12 @@ class RunStatus:
     epochs: tuple[dict[str, float], ...] = ()
     metrics: dict[str, float] | None = None
     changed: str = ""
+    planned: int | None = None
 
     @property
     def total(self) -> int | None:
         """How many epochs there are to be; None: nobody knows."""
-        total = self.arguments.get("epochs")
+        total = self.planned or self.arguments.get("epochs")
         return total if isinstance(total, int) else None
 
     @property
@@ -78,4 +80,5 @@ def read_status(run_dir: Path) -> RunStatus:
     epochs = tuple(read_epochs(run_dir))
     metrics = read_result(run_dir)["metrics"] if (run_dir / RESULT).exists() else None
     changed = time.strftime("%H:%M:%S", time.localtime(os.stat(run_dir / METRICS).st_mtime)) if epochs else ""
-    return RunStatus(run_dir, config["recipe"], config["arguments"], epochs, metrics, changed)
+    planned = config.get("epochs")
+    return RunStatus(run_dir, config["recipe"], config["arguments"], epochs, metrics, changed, planned)

@@ -42,7 +42,9 @@ except ImportError:  # Windows
 
 _CHECKPOINTS = "checkpoints"
 _LOCK = "lock"
-_RECORDED_SINCE = ("loss", "metrics")  # which runs of earlier versions may have had, without a record of them
+# Which runs of earlier versions may have had, without a record of them, or had none of.
+_BUDGET = ("epochs", "least_steps")
+_RECORDED_SINCE = ("loss", "metrics", "least_steps")
 
 
 class RunDescription(NamedTuple):
@@ -188,6 +190,10 @@ class RunFolder:
         """Return whether there is a run in the folder already, or what a kill has left of one."""
         return self._holds_run() or self._has(ENVIRONMENT)
 
+    def predates_budgets(self) -> bool:
+        """Return whether the folder holds a run from before the data could ask for more epochs."""
+        return self._holds_run() and read_config(self.path).get("epochs") is None
+
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""
         return self._has(RESULT) and not self._has_more_epochs()
@@ -295,7 +301,7 @@ def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     found = [
         f"{name} was {in_words(before.get(name))} and is now {in_words(now.get(name))}"
         for name in sorted({*before, *now} - {*OUTPUT_ONLY} - unknown)
-        if before.get(name) != now.get(name) and not (name == "epochs" and _has_more_epochs(recorded, config))
+        if before.get(name) != now.get(name) and not (name in _BUDGET and _same_budget(recorded, config))
     ]
     if recorded["recipe"] != config["recipe"]:
         found.insert(0, f"recipe was {recorded['recipe']} and is now {config['recipe']}")
@@ -303,8 +309,26 @@ def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
 
 
 def _has_more_epochs(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
-    before = recorded["arguments"].get("epochs")
-    return isinstance(before, int) and bool(config["arguments"].get("epochs", 0) > before)
+    before, now = _epochs(recorded, config)
+    return isinstance(before, int) and bool(now > before)
+
+
+def _same_budget(recorded: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Return whether no fewer epochs are asked for than before, and least steps as before or none."""
+    before, now = _epochs(recorded, config)
+    least = config["arguments"].get("least_steps")
+    return isinstance(before, int) and now >= before and least in (None, _least_steps(recorded))
+
+
+def _epochs(recorded: dict[str, Any], config: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the epochs then and now: as asked for, but as they came to then if a number is given now."""
+    asked, now = recorded["arguments"].get("epochs"), config["arguments"].get("epochs", 0)
+    given = config["arguments"].get("least_steps") is None and _least_steps(recorded) is not None
+    return (recorded.get("epochs") or asked) if given else asked, now
+
+
+def _least_steps(config: dict[str, Any]) -> Any:
+    return config["arguments"].get("least_steps")
 
 
 def _open_no_link(path: str, flags: int) -> int:

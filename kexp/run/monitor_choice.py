@@ -17,6 +17,7 @@ from kexp.train.monitor import LAST, Monitor, restoring
 from kexp.train.objectives import Objective, Supervised
 from kexp.train.objectives.compiled import Compiled
 
+KEEPS_LAST = Monitor(None, "min")
 Directions = Mapping[str, Direction | None]  # None: it is not known
 
 

@@ -68,6 +68,8 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
         raise InputError(f"{function.__name__}: {error}.") from None
+    if "epochs" in bound.arguments:
+        bound.arguments.setdefault("least_steps", None)  # who says how many epochs has as many
     bound.apply_defaults()
     checked_callbacks(bound.arguments.pop(CALLBACKS, None))
     checked = {

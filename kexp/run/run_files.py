@@ -24,7 +24,7 @@ ADVICE = "restore it, or train the run again"
 FIT = "fit"  # what a run of `kexp.fit` records in the place of a recipe's name
 # Written before result.json, and not after.
 _CHECKED = (CONFIG, ENVIRONMENT, ARCHITECTURE, METRICS, CHECKSUMS, PACE, MODEL, SAMPLES, CURVES)
-CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any]}
+CONFIG_KEYS: Keys = {"recipe": str, "arguments": dict[str, Any], "epochs": RecordedCount | None}
 DATA_KEYS: Keys = {"data": dict[str, str]}
 _DATA: Keys = {"name": str, "fingerprint": str}
 _ENVIRONMENT_KEYS: Keys = {**DATA_KEYS, "checkpoint_dir": str | None, "notes": list[str] | None}

@@ -132,7 +132,7 @@ def _prepared(
     plan: FitPlan, run: OpenRun, checkpoints: CheckpointDir, trackers: Trackers, started_s: float
 ) -> RunRecord:
     context = run_context()
-    setup = prepare(plan, run.options, run.call.default_batch_size)
+    setup = prepare(plan, run.options, run.call.default_batch_size, chooses=run.folder.predates_budgets())
     if context.capture is not None:
         context.capture.take(setup)
     if not setup.objective.takes_weights and (plan.loss is not None or plan.metrics is not None):
@@ -153,6 +153,7 @@ def _description(
             "inference_model": setup.inference_model,
         }
     )
+    environment["notes"] += setup.budget
     return RunDescription({**environment, "checkpoint_dir": checkpoints.asked}, architecture)
 
 
@@ -166,7 +167,7 @@ def _train(
 ) -> RunRecord:
     workers = backend().workers()
     kind = RunFolder if workers.is_chief else NonChiefRunFolder
-    folder = kind(folder.path, {**folder.config, "batch": setup.batch})
+    folder = kind(folder.path, {**folder.config, "batch": setup.batch, "epochs": setup.options["epochs"]})
     with workers.guard(), disk_trouble_explained(folder.path):
         _check_same(folder, checkpoints, description, workers)
         engine = _engine(setup, description, _recorded(folder, checkpoints, workers), folder, workers)
@@ -238,7 +239,7 @@ def _engine(
             _print_batch(setup)
             if setup.objective.takes_weights:
                 print(summary(setup.model))
-        _say(setup, (*setup.raw.notes, *setup.notes, *setup.epoch_plan.notes()))
+        _say(setup, (*setup.raw.notes, *setup.notes, *setup.budget, *setup.epoch_plan.notes()))
     if recorded is None:
         choice = jit_choice(setup, engine, description.architecture)
         engine.jit = from_chief(workers, choice.jit)

@@ -38,11 +38,12 @@ from kexp.run.fit_checks import (
 )
 from kexp.run.fit_plan import Baselines, EpochOptions, FinalMetric, FitPlan
 from kexp.run.inference import raw_outputs
-from kexp.run.monitor_choice import chosen_monitor, exact_names, settle_callbacks
+from kexp.run.monitor_choice import KEEPS_LAST, chosen_monitor, exact_names, settle_callbacks
 from kexp.run.option_callbacks import callbacks_of
 from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced
 from kexp.run.split_metrics import check_defined
+from kexp.run.training_budget import too_few_to_choose, with_least_steps
 from kexp.run.training_phases import check_phases, fresh_optimizer, phase_notes, within_epochs
 from kexp.tasks import task_named
 from kexp.train.epoch_plan import EpochPlan
@@ -81,6 +82,7 @@ class TrainingSetup:
         monitor: What the best epoch is chosen by.
         epoch_exact: Names of the exact metrics that every epoch has, since the monitor or a callback is one.
         notes: What was found out about model and data, sentences to be shown once.
+        budget: What to say of the epochs, and of the one that is kept, where the data decide them.
     """
 
     model: keras.Model
@@ -99,6 +101,7 @@ class TrainingSetup:
     monitor: Monitor
     epoch_exact: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    budget: tuple[str, ...] = ()
     optimizer: keras.optimizers.Optimizer | None = None
     learning_rate: keras.optimizers.schedules.LearningRateSchedule | None = None
     epochs: EpochOptions = field(default_factory=EpochOptions)
@@ -217,13 +220,16 @@ class TrainingSetup:
         return optimizer_for(own, player.network, max(1, steps), self.learning_rate)  # type: ignore[arg-type]
 
 
-def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> TrainingSetup:
+def prepare(
+    plan: FitPlan, options: TrainOptions, default_batch_size: int, *, chooses: bool = False
+) -> TrainingSetup:
     """Check what is planned against the options and return what to train with.
 
     Args:
         plan: What is trained, and on what.
         options: Complete training options.
         default_batch_size: What batch_size="auto" begins with.
+        chooses: Whether the best epoch is chosen by validation data however few they are, default False.
 
     Raises:
         InputError: Model, data and options do not fit each other.
@@ -245,6 +251,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
     sample_weight = checked_weights(plan.sample_weight, options, data)
     data = with_cuts_noted(data, preprocessing, plan.target_preprocessing)
     data, options = _shortened(data, options, batch_size)
+    options, budget = with_least_steps(options, data, batch_size, plan.epochs, plan.phases)
     options, epochs, limits = limited(options, plan.epochs)
     if plan.as_compiled:
         data = _weighted(data, plan, options)
@@ -268,7 +275,8 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         data = replace(data, spec=replace(data.spec, task=objective.task))
     phases, trained, options = _phases(plan, objective, options, epochs)
     awaited = settle_callbacks(plan.callbacks, objective, ready)
-    monitor = chosen_monitor(objective, ready, options, plan.callbacks)
+    few = () if chooses else too_few_to_choose(objective, ready, options, plan.callbacks)
+    monitor = KEEPS_LAST if few else chosen_monitor(objective, ready, options, plan.callbacks)
     epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
     check_defined(model, ready, objective, epoch_exact)
     optimizer = plan.optimizer or (model.optimizer if model.compiled else None)
@@ -294,6 +302,7 @@ def prepare(plan: FitPlan, options: TrainOptions, default_batch_size: int) -> Tr
         monitor=monitor,
         epoch_exact=epoch_exact,
         notes=notes,
+        budget=(*budget, *few),
     )
     check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
     return setup

@@ -76,19 +76,12 @@ def test_after_a_warm_up_the_rate_goes_on_where_it_is_or_both_are_refused_togeth
     if np.ptp(at_junction) < 0.01 * PEAK:
         check_rise({"schedule": name, "warmup": 0.1})
         return
-    with pytest.raises(InputError, match=f"warmup must be 0 with schedule '{name}'"):
-        kexp.fit(
-            kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8"),
-            kexp.data.load("digits"),
-            schedule=name,
-            warmup=0.1,
-            run_dir=str(tmp_path / "run"),
-        )
-    with pytest.raises(InputError, match=f"warmup must be 0 with schedule '{name}'"):
-        kexp.fit(
-            kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8"), kexp.data.load("digits"), warmup=0.1, quiet=True,
-            phases=[kexp.Phase(1, None, schedule=name)], run_dir=str(tmp_path / "run"),
-        )  # fmt: skip
+    network = kexp.models.mlp((8, 8, 1), 10, hidden=(8,), dtype="uint8")
+    phases = [kexp.Phase(1, None, schedule=name)]
+    for given in ({"schedule": name}, {"phases": phases}):
+        options = {**given, "warmup": 0.1, "run_dir": str(tmp_path / "run"), "quiet": True}
+        with pytest.raises(InputError, match=f"warmup must be 0 with schedule '{name}'"):
+            kexp.fit(network, kexp.data.load("digits"), **options)
     assert not (tmp_path / "run").exists()
 
 
