@@ -22,7 +22,7 @@ REFERENCES = (
 @kexp.recipe(
     references=REFERENCES,
     epochs=60,
-    least_steps=1000,
+    least_steps=960,
     batch_size=16,
     optimizer="adam",
     learning_rate=1e-3,

@@ -19,6 +19,7 @@ REFERENCES = (Reference({}, "test_accuracy", 0.82, 0.0, "goal of this project"),
 @kexp.recipe(
     references=REFERENCES,
     epochs=12,
+    least_steps=1090,
     batch_size=64,
     optimizer="adam",
     learning_rate=2e-3,

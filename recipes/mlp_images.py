@@ -6,6 +6,9 @@ batches of 64 for five epochs; 97.83 % on MNIST is the figure that it has to mee
 Command: kexp run mlp_images --data mnist --epochs 5 --validation 0 --seed S
 Time: 17 s of training on two CPU cores
 Score: test accuracy 97.88 ± 0.08 %, mean and deviation of 5 seeds (0 to 4: 97.99, 97.82, 97.90, 97.79, 97.91)
+Small data have more epochs, to make 2,000 steps: 105 steps of the digits have a validation accuracy of 94.8,
+    420 of 97.9, 945 of 98.3 and 3,780 of 98.7 (5 seeds). By default, on the digits, 96 epochs in 10 s have a
+    test accuracy of 96.88 ± 0.64 %, 5 seeds (0 to 4: 97.49, 96.10, 96.38, 97.49, 96.94)
 
 Better in the same five epochs, the best of 13 settings on validation data:
 Command: kexp run mlp_images --data mnist --epochs 5 --validation 0 --seed S --hidden 512 256

@@ -20,7 +20,13 @@ from kexp import Between, TrainOptions, Unpack
 
 
 @kexp.recipe(
-    epochs=60, batch_size=32, optimizer="adamw", learning_rate=2e-3, schedule="cosine", validation=0.15
+    epochs=60,
+    least_steps=780,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    schedule="cosine",
+    validation=0.15,
 )
 def mlp_tabular(
     data: str = "breast_cancer",

@@ -16,7 +16,7 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 
 @kexp.recipe(
     epochs=60,
-    least_steps=1000,
+    least_steps=960,
     batch_size=16,
     optimizer="adamw",
     learning_rate=1e-3,

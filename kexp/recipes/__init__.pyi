@@ -441,6 +441,7 @@ def lstm_forecast(
     cell: Literal["lstm", "gru", "simple"] = "gru",
     units: tuple[int, ...] = (48,),
     dropout: float = 0.1,
+    skip: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -458,6 +459,7 @@ def lstm_forecast(
         cell: Of the layers.
         units: Of each layer.
         dropout: Share of each layer's outputs dropped.
+        skip: Last steps that the output layer sees too, as a linear autoregression does.
         **train: Training options.
     """
 

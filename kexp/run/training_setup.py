@@ -257,10 +257,7 @@ def prepare(
         data = _weighted(data, plan, options)
     if sample_weight is not None:
         sample_weight = sample_weight[: len(data.train)]
-    if plan.target_preprocessing is not None:
-        ready = teacher_forced(data, preprocessing, plan.target_preprocessing)
-    else:
-        ready = data if preprocessing is None else preprocessed(data, preprocessing)
+    ready = _ready(plan, data)
     objective, inference_model = plan.objective, plan.inference_model
     notes = limits
     if plan.as_compiled:
@@ -306,6 +303,13 @@ def prepare(
     )
     check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
     return setup
+
+
+def _ready(plan: FitPlan, data: Dataset) -> Dataset:
+    """Return data as the model takes them."""
+    if plan.target_preprocessing is not None:
+        return teacher_forced(data, plan.preprocessing, plan.target_preprocessing)
+    return data if plan.preprocessing is None else preprocessed(data, plan.preprocessing)
 
 
 def _phases(

@@ -127,6 +127,17 @@ def test_a_shape_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"input_shape must be \(steps,\) with a vocabulary"):
         kexp.models.rnn((5, 3), 2, vocabulary=10)
     with pytest.raises(InputError, match=r"input_shape must be \(steps, channels\) without a vocabulary"):
-        kexp.models.rnn((5,), 2)
+        kexp.models.kexp.models.rnn((5,), 2)
     with pytest.raises(InputError, match="units must be those of one layer or more"):
-        kexp.models.rnn((5, 3), 2, units=())
+        kexp.models.kexp.models.rnn((5, 3), 2, units=())
+
+
+def test_the_output_layer_sees_the_last_steps_where_it_is_asked_to():
+    model = kexp.models.rnn((6, 2), 1, units=(4,), skip=3)
+    kernel = model.get_layer("logits").kernel
+    assert kernel.shape == (4 + 3 * 2, 1)
+    kernel.assign(np.eye(10, 1, -9))  # the last channel of the last step alone
+    series = np.random.default_rng(0).normal(size=(5, 6, 2)).astype("float32")
+    np.testing.assert_allclose(model.predict(series, verbose=0)[:, 0], series[:, -1, 1], rtol=1e-6)
+    with pytest.raises(InputError, match="skip must be 0, or steps of series that have as many"):
+        kexp.models.rnn((2, 1), 1, skip=3)
