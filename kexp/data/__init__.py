@@ -2,6 +2,7 @@
 
 from kexp.data.catalog import check_source, names
 from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
+from kexp.data.forecast_arguments import ForecastArguments
 from kexp.data.image_arguments import ImageArguments
 from kexp.data.load import load
 from kexp.data.memory_forms import DataLike
@@ -21,6 +22,7 @@ __all__ = [
     "DataLike",
     "Dataset",
     "DatasetSpec",
+    "ForecastArguments",
     "ForecastDataset",
     "ImageArguments",
     "Split",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from kexp.core.constraints import Between
 from kexp.core.errors import InputError, shown
 from kexp.core.json_files import require_keys
+
+Gaps = Literal["refuse", "skip", "fill"]
 
 DAY_S, WEEK_S, YEAR_S = 86_400, 604_800, 31_556_952  # a year is 365.2425 days
 _CALENDAR_S = (DAY_S, WEEK_S, YEAR_S)
@@ -53,7 +55,7 @@ class ForecastForm:
     months: int
     dated: bool
     quantiles: tuple[float, ...]
-    gaps: str
+    gaps: Gaps
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -87,7 +89,8 @@ class ForecastForm:
 
 
 _KEYS = {
-    **dict.fromkeys(("target", "time", "series", "gaps"), str),
+    **dict.fromkeys(("target", "time", "series"), str),
+    "gaps": Gaps,
     **dict.fromkeys(("past", "future", "static", "texts"), list[str]),
     **dict.fromkeys(("context", "horizon", "season"), _Steps),
     "step": float,

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from kexp.core.errors import InputError, shown
-from kexp.data.forecast_panel import Gaps, Panel
+from kexp.data.forecast_form import Gaps
+from kexp.data.forecast_panel import Panel
 
 
 def complete_panel(panel: Panel, gaps: Gaps) -> Panel:

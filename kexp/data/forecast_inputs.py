@@ -9,9 +9,9 @@ import numpy as np
 
 from kexp.core.errors import InputError, shown
 from kexp.data.dataset import DatasetSpec
-from kexp.data.forecast_form import ForecastForm
+from kexp.data.forecast_form import ForecastForm, Gaps
 from kexp.data.forecast_gaps import complete_panel
-from kexp.data.forecast_panel import Gaps, Grid, Panel, PanelColumns, read_panel
+from kexp.data.forecast_panel import Grid, Panel, PanelColumns, read_panel
 from kexp.data.transforms.forecast_windows import window_inputs
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from kexp.data.table_options import TableOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-Gaps = Literal["refuse", "skip", "fill"]
 _MONTH_S = 2_629_746.0  # a twelfth of 365.2425 days
 _SHORTEST_MONTH_S = 27.5 * 86_400
 _MOST_CELLS = 2**31

@@ -336,54 +336,43 @@ def finetune_text(
 def forecast(
     data: DataLike = "sunspots",
     *,
+    horizon: int = 24,
+    context: int | None = None,
+    test: int | None = None,
     target: str | None = None,
     time: str | None = None,
     series: str | None = None,
     past: tuple[str, ...] | None = None,
     future: tuple[str, ...] | None = None,
     static: tuple[str, ...] | None = None,
-    horizon: int = 24,
-    context: int | None = None,
     season: int | None = None,
-    test: int | None = None,
-    leave_out: int = 0,
-    gaps: Literal["refuse", "skip", "fill"] = "refuse",
-    quantiles: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    gaps: Literal["refuse", "skip", "fill"] | None = None,
+    quantiles: tuple[float, ...] | None = None,
+    stride: int | None = None,
+    leave_out: int | None = None,
     scaling: Literal["window", "series", "all"] = "window",
     network: Literal["nlinear", "tsmixer", "patch_transformer", "lstm"] = "nlinear",
     width: int = 64,
     depth: int = 2,
     patch: int = 12,
     dropout: float = 0.1,
-    stride: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Forecast the quantiles of the next steps of one series or several, beside two naive forecasts.
+    """Forecast the quantiles of the next steps of one series or several, beside naive forecasts.
 
     Args:
         data: Name of a series, or path of a CSV or Parquet file with a row per step and series.
-        target: The column to forecast; needed for a file.
-        time: The column of dates or numbers, one step apart; None: rows are in order.
-        series: The column that says which of several series a row belongs to; None: all are one.
-        past: Columns that are known up to the forecast alone.
-        future: Columns that are known ahead; the calendar is made from dates and need not be given.
-        static: Columns that stay the same within a series.
         horizon: Steps ahead that are forecast.
         context: Steps that a forecast is made from; None: three times the horizon.
-        season: Steps after which a series about repeats itself; None: a usual one for the step.
         test: Last steps, which are tested on; None: twice the horizon.
-        leave_out: Steps after those that are not looked at.
-        gaps: Missing steps: refuse names them, skip leaves out their windows, fill holds the last known
-            value.
-        quantiles: Levels to forecast, ascending, with 0.5 in the middle.
+        target to leave_out: As of kexp.data.ForecastArguments, what the columns are, and what is done about gaps.
         scaling: What brings the target to one scale: each window, each series, or all alike.
         network: Which one.
         width: Numbers of a step's vector; not of nlinear.
         depth: Blocks or recurrent layers; not of nlinear.
         patch: Steps of a patch of the Transformer.
         dropout: Share dropped; not of nlinear.
-        stride: Steps from one training window to the next.
         **train: Training options.
     """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from kexp.core.errors import InputError, nearest, shown
 from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.user_paths import user_path
+from kexp.data.forecast_arguments import ForecastArguments
 from kexp.data.image_arguments import ImageArguments
 from kexp.data.table_arguments import TableArguments
 
@@ -89,7 +90,8 @@ class RecipeSource:
 def _option_names(argument: ast.arg) -> tuple[str, ...]:
     """Return the names that an argument has outside: of one that stands for several, theirs."""
     kind = "" if argument.annotation is None else ast.unparse(argument.annotation)
-    groups = {group.__name__: tuple(group.__annotations__) for group in (TableArguments, ImageArguments)}
+    known = (TableArguments, ImageArguments, ForecastArguments)
+    groups = {group.__name__: tuple(group.__annotations__) for group in known}
     return groups.get(kind.rpartition(".")[2], (argument.arg,))
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from kexp.core.errors import InputError, shown
+from kexp.core.errors import InputError, nearest, shown
 from kexp.core.memory_budget import require_bytes
+from kexp.core.options import Unpack
 from kexp.data.array_specs import ArraySpec
 from kexp.data.dataset import Dataset, DatasetSpec, Split
 from kexp.data.folds import current_fold
-from kexp.data.forecast_form import DAY_S, WEEK_S, ForecastForm, checked_quantiles
+from kexp.data.forecast_arguments import ForecastArguments
+from kexp.data.forecast_form import DAY_S, WEEK_S, ForecastForm, Gaps, checked_quantiles
 from kexp.data.forecast_gaps import complete_panel
-from kexp.data.forecast_panel import Gaps, Grid, Panel, PanelColumns, read_panel
+from kexp.data.forecast_panel import Grid, Panel, PanelColumns, read_panel
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
@@ -44,21 +46,11 @@ class ForecastDataset(Dataset):
 def forecast_windows(
     values: Any,
     *,
-    target: str | None = None,
-    time: str | None = None,
-    series: str | None = None,
-    past: tuple[str, ...] | None = None,
-    future: tuple[str, ...] | None = None,
-    static: tuple[str, ...] | None = None,
     context: int,
     horizon: int,
     test: int,
-    leave_out: int = 0,
     validation: float = 0.1,
-    stride: int = 1,
-    season: int | None = None,
-    gaps: Gaps = "refuse",
-    quantiles: tuple[float, ...] = DECILES,
+    **columns: Unpack[ForecastArguments],
 ) -> ForecastDataset:
     """Cut the series of a table into windows: what a forecast is made from, and the steps that follow.
 
@@ -69,23 +61,11 @@ def forecast_windows(
     Args:
         values: A DataFrame, "sunspots" (default columns of its own), or a name or path of a CSV or Parquet
             file, with a row per step and series.
-        target: Column that is foretold.
-        time: Column of dates or numbers, one step apart; default: rows are in order.
-        series: Column that says which of several series a row belongs to; default: all are of one.
-        past: Columns that are known up to the forecast alone.
-        future: Columns that are known ahead, such as holidays or a plan.
-        static: Columns that stay the same within a series.
         context: Steps that are looked back at, 2 or more.
         horizon: Steps that are foretold, 1 or more.
         test: Steps at the end that are tested on, 0 or from `horizon` on.
-        leave_out: Steps after those that are not looked at, default 0.
         validation: Share of the earlier origins to make choices on, the latest of them; default 0.1.
-        stride: Steps from one training window to the next, default 1.
-        season: Steps after which a series about repeats itself; default: a day of steps of a minute to an
-            hour, a week of days, a year of weeks, months or quarters, else 1.
-        gaps: Missing steps and cells: "refuse" (default) names the first, "skip" leaves out the windows that
-            have any, "fill" looks back at the last known value in their place, and never foretells one.
-        quantiles: Levels to foretell, ascending, with 0.5 in the middle; default the deciles.
+        **columns: What its columns are, and more; see `kexp.data.ForecastArguments`.
 
     Returns:
         Data of the kind "arrays" for the task "forecast": inputs "target" (samples, context), and where there
@@ -101,43 +81,55 @@ def forecast_windows(
     Example:
         >>> data = forecast_windows("sunspots", context=66, horizon=3, test=40, season=11)
         >>> data.train.inputs["target"].shape, data.test.targets.shape, data.spec.task
-        ((180, 66), (38, 3), 'forecast')
+        ((179, 66), (38, 3), 'forecast')
     """
+    given = {name: value for name, value in columns.items() if value is not None}
+    stride, leave_out = given.get("stride", 1), given.get("leave_out", 0)
     _require_steps(context=(context, 2), horizon=(horizon, 1), test=(test, 0), leave_out=(leave_out, 0))
-    _require_steps(stride=(stride, 1), season=(1 if season is None else season, 1))
-    quantiles = checked_quantiles(quantiles)
+    _require_steps(stride=(stride, 1), season=(given.get("season", 1), 1))
+    _require_known(given)
     if 0 < test < horizon:
         raise InputError(f"test={test}: expected 0, or the {horizon} steps of horizon or more; pass more.")
     if current_fold() is not None:
         raise InputError(
             "folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead."
         )
-    columns = PanelColumns(
-        target or "", time or "", series or "", *(tuple(one or ()) for one in (past, future, static))
-    )
-    read = read_panel(values, columns)
-    form = _form(read, context, horizon, season, quantiles, gaps)
-    panel = complete_panel(read, gaps)
+    lists = {name: tuple(given.get(name, ())) for name in ("past", "future", "static")}
+    named = {name: given.get(name, "") for name in ("target", "time", "series")}
+    read = read_panel(values, PanelColumns(**named, **lists))
+    form = _form(read, context, horizon, given)
+    panel = complete_panel(read, form.gaps)
     end = panel.steps - leave_out
     parts = _parts(panel, form, end=end, test=test, validation=validation, stride=stride)
     return _divided(read, panel, form, parts)
 
 
-def _form(
-    read: Panel, context: int, horizon: int, season: int | None, quantiles: tuple[float, ...], gaps: Gaps
-) -> ForecastForm:
+def _require_known(given: Mapping[str, Any]) -> None:
+    known = ForecastArguments.__annotations__
+    for name in given:
+        if name not in known:
+            raise InputError(
+                f"{name} is no argument of kexp.data.forecast_windows{nearest(name, known)}; correct it or "
+                "leave it out."
+            )
+    gaps = given.get("gaps", "refuse")
+    if gaps not in get_args(Gaps):
+        raise InputError(f"gaps={shown(gaps)}: expected 'refuse', 'skip' or 'fill'; pass one of them.")
+
+
+def _form(read: Panel, context: int, horizon: int, given: Mapping[str, Any]) -> ForecastForm:
     columns, grid = read.columns, read.grid
     return ForecastForm(
         **{one.name: getattr(columns, one.name) for one in fields(columns)},
         texts=tuple(name for name, cells in read.static.items() if cells.dtype == object),
         context=context,
         horizon=horizon,
-        season=usual_season(grid) if season is None else season,
+        season=given.get("season", usual_season(grid)),
         step=grid.step,
         months=grid.months,
         dated=grid.dated,
-        quantiles=quantiles,
-        gaps=gaps,
+        quantiles=checked_quantiles(given.get("quantiles", DECILES)),
+        gaps=given.get("gaps", "refuse"),
     )
 
 
