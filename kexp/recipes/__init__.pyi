@@ -366,7 +366,7 @@ def forecast(
         horizon: Steps ahead that are forecast.
         context: Steps that a forecast is made from; None: three times the horizon.
         test: Last steps, which are tested on; None: twice the horizon.
-        target to leave_out: As of kexp.data.ForecastArguments, what the columns are, and what is done about gaps.
+        target to leave_out: As of kexp.data.ForecastArguments, what columns are, and what is done about gaps.
         scaling: What brings the target to one scale: each window, each series, or all alike.
         network: Which one.
         width: Numbers of a step's vector; not of nlinear.

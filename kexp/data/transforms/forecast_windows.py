@@ -83,7 +83,7 @@ def forecast_windows(
         >>> data.train.inputs["target"].shape, data.test.targets.shape, data.spec.task
         ((179, 66), (38, 3), 'forecast')
     """
-    given = {name: value for name, value in columns.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in columns.items() if value is not None}
     stride, leave_out = given.get("stride", 1), given.get("leave_out", 0)
     _require_steps(context=(context, 2), horizon=(horizon, 1), test=(test, 0), leave_out=(leave_out, 0))
     _require_steps(stride=(stride, 1), season=(given.get("season", 1), 1))
@@ -94,9 +94,9 @@ def forecast_windows(
         raise InputError(
             "folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead."
         )
-    lists = {name: tuple(given.get(name, ())) for name in ("past", "future", "static")}
-    named = {name: given.get(name, "") for name in ("target", "time", "series")}
-    read = read_panel(values, PanelColumns(**named, **lists))
+    roles: dict[str, Any] = {name: tuple(given.get(name, ())) for name in ("past", "future", "static")}
+    roles |= {name: given.get(name, "") for name in ("target", "time", "series")}
+    read = read_panel(values, PanelColumns(**roles))
     form = _form(read, context, horizon, given)
     panel = complete_panel(read, form.gaps)
     end = panel.steps - leave_out
