@@ -255,11 +255,8 @@ def prepare(
     options, epochs, limits = limited(options, plan.epochs)
     if plan.as_compiled:
         data = _weighted(data, plan, options)
-    if sample_weight is not None:
-        sample_weight = sample_weight[: len(data.train)]
     ready = _ready(plan, data)
-    objective, inference_model = plan.objective, plan.inference_model
-    notes = limits
+    objective, inference_model, notes = plan.objective, plan.inference_model, limits
     if plan.as_compiled:
         nests = Nests(plan.inputs, plan.targets)
         objective, ready, data = compiled_objective(model, nests, data, ready, options)
@@ -287,7 +284,7 @@ def prepare(
         batch_size=batch_size,
         callbacks=(*plan.callbacks, *callbacks_of(options, ready, objective, optimizer)),
         augmentation=backend().augmentation(plan.augmentation, ready),
-        sample_weight=sample_weight,
+        sample_weight=None if sample_weight is None else sample_weight[: len(data.train)],
         inference_model=inference_model,
         final_metrics=plan.final_metrics,
         baselines=plan.baselines,

@@ -74,6 +74,7 @@ def test_no_epoch_is_chosen_on_a_few_validation_samples_unless_that_is_asked_for
     assert trained(tmp_path / "constant", schedule="constant", quiet=True).best_epoch is not None
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_by_the_validation_figure_of_runs_that_keep_their_last_epoch(tmp_path):
     space = {"learning_rate": (1e-3, 1e-2)}
     sweep = kexp.sweep(
