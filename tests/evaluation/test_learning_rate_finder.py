@@ -78,7 +78,7 @@ def test_every_training_option_may_be_in_use():
         clip_norm=1.0,
         ema=0.9,
         class_weight="balanced",
-        schedule="one_cycle",
+        schedule="cosine",
         warmup=0.2,
         label_smoothing=0.1,
         **SMALL,

@@ -68,7 +68,7 @@ def test_every_training_option_may_be_in_use():
         clip_norm=1.0,
         label_smoothing=0.3,
         optimizer="adamw",
-        schedule="one_cycle",
+        schedule="cosine",
         warmup=0.1,
     )
     assert found(report) == {}, str(report)
