@@ -20,7 +20,7 @@ def tasks() -> dict[str, Task]:
 
     Example:
         >>> list(tasks())[:2]
-        ['classification', 'generation']
+        ['classification', 'forecast']
     """
     return {task.name: task for task in instances_of(__name__, Task)}
 
@@ -41,7 +41,7 @@ def task_named(name: str) -> Task:
         Traceback (most recent call last):
         ...
         kexp.InputError: task='segmentatoin': there is no such task (did you mean 'segmentation'?); give
-        one of classification, generation, multilabel, outputs, ...
+        one of classification, forecast, generation, multilabel, outputs, ...
     """
     found = tasks().get(name)
     if found is None:

@@ -21,7 +21,8 @@ class PinballLoss(keras.losses.Loss):
         levels: Of the quantiles, between 0 and 1.
 
     Example:
-        >>> float(PinballLoss((0.25, 0.75))([[4.0]], [[[2.0, 5.0]]]))
+        >>> quantiles = ops.convert_to_tensor([[[2.0, 5.0]]])
+        >>> float(PinballLoss((0.25, 0.75))(ops.convert_to_tensor([[4.0]]), quantiles))
         0.75
     """
 

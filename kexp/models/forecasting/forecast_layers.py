@@ -90,7 +90,8 @@ class SeriesScale(layers.Layer):
         deviations: Of each series, above 0.
 
     Example:
-        >>> SeriesScale((1.0, 5.0), (2.0, 4.0))([[0.0, 1.0], [0.0, 0.0]]).numpy().tolist()
+        >>> places = keras.ops.convert_to_tensor([[0.0, 1.0], [0.0, 0.0]])
+        >>> SeriesScale((1.0, 5.0), (2.0, 4.0))(places).numpy().tolist()
         [[5.0, 4.0], [3.0, 3.0]]
     """
 

@@ -68,7 +68,7 @@ def forecaster(
         >>> shapes = {"target": (66,)}
         >>> model = forecaster(shapes, data.form, network="tsmixer", width=16)
         >>> model.output_shape, model.count_params()
-        ((None, 3, 9), 9949)
+        ((None, 3, 9), 3155)
     """
     if network == "patch_transformer":
         check_width(width, heads, False)
