@@ -16,8 +16,8 @@ from kexp import Between, TrainOptions, Unpack
     optimizer="adamw",
     learning_rate=2e-3,
     weight_decay=3e-4,
+    schedule="cosine",
     validation=0.15,
-    early_stop=16,
 )
 def tabular(
     data: str = "breast_cancer",
@@ -26,12 +26,13 @@ def tabular(
     task: Literal["classification", "multilabel", "regression"] | None = None,
     table: kexp.data.TableArguments,
     in_memory: bool | None = None,
-    members: Annotated[int, Between(1, 64, log=True)] = 16,
-    hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (128, 128, 128),
+    members: Annotated[int, Between(1, 64, log=True)] = 8,
+    hidden: Annotated[tuple[int, ...], Between(8, 512, log=True)] = (256, 256, 256),
     number_embedding: Annotated[int, Between(1, 64, log=True)] = 16,
     bins: Annotated[int, Between(2, 128, log=True)] = 48,
     activation: kexp.Activation = "relu",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    least_steps: Annotated[int, Between(0, 100_000)] = 3000,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify the rows of a table, label them or predict a number for each, by an ensemble in one network.
@@ -48,6 +49,8 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
+        least_steps: Steps of the whole training: where the table is too small for them, batches are
+            halved, to 16 rows at the smallest.
         **train: Training options.
     """
     dataset = kexp.data.load(
@@ -74,4 +77,5 @@ def tabular(
         **kexp.models.output_scaling(dataset),
     )
     objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train["label_smoothing"])
+    train["batch_size"] = kexp.batch_size_for(train, len(dataset.train), least_steps)
     return kexp.fit(model, dataset, preprocessing=preprocessing, objective=objective, **train)

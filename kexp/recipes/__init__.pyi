@@ -698,12 +698,13 @@ def tabular(
     split: Literal["stratified", "random", "group", "time"] | None = None,
     gap: float | None = None,
     in_memory: bool | None = None,
-    members: int = 16,
-    hidden: tuple[int, ...] = (128, 128, 128),
+    members: int = 8,
+    hidden: tuple[int, ...] = (256, 256, 256),
     number_embedding: int = 16,
     bins: int = 48,
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     dropout: float = 0.1,
+    least_steps: int = 3000,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -721,6 +722,8 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
+        least_steps: Steps of the whole training: where the table is too small for them, batches are
+            halved, to 16 rows at the smallest.
         **train: Training options.
     """
 
