@@ -205,7 +205,7 @@ def cosine_log(fraction: Tensor, cycles: Annotated[int, Between(1, 16)] = 4) -> 
 
     Example:
         >>> [round(float(cosine_log()(fraction)), 4) for fraction in (0.0, 1 / 15, 0.6, 1.0)]
-        [0.0, 0.0, 0.7187, 0.0]
+        [0.0, 0.0, 0.7184, 0.0]
     """
     position = ops.log2(1.0 + (2.0**cycles - 1.0) * ops.convert_to_tensor(fraction, "float32"))
     return 0.5 * (1.0 - ops.cos(2.0 * math.pi * position))

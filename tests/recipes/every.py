@@ -54,16 +54,16 @@ ALIKE = {
     "finetune_text": "finetune_images",
     "lstm_text": "transformer_text",
     "realmlp_tabular": "mlp_tabular",
-    "tabular": "mlp_tabular",
     "transformer_series": "lstm_series",
     "vit_images": "cnn_images",
 }
 
 
-# What is alone in what it trains by: players, draws, phases, a teacher, tokens, tables, series, images.
+# What is alone in what it trains by: members, players, draws, phases, a teacher, tokens, tables, series,
+# images.
 _OBJECTIVES = (
     *("mlp_images", "mlp_tabular", "diffusion_images", "distill_images", "finetune_images", "gan_images"),
-    *("lstm_forecast", "transformer_lm", "vae_images"),
+    *("lstm_forecast", "tabular", "transformer_lm", "vae_images"),
 )
 
 

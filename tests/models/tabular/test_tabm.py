@@ -84,6 +84,6 @@ def test_a_model_without_members_is_refused():
 def test_the_recipe_learns_a_table_and_smooths_labels(tmp_path):
     options = {"hidden": (16,), "members": 4, "batch_size": 32, "epochs": 30, "quiet": True, "compare": False}
     result = kexp.recipes.tabular(
-        "iris", **options, label_smoothing=0.1, class_weight="balanced", run_dir=tmp_path / "run"
+        "iris", **options, label_smoothing=0.1, class_weight="balanced", run_dir=str(tmp_path / "run")
     )
     assert result.metrics["test_accuracy"] >= 0.9
