@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        _app(arguments)(arguments, exit_on_error=False, print_error=False)
+        command_app(arguments)(arguments, exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return _mistake(sentence(error))
     except InputError as error:
@@ -102,7 +102,20 @@ def _is_resumable(arguments: Sequence[str]) -> bool:
     return arguments[:1] in (["run"], ["resume"], ["sweep"], ["cross-validate"], ["backtest"])
 
 
-def _app(arguments: Sequence[str]) -> cyclopts.App:
+def command_app(arguments: Sequence[str]) -> cyclopts.App:
+    """Return the parser of a command line, which has the options of the recipe that the line names.
+
+    Args:
+        arguments: The words of the line after `kexp`.
+
+    Raises:
+        InputError: The line names a recipe that there is not, or that cannot be imported.
+
+    Example:
+        >>> words = ["run", "mlp_images", "--epochs", "3"]
+        >>> command_app(words).parse_args(words)[1].arguments
+        {'epochs': 3}
+    """
     app = cyclopts.App(
         name="kexp",
         help="Train, record and export Keras models with one line.",

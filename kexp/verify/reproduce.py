@@ -22,7 +22,7 @@ from kexp.run.reference import Reference
 
 _BEGIN, _END = "<!-- kexp reproduce -->", "<!-- end -->"
 _HEAD = (
-    "| recipe | arguments | figure | published or goal | measured, ± standard deviation | seeds | source |"
+    "| recipe | arguments | metric | published or goal | measured, ± standard deviation | seeds | source |"
 )
 _RULE = "|---|---|---|---|---|---|---|"
 
