@@ -20,17 +20,20 @@ version = release = kexp.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"kexp {version}"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = False
 myst_heading_anchors = 4
 default_role = "code"  # docstrings have names in single backticks
 napoleon_custom_sections = ["Source"]
 napoleon_use_ivar = True
+add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_typehints = "none"  # signatures are read in an editor; arguments say their types in words
 suppress_warnings = ["ref.python"]  # two classes with an attribute of one name
 
-_API = "```{toctree}\n:hidden:\n:caption: reference\n:glob:\n\napi/*\n```"
+_API = "```{toctree}\n:hidden:\n:caption: reference\n:glob:\n\napi/kexp\napi/*\n```"
 
 
 def setup(app: Sphinx) -> None:
