@@ -68,7 +68,7 @@ def spread(numbers: list[float]) -> list[float]:
 
 
 def table(results: dict[str, dict[str, dict]], ways: list[str]) -> str:
-    """Return the table for the README: steps per second, and in brackets the ratio to the first way."""
+    """Return the table of docs/speed.md: steps per second, and in brackets the ratio to the first way."""
     lines = [f"| job | {' | '.join(ways)} |", f"|---{'|---' * len(ways)}|"]
     for job, found in results.items():
         cells = [f"{one['steps_per_s'][0]:.3g} ({one['ratio'][0]:.2f})" for one in found.values()]

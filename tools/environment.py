@@ -20,7 +20,7 @@ def prepared(extra: str) -> Path:
     """Return the folder of programs of an environment with kexp and one of its extras installed.
 
     Args:
-        extra: "cpu" to use kexp, "dev" to test it as well.
+        extra: "cpu" to use kexp, "dev" to test it as well, "docs" to build its website.
     """
     if not _OLDEST <= sys.version_info[:2] <= _NEWEST:
         sys.exit(f"TensorFlow needs Python 3.10 to 3.13; this is {sys.version.split()[0]}.")

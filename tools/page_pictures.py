@@ -1,4 +1,4 @@
-"""Draw the pictures of pages that README shows, each by day and by night: python tools/page_pictures.py [DIR]
+"""Draw the pictures of pages in README and docs, light and dark: python tools/page_pictures.py [DIR]
 
 It trains a convnet on small fashion images, sweeps a perceptron and forecasts sunspots, opens their pages in
 headless Chromium and writes docs/pages/NAME-light.png and NAME-dark.png. Needs the `dev` extra and Debian's
