@@ -32,7 +32,7 @@ def tabular(
     bins: Annotated[int, Between(2, 128, log=True)] = 48,
     activation: kexp.Activation = "relu",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
-    least_steps: Annotated[int, Between(0, 100_000)] = 3000,
+    wanted_steps: Annotated[int, Between(0, 100_000)] = 3000,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify the rows of a table, label them or predict a number for each, by an ensemble in one network.
@@ -49,7 +49,7 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
-        least_steps: Steps of the whole training: where the table is too small for them, batches are
+        wanted_steps: Steps of the whole training: where the table is too small for them, batches are
             halved, to 16 rows at the smallest.
         **train: Training options.
     """
@@ -77,5 +77,5 @@ def tabular(
         **kexp.models.output_scaling(dataset),
     )
     objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train["label_smoothing"])
-    train["batch_size"] = kexp.batch_size_for(train, len(dataset.train), least_steps)
+    train["batch_size"] = kexp.batch_size_for(train, len(dataset.train), wanted_steps)
     return kexp.fit(model, dataset, preprocessing=preprocessing, objective=objective, **train)

@@ -9,13 +9,13 @@ from kexp.core.options import DEFAULTS, TrainOptions
 SMALLEST = 16  # samples of a batch: fewer give steps that are mostly noise
 
 
-def batch_size_for(train: TrainOptions, rows: int, least_steps: int) -> int | Literal["auto"]:
+def batch_size_for(train: TrainOptions, rows: int, wanted_steps: int) -> int | Literal["auto"]:
     """Return the batch size of the options, halved until the epochs have so many steps, at 16 or more.
 
     Args:
         train: Training options; the batch size "auto" is left as it is.
         rows: Training samples.
-        least_steps: Steps of the whole training that there should be; 0 leaves the batch size as it is.
+        wanted_steps: Steps of the whole training that are wanted; 0 leaves the batch size as it is.
 
     Example:
         >>> from kexp.core.options import complete
@@ -27,6 +27,6 @@ def batch_size_for(train: TrainOptions, rows: int, least_steps: int) -> int | Li
     epochs = train.get("epochs", DEFAULTS["epochs"])
     if batch_size == "auto":
         return batch_size
-    while batch_size >= 2 * SMALLEST and epochs * -(-rows // batch_size) < least_steps:
+    while batch_size >= 2 * SMALLEST and epochs * -(-rows // batch_size) < wanted_steps:
         batch_size //= 2
     return batch_size

@@ -704,7 +704,7 @@ def tabular(
     bins: int = 48,
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
     dropout: float = 0.1,
-    least_steps: int = 3000,
+    wanted_steps: int = 3000,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -722,7 +722,7 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
-        least_steps: Steps of the whole training: where the table is too small for them, batches are
+        wanted_steps: Steps of the whole training: where the table is too small for them, batches are
             halved, to 16 rows at the smallest.
         **train: Training options.
     """
