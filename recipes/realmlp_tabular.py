@@ -4,6 +4,14 @@ Source: Holzmüller, Grinsztajn and Steinwart 2024, "Better by Default: Strong P
 on Tabular Data", RealMLP-TD, as published but for three things: kernels start at random rather than by the
 data, predicted numbers are not cut to the range of the training targets, and the weight decay follows the
 learning rate alone.
+
+Command: kexp run realmlp_tabular --data breast_cancer
+Time: 47 s on two CPU cores that had other work
+Score: test accuracy 99.1 %, seed 0 alone
+
+Command: kexp run realmlp_tabular --data diabetes
+Time: 45 s on two CPU cores that had other work
+Score: test RMSE 56.9, seed 0 alone; scikit-learn's RidgeCV has 53.2 on the same split
 """
 
 from typing import Annotated, Literal

@@ -1,7 +1,14 @@
 """An ensemble in one network predicts a column of a table: a class, several labels or a number.
 
 Source: Gorishniy, Kotelnikov and Babenko 2024, "TabM: Advancing Tabular Deep Learning with
-Parameter-Efficient Ensembling", with piecewise linear embeddings of numbers.
+Parameter-Efficient Ensembling", with piecewise linear embeddings of numbers; eight members rather than 32, so
+that two CPU cores can train it.
+
+Command: kexp run tabular --data diamonds.csv --target price --validation 0.2
+Time: 10 minutes on two CPU cores that had other work
+Score: test RMSE 0.130 standard deviations of the price, where HistGradientBoosting has 0.137 on the same
+    rows (tools/tabular_benchmark.py diamonds, seed 0 alone); published for TabM: 0.1310, with embeddings
+    0.1302, of 15 seeds
 """
 
 from typing import Annotated, Literal
