@@ -11,7 +11,7 @@ Score: test RMSE 0.130 standard deviations of the price, where HistGradientBoost
     0.1302, of 15 seeds
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import Between, TrainOptions, Unpack
@@ -69,20 +69,11 @@ def tabular(
         **kexp.holdout(train),
         **table,
     )
-    preprocessing, layout = kexp.models.robust_preprocessing(
-        dataset.train.inputs, dataset.spec.columns, bins=bins
-    )
-    model = kexp.models.tabm(
-        layout,
-        dataset.spec.outputs,
-        members=members,
-        hidden=hidden,
-        number_embedding=number_embedding,
-        activation=activation,
-        dropout=dropout,
-        mean_of=kexp.models.member_mean(dataset),
-        **kexp.models.output_scaling(dataset),
-    )
+    rows, outputs = dataset.train.inputs, dataset.spec.outputs
+    preprocessing, layout = kexp.models.robust_preprocessing(rows, dataset.spec.columns, bins=bins)
+    network: dict[str, Any] = {"members": members, "hidden": hidden, "number_embedding": number_embedding}
+    network |= {"activation": activation, "dropout": dropout, "mean_of": kexp.models.member_mean(dataset)}
+    model = kexp.models.tabm(layout, outputs, **network, **kexp.models.output_scaling(dataset))
     objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train["label_smoothing"])
     train["batch_size"] = kexp.batch_size_for(train, len(dataset.train), wanted_steps)
     return kexp.fit(model, dataset, preprocessing=preprocessing, objective=objective, **train)
