@@ -116,6 +116,7 @@ def command_app(arguments: Sequence[str]) -> cyclopts.App:
         >>> command_app(words).parse_args(words)[1].arguments
         {'epochs': 3}
     """
+    arguments = list(arguments)
     app = cyclopts.App(
         name="kexp",
         help="Train, record and export Keras models with one line.",
