@@ -9,10 +9,13 @@ from __future__ import annotations
 import importlib
 import os
 
+from kexp.core.quiet_import import keep_import_quiet
+
 __version__ = "0.1.0"
 
 # TensorFlow reads it as it is imported: its notices of what it runs on stay away, its warnings do not.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+keep_import_quiet()  # some are written whatever it says
 
 with open(os.path.join(os.path.dirname(__file__), "__init__.pyi"), encoding="utf-8") as _stub:
     # Each line is `from MODULE import NAME as NAME`; what parses Python takes longer than `kexp --help` may.

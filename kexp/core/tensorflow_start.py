@@ -13,6 +13,7 @@ from types import ModuleType
 
 from kexp.core.errors import InputError
 from kexp.core.memory_budget import address_limit
+from kexp.core.quiet_import import QuietFinder, asked_first, silent_errors
 
 _ADDRESSES_BYTES = 2_000_000_000
 # What TensorFlow imports if it is there, half of the time that it takes; and what Keras does, a third of it,
@@ -57,47 +58,8 @@ def quiet_tensorflow(*, without: Collection[str] = ()) -> Iterator[None]:
     Args:
         without: As `start_tensorflow` takes it.
     """
-    with _asked_first(_QuietFinder(without)):
+    with asked_first(QuietFinder(lambda: _without_packages(without))):
         yield
-
-
-@contextmanager
-def _asked_first(finder: MetaPathFinder) -> Iterator[None]:
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
-class _QuietFinder(MetaPathFinder):
-    def __init__(self, without: Collection[str]) -> None:
-        self._without = without
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        # Whichever comes first imports the other one.
-        spec = PathFinder.find_spec(fullname, path) if fullname in ("tensorflow", "keras") else None
-        if spec is not None and spec.loader is not None:
-            spec.loader = _QuietLoader(spec.loader, self._without)
-        return spec
-
-
-class _QuietLoader(Loader):
-    def __init__(self, loader: Loader, without: Collection[str]) -> None:
-        self._loader = loader
-        self._without = without
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__loader__ = self._loader  # which knows where the package's files are
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        with _silent_errors(), _without_packages(self._without):
-            self._loader.exec_module(module)
 
 
 class _AbsentFinder(MetaPathFinder):
@@ -126,7 +88,7 @@ def _without_packages(names: Collection[str]) -> Iterator[None]:
 
     Afterwards they can be imported, and what did without them goes on to do so.
     """
-    with _asked_first(_AbsentFinder(names)):
+    with asked_first(_AbsentFinder(names)):
         yield
 
 
@@ -141,7 +103,7 @@ def start_tensorflow(begin: Callable[[], object] | None = None, *, without: Coll
         InputError: TensorFlow is not installed.
     """
     require_tensorflow()
-    with _silent_errors():
+    with silent_errors():
         with _without_packages(without):
             import tensorflow as tf
         if begin is not None:
@@ -149,23 +111,3 @@ def start_tensorflow(begin: Callable[[], object] | None = None, *, without: Coll
         tf.config.list_logical_devices()
         # On a CPU without AVX-512 oneDNN says once that this is not for it; masks would have it said later.
         tf.transpose([[True]])
-
-
-@contextmanager
-def _silent_errors() -> Iterator[None]:
-    """Send standard error nowhere, also for what writes past Python; one that is closed stays so."""
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
