@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import GroupKFold
@@ -80,7 +81,9 @@ def test_the_interval_is_that_of_nadeau_and_bengio(tmp_path, monkeypatch):
     assert estimate.mean == pytest.approx(np.mean(values))
     assert estimate.spread == pytest.approx(np.std(values, ddof=1))
     reach = t.ppf(0.975, 3) * np.sqrt((1 / 4 + 75 / 75) * np.var(values, ddof=1))
-    assert (estimate.low, estimate.high) == pytest.approx((estimate.mean - reach, estimate.mean + reach))
+    reach /= estimate.mean * (1 - estimate.mean)  # on the logit scale, of an accuracy
+    ends = expit(logit(estimate.mean) + np.array([-reach, reach]))
+    assert (estimate.low, estimate.high) == pytest.approx(tuple(ends))
     page = found.report().read_text()
     assert f"{estimate.mean:.4g}" in page
     assert page.count("<tr>") == 1 + len(found.estimates) + 1 + 4
