@@ -217,6 +217,10 @@ def row_hashes(split: Split) -> np.ndarray:
     import pandas as pd
 
     targets = split.targets.reshape(len(split), -1)
-    columns = {f"input {name}": np.asarray(column) for name, column in split.inputs.items()}
+    arrays = {name: np.asarray(column) for name, column in split.inputs.items()}
+    columns = {
+        f"input {name}": array if array.ndim == 1 else row_hashes(Split(array, split.targets))
+        for name, array in arrays.items()
+    }
     columns |= {f"target {number}": column for number, column in enumerate(targets.T)}
     return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()

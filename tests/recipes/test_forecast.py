@@ -96,3 +96,9 @@ def test_arguments_that_do_not_fit_are_said(loads):
         kexp.recipes.forecast(loads, **{**COLUMNS, "future": ("hollyday",)})
     with pytest.raises(InputError, match="the column is past already"):
         kexp.recipes.forecast(loads, **{**COLUMNS, "future": ("cloud",)})
+
+
+def test_what_is_wrong_with_windows_is_looked_for_before_training(loads):
+    findings = kexp.check(kexp.recipes.forecast, data=loads, **COLUMNS, horizon=6, context=24)
+    said = {one.name: one.message for one in findings.findings}
+    assert said["test rows"].startswith("none of 14 test rows")
