@@ -75,6 +75,7 @@ def realmlp_tabular(
         dropout=dropout,
         **scaling,
     )
-    train["learning_rate"] *= 5 if scaling else 1  # 0.2 and 0.04 are the published ones
-    falling = kexp.callbacks.FlatCosine(train["epochs"])
+    # 0.2 for numbers and 0.04 for classes are the published ones.
+    train["learning_rate"] = train.get("learning_rate", 0.04) * (5 if scaling else 1)
+    falling = kexp.callbacks.FlatCosine(train.get("epochs", 256))
     return kexp.fit(model, dataset, preprocessing=preprocessing, callbacks=[falling], **train)

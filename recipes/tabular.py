@@ -75,6 +75,6 @@ def tabular(
     network: dict[str, Any] = {"members": members, "hidden": hidden, "number_embedding": number_embedding}
     network |= {"activation": activation, "dropout": dropout, "mean_of": kexp.models.member_mean(dataset)}
     model = kexp.models.tabm(layout, outputs, **network, **kexp.models.output_scaling(dataset))
-    objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train["label_smoothing"])
-    train["batch_size"] = kexp.batch_size_for(train, len(dataset.train), wanted_steps)
+    objective = kexp.objectives.ensemble(dataset.spec, label_smoothing=train.get("label_smoothing", 0.0))
+    dataset, train = kexp.data.small_batches(dataset, train, wanted_steps)
     return kexp.fit(model, dataset, preprocessing=preprocessing, objective=objective, **train)

@@ -8,6 +8,7 @@ from kexp.data.load import load
 from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
 from kexp.data.sources.tfds import prepare
+from kexp.data.small_batches import small_batches
 from kexp.data.streaming import Stream, stream
 from kexp.data.table_arguments import TableArguments
 from kexp.data.table_columns import Column
@@ -38,6 +39,7 @@ __all__ = [
     "passages",
     "prepare",
     "sample_path",
+    "small_batches",
     "split_words",
     "stream",
     "text_parts",

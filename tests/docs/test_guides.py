@@ -106,11 +106,11 @@ def command_lines(page: Path) -> list[tuple[list[str], bool]]:
     The second tells whether it may be a command's name alone. A line with an argument in capitals or an
     ellipsis is a pattern, not a line.
     """
-    console = re.findall(r"^\$ kexp (.+)$", "\n".join(blocks(page, "console")), re.MULTILINE)
+    console = re.findall(r"^\$ kexp ((?:.*\\\n)*.+)$", "\n".join(blocks(page, "console")), re.MULTILINE)
     inline = re.findall(r"`kexp ([^`\n]+)`", text_of(page))
     whole = [line for line in inline if not re.search(r"…|\b[A-Z]{2,}\b", line)]
     return [
-        (shlex.split(line, comments=True), mentioned)
+        (shlex.split(line.replace("\\\n", " "), comments=True), mentioned)
         for lines, mentioned in ((console, False), (whole, True))
         for line in lines
     ]
