@@ -41,7 +41,7 @@ def transformer_lm(
     top_p: Annotated[float, Between(0.01, 1.0)] | None = 0.95,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
-    """Train a Transformer to foretell the next token of a long text, and let it go on with a prompt.
+    """Train a Transformer to predict the next token of a long text, and let it go on with a prompt.
 
     Args:
         data: "moby_dick", or the path of a text file, .txt or .txt.gz.

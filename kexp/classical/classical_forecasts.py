@@ -17,7 +17,7 @@ _Foretell = Callable[[np.ndarray], np.ndarray]  # from (origins,) to (origins, h
 
 
 class QuantileForecast(NamedTuple):
-    """What a method foretells.
+    """What a method forecasts.
 
     Attributes:
         values: (horizon,).
@@ -31,7 +31,7 @@ class QuantileForecast(NamedTuple):
 def classical_forecasts(
     past: np.ndarray, horizon: int, season: int, levels: Sequence[float]
 ) -> dict[str, QuantileForecast]:
-    """Return what each method foretells of the steps after a past, fitted to it alone.
+    """Return what each method forecasts of the steps after a past, fitted to it alone.
 
     Args:
         past: (steps,) without gaps, more than two seasons and a horizon.
@@ -66,9 +66,9 @@ def classical_forecasts(
     return {name: _with_quantiles(values, truth, levels) for name, values in methods.items()}
 
 
-def _with_quantiles(foretold: np.ndarray, truth: np.ndarray, levels: Sequence[float]) -> QuantileForecast:
-    errors = truth - foretold[:-1]  # (origins, horizon)
-    return QuantileForecast(foretold[-1], foretold[-1][:, None] + np.quantile(errors, levels, axis=0).T)
+def _with_quantiles(forecasts: np.ndarray, truth: np.ndarray, levels: Sequence[float]) -> QuantileForecast:
+    errors = truth - forecasts[:-1]  # (origins, horizon)
+    return QuantileForecast(forecasts[-1], forecasts[-1][:, None] + np.quantile(errors, levels, axis=0).T)
 
 
 def _repeated(past: np.ndarray, origins: np.ndarray, horizon: int, season: int) -> np.ndarray:
@@ -110,10 +110,10 @@ def _smoothed(past: np.ndarray, origins: np.ndarray, horizon: int, season: int) 
     trend = np.zeros(len(alpha))
     cycle = np.repeat((past[:season] - past[:season].mean())[:, None], len(alpha), axis=1)  # (season, tried)
     damped = np.cumsum(phi ** np.arange(1, horizon + 1)[:, None], axis=0)  # (horizon, tried)
-    foretold, wanted = np.empty((len(origins), horizon, len(alpha))), 0
+    forecasts, wanted = np.empty((len(origins), horizon, len(alpha))), 0
     for step in range(len(past) + 1):
         if step == origins[wanted]:
-            foretold[wanted] = level + damped * trend + cycle[(step + np.arange(horizon)) % season]
+            forecasts[wanted] = level + damped * trend + cycle[(step + np.arange(horizon)) % season]
             wanted += 1
             if wanted == len(origins):
                 break
@@ -124,5 +124,5 @@ def _smoothed(past: np.ndarray, origins: np.ndarray, horizon: int, season: int) 
         trend = phi * trend + alpha * beta * error
         cycle[here] = cycle[here] + gamma * (1 - alpha) * error
     truth = past[origins[:-1, None] + np.arange(horizon)]
-    errors = np.abs(foretold[:-1] - truth[..., None]).mean(axis=(0, 1))
-    return foretold[..., int(np.argmin(errors))]
+    errors = np.abs(forecasts[:-1] - truth[..., None]).mean(axis=(0, 1))
+    return forecasts[..., int(np.argmin(errors))]

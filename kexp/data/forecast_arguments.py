@@ -13,7 +13,7 @@ class ForecastArguments(TypedDict, total=False):
     """What the columns of a table with a row per step and series are; all may be left out.
 
     Attributes:
-        target: Column that is foretold; needed for a file.
+        target: Column that is forecast; needed for a file.
         time: Column of dates or numbers, one step apart; default: rows are in order.
         series: Column that says which of several series a row belongs to; default: all are of one.
         past: Columns that are known up to the forecast alone.
@@ -22,8 +22,8 @@ class ForecastArguments(TypedDict, total=False):
         season: Steps after which a series about repeats itself; default: a day of steps of a minute to an
             hour, a week of days, a year of weeks, months or quarters, else 1.
         gaps: Missing steps and cells: "refuse" (default) names the first, "skip" leaves out the windows that
-            have any, "fill" looks back at the last known value in their place, and never foretells one.
-        quantiles: Levels to foretell, ascending, with 0.5 in the middle; default the deciles.
+            have any, "fill" looks back at the last known value in their place, and never forecasts one.
+        quantiles: Levels to forecast, ascending, with 0.5 in the middle; default the deciles.
         stride: Steps from one training window to the next, default 1.
         leave_out: Steps after those of the test part, which are not looked at; default 0.
     """

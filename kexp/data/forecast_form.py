@@ -24,20 +24,20 @@ class ForecastForm:
     """What a forecast is made from, and of.
 
     Attributes:
-        target: Column that is foretold.
+        target: Column that is forecast.
         time: Column that says when a row is; empty: rows are in order.
         series: Column that says of which series a row is; empty: all are of one.
         past: Columns that are known up to the forecast.
-        future: Columns that are known for the steps that are foretold, too.
+        future: Columns that are known for the steps that are forecast, too.
         static: Columns that stay the same within a series.
         texts: Those of the static columns that are texts.
         context: Steps that are looked back at.
-        horizon: Steps that are foretold.
+        horizon: Steps that are forecast.
         season: Steps after which a series about repeats itself.
         step: From one row to the next: seconds of dates, else in the unit of the time column.
         months: The same in months where dates are so many months apart; 0 where they are not.
         dated: Whether times are dates.
-        quantiles: Levels that are foretold, ascending, 0.5 in the middle.
+        quantiles: Levels that are forecast, ascending, 0.5 in the middle.
         gaps: What is done about missing steps: "refuse", "skip" or "fill".
     """
 

@@ -16,7 +16,7 @@ from kexp.data.transforms.forecast_windows import window_inputs
 
 
 def latest_inputs(values: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
-    """Return the inputs to foretell what follows the last known target of each series of a table.
+    """Return the inputs to forecast what follows the last known target of each series of a table.
 
     Rows after that, with the target empty, say what is known ahead; they are needed where there are such
     columns.

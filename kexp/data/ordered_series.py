@@ -92,7 +92,7 @@ def _of_frame(
             columns = ", ".join(map(shown, known[:30]))
             raise InputError(
                 f"{argument}={shown(lacking)}: expected one of the columns {columns} of {name!r}"
-                f"{nearest(str(lacking), known)}; name the one to foretell."
+                f"{nearest(str(lacking), known)}; name the one to forecast."
             )
     numbers = np.stack(
         [_numbers(name, label, frame.iloc[:, known.index(label)]) for label in chosen], axis=-1

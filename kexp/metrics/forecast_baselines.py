@@ -17,7 +17,7 @@ Inputs = Mapping[str, np.ndarray]
 
 
 def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
-    """Return MASE as a metric of a split and the quantiles that were foretold for it.
+    """Return MASE as a metric of a split and the quantiles that were forecast for it.
 
     The unit is the mean absolute change over a season of each series up to the last training target.
 
@@ -49,7 +49,7 @@ def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
 def forecast_baselines(data: ForecastDataset) -> dict[str, Callable[[Inputs], np.ndarray]]:
     """Return the naive and, where the context has a season, the seasonal naive forecast of raw inputs.
 
-    All of their quantiles are the one value that they foretell.
+    All of their quantiles are the one value that they forecast.
 
     Args:
         data: Of `kexp.data.forecast_windows`.

@@ -17,11 +17,11 @@ def naive_forecast(horizon: int, *, season: int = 1) -> Callable[[np.ndarray], n
     Source: Hyndman and Athanasopoulos, "Forecasting: principles and practice", 3rd edition, section 5.2.
 
     Args:
-        horizon: Steps that are foretold, 1 or more.
+        horizon: Steps that are forecast, 1 or more.
         season: Steps after which the series repeats itself, 1 or more; default 1: the last value stays.
 
     Returns:
-        A function from (samples, history, channels), of which the first channel is foretold, to
+        A function from (samples, history, channels), of which the first channel is forecast, to
         (samples, horizon) float32.
 
     Raises:

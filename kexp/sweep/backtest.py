@@ -127,7 +127,7 @@ def run_backtest(
         _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=known["quiet"])
         return found
     data: ForecastDataset | None = None
-    foretold: list[_Cut] = []
+    forecasts: list[_Cut] = []
     for first in range(0, cuts, every):
         count = min(every, cuts - first)
         own = {
@@ -139,10 +139,10 @@ def run_backtest(
             "leave_out": (cuts - first - count) * step,
         }
         trained_on = _captured(recipe, own)
-        foretold += _of_network(recipe, own, trained_on, step, folder / f"training_{first // every}")
+        forecasts += _of_network(recipe, own, trained_on, step, folder / f"training_{first // every}")
         data = data or trained_on
     assert data is not None
-    table, left_out = _table(data, foretold, cuts, step)
+    table, left_out = _table(data, forecasts, cuts, step)
     found = Backtest(
         dir=folder,
         recipe=recipe.__name__,
@@ -221,7 +221,7 @@ def _captured(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> Forec
 def _of_network(
     recipe: Callable[..., Any], arguments: Mapping[str, Any], data: ForecastDataset, step: int, run_dir: Path
 ) -> list[_Cut]:
-    """Return what the network foretells at its cuts, after it was trained if it is not yet."""
+    """Return what the network forecasts at its cuts, after it was trained if it is not yet."""
     result = recipe(**arguments, run_dir=str(run_dir))
     assert data.test is not None
     origins = data.origins["test"]
@@ -238,7 +238,7 @@ def _of_network(
 
 
 def _steps(data: ForecastDataset, cuts: int, step: int) -> list[int]:
-    """Return the first step that is foretold at each cut."""
+    """Return the first step that is forecast at each cut."""
     last = data.panel.steps - data.form.horizon
     return [last - number * step for number in reversed(range(cuts))]
 
@@ -248,15 +248,15 @@ def _scales(data: ForecastDataset, cuts: int, step: int) -> dict[str, float]:
     return dict(zip(data.panel.names, seasonal_scales(before, data.form.season).tolist(), strict=True))
 
 
-def _table(data: ForecastDataset, foretold: list[_Cut], cuts: int, step: int) -> tuple[pd.DataFrame, int]:
+def _table(data: ForecastDataset, forecasts: list[_Cut], cuts: int, step: int) -> tuple[pd.DataFrame, int]:
     """Return all forecasts, a row for each step, and how many cuts of a series are not among them."""
     import pandas as pd
 
     form, panel = data.form, data.panel
-    if not foretold:
+    if not forecasts:
         raise InputError(f"cuts={cuts}: expected a cut without missing steps, received none; fill the gaps.")
     tables = []
-    for cut in foretold:
+    for cut in forecasts:
         ahead = np.arange(cut.step, cut.step + form.horizon)
         facts = {
             "cut": panel.grid.text(cut.step),
@@ -270,11 +270,11 @@ def _table(data: ForecastDataset, foretold: list[_Cut], cuts: int, step: int) ->
                 quantile_name(level): own.quantiles[:, place] for place, level in enumerate(form.quantiles)
             }
             tables.append(pd.DataFrame({"method": method, **facts, "value": own.values, **quantiles}))
-    return pd.concat(tables, ignore_index=True), cuts * len(panel.names) - len(foretold)
+    return pd.concat(tables, ignore_index=True), cuts * len(panel.names) - len(forecasts)
 
 
 def _classical(panel: Panel, cut: _Cut, form: ForecastForm) -> dict[str, QuantileForecast]:
-    """Return what classical methods foretell from all that was before a cut."""
+    """Return what classical methods forecast from all that was before a cut."""
     past = held_values(panel.target[cut.series, : cut.step])
     if len(past) < 2 * form.season + 2 * form.horizon + 1:
         raise InputError(

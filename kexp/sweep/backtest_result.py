@@ -1,4 +1,4 @@
-"""A backtest as its folder records it: what each method foretold at every cut, and its metrics."""
+"""A backtest as its folder records it: what each method forecast at every cut, and its metrics."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Backtest:
         recipe: Name of the recipe.
         network: What the recipe's forecasts are called in the tables.
         arguments: Of the recipe, by name.
-        cuts: The times of the first step that is foretold, in order.
-        horizon: Steps that are foretold at each.
+        cuts: The times of the first step that is forecast, in order.
+        horizon: Steps that are forecast at each.
         levels: Of the quantiles.
         trainings: How often the network was trained.
         left_out: Forecasts that are not measured, since a step that they need is missing.

@@ -83,7 +83,7 @@ class Forecast(Regression):
         return pd.DataFrame(columns)
 
     def sample_columns(self, inputs: Inputs, spec: DatasetSpec) -> dict[str, Sequence[object]]:
-        """Return the series, and the time of the first step that is foretold."""
+        """Return the series, and the time of the first step that is forecast."""
         form, found = spec.forecast_form, dict[str, Sequence[object]]()
         assert form is not None
         assert isinstance(inputs, Mapping)

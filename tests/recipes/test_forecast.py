@@ -67,7 +67,7 @@ def test_the_page_draws_forecasts_with_their_intervals(run):
     assert "which should hold 80 % of the truth" in text
 
 
-def test_an_export_foretells_from_a_file_with_what_is_known_ahead(run, loads, tmp_path, capsys):
+def test_an_export_forecasts_from_a_file_with_what_is_known_ahead(run, loads, tmp_path, capsys):
     run.export(tmp_path / "served")
     ahead = pd.read_csv(loads)
     unknown = ahead["hour"] >= "2024-01-06 14"

@@ -55,14 +55,14 @@ def forecast_windows(
     """Cut the series of a table into windows: what a forecast is made from, and the steps that follow.
 
     The last steps in time are tested on, the latest windows before them validated on, of all series the same
-    times. No target of an earlier part reaches into a later one. Nothing of the steps that are foretold is in
+    times. No target of an earlier part reaches into a later one. Nothing of the steps that are forecast is in
     the inputs but the columns in `future`, and the calendar.
 
     Args:
         values: A DataFrame, "sunspots" (default columns of its own), or a name or path of a CSV or Parquet
             file, with a row per step and series.
         context: Steps that are looked back at, 2 or more.
-        horizon: Steps that are foretold, 1 or more.
+        horizon: Steps that are forecast, 1 or more.
         test: Steps at the end that are tested on, 0 or from `horizon` on.
         validation: Share of the earlier origins to make choices on, the latest of them; default 0.1.
         **columns: What its columns are, and more; see `kexp.data.ForecastArguments`.
@@ -70,7 +70,7 @@ def forecast_windows(
     Returns:
         Data of the kind "arrays" for the task "forecast": inputs "target" (samples, context), and where there
         are such "past" (samples, context, columns), "future" (samples, context + horizon, columns), "time"
-        (samples,) int64 seconds since 1970 of the first step that is foretold, "series" (samples,), "static"
+        (samples,) int64 seconds since 1970 of the first step that is forecast, "series" (samples,), "static"
         and one by the name of each static text; targets (samples, horizon) float32. Several series are
         weighted so that an error counts in units of each one's own seasonal change.
 
@@ -282,7 +282,7 @@ def _origins(panel: Panel, read: Panel, form: ForecastForm, steps: np.ndarray) -
     """Return the (samples, 2) windows of some first steps in which nothing is missing, in order of time."""
     lacking = np.isnan(panel.target) | np.isnan(panel.past).any(axis=2) | np.isnan(panel.future).any(axis=2)
     back = _any_within(lacking, steps - form.context, form.context)
-    ahead = np.isnan(read.target) | np.isnan(panel.future).any(axis=2)  # what was filled is not foretold
+    ahead = np.isnan(read.target) | np.isnan(panel.future).any(axis=2)  # what was filled is not forecast
     whole = ~back & ~_any_within(ahead, steps, form.horizon)  # (series, steps)
     found = np.argwhere(whole.T)  # (samples, 2): the step, the series
     return np.stack([found[:, 1], steps[found[:, 0]]], axis=-1)

@@ -42,11 +42,11 @@ def windows(
         values: (steps,) or (steps, channels) numbers in order of time; a DataFrame; or "sunspots", or a
             name or path of a CSV or Parquet file, with a row per step.
         history: Steps that are looked back at, 1 or more.
-        horizon: Steps that are foretold, 1 or more; default 1.
+        horizon: Steps that are forecast, 1 or more; default 1.
         test: Steps at the end whose targets are the test part, from `horizon` on; 0 for no test part.
         validation: Share of the other windows to make choices on, the latest of them, at least 0 and
             below 1; default 0.1. 0: train on all of them.
-        column: Column of a table that is foretold, or several that are looked back at, of which the first
+        column: Column of a table that is forecast, or several that are looked back at, of which the first
             is; default for sunspots: "sunactivity".
         time: Column of a table with dates or numbers that its rows are put in the order of; default: its only
             column of dates, if it has one.

@@ -53,7 +53,7 @@ class CalendarWaves(layers.Layer):
     """Sine and cosine of the time of day, week and year at each step around a forecast.
 
     Args:
-        before: Steps before the first that is foretold.
+        before: Steps before the first that is forecast.
         after: Steps from that on.
         speeds: By how much of each period a step goes on.
 

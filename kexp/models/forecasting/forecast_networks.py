@@ -33,7 +33,7 @@ def forecaster(
     patch: int = 12,
     dropout: float = 0.1,
 ) -> keras.Model:
-    """Build a network that foretells the quantiles of the next steps of a series.
+    """Build a network that forecasts the quantiles of the next steps of a series.
 
     Each window of the target is brought to mean 0 and deviation 1 by itself, unless a scale is given, and the
     forecast back to its scale (Kim et al. 2022, "Reversible instance normalization"). All networks have the
@@ -44,7 +44,7 @@ def forecaster(
     Args:
         inputs: What `kexp.models.forecast_preprocessing` gives, or the shapes of that by name, without the
             batch axis.
-        form: What is foretold from what.
+        form: What is forecast from what.
         network: "nlinear" (default; Zeng et al. 2023, "Are Transformers effective for time series
             forecasting?"): linear in all, from the last value on; "tsmixer" (Chen et al. 2023, "TSMixer: an
             all-MLP architecture for time series forecasting"); "patch_transformer" (Nie et al. 2023, "A time
@@ -117,7 +117,7 @@ def _scale(given: Mapping[str, Any]) -> tuple[Any, Any]:
 
 
 def _covariates(given: Mapping[str, Any], form: ForecastForm) -> tuple[Any | None, Any | None]:
-    """Return covariates of each step of the past and of each that is foretold, (batch, steps, channels)."""
+    """Return covariates of each step of the past and of each that is forecast, (batch, steps, channels)."""
     around = [given["future"]] if "future" in given else []
     if "phase" in given:
         speeds = [form.step / period for period in form.periods]
