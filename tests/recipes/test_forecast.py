@@ -102,3 +102,11 @@ def test_what_is_wrong_with_windows_is_looked_for_before_training(loads):
     findings = kexp.check(kexp.recipes.forecast, data=loads, **COLUMNS, horizon=6, context=24)
     said = {one.name: one.message for one in findings.findings}
     assert said["test rows"].startswith("none of 14 test rows")
+
+
+@pytest.mark.slow
+def test_what_a_forecaster_goes_by_is_measured_on_its_medians(run):
+    inputs = {name: values[:4] for name, values in run.example_inputs().items()}
+    found = run.explain(inputs).importance
+    assert found.metric == "R²"
+    assert "target" in found.columns

@@ -110,10 +110,12 @@ def shuffled(inputs: Inputs, column: int, order: np.ndarray) -> Inputs:
 
 
 def _metric(explained: ExplainedModel, inputs: Inputs, targets: np.ndarray) -> float:
-    outputs = explained.outputs(inputs)
-    if task_named(explained.spec.task).has_labels:
+    outputs, task = explained.outputs(inputs), task_named(explained.spec.task)
+    if task.has_labels:
         shares = class_probabilities(outputs, not explained.from_logits)
         return float((shares.argmax(axis=-1) == targets).mean())
+    if outputs.size != targets.size:  # of quantiles the medians
+        outputs = task.named_predictions(outputs, explained.spec)["values"]
     truth = targets.reshape(outputs.shape).astype(np.float64)
     spread = ((truth - truth.mean(axis=0)) ** 2).sum()
     return float(1 - ((truth - outputs) ** 2).sum() / max(spread, 1e-12))
