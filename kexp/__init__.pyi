@@ -14,7 +14,6 @@ from kexp.cli.launch import launch as launch
 from kexp.comparison.run_comparison import compare as compare
 from kexp.comparison.run_difference import diff as diff
 from kexp.comparison.run_listing import runs as runs
-
 from kexp.core.constraints import Activation as Activation
 from kexp.core.constraints import AtLeast as AtLeast
 from kexp.core.constraints import Between as Between

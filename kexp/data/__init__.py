@@ -7,8 +7,8 @@ from kexp.data.image_arguments import ImageArguments
 from kexp.data.load import load
 from kexp.data.memory_forms import DataLike
 from kexp.data.sample_files import sample_path
-from kexp.data.sources.tfds import prepare
 from kexp.data.small_batches import small_batches
+from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
 from kexp.data.table_arguments import TableArguments
 from kexp.data.table_columns import Column

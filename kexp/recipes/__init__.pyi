@@ -748,7 +748,7 @@ def transformer_lm(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Train a Transformer to foretell the next token of a long text, and let it go on with a prompt.
+    """Train a Transformer to predict the next token of a long text, and let it go on with a prompt.
 
     Args:
         data: "moby_dick", or the path of a text file, .txt or .txt.gz.
