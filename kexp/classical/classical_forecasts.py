@@ -5,7 +5,7 @@ Each has the quantiles of the errors that it made on the past itself, by the ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ import numpy as np
 
 MOST_STEPS = 10_000  # of the past that are gone by, the latest ones
 _MOST_ORIGINS = 400  # of the past, from which a method's errors are measured
-_Foretell = Callable[[np.ndarray], np.ndarray]  # from (origins,) to (origins, horizon)
 
 
 class QuantileForecast(NamedTuple):

@@ -124,7 +124,6 @@ def checked_quantiles(quantiles: object) -> tuple[float, ...]:
     if not ascending or not len(levels) % 2 or levels[len(levels) // 2] != 0.5:
         raise InputError(
             f"quantiles={shown(quantiles)}: expected levels between 0 and 1, ascending, with 0.5 in the "
-            f"middle "
-            "and as many below it as above; pass such as (0.1, 0.5, 0.9)."
+            "middle and as many below it as above; pass such as (0.1, 0.5, 0.9)."
         )
     return tuple(map(float, levels))

@@ -67,10 +67,9 @@ def _refusal(panel: Panel, found: dict[str, np.ndarray]) -> str:
     lies = "the table has no row" if not panel.present[series, step] else f"{name!r} has no value"
     return (
         f"gaps='refuse': data {panel.name!r} lack {rows:,} rows within their series, and the values "
-        f"{counts}; the "
-        f"first: {lies} at {panel.grid.text(step)}{of_series}. Mend the table, or pass gaps='skip' to leave "
-        f"out "
-        "the windows that have any, or 'fill' to look back at the last known value in their place."
+        f"{counts}; the first: {lies} at {panel.grid.text(step)}{of_series}. Mend the table, or pass "
+        "gaps='skip' to leave out the windows that have any, or 'fill' to look back at the last known value "
+        "in their place."
     )
 
 

@@ -73,9 +73,8 @@ def _missing(panel: Panel, form: ForecastForm, name: str, origins: np.ndarray, l
     time = panel.grid.text(int(origins[sample, 1]) - form.context + step)
     ahead = ", which is to be known ahead," if name == "future" and step >= form.context else ""
     return (
-        f"data {panel.name!r}{_of_series(panel, form, sample)}: column {shown(label)}{ahead} has no value "
-        f"at {time}; "
-        "give one."
+        f"data {panel.name!r}{_of_series(panel, form, sample)}: column {shown(label)}{ahead} has no value at "
+        f"{time}; give one."
     )
 
 

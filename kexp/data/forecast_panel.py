@@ -133,8 +133,7 @@ def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) 
     if shape[0] * shape[1] > _MOST_CELLS:
         raise InputError(
             f"time={columns.time!r}: the times of {name!r} span {shape[1]:,} steps of {grid.step:g}, far "
-            f"more "
-            "than it has rows; mend the times."
+            "more than it has rows; mend the times."
         )
 
     def laid(wanted: Sequence[str]) -> np.ndarray:
@@ -180,13 +179,12 @@ def _frame(values: Any) -> tuple[pd.DataFrame, str]:
         else:
             raise InputError(
                 f"data={str(values)!r}: expected 'sunspots', or a CSV or Parquet file with a row per step; "
-                f"give "
-                "one."
+                "give one."
             )
     else:
         raise InputError(
-            f"data={shown(values)}: expected a DataFrame, or a CSV or Parquet file with a row per step; "
-            f"give one."
+            f"data={shown(values)}: expected a DataFrame, or a CSV or Parquet file with a row per step; give "
+            "one."
         )
     if not len(frame):
         raise InputError(f"data {name!r}: expected a row or more, received none; give another table.")
@@ -205,14 +203,12 @@ def _known(columns: PanelColumns, name: str, frame: pd.DataFrame) -> PanelColumn
             if (label or argument == "target") and label not in known:
                 raise InputError(
                     f"{argument}={shown(label)}: expected one of the columns "
-                    f"{', '.join(map(shown, known[:30]))} "
-                    f"of {name!r}{nearest(str(label), known)}; name one."
+                    f"{', '.join(map(shown, known[:30]))} of {name!r}{nearest(str(label), known)}; name one."
                 )
             if label and label in roles:
                 raise InputError(
                     f"{argument}={shown(label)}: the column is {roles[label]} already; leave it out of one "
-                    f"of "
-                    "them."
+                    "of them."
                 )
             roles |= {label: argument} if label else {}
     return columns
@@ -275,9 +271,9 @@ def _places(
         usual = f"{grid.months} months" if grid.months else f"{grid.step:g}{unit}"
         raise InputError(
             f"time={columns.time!r}: row {row + 1} of {name!r} is of "
-            f"{shown(str(frame[columns.time].iloc[row]))}, "
-            f"which is no whole number of steps of {usual} after the first time, as are {len(off):,} rows in "
-            "all; round the times, or take means of equal spans."
+            f"{shown(str(frame[columns.time].iloc[row]))}, which is no whole number of steps of {usual} "
+            f"after the first time, as are {len(off):,} rows in all; round the times, or take means of equal "
+            "spans."
         )
     return places
 
@@ -297,8 +293,7 @@ def _refuse_duplicates(
     raise InputError(
         f"time={columns.time!r}: rows {first} and {second} of {name!r} are both of "
         f"{shown(str(frame[columns.time].iloc[first - 1]))}{of_series}, as are {len(again):,} rows in all "
-        f"with an "
-        f"earlier one; keep one of each{advice}."
+        f"with an earlier one; keep one of each{advice}."
     )
 
 
@@ -322,8 +317,7 @@ def _constant(name: str, label: str, values: pd.Series, keys: np.ndarray, names:
             raise InputError(
                 f"static={label!r}: expected one value for all rows of a series of {name!r}, received "
                 f"{', '.join(shown(str(one)) for one in own.unique()[:3])} for {shown(series)}; name it in "
-                f"past or "
-                "future."
+                "past or future."
             )
         found[key] = own.iloc[0] if found.dtype != object else str(own.iloc[0])
     return found

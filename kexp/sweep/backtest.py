@@ -115,43 +115,45 @@ def run_backtest(
         for name, kind in BACKTEST_OPTION_TYPES.items()
     }
     bound = _bound(recipe, arguments)
+    folder = None if known["dir"] is None else _own_folder(known["dir"])
     cuts, every = known["cuts"], known["refit_every"] or known["cuts"]
     horizon = bound["horizon"]
     step = horizon if known["step"] is None else known["step"]
     described = {**_plain(arguments), "cuts": cuts, "step": step, "refit_every": every, "seed": known["seed"]}
-    folder = _folder(known["dir"], recipe.__name__, described)
-    if (folder / BACKTEST).is_file():
-        found = load_backtest(folder)
-        if found.arguments != json.loads(json.dumps(described)):
-            raise InputError(f"dir {folder} holds a backtest of other arguments; give another one.")
-        _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=known["quiet"])
-        return found
-    data: ForecastDataset | None = None
-    forecasts: list[_Cut] = []
-    for first in range(0, cuts, every):
-        count = min(every, cuts - first)
-        own = {
+    trainings = [
+        {
             **arguments,
             "seed": known["seed"],
             "quiet": known["quiet"],
             "compare": False,
-            "test": (count - 1) * step + horizon,
-            "leave_out": (cuts - first - count) * step,
+            "test": (min(every, cuts - first) - 1) * step + horizon,
+            "leave_out": max(0, cuts - first - every) * step,
         }
-        trained_on = _captured(recipe, own)
-        forecasts += _of_network(recipe, own, trained_on, step, folder / f"training_{first // every}")
-        data = data or trained_on
-    assert data is not None
+        for first in range(0, cuts, every)
+    ]
+    data = _captured(recipe, trainings[0])
+    folder = folder or _own_folder(_folder_of(recipe.__name__, {**described, "data": data.fingerprint}))
+    if (folder / BACKTEST).is_file():
+        found = load_backtest(folder)
+        if (found.arguments, found.fingerprint) != (json.loads(json.dumps(described)), data.fingerprint):
+            raise InputError(f"dir {folder} holds a backtest of other arguments or data; give another one.")
+        _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=known["quiet"])
+        return found
+    forecasts: list[_Cut] = []
+    for number, own in enumerate(trainings):
+        trained_on = _captured(recipe, own) if number else data
+        forecasts += _of_network(recipe, own, trained_on, step, folder / f"training_{number}")
     table, left_out = _table(data, forecasts, cuts, step)
     found = Backtest(
         dir=folder,
         recipe=recipe.__name__,
         network=str(bound.get("network", recipe.__name__)),
         arguments=json.loads(json.dumps(described)),
+        fingerprint=data.fingerprint,
         cuts=tuple(data.panel.grid.text(place) for place in _steps(data, cuts, step)),
         horizon=horizon,
         levels=data.form.quantiles,
-        trainings=-(-cuts // every),
+        trainings=len(trainings),
         left_out=left_out,
         scales=_scales(data, cuts, step),
     )
@@ -173,9 +175,8 @@ def _bound(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str
     lacking = next((name for name in _NEEDED if name not in taken), None)
     if lacking is not None:
         raise InputError(
-            f"recipe must take horizon, test and leave_out, as kexp.recipes.forecast does; "
-            f"{recipe.__name__} has "
-            f"no {lacking}."
+            f"recipe must take horizon, test and leave_out, as kexp.recipes.forecast does; {recipe.__name__} "
+            f"has no {lacking}."
         )
     for name in _OWN:
         if name in arguments:
@@ -198,9 +199,15 @@ def _plain(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _folder(asked: str | os.PathLike[str] | None, recipe: str, described: Mapping[str, Any]) -> Path:
+def _folder_of(recipe: str, described: Mapping[str, Any]) -> Path:
+    """Return the folder of a backtest that names none."""
     digest = hashlib.sha256(json.dumps([recipe, described], sort_keys=True).encode()).hexdigest()[:8]
-    folder = output_folder("dir", Path("backtests") / f"{recipe}-{digest}" if asked is None else asked)
+    return Path("backtests") / f"{recipe}-{digest}"
+
+
+def _own_folder(given: str | os.PathLike[str]) -> Path:
+    """Return the folder, once it holds nothing but a backtest."""
+    folder = output_folder("dir", given)
     if folder.is_dir() and any(folder.iterdir()) and not ({BACKTEST, "training_0"} & set(os.listdir(folder))):
         raise InputError(f"dir {folder} holds files that are no backtest; give an empty or new folder.")
     return folder
@@ -212,8 +219,7 @@ def _captured(recipe: Callable[..., Any], arguments: Mapping[str, Any]) -> Forec
     if not isinstance(data, ForecastDataset):
         raise InputError(
             f"recipe {recipe.__name__} must hand what kexp.data.forecast_windows returns to kexp.fit, for "
-            f"cuts to "
-            "be known."
+            "cuts to be known."
         )
     return data
 
@@ -279,7 +285,6 @@ def _classical(panel: Panel, cut: _Cut, form: ForecastForm) -> dict[str, Quantil
     if len(past) < 2 * form.season + 2 * form.horizon + 1:
         raise InputError(
             f"cuts: expected two seasons and two horizons of {panel.names[cut.series]!r} before the first "
-            f"cut, "
-            f"received {len(past)} steps; pass fewer cuts."
+            f"cut, received {len(past)} steps; pass fewer cuts."
         )
     return classical_forecasts(past, form.horizon, form.season, form.quantiles)

@@ -36,6 +36,7 @@ class Backtest:
         recipe: Name of the recipe.
         network: What the recipe's forecasts are called in the tables.
         arguments: Of the recipe, by name.
+        fingerprint: Of the data.
         cuts: The times of the first step that is forecast, in order.
         horizon: Steps that are forecast at each.
         levels: Of the quantiles.
@@ -48,6 +49,7 @@ class Backtest:
     recipe: str
     network: str
     arguments: dict[str, Any]
+    fingerprint: str
     cuts: tuple[str, ...]
     horizon: int
     levels: tuple[float, ...]
@@ -138,7 +140,7 @@ def load_backtest(directory: str | os.PathLike[str]) -> Backtest:
 
 
 _KEYS = {
-    **dict.fromkeys(("recipe", "network"), str),
+    **dict.fromkeys(("recipe", "network", "fingerprint"), str),
     "arguments": dict[str, Any],
     "cuts": list[str],
     **dict.fromkeys(("horizon", "trainings", "left_out"), int),

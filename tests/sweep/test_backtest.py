@@ -62,12 +62,13 @@ def test_the_network_is_trained_on_nothing_after_the_first_cut(found):
     assert set(found.by_series().index.get_level_values("series")) == {"a", "b"}
 
 
-def test_the_same_line_again_gives_what_was_recorded_and_other_arguments_are_refused(table, found):
+def test_the_same_line_again_gives_what_was_recorded_and_another_one_is_refused(table, found):
     given = {"cuts": 3, "step": 2, "dir": found.dir, "data": table, **COLUMNS, **SHORT}
     again = kexp.backtest(kexp.recipes.forecast, **given)
     assert again == found == kexp.load_backtest(found.dir)
-    with pytest.raises(InputError, match="holds a backtest of other arguments"):
-        kexp.backtest(kexp.recipes.forecast, **{**given, "cuts": 2})
+    for other in ({"cuts": 2}, {"data": table.assign(y=table["y"] + 1)}):
+        with pytest.raises(InputError, match="holds a backtest of other arguments or data"):
+            kexp.backtest(kexp.recipes.forecast, **{**given, **other})
 
 
 @pytest.mark.slow

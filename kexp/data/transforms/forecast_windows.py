@@ -265,8 +265,7 @@ def _parts(
     if kept < 1:
         raise InputError(
             f"data {panel.name!r}: {end:,} steps are too few for windows of {form.context} + {form.horizon} "
-            f"steps "
-            f"with test={test} and validation={validation}; pass smaller ones, or more steps."
+            f"steps with test={test} and validation={validation}; pass smaller ones, or more steps."
         )
     first = form.context
     # The latest ones, whatever the stride.
@@ -298,8 +297,7 @@ def _require_windows(panel: Panel, origins: Mapping[str, np.ndarray]) -> None:
         if not len(rows):
             raise InputError(
                 f"data {panel.name!r}: no window of the {part} part is whole; fill the gaps (gaps='fill'), "
-                f"or pass "
-                "a smaller context."
+                "or pass a smaller context."
             )
 
 
