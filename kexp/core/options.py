@@ -22,7 +22,7 @@ else:
 
 _MOST = 1e9  # steps, epochs or minutes between checkpoints
 _DEVICE = re.compile(r"(CPU|GPU|TPU):[0-9]{1,4}", re.IGNORECASE)
-RISING = ("one_cycle",)  # schedules that begin below their peak
+RISING = ("one_cycle", "cosine_log")  # schedules that begin far below their peak
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
 
 
@@ -97,7 +97,8 @@ class TrainOptions(TypedDict, total=False):
         Between(0.0, 0.9),
         Option(
             0.0,
-            "Fraction of the run in which the learning rate rises linearly to its peak; 0 for one_cycle.",
+            "Fraction of the run in which the learning rate rises linearly to its peak; 0 for one_cycle and "
+            "cosine_log.",
         ),
     ]
     clip_norm: Annotated[
@@ -347,13 +348,13 @@ def check_rise(options: Mapping[str, Any]) -> None:
         >>> check_rise({"schedule": "one_cycle", "warmup": 0.1})
         Traceback (most recent call last):
         ...
-        kexp.InputError: warmup must be 0 with schedule 'one_cycle', which rises to the peak itself, from a
-        25th of it; received 0.1, so leave warmup out or take one such as 'cosine'.
+        kexp.InputError: warmup must be 0 with schedule 'one_cycle', which rises to the peak itself, from far
+        below it; received 0.1, so leave warmup out or take one such as 'cosine'.
     """
     if options["schedule"] in RISING and options["warmup"]:
         raise InputError(
-            f"warmup must be 0 with schedule {options['schedule']!r}, which rises to the peak itself, from a "
-            f"25th of it; received {options['warmup']}, so leave warmup out or take one such as 'cosine'."
+            f"warmup must be 0 with schedule {options['schedule']!r}, which rises to the peak itself, from "
+            f"far below it; received {options['warmup']}, so leave warmup out or take one such as 'cosine'."
         )
 
 

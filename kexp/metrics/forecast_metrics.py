@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 KNOWN_LOWER = ("mase", "smape", "wql", "crps", "pinball")
+NOT_NEGATIVE = ("mase", "smape", "wql", "crps", "pinball")
 
 
 def mean_absolute_scaled_error(targets: np.ndarray, values: np.ndarray, scales: np.ndarray | float) -> float:
@@ -78,8 +79,7 @@ def weighted_quantile_loss(targets: np.ndarray, quantiles: np.ndarray, levels: S
     levels are many.
 
     Source: Park et al. 2022, "Learning quantile functions without quantile crossing for distribution-free
-        time
-    series forecasting", section 4.
+    time series forecasting", section 4.
 
     Args:
         targets: (samples, horizon), not all 0; NaN counts nothing.

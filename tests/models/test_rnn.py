@@ -127,9 +127,9 @@ def test_a_shape_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"input_shape must be \(steps,\) with a vocabulary"):
         kexp.models.rnn((5, 3), 2, vocabulary=10)
     with pytest.raises(InputError, match=r"input_shape must be \(steps, channels\) without a vocabulary"):
-        kexp.models.kexp.models.rnn((5,), 2)
+        kexp.models.rnn((5,), 2)
     with pytest.raises(InputError, match="units must be those of one layer or more"):
-        kexp.models.kexp.models.rnn((5, 3), 2, units=())
+        kexp.models.rnn((5, 3), 2, units=())
 
 
 def test_the_output_layer_sees_the_last_steps_where_it_is_asked_to():

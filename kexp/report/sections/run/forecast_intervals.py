@@ -85,7 +85,6 @@ def _coverage(form: ForecastForm, truth: np.ndarray, quantiles: np.ndarray) -> P
     worst = max(range(len(shares)), key=lambda place: abs(shares[place] - form.quantiles[place]))
     return panel_of(
         axes,
-        f"The share of the truth below each quantile; the farthest off is that of "
-        f"{form.quantiles[worst]:g}, below "
-        f"which {100 * shares[worst]:.0f} % are.",
+        f"The share of the truth below each quantile; the farthest off is that of {form.quantiles[worst]:g}, "
+        f"below which {100 * shares[worst]:.0f} % are.",
     )
