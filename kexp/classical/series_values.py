@@ -24,7 +24,7 @@ def is_series(data: Dataset) -> bool:
 
 
 def is_forecast(data: Dataset) -> bool:
-    """Return whether training samples are windows of one series, and targets the steps that follow.
+    """Return whether training samples are windows of series, and targets the steps that follow.
 
     Example:
         >>> import kexp
@@ -32,6 +32,8 @@ def is_forecast(data: Dataset) -> bool:
         True
     """
     spec, train = data.spec, data.train
+    if spec.forecast_form is not None:
+        return True
     if spec.kind != "series" or len(spec.input_shape) != 2:
         return False
     targets = np.asarray(train.targets[:_MOST_LOOKED_AT])

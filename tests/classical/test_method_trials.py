@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import kexp
@@ -99,6 +100,25 @@ def test_sunspots_are_forecast_better_by_their_last_values_than_by_those_of_the_
     seasonal = kexp.metrics.naive_forecast(3, season=11)(data.test.inputs)
     assert found.best.figure < np.sqrt(np.square(seasonal - data.test.targets).mean())
     assert found.sentence.startswith("Autoregression AR(")
+
+
+def test_forecasts_of_several_series_are_compared_with_an_autoregression_of_all():
+    random, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=300)
+    tables = [
+        pd.DataFrame(
+            {"day": days, "shop": shop, "y": level + 5 * np.sin(np.arange(300)) + random.normal(size=300)}
+        )
+        for shop, level in (("a", 10.0), ("b", 30.0))
+    ]
+    data = kexp.data.forecast_windows(
+        pd.concat(tables), target="y", time="day", series="shop", context=20, horizon=4, test=40
+    )
+    naive = np.repeat(data.test.inputs["target"][:, -1:], 4, axis=1)
+    outputs = {"values": naive, "quantiles": np.repeat(naive[..., None], 9, axis=-1)}
+    found = compare_methods(data, data.test, outputs, "test_", 0)
+    assert [method.name for method in found.methods] == ["autoregression"]
+    assert found.metric == "test_root_mean_squared_error"
+    assert found.best.figure < 1.5 < 3 < found.best.network
 
 
 def test_figures_are_the_same_again_and_whatever_numbers_were_drawn_in_between():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,8 @@ _MOST_LAGS = 60
 
 class Autoregression(ClassicalMethod):
     """AR(p) by least squares, p chosen on what choices are made on; several steps ahead one after the other.
+
+    Several series have one in common, without covariates.
 
     Source:
         Yule 1927, "On a method of investigating periodicities in disturbed series, with special reference to
@@ -31,7 +34,9 @@ class Autoregression(ClassicalMethod):
 
     def row_work(self, data: Dataset) -> float:
         """Return the square of the lags that are tried, and a bit for the steps ahead."""
-        return min(data.spec.input_shape[0], _MOST_LAGS) ** 2 + data.spec.outputs
+        form = data.spec.forecast_form
+        steps = data.spec.input_shape[0] if form is None else form.context
+        return min(steps, _MOST_LAGS) ** 2 + data.spec.outputs
 
     def title(self, spec: DatasetSpec) -> str:
         """Return its name."""
@@ -39,22 +44,30 @@ class Autoregression(ClassicalMethod):
 
     def fit(self, train: Split, choice: Split, spec: DatasetSpec, seed: int) -> FittedMethod:
         """Fit every order to the training windows, and keep the one of the least error."""
-        history, horizon = _first_channel(train.inputs), spec.outputs
+        history, horizon = _history(train.inputs), spec.outputs
         following = np.asarray(train.targets, np.float64)[:, 0]
-        known, truth = _first_channel(choice.inputs), np.asarray(choice.targets, np.float64)
+        known, truth = _history(choice.inputs), np.asarray(choice.targets, np.float64)
         # More lags than half of the windows would fit them by heart.
         most = max(1, min(history.shape[1], _MOST_LAGS, len(history) // 2 - 1))
         tried = [_least_squares(history[:, -order:], following) for order in range(1, most + 1)]
         with np.errstate(all="ignore"):  # some orders grow without end
             errors = [np.square(_forecast(known, weights, horizon) - truth).mean() for weights in tried]
         weights = tried[int(np.argmin(np.nan_to_num(errors, nan=np.inf)))]
-        return FittedMethod(
-            lambda inputs: _forecast(_first_channel(inputs), weights, horizon).astype(np.float32),
-            f"Autoregression AR({len(weights) - 1})",
-        )
+
+        def predict(inputs: Inputs) -> np.ndarray:
+            values = _forecast(_history(inputs), weights, horizon).astype(np.float32)
+            if spec.forecast_form is None:
+                return values
+            # It has no quantiles: each is the value.
+            return np.repeat(values[..., None], len(spec.forecast_form.quantiles), axis=-1)
+
+        return FittedMethod(predict, f"Autoregression AR({len(weights) - 1})")
 
 
-def _first_channel(inputs: Inputs) -> np.ndarray:  # (samples, steps) float64
+def _history(inputs: Inputs) -> np.ndarray:  # (samples, steps) float64
+    """Return the past of what is forecast: the target by name, or the first channel."""
+    if isinstance(inputs, Mapping):
+        return np.asarray(inputs["target"], np.float64)
     return np.asarray(single_array(inputs))[:, :, 0].astype(np.float64)
 
 

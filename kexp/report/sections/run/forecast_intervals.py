@@ -62,7 +62,7 @@ def _window(run: ReportedRun, form: ForecastForm, place: int) -> Panel:
     for first, strength in {0: 0.3, beside: 0.35}.items():
         ends = quantiles[:, first], quantiles[:, -1 - first]
         axes.fill_between(ahead, *ends, color=COLOUR["level-3"], alpha=strength, linewidth=0)
-    axes.plot(ahead, truth, color=COLOUR["ink"], linewidth=1, label="truth")
+    axes.plot([0, *ahead], [before[-1], *truth], color=COLOUR["ink"], linewidth=1, label="truth")
     axes.plot(
         ahead, quantiles[:, form.middle], color=COLOUR["best"], linewidth=1.2, linestyle="--", label="median"
     )
