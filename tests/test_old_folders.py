@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,9 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.run.example_inputs import load_samples
+from kexp.run.run_files import read_config
+from kexp.sweep.metadata import DESCRIPTION
+from kexp.sweep.store import Store
 
 OLD = Path(__file__).parent / "fixtures" / "version_0_1"
 FAMILIES = sorted(path.name for path in (OLD / "families").iterdir())
@@ -121,6 +126,23 @@ def test_a_sweep_loads_with_its_table_reports_exports_and_is_retrained(old):
     retrained = sweep.retrain(seeds=2, top=1, quiet=True)
     assert np.isfinite(retrained.winner.values).all()
     assert len(retrained.winner.values) == 2
+
+
+@pytest.mark.slow
+def test_a_sweep_from_before_there_were_budgets_goes_on_with_the_epochs_of_its_first_trials(tmp_path):
+    given = {
+        "data": "iris",
+        "hidden": (8,),
+        "space": {"dropout": (0.0, 0.5)},
+        "seed": 1,
+        "dir": tmp_path / "s",
+    }
+    kexp.sweep(recipes.mlp_tabular, **given, trials=1, quiet=True)
+    with closing(Store(tmp_path / "s")) as store:
+        store.write(DESCRIPTION.written(replace(store.require(DESCRIPTION), budgeted=False)))
+    kexp.sweep(recipes.mlp_tabular, **given, trials=2, quiet=True)
+    epochs = [read_config(tmp_path / f"s/trials/{number:04d}")["epochs"] for number in range(2)]
+    assert epochs[1] == 60 < epochs[0]
 
 
 def test_a_sweep_that_was_killed_is_finished_by_the_same_line(old):

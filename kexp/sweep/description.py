@@ -65,6 +65,7 @@ def describe(
         # As many in each worker as in a process of its own: a trial is what the recipe's call gives.
         threads=len(usable_cores()),
         source=recipe.digest,
+        budgeted=True,
     )
 
 
@@ -89,7 +90,7 @@ def record(directory: Path, description: SweepDescription, space: Space) -> None
     if before is None:
         store.write(DESCRIPTION.written(description), PROBE.written(Requested.REQUESTED))
     else:
-        was, now = (asdict(replace(one, threads=0)) for one in (before, description))
+        was, now = (asdict(replace(one, threads=0, budgeted=True)) for one in (before, description))
         changes = list(dict.fromkeys(_changes(was, now)))
         if changes:
             raise InputError(

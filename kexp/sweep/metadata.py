@@ -106,7 +106,8 @@ class Comparison:
 
 def _description(content: Any, place: str) -> SweepDescription:
     hints = get_type_hints(SweepDescription, include_extras=True)
-    require_keys(content, place, {**hints, "folds": dict[str, Any] | None}, advice=ADVICE)
+    kinds = {**hints, "folds": dict[str, Any] | None, "budgeted": bool | None}
+    require_keys(content, place, kinds, advice=ADVICE)
     fields = {name: content[name] for name in hints if name in content}
     if fields.get("folds") is not None:
         plan = get_type_hints(FoldPlan, include_extras=True)

@@ -165,6 +165,8 @@ class SweepDescription:
         threads: Of TensorFlow in each worker.
         source: Digest of the recipe's source, where that is carried to the workers.
         folds: Of what trials are trained without, as `FoldPlan`; None: they have the parts of any run.
+        budgeted: Whether recipes may ask for more epochs on small data (`least_steps`), as in sweeps that
+            were begun before they could they may not, for the sake of the trials that were run.
     """
 
     recipe: str
@@ -178,6 +180,7 @@ class SweepDescription:
     threads: int
     source: str | None = None
     folds: FoldPlan | None = None
+    budgeted: bool = False
 
     def held(self, number: int) -> Fold | FoldPlan | None:
         """Return the fold that a trial is measured on, the folds that validate it in turn, or None."""

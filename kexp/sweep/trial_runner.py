@@ -8,12 +8,13 @@ import tempfile
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kexp.core.errors import InputError
@@ -28,6 +29,7 @@ from kexp.run.recipe_names import find_recipe
 from kexp.run.run_files import RESULT
 from kexp.sweep.fold_predictions import held_rows, is_written, write_held_out
 from kexp.sweep.folders import data_folder, fold_folder, main_folder, sweep_of
+from kexp.sweep.metadata import DESCRIPTION
 from kexp.sweep.state import (
     Completed,
     Failed,
@@ -37,6 +39,7 @@ from kexp.sweep.state import (
     Stopped,
     TrialOutcome,
 )
+from kexp.sweep.store import Store
 
 if TYPE_CHECKING:
     from kexp.result import Result
@@ -53,10 +56,17 @@ class TrialRunner:
     Args:
         recipe: A recipe.
         data: Folder in which data in memory are kept, if the recipe is given such.
+        defaults: Arguments of trials that give them not; default: the recipe's own.
     """
 
-    def __init__(self, recipe: Callable[..., Any], data: Path | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Callable[..., Any],
+        data: Path | None = None,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._recipe = recipe
+        self._defaults = defaults
         self._data_folder = data
         self._content: Content | None = None
         # A folder of images takes as long to read as a small net takes to train.
@@ -180,7 +190,8 @@ class TrialRunner:
         return {name: fmean(metrics[name] for metrics in each) for name in names}
 
     def _with_data(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return arguments with data in memory anew, whatever an earlier trial did to its own."""
+        """Return all arguments, with data in memory anew, whatever an earlier trial did to its own."""
+        arguments = {**self._defaults, **arguments}
         if not is_described(arguments.get("data")) or self._data_folder is None:
             return arguments
         if self._content is None:
@@ -220,7 +231,10 @@ def runner_for(recipe: str, threads: int, directory: Path) -> TrialRunner:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
-    return TrialRunner(find_recipe(recipe, main_folder(directory)), data_folder(directory))
+    with closing(Store(directory)) as store:
+        budgeted = store.require(DESCRIPTION).budgeted
+    defaults = {} if budgeted else {"least_steps": None}
+    return TrialRunner(find_recipe(recipe, main_folder(directory)), data_folder(directory), defaults)
 
 
 def disk_is_full(error: BaseException | None) -> bool:
