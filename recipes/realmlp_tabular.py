@@ -1,9 +1,9 @@
 """A perceptron with defaults chosen on many tables predicts a column of a table.
 
 Source: Holzmüller, Grinsztajn and Steinwart 2024, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees
-on Tabular Data", RealMLP-TD, as published but for three things: kernels start at random rather than by the
-data, predicted numbers are not cut to the range of the training targets, and the weight decay follows the
-learning rate alone.
+on Tabular Data", RealMLP-TD, as published but for four things: kernels start at random rather than by the
+data, predicted numbers are not cut to the range of the training targets, the weight decay follows the
+learning rate alone, and the dropout falls by the epoch rather than by the step.
 
 Command: kexp run realmlp_tabular --data breast_cancer
 Time: 47 s on two CPU cores that had other work
