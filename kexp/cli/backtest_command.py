@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from kexp.cli.command_options import option, options_of
+from kexp.cli.command_options import options_of, own_options
 from kexp.cli.recipe_commands import first_line
-from kexp.cli.sweep_command import argument_help
 from kexp.sweep.backtest import BACKTEST_OPTION_TYPES, BACKTEST_OPTIONS, backtest, run_backtest
 
 _GIVEN_BY_THE_CUTS = ("checkpoint_dir", "compare", "leave_out", "run_dir", "test", *BACKTEST_OPTIONS)
@@ -32,13 +31,8 @@ def command(
         start_tensorflow()
         run_backtest(recipe, arguments, {name: given.arguments[name] for name in BACKTEST_OPTIONS})
 
-    own = inspect.signature(backtest, eval_str=True).parameters
-    help_texts = argument_help(backtest)
     parameters = [one for one in options_of(recipe, texts) if one.name not in _GIVEN_BY_THE_CUTS]
-    parameters += [
-        own[name].replace(annotation=option(name, kind, help_texts[name]))
-        for name, kind in BACKTEST_OPTION_TYPES.items()
-    ]
+    parameters += own_options(backtest, BACKTEST_OPTION_TYPES, BACKTEST_OPTION_TYPES)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__doc__ = first_line(recipe)
     return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from cyclopts import Parameter, Token
@@ -63,3 +63,35 @@ def command_of(function: Callable[..., R]) -> Callable[..., R]:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in parameters}  # which Cyclopts asks first
     return command
+
+
+def own_options(
+    function: Callable[..., Any], names: Iterable[str], kinds: Mapping[str, Any]
+) -> list[inspect.Parameter]:
+    """Return options of a command for what a function takes beside the arguments of a recipe.
+
+    Args:
+        function: Whose docstring says what each is.
+        names: Of its arguments.
+        kinds: Their kinds by name; those that are absent are taken as they are annotated.
+    """
+    own = inspect.signature(function, eval_str=True).parameters
+    texts = _argument_help(function)
+    return [
+        own[name].replace(
+            annotation=option(name, kinds[name], texts[name])
+            if name in kinds
+            else Annotated[own[name].annotation, Parameter(help=texts[name])]
+        )
+        for name in names
+    ]
+
+
+def _argument_help(function: Callable[..., Any]) -> dict[str, str]:
+    """Return what a function's docstring says of each argument, in one line each."""
+    from docstring_parser import parse_from_object
+
+    return {
+        item.arg_name: " ".join((item.description or "").split())
+        for item in parse_from_object(function).params
+    }

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kexp.cli.command_options import option, options_of
+from kexp.cli.command_options import options_of, own_options
 from kexp.cli.recipe_commands import first_line
-from kexp.cli.sweep_command import argument_help
 from kexp.sweep.cross_validation import cross_validate, run_folds
 from kexp.sweep.fold_options import FOLD_OPTION_TYPES, FOLD_OPTIONS
 
@@ -36,15 +35,10 @@ def command(
         if any(run.error for run in found.runs):
             sys.exit(1)
 
-    own = inspect.signature(cross_validate, eval_str=True).parameters
-    help_texts = argument_help(cross_validate)
     parameters = [
         parameter for parameter in options_of(recipe, texts) if parameter.name not in _GIVEN_BY_THE_FOLDS
     ]
-    parameters += [
-        own[name].replace(annotation=option(name, kind, help_texts[name]))
-        for name, kind in FOLD_OPTION_TYPES.items()
-    ]
+    parameters += own_options(cross_validate, FOLD_OPTION_TYPES, FOLD_OPTION_TYPES)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__doc__ = first_line(recipe)
     return run

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from kexp.cli.command_options import option
+from kexp.cli.command_options import own_options
 from kexp.core.call_signatures import command_parameters
 from kexp.sweep.space.overrides import read_override
 from kexp.sweep.sweep import search, sweep
@@ -40,21 +40,12 @@ def command(
         }
         search(recipe, space, options, on_start=start_tensorflow)
 
-    own = inspect.signature(sweep, eval_str=True).parameters
-    help_texts = argument_help(sweep)
     parameters = [
         _as_text(parameter, texts.get(parameter.name, ""))
         for parameter in command_parameters(recipe)
         if parameter.name not in _GIVEN_BY_THE_SWEEP
     ]
-    parameters += [
-        own[name].replace(
-            annotation=option(name, OPTION_TYPES[name], help_texts[name])
-            if name in OPTION_TYPES
-            else Annotated[own[name].annotation, Parameter(help=help_texts[name])]
-        )
-        for name in OPTIONS
-    ]
+    parameters += own_options(sweep, OPTIONS, OPTION_TYPES)
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__doc__ = (recipe.__doc__ or "").strip().partition("\n")[0]
     return run
@@ -73,13 +64,3 @@ def _as_text(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     else:
         kind = Annotated[list[str] | None, Parameter(help=text)]
     return parameter.replace(annotation=kind, default=None)
-
-
-def argument_help(function: Callable[..., Any]) -> dict[str, str]:
-    """Return what a function's docstring says of each argument, in one line each."""
-    from docstring_parser import parse_from_object
-
-    return {
-        item.arg_name: " ".join((item.description or "").split())
-        for item in parse_from_object(function).params
-    }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from kexp.data import ForecastDataset, Split
-from kexp.data.transforms.forecast_windows import seasonal_scales
 from kexp.metrics.forecast_metrics import mean_absolute_scaled_error
 from kexp.metrics.naive_forecast import naive_forecast
 
@@ -31,11 +30,7 @@ def scaled_error(data: ForecastDataset) -> Callable[[Split, np.ndarray], float]:
         >>> scaled_error(data)(data.test, truth)
         0.0
     """
-    form = data.form
-    end = int(data.origins["train"][-1, 1]) + form.horizon
-    scales = dict(
-        zip(data.panel.names, seasonal_scales(data.panel.target[:, :end], form.season), strict=True)
-    )
+    form, scales = data.form, data.scales(data.training_end)
 
     def measure(split: Split, outputs: np.ndarray) -> float:
         assert isinstance(split.inputs, Mapping)

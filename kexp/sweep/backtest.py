@@ -20,7 +20,6 @@ from kexp.data import ForecastDataset
 from kexp.data.forecast_form import ForecastForm
 from kexp.data.forecast_gaps import held_values
 from kexp.data.forecast_panel import Panel
-from kexp.data.transforms.forecast_windows import seasonal_scales
 from kexp.run.context import capture_training
 from kexp.run.recipe_call import bind, refuse_callbacks, require_recipe
 from kexp.sweep.backtest_result import BACKTEST, Backtest, load_backtest, quantile_name
@@ -28,11 +27,10 @@ from kexp.sweep.backtest_result import BACKTEST, Backtest, load_backtest, quanti
 if TYPE_CHECKING:
     import pandas as pd
 
-_Zero = Annotated[int, AtLeast(0)]
 BACKTEST_OPTION_TYPES: dict[str, Any] = {
     "cuts": Annotated[int, AtLeast(1, most=10_000)],
     "step": Count | None,
-    "refit_every": _Zero,
+    "refit_every": Annotated[int, AtLeast(0)],
     "seed": Seed,
     "dir": str | None,
     "quiet": bool,
@@ -155,7 +153,7 @@ def run_backtest(
         levels=data.form.quantiles,
         trainings=len(trainings),
         left_out=left_out,
-        scales=_scales(data, cuts, step),
+        scales=data.scales(_steps(data, cuts, step)[0]),
     )
     found.save(table.assign(method=table["method"].replace("", found.network)))
     _say(str(found), quiet=known["quiet"])
@@ -247,11 +245,6 @@ def _steps(data: ForecastDataset, cuts: int, step: int) -> list[int]:
     """Return the first step that is forecast at each cut."""
     last = data.panel.steps - data.form.horizon
     return [last - number * step for number in reversed(range(cuts))]
-
-
-def _scales(data: ForecastDataset, cuts: int, step: int) -> dict[str, float]:
-    before = data.panel.target[:, : _steps(data, cuts, step)[0]]
-    return dict(zip(data.panel.names, seasonal_scales(before, data.form.season).tolist(), strict=True))
 
 
 def _table(data: ForecastDataset, forecasts: list[_Cut], cuts: int, step: int) -> tuple[pd.DataFrame, int]:

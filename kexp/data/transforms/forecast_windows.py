@@ -42,6 +42,16 @@ class ForecastDataset(Dataset):
         assert self.spec.forecast_form is not None
         return self.spec.forecast_form
 
+    @property
+    def training_end(self) -> int:
+        """The step after the last training target."""
+        return int(self.origins["train"][-1, 1]) + self.form.horizon
+
+    def scales(self, end: int) -> dict[str, float]:
+        """Return by series the mean absolute change over a season in the steps before one."""
+        found = training_scales(self.panel, self.form, end)
+        return dict(zip(self.panel.names, found.tolist(), strict=True))
+
 
 def forecast_windows(
     values: Any,

@@ -41,8 +41,7 @@ def forecast_preprocessing(data: ForecastDataset, *, scaling: Scaling = "window"
         >>> {name: tensor.shape for name, tensor in model.output.items()}
         {'target': (None, 66), 'scale': (None, 2)}
     """
-    form, panel = data.form, data.panel
-    end = int(data.origins["train"][-1, 1]) + form.horizon
+    form, panel, end = data.form, data.panel, data.training_end
     inputs = {
         one.name: keras.Input(one.shape, dtype=one.dtype, name=_input_name(one.name))
         for one in data.spec.inputs
