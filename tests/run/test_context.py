@@ -65,7 +65,7 @@ def test_a_mistake_before_fit_is_raised_and_a_recipe_without_fit_is_refused():
 def test_a_captured_recipe_makes_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     training = capture_training(lambda training: training, recipes.mlp_images, data="digits", run_dir="run")
-    assert (training.options["batch_size"], list(tmp_path.iterdir())) == (64, [])
+    assert (training.options["epochs"], list(tmp_path.iterdir())) == (96, [])
 
 
 @pytest.mark.parametrize("source", ["arrays", "loaded"])
