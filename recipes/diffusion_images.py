@@ -46,6 +46,7 @@ def diffusion_images(
     filters: Annotated[tuple[int, ...], AtLeast(4)] = (32, 64),
     patch: Annotated[int, AtLeast(1)] = 1,
     steps: Annotated[int, AtLeast(2)] = 250,
+    path: Literal["diffusion", "flow"] = "diffusion",
     noise: Literal["linear", "cosine"] = "cosine",
     predicts: Literal["epsilon", "x0", "v"] = "v",
     unlabelled: Annotated[float, Between(0.0, 1.0)] = 0.1,
@@ -65,8 +66,9 @@ def diffusion_images(
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
         steps: Of the noise schedule.
-        noise: How the noise grows from step to step.
-        predicts: What the network answers: the noise, the image, or the velocity between both.
+        path: From image to noise: of a diffusion, or the straight line of rectified flow.
+        noise: How the noise of a diffusion grows from step to step.
+        predicts: Target of a diffusion's network: the noise, the image, or the velocity between both.
         unlabelled: Share of the images whose class is left out in training, for the guidance.
         sampler: How samples are drawn, with noise at each step or without.
         sample_steps: Steps that a sample takes.
@@ -75,6 +77,7 @@ def diffusion_images(
         quality_samples: Samples that are measured after each epoch and at the end.
         **train: Training options.
     """
+    process = kexp.models.diffusion_process(path, noise, predicts)
     held: dict[str, Any] = {**kexp.holdout(train), **images}
     dataset = kexp.data.load(data, kinds=("image",), **held)
     labelled = kexp.tasks.task_named(dataset.spec.task).has_labels if conditional is None else conditional
@@ -82,8 +85,7 @@ def diffusion_images(
     shape, classes = dataset.spec.input_shape, len(names) or None
     network = kexp.models.diffusion_unet(shape, classes=classes, filters=filters, patch=patch)
     sampling: dict[str, Any] = {"sampler": sampler, "sample_steps": sample_steps, "guidance": guidance}
-    process: dict[str, Any] = {"steps": steps, "noise": noise, "target": predicts}
-    model = kexp.models.Diffusion(network, class_names=names, **process, **sampling)
+    model = kexp.models.Diffusion(network, class_names=names, steps=steps, **process, **sampling)
     quality = kexp.sample_quality(dataset, classifier, quality_samples, train)
     objective = kexp.objectives.denoising(unlabelled=unlabelled, quality=quality)
     return kexp.fit(model, dataset, objective=objective, **train)

@@ -22,6 +22,7 @@ from kexp.models.cnn1d import series_resnet as series_resnet
 from kexp.models.diffusion.denoising_unet import SinusoidalEmbedding as SinusoidalEmbedding
 from kexp.models.diffusion.denoising_unet import diffusion_unet as diffusion_unet
 from kexp.models.diffusion.diffusion_model import Diffusion as Diffusion
+from kexp.models.diffusion.diffusion_model import diffusion_process as diffusion_process
 from kexp.models.diffusion.diffusion_sampler import sample_diffusion as sample_diffusion
 from kexp.models.diffusion.noise_schedule import DiffusionTarget as DiffusionTarget
 from kexp.models.diffusion.noise_schedule import NoiseSchedule as NoiseSchedule
@@ -30,6 +31,7 @@ from kexp.models.diffusion.noise_schedule import cosine_noise as cosine_noise
 from kexp.models.diffusion.noise_schedule import ddim_step as ddim_step
 from kexp.models.diffusion.noise_schedule import ddpm_step as ddpm_step
 from kexp.models.diffusion.noise_schedule import diffusion_target as diffusion_target
+from kexp.models.diffusion.noise_schedule import flow_noise as flow_noise
 from kexp.models.diffusion.noise_schedule import linear_noise as linear_noise
 from kexp.models.diffusion.noise_schedule import noised as noised
 from kexp.models.finetuning import averaged_over_mirror_images as averaged_over_mirror_images

@@ -174,6 +174,7 @@ def diffusion_images(
     filters: tuple[int, ...] = (32, 64),
     patch: int = 1,
     steps: int = 250,
+    path: Literal["diffusion", "flow"] = "diffusion",
     noise: Literal["linear", "cosine"] = "cosine",
     predicts: Literal["epsilon", "x0", "v"] = "v",
     unlabelled: float = 0.1,
@@ -194,8 +195,9 @@ def diffusion_images(
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
         steps: Of the noise schedule.
-        noise: How the noise grows from step to step.
-        predicts: What the network answers: the noise, the image, or the velocity between both.
+        path: From image to noise: of a diffusion, or the straight line of rectified flow.
+        noise: How the noise of a diffusion grows from step to step.
+        predicts: Target of a diffusion's network: the noise, the image, or the velocity between both.
         unlabelled: Share of the images whose class is left out in training, for the guidance.
         sampler: How samples are drawn, with noise at each step or without.
         sample_steps: Steps that a sample takes.

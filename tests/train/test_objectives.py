@@ -123,13 +123,14 @@ def test_the_gradient_penalty_is_that_of_a_linear_critic():
     np.testing.assert_allclose(penalised.total - plain.total, 10 * (gradient - 1) ** 2, rtol=1e-3)
 
 
-@pytest.mark.parametrize("target", ["epsilon", "x0", "v"])
+@pytest.mark.parametrize("target", ["epsilon", "x0", "v", "flow"])
 def test_a_network_that_answers_right_costs_nothing(target):
-    model = diffusion(target=target, classes=())
+    model = diffusion(target=target, classes=(), noise="flow" if target == "flow" else "cosine")
     images, draws = IMAGES / np.float32(127.5) - 1, SeededStepContext(False, 7)
     noise, time = draws.normal(images.shape), draws.integers((6,), 20)
     signals, noises = (np.reshape(level, (6, 1, 1, 1)) for level in model.schedule.levels(time))
-    right = {"epsilon": noise, "x0": images, "v": signals * noise - noises * images}[target]
+    velocity = signals * noise - noises * images
+    right = {"epsilon": noise, "x0": images, "v": velocity, "flow": noise - images}[target]
 
     class Right(keras.layers.Layer):
         def call(self, inputs):

@@ -11,12 +11,47 @@ from kexp.core.constraints import AtLeast, Between, check_value
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.models.diffusion.diffusion_sampler import SamplingKind, denoised
-from kexp.models.diffusion.noise_schedule import DiffusionTarget, cosine_noise, linear_noise
+from kexp.models.diffusion.noise_schedule import (
+    DiffusionTarget,
+    check_target,
+    cosine_noise,
+    flow_noise,
+    linear_noise,
+)
 from kexp.models.image_generator import ImageGenerator, with_networks
 
-__all__ = ["Diffusion"]
+__all__ = ["Diffusion", "diffusion_process"]
 
-NoiseKind = Literal["linear", "cosine"]
+NoiseKind = Literal["linear", "cosine", "flow"]
+_SCHEDULES = {"linear": linear_noise, "cosine": cosine_noise, "flow": flow_noise}
+
+
+def diffusion_process(
+    path: Literal["diffusion", "flow"], noise: NoiseKind = "cosine", predicts: DiffusionTarget = "v"
+) -> dict[str, Any]:
+    """Return the arguments `noise` and `target` of a `Diffusion` whose images go along a path to noise.
+
+    Args:
+        path: "diffusion", of the noise and target given, or "flow", a straight line, which has its own.
+        noise: Of a diffusion, default "cosine".
+        predicts: Target of a diffusion, default "v".
+
+    Raises:
+        InputError: The path is another one, or a flow is given noise or target.
+
+    Example:
+        >>> diffusion_process("flow"), diffusion_process("diffusion", "linear")
+        ({'noise': 'flow', 'target': 'flow'}, {'noise': 'linear', 'target': 'v'})
+    """
+    check_value("path", path, Literal["diffusion", "flow"])
+    if path == "diffusion":
+        return {"noise": noise, "target": predicts}
+    for name, value, default in (("noise", noise, "cosine"), ("predicts", predicts, "v")):
+        if value != default:
+            raise InputError(
+                f"{name} must be left out with path='flow', which has its own; received {value!r}."
+            )
+    return {"noise": "flow", "target": "flow"}
 
 
 @keras.saving.register_keras_serializable(package="kexp")
@@ -29,8 +64,10 @@ class Diffusion(ImageGenerator):
     Args:
         network: From `diffusion_unet`, or another one with its inputs and output.
         steps: Of the noise schedule, default 1000.
-        noise: The schedule, "cosine" (default) or "linear"; see `cosine_noise` and `linear_noise`.
-        target: What the network answers, default "v"; see `diffusion_target`.
+        noise: The schedule, "cosine" (default), "linear" or "flow"; see `cosine_noise`, `linear_noise` and
+            `flow_noise`.
+        target: What the network answers; None (default): "flow" of the noise "flow", "v" of others. See
+            `diffusion_target`.
         sampler: How `sample` draws, "ddim" (default) or "ddpm"; see `sample_diffusion`.
         sample_steps: Steps that it takes, default 50, at most those of the schedule.
         guidance: Of its draws where there are classes, default 0; see `sample_diffusion`.
@@ -53,7 +90,7 @@ class Diffusion(ImageGenerator):
         *,
         steps: int = 1000,
         noise: NoiseKind = "cosine",
-        target: DiffusionTarget = "v",
+        target: DiffusionTarget | None = None,
         sampler: SamplingKind = "ddim",
         sample_steps: int = 50,
         guidance: float = 0.0,
@@ -63,7 +100,7 @@ class Diffusion(ImageGenerator):
         super().__init__(class_names, **options)
         check_value("steps", steps, Annotated[int, AtLeast(1)])
         check_value("noise", noise, NoiseKind)
-        check_value("target", target, DiffusionTarget)
+        check_value("target", target, DiffusionTarget | None)
         check_value("sampler", sampler, SamplingKind)
         check_value("sample_steps", sample_steps, Annotated[int, Between(1, steps)])
         check_value("guidance", guidance, Annotated[float, AtLeast(0)])
@@ -72,8 +109,9 @@ class Diffusion(ImageGenerator):
                 "network must be built with classes if and only if there are class_names; it takes "
                 f"{len(network.inputs)} inputs, and there are {len(self.class_names)} class_names."
             )
-        self.network, self.target, self.noise = network, target, noise
-        self.schedule = linear_noise(steps) if noise == "linear" else cosine_noise(steps)
+        self.network, self.noise, self.schedule = network, noise, _SCHEDULES[noise](steps)
+        self.target: DiffusionTarget = target or ("flow" if noise == "flow" else "v")
+        check_target(self.target, self.schedule)
         self.sampler, self.sample_steps, self.guidance = sampler, sample_steps, guidance
         self.built = True  # its parts are
 

@@ -51,7 +51,8 @@ def sample_diffusion(
         schedule: That it was trained with.
         n: Number of samples, 1 or more.
         sampler: "ddpm" (default), which draws noise at each step (Ho, Jain and Abbeel 2020), or "ddim", which
-            draws it at the first alone and bears fewer steps (Song, Meng and Ermon 2021).
+            draws it at the first alone and bears fewer steps (Song, Meng and Ermon 2021); of `flow_noise`
+            it is Euler's method.
         steps: How many of the schedule's steps are taken, evenly spaced, from 1; None (default) for all.
         labels: (n,) class of each sample, of a model with classes; None (default) for no class.
         guidance: How far an answer for a class is moved further away from the one for no class, default 0, 0
@@ -82,7 +83,7 @@ def sample_diffusion(
     numbers = _checked(model, labels, n, guidance)
     kept = untracked(model, "sample_diffusion")
     kind = (sampler, steps or schedule.steps, guidance > 0, target)
-    key = (*kind, schedule.products.tobytes())
+    key = (*kind, schedule.signals.tobytes(), schedule.noises.tobytes())
     if key not in kept:
         kept[key] = _compiled(model, schedule, *kind)
     return kept[key](numbers, np.float32(guidance), np.int64(seed))
@@ -183,7 +184,7 @@ def denoised(
         target: What the model answers.
     """
     shape = (ops.shape(labels)[0], *model.output_shape[1:])
-    times = sampling_times(schedule.steps, steps)  # (steps + 1,), falling
+    times = sampling_times(schedule.steps, steps, schedule.trailing)  # (steps + 1,), falling
 
     def body(number: Tensor, x: Tensor) -> Any:
         time, earlier = (ops.take(times, number + next) for next in (0, 1))
@@ -198,13 +199,19 @@ def denoised(
     return ops.while_loop(lambda *_: True, body, state, maximum_iterations=steps)[1]
 
 
-def sampling_times(total: int, steps: int) -> np.ndarray:
+def sampling_times(total: int, steps: int, trailing: bool = False) -> np.ndarray:
     """Return (steps + 1,) int32: evenly spaced steps of a schedule from the last to the first, then -1.
+
+    With `trailing` they are evenly spaced from the last to -1.
 
     Example:
         >>> sampling_times(1000, 4).tolist(), sampling_times(1000, 1).tolist()
         ([999, 666, 333, 0, -1], [999, -1])
+        >>> sampling_times(1000, 4, trailing=True).tolist()
+        [999, 749, 499, 249, -1]
     """
+    if trailing:
+        return np.linspace(total - 1, -1, steps + 1).round().astype("int32")
     return np.append(np.linspace(total - 1, 0, steps).round(), -1).astype("int32")
 
 

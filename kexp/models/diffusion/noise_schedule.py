@@ -20,11 +20,12 @@ __all__ = [
     "ddim_step",
     "ddpm_step",
     "diffusion_target",
+    "flow_noise",
     "linear_noise",
     "noised",
 ]
 
-DiffusionTarget = Literal["epsilon", "x0", "v"]
+DiffusionTarget = Literal["epsilon", "x0", "v", "flow"]
 
 _MOST = 0.999  # of a step's variance that is noise: with all of it, nothing of the image would be left
 
@@ -39,8 +40,11 @@ class NoiseSchedule:
         alphas: Share of the variance that a step keeps of the one before.
         products: Their cumulative products, the share that is left of the image.
         signals: Roots of the products, what an image is multiplied by.
-        noises: Roots of 1 - products, what noise of deviation 1 is multiplied by; rounded after the
-            subtraction, so that they are exact where there is next to no noise.
+        noises: What noise of deviation 1 is multiplied by, roots of 1 - products where the variance stays 1;
+            rounded after the subtraction, so that they are exact where there is next to no noise.
+        trailing: Whether the steps of sampling are of one size down to the image itself, default False: the
+            last is from step 0, however few they are. Lin et al. 2024, "Common diffusion noise schedules and
+            sample steps are flawed", section 3.3, compares both.
 
     Example:
         >>> schedule = linear_noise(1000)
@@ -52,6 +56,7 @@ class NoiseSchedule:
     products: np.ndarray
     signals: np.ndarray
     noises: np.ndarray
+    trailing: bool = False
 
     @classmethod
     def of(cls, alphas: np.ndarray) -> NoiseSchedule:
@@ -63,8 +68,22 @@ class NoiseSchedule:
                 f"{np.array2string(alphas, threshold=6)} of shape {alphas.shape}."
             )
         products = np.cumprod(alphas)
-        tables = alphas, products, np.sqrt(products), np.sqrt(1 - products)
-        return cls(*(table.astype("float32") for table in tables))
+        return cls.rounded(alphas, products, np.sqrt(products), np.sqrt(1 - products))
+
+    @classmethod
+    def rounded(
+        cls,
+        alphas: np.ndarray,
+        products: np.ndarray,
+        signals: np.ndarray,
+        noises: np.ndarray,
+        trailing: bool = False,
+    ) -> NoiseSchedule:
+        """Return the schedule of these (T,) attributes, rounded to float32."""
+        alphas, products, signals, noises = (
+            np.asarray(table, "float32") for table in (alphas, products, signals, noises)
+        )
+        return cls(alphas, products, signals, noises, trailing)
 
     @property
     def steps(self) -> int:
@@ -124,6 +143,32 @@ def cosine_noise(steps: int = 1000, offset: float = 0.008) -> NoiseSchedule:
     return NoiseSchedule.of(np.maximum(left[1:] / left[:-1], 1 - _MOST))
 
 
+def flow_noise(steps: int = 1000) -> NoiseSchedule:
+    """Return the schedule of rectified flow: a straight line from an image to noise.
+
+    Liu, Gong and Liu 2023, "Flow straight and fast: learning to generate and transfer data with rectified
+    flow", equation 1; Lipman et al. 2023, "Flow matching for generative modeling", equation 22. At step t the
+    noise has the share (t + 1) / T and the image the rest, nothing at the last step, so that the variance is
+    not kept. Its target is "flow", and `ddim_step` follows it as Euler's method does.
+
+    Args:
+        steps: T, default 1000, 2 or more.
+
+    Raises:
+        InputError: There are fewer steps.
+
+    Example:
+        >>> schedule = flow_noise(4)
+        >>> schedule.signals.tolist(), schedule.noises.tolist()
+        ([0.75, 0.5, 0.25, 0.0], [0.25, 0.5, 0.75, 1.0])
+    """
+    check_value("steps", steps, Annotated[int, AtLeast(2)])
+    signals = 1 - np.arange(1, steps + 1) / steps
+    products = signals**2
+    alphas = products / np.append(1.0, products[:-1])
+    return NoiseSchedule.rounded(alphas, products, signals, 1 - signals, trailing=True)
+
+
 def noised(schedule: NoiseSchedule, samples: TensorLike, noise: TensorLike, time: TensorLike) -> Any:
     """Return samples with the noise of their steps, draws of q(x_t | x_0).
 
@@ -155,9 +200,10 @@ def diffusion_target(
         samples: (batch, ...) float32.
         noise: Of the same shape.
         time: (batch,) or one whole number, from 0 to T - 1.
-        target: "epsilon", the noise (Ho, Jain and Abbeel 2020); "x0", the samples; or "v", the noise's share
+        target: "epsilon", the noise (Ho, Jain and Abbeel 2020); "x0", the samples; "v", the noise's share
             of the samples taken from the samples' share of the noise (Salimans and Ho 2022, "Progressive
-            distillation for fast sampling of diffusion models", section 4).
+            distillation for fast sampling of diffusion models", section 4); or "flow", the samples taken from
+            the noise, the direction of `flow_noise`.
 
     Returns:
         (batch, ...) float32.
@@ -170,8 +216,12 @@ def diffusion_target(
         array([[-1., -1.]], dtype=float32)
     """
     check_target(target)
-    if target != "v":
-        return noise if target == "epsilon" else samples
+    if target == "epsilon":
+        return noise
+    if target == "x0":
+        return samples
+    if target == "flow":
+        return ops.subtract(noise, samples)
     signal, deviation = _levels(schedule, time, samples)
     return signal * noise - deviation * samples
 
@@ -186,7 +236,8 @@ def clean_and_noise(
         noisy: (batch, ...) float32, what the network has seen.
         answer: Of the same shape, what it has answered.
         time: (batch,) or one whole number, from 0 to T - 1.
-        target: What it answers, as in `diffusion_target`, which makes of the two any other target.
+        target: What it answers, as in `diffusion_target`, which makes of the two any other target. Of
+            `flow_noise`, which has no image left at its last step, "flow" or "x0".
 
     Returns:
         Two of (batch, ...) float32. The samples are not limited to [-1, 1].
@@ -199,12 +250,15 @@ def clean_and_noise(
         >>> clean.numpy().round(2)[0], noise.numpy().round(2)[0]
         (array([-0.99, -0.99], dtype=float32), array([1.01, 1.01], dtype=float32))
     """
-    check_target(target)
+    check_target(target, schedule)
     signal, deviation = _levels(schedule, time, noisy)
     if target == "epsilon":
         return (noisy - deviation * answer) / signal, answer
     if target == "x0":
         return answer, (noisy - signal * answer) / deviation
+    if target == "flow":  # both shares together are above 0 at every step of every schedule
+        both = signal + deviation
+        return (noisy - deviation * answer) / both, (noisy + signal * answer) / both
     return signal * noisy - deviation * answer, deviation * noisy + signal * answer
 
 
@@ -268,11 +322,14 @@ def ddim_step(schedule: NoiseSchedule, clean: TensorLike, noise: TensorLike, ear
     return noised(schedule, clean, noise, earlier)
 
 
-def check_target(target: str) -> None:
-    """Raise an InputError if it is not something that a network may answer."""
+def check_target(target: str, schedule: NoiseSchedule | None = None) -> None:
+    """Raise an InputError if it is no known target, or none from which a schedule's image can be found."""
     known = get_args(DiffusionTarget)
+    if schedule is not None and not schedule.signals[-1]:
+        known = ("x0", "flow")  # the last step has nothing of the image left, by which it could be found
     if target not in known:
-        raise InputError(f"target must be one of {', '.join(map(repr, known))}; received {target!r}.")
+        received = f"{target!r} for a schedule of flow_noise" if len(known) == 2 else repr(target)
+        raise InputError(f"target must be one of {', '.join(map(repr, known))}; received {received}.")
 
 
 def _levels(schedule: NoiseSchedule, time: Tensor, like: Tensor) -> tuple[Any, Any]:

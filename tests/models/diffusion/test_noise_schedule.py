@@ -16,6 +16,7 @@ from kexp.models import (
     ddim_step,
     ddpm_step,
     diffusion_target,
+    flow_noise,
     linear_noise,
     noised,
     sample_diffusion,
@@ -50,9 +51,17 @@ def perfect(schedule, target="epsilon", labelled=False):
     return keras.Model([noisy, time, label] if labelled else [noisy, time], answers[target])
 
 
+def perfect_flow(schedule):
+    """Return a model that knows the best direction for normal pixels on a straight line to noise."""
+    noisy, time = keras.Input((4, 4, 1)), keras.Input(())
+    signal, noise = (ops.reshape(level, (-1, 1, 1, 1)) for level in schedule.levels(time))
+    excess = (noisy - signal * MEAN) / (signal**2 * DEVIATION**2 + noise**2)
+    return keras.Model([noisy, time], noise * excess - MEAN - signal * DEVIATION**2 * excess)
+
+
 def multiplied(schedule, steps):
     """Return what the perfect model's DDIM steps make of a deviation of 1, worked out by hand."""
-    times = sampling_times(schedule.steps, steps)
+    times = sampling_times(schedule.steps, steps, schedule.trailing)
     signals, noises = (np.asarray(level, float) for level in schedule.levels(times))
     inner = signals[:-1] * DEVIATION**2 * signals[1:] + noises[:-1] * noises[1:]
     return np.prod(inner / (signals[:-1] ** 2 * DEVIATION**2 + noises[:-1] ** 2))
@@ -159,6 +168,42 @@ def test_a_perfect_model_of_normal_pixels_gives_their_mean_and_deviation(sampler
         assert x.std() == pytest.approx(multiplied(schedule, steps), rel=0.02)
 
 
+def test_a_flow_goes_straight_from_the_image_to_noise_and_its_direction_is_the_same_everywhere():
+    schedule = flow_noise(1000)
+    np.testing.assert_allclose(schedule.signals + schedule.noises, 1, atol=1e-7)
+    assert (schedule.signals[-1], schedule.noises[-1]) == (0, 1)
+    time = np.array([0, 1, 40, 500, 999])
+    noisy, direction = noised(schedule, SAMPLES, NOISE, time), NOISE - SAMPLES
+    for target, answer in (("flow", direction), ("x0", SAMPLES)):
+        assert_same = np.testing.assert_allclose
+        assert_same(diffusion_target(schedule, SAMPLES, NOISE, time, target), answer)
+        for found, wanted in zip(
+            clean_and_noise(schedule, noisy, answer, time, target), (SAMPLES, NOISE), strict=True
+        ):
+            assert_same(found, wanted, atol=1e-3)
+    halved = noised(schedule, SAMPLES, NOISE, 499)
+    euler = halved + (schedule.noises[99] - schedule.noises[499]) * direction
+    step = ddim_step(schedule, *clean_and_noise(schedule, halved, direction, 499, "flow"), 99)
+    np.testing.assert_allclose(step, euler, atol=1e-5)
+    for target in ("epsilon", "v"):
+        with pytest.raises(
+            InputError, match=f"target must be one of 'x0', 'flow'; received '{target}' for a"
+        ):
+            clean_and_noise(schedule, noisy, direction, time, target)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_a_perfect_flow_of_normal_pixels_gives_their_mean_and_deviation(sampler):
+    schedule = flow_noise(400)
+    model = perfect_flow(schedule)
+    x = sample_diffusion(model, schedule, 1000, sampler=sampler, target="flow")
+    assert x.mean() == pytest.approx(MEAN, abs=0.005)
+    assert x.std() == pytest.approx(DEVIATION, rel=0.04)
+    few = sample_diffusion(model, schedule, 1000, sampler="ddim", steps=10, target="flow")
+    assert few.mean() == pytest.approx(MEAN, abs=0.005)
+    assert few.std() == pytest.approx(multiplied(schedule, 10), rel=0.02)
+
+
 def test_labels_choose_the_class_and_guidance_leads_away_from_no_class():
     schedule = SCHEDULES["cosine"]
     model = perfect(schedule, labelled=True)
@@ -224,7 +269,7 @@ def test_sampling_is_what_its_steps_say_and_sees_new_weights(network):
         ({"n": 0}, "n must be a whole number, 1 or more; received 0"),
         ({"steps": 1001}, "steps must be a whole number, from 1 to 1000, or None; received 1001"),
         ({"sampler": "ddmp"}, "sampler must be one of 'ddpm', 'ddim'; received 'ddmp' .did you mean"),
-        ({"target": "noise"}, "target must be one of 'epsilon', 'x0', 'v'; received 'noise'"),
+        ({"target": "noise"}, "target must be one of 'epsilon', 'x0', 'v', 'flow'; received 'noise'"),
         ({"guidance": -1.0, "labels": [0, 1]}, "guidance must be a number, 0 or more; received -1.0"),
         ({"guidance": 1.0}, "labels must be given where there is guidance; received None and 1.0"),
         ({"labels": [0]}, r"labels must be 2 whole numbers, .* received int64 of shape \(1,\)"),
@@ -244,10 +289,14 @@ def test_models_and_schedules_of_another_kind_are_refused(schedule):
     with pytest.raises(InputError, match=r"labels must be None for a model .* without classes"):
         sample_diffusion(plain, schedule, 1, labels=[0])
     for function in (diffusion_target, clean_and_noise):
-        with pytest.raises(InputError, match="target must be one of 'epsilon', 'x0', 'v'; received 'V'"):
+        with pytest.raises(
+            InputError, match="target must be one of 'epsilon', 'x0', 'v', 'flow'; received 'V'"
+        ):
             function(schedule, SAMPLES, NOISE, 0, "V")
     with pytest.raises(InputError, match="steps must be a whole number, 2 or more; received 1"):
         linear_noise(1)
+    with pytest.raises(InputError, match="steps must be a whole number, 2 or more; received 1"):
+        flow_noise(1)
     with pytest.raises(InputError, match=r"offset must be a number, 0 or more; received -1.0"):
         cosine_noise(10, -1.0)
     with pytest.raises(InputError, match=r"alphas must be numbers above 0 and below 1 .* of shape \(2,\)"):
