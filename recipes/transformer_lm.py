@@ -39,6 +39,7 @@ def transformer_lm(
     temperature: Annotated[float, AtLeast(0)] = 0.8,
     top_k: Annotated[int, AtLeast(1)] | None = None,
     top_p: Annotated[float, Between(0.01, 1.0)] | None = 0.95,
+    block: kexp.models.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Train a Transformer to predict the next token of a long text, and let it go on with a prompt.
@@ -59,6 +60,7 @@ def transformer_lm(
         temperature: Of the draws; at 0 the most likely token is taken.
         top_k: Draw among so many tokens; None for all.
         top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
+        block: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     held = kexp.holdout(train)
@@ -67,8 +69,9 @@ def transformer_lm(
     length = kexp.models.token_counts(tokens) if split == "subword" else None
     dataset = kexp.data.passages(data, context=context, length=length, validation=held["validation"])
     size = kexp.models.tokens_of(tokens).size
-    network: dict[str, Any] = {"depth": depth, "heads": heads, "expansion": expansion, "dropout": dropout}
-    model = kexp.models.transformer_decoder(context, size, width=width, positions=positions, **network)
+    network: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion}
+    network |= {"dropout": dropout, "positions": positions, **block}
+    model = kexp.models.transformer_decoder(context, size, **network)
     drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
     scores = {"bits_per_character": kexp.metrics.bits_per_character}

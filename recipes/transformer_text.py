@@ -40,6 +40,7 @@ def transformer_text(
     expansion: Annotated[int, AtLeast(1)] = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    block: kexp.models.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify texts with a Transformer encoder.
@@ -57,6 +58,7 @@ def transformer_text(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
+        block: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
@@ -74,5 +76,6 @@ def transformer_text(
         dropout=dropout,
         vocabulary=kexp.models.vocabulary_size(preprocessing),
         **kexp.models.output_scaling(dataset),
+        **block,
     )
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

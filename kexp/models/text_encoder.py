@@ -10,8 +10,9 @@ from keras import layers, ops
 
 from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError
-from kexp.models.layers.attention import blocks, check_width
+from kexp.models.layers.attention import blocks
 from kexp.models.layers.masking import masked_mean
+from kexp.models.layers.rotary_positions import check_width
 
 __all__ = ["text_encoder"]
 

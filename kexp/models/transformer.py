@@ -10,12 +10,15 @@ from keras import layers, ops
 
 from kexp.core.constraints import Activation
 from kexp.core.errors import InputError
-from kexp.models.layers.attention import SequencePooling, blocks, check_width
+from kexp.core.options import Unpack
+from kexp.core.transformer_arguments import TransformerArguments
+from kexp.models.layers.attention import SequencePooling, blocks
 from kexp.models.layers.embeddings import LearnedPositions, TokenEmbedding
 from kexp.models.layers.masking import masked_mean, masked_series, until_last
 from kexp.models.layers.output_layer import predictions
+from kexp.models.layers.rotary_positions import check_width
 
-__all__ = ["transformer_decoder", "transformer_encoder"]
+__all__ = ["TransformerArguments", "transformer_decoder", "transformer_encoder"]
 
 
 def transformer_encoder(
@@ -33,6 +36,7 @@ def transformer_encoder(
     vocabulary: int | None = None,
     output_scale: float | Sequence[float] = 1.0,
     output_offset: float | Sequence[float] = 0.0,
+    **block: Unpack[TransformerArguments],
 ) -> keras.Model:
     """Build a Transformer encoder that answers for a whole series or text.
 
@@ -58,6 +62,7 @@ def transformer_encoder(
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.
         output_offset: What is added then, default 0; for regression, the mean of the targets.
+        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, steps, channels) float32 or (batch, steps) int32 to (batch, outputs)
@@ -86,6 +91,7 @@ def transformer_encoder(
         rotary=positions == "rotary",
         activation=activation,
         dropout=dropout,
+        **block,
     )
     if pooling == "attention":
         x = SequencePooling(name="pooling")(x, valid=valid)  # (batch, width)
@@ -106,6 +112,7 @@ def transformer_decoder(
     activation: Activation = "gelu",
     dropout: float = 0.1,
     positions: Literal["rotary", "learned", "none"] = "rotary",
+    **block: Unpack[TransformerArguments],
 ) -> keras.Model:
     """Build a causal language model: at each step, the logits of the token after it.
 
@@ -124,6 +131,7 @@ def transformer_decoder(
         activation: Between them, default "gelu".
         dropout: Share dropped of the vectors and of what each branch adds, default 0.1, below 1.
         positions: "rotary" (default; Su et al. 2021, "RoFormer"), "learned" or "none".
+        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, context) int32 to (batch, context, vocabulary) float32.
@@ -151,6 +159,7 @@ def transformer_decoder(
         causal=True,
         activation=activation,
         dropout=dropout,
+        **block,
     )
     return keras.Model(inputs, embedding(x, reverse=True), name="transformer_decoder")
 

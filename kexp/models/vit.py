@@ -10,10 +10,13 @@ from keras import layers
 
 from kexp.core.constraints import Activation, InputType
 from kexp.core.errors import InputError
-from kexp.models.layers.attention import SequencePooling, blocks, check_width
+from kexp.core.options import Unpack
+from kexp.core.transformer_arguments import TransformerArguments
+from kexp.models.layers.attention import SequencePooling, blocks
 from kexp.models.layers.embeddings import LearnedPositions
 from kexp.models.layers.inputs import scaled_input
 from kexp.models.layers.output_layer import predictions
+from kexp.models.layers.rotary_positions import check_width
 
 __all__ = ["cct", "cct_2_3x2", "cct_7_3x1", "vit"]
 
@@ -31,6 +34,7 @@ def vit(
     dropout: float = 0.0,
     stochastic_depth: float = 0.0,
     dtype: InputType = "uint8",
+    **block: Unpack[TransformerArguments],
 ) -> keras.Model:
     """Build a vision Transformer: square patches of an image are the steps of an encoder.
 
@@ -51,6 +55,7 @@ def vit(
         stochastic_depth: Share of samples that skip the last block in training, default 0, below 1; it
             grows linearly over the blocks (Huang et al. 2016).
         dtype: Of the inputs: "uint8" (default), divided by 255, or "float32" as they come.
+        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, height, width, channels) to (batch, outputs) float32.
@@ -77,6 +82,7 @@ def vit(
         activation=activation,
         dropout=dropout,
         stochastic_depth=stochastic_depth,
+        **block,
     )
     x = layers.GlobalAveragePooling1D()(x)  # (batch, width)
     return keras.Model(inputs, predictions(x, outputs), name="vit")
@@ -97,6 +103,7 @@ def cct(
     dropout: float = 0.0,
     stochastic_depth: float = 0.0,
     dtype: InputType = "uint8",
+    **block: Unpack[TransformerArguments],
 ) -> keras.Model:
     """Build a compact convolutional Transformer: convolutions make the steps of an encoder.
 
@@ -120,6 +127,7 @@ def cct(
         stochastic_depth: Share of samples that skip the last block in training, default 0, below 1; it
             grows linearly over the blocks (Huang et al. 2016).
         dtype: Of the inputs: "uint8" (default), divided by 255, or "float32" as they come.
+        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, height, width, channels) to (batch, outputs) float32.
@@ -152,6 +160,7 @@ def cct(
         activation=activation,
         dropout=dropout,
         stochastic_depth=stochastic_depth,
+        **block,
     )
     x = SequencePooling(name="pooling")(x)  # (batch, width)
     return keras.Model(inputs, predictions(x, outputs), name="cct")

@@ -747,6 +747,10 @@ def transformer_lm(
     temperature: float = 0.8,
     top_k: int | None = None,
     top_p: float | None = 0.95,
+    block_norm: Literal["layer", "rms"] | None = None,
+    feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
+    query_key_norm: bool | None = None,
+    zero_init: bool | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -768,6 +772,7 @@ def transformer_lm(
         temperature: Of the draws; at 0 the most likely token is taken.
         top_k: Draw among so many tokens; None for all.
         top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
+        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -781,6 +786,10 @@ def transformer_series(
     expansion: int = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: float = 0.2,
+    block_norm: Literal["layer", "rms"] | None = None,
+    feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
+    query_key_norm: bool | None = None,
+    zero_init: bool | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -794,6 +803,7 @@ def transformer_series(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a step knows where it stands.
         dropout: Share dropped of what each branch adds.
+        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -822,6 +832,10 @@ def transformer_text(
     expansion: int = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: float = 0.1,
+    block_norm: Literal["layer", "rms"] | None = None,
+    feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
+    query_key_norm: bool | None = None,
+    zero_init: bool | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -840,6 +854,7 @@ def transformer_text(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
+        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -918,6 +933,10 @@ def vit_images(
     dropout: float = 0.0,
     stochastic_depth: float = 0.0,
     shift: float = 0.0,
+    block_norm: Literal["layer", "rms"] | None = None,
+    feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
+    query_key_norm: bool | None = None,
+    zero_init: bool | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -936,5 +955,6 @@ def vit_images(
         dropout: Share dropped of what each branch adds.
         stochastic_depth: Share of samples that skip the last block; fewer skip earlier ones.
         shift: Farthest random move of training images, as a fraction of the size.
+        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
         **train: Training options.
     """

@@ -163,6 +163,8 @@ def test_arguments_whose_default_hangs_on_another_are_written():
 def test_a_block_of_a_transformer_that_drops_is_refused():
     with pytest.raises(kexp.InputError, match=r"dropout of layer block_0 .* it is 0\.5"):
         model_code(kexp.models.cct((8, 8, 1), 10, width=8, depth=1, dropout=0.5))
+    with pytest.raises(kexp.InputError, match=r"feed_forward of layer block_0 .* it is 'swiglu'"):
+        model_code(kexp.models.cct((8, 8, 1), 10, width=8, depth=1, feed_forward="swiglu"))
 
 
 def test_layers_that_are_not_known_to_train_to_the_same_bits_are_named():

@@ -7,7 +7,7 @@ from keras import ops
 
 import kexp
 from kexp.core.errors import InputError
-from kexp.models.layers.attention import rotate
+from kexp.models.layers.rotary_positions import rotate
 from tests.models.checks import (
     POLICIES,
     assert_mixed_precision_is_close,
@@ -24,6 +24,7 @@ SERIES[2, 3, 0] = np.nan  # one channel alone is missing: no padding
 TEXTS = RANDOM.integers(1, 20, (6, 8), dtype="int32")
 TEXTS[1, 5:] = TEXTS[4, 2:] = 0
 
+TODAY = {"block_norm": "rms", "feed_forward": "swiglu", "query_key_norm": True}
 SMALL = {"width": 16, "depth": 2, "heads": 2, "expansion": 2, "dropout": 0.0}
 
 
@@ -52,6 +53,7 @@ MODELS = {
         TEXTS,
     ),
     "decoder": (last_step, TEXTS),
+    "decoder of today": (lambda **options: last_step(**TODAY, **options), TEXTS),
     "decoder with learned positions": (lambda **options: last_step(positions="learned", **options), TEXTS),
 }
 
@@ -158,6 +160,51 @@ def test_the_embedding_is_the_output_layer():
     assert (16, 20) not in shapes
 
 
+def test_blocks_of_today_have_the_parameters_of_a_hand_count():
+    plain, swiglu, rms, normalized = (
+        decoder(expansion=3, **options).count_params()
+        for options in ({}, {"feed_forward": "swiglu"}, {"block_norm": "rms"}, {"query_key_norm": True})
+    )
+    assert swiglu - plain == 2 * (2 * 32 - 48)  # biases alone: both thirds of the units have one
+    assert plain - rms == (2 * 2 + 1) * 16  # no offsets
+    assert normalized - plain == 2 * 2 * 8  # a scale for each number of a head's queries and keys
+
+
+def test_blocks_that_begin_at_zero_change_nothing_and_learn():
+    model = decoder(zero_init=True)
+    tokens = model.get_layer("tokens")(TEXTS)
+    block = model.get_layer("block_0")
+    np.testing.assert_array_equal(block(tokens), tokens)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(TEXTS, TEXTS, epochs=1, verbose=0)
+    assert np.abs(np.subtract(block(tokens), tokens)).max() > 0
+
+
+def test_between_dense_layers_is_what_feed_forward_says():
+    tokens = RANDOM.normal(size=(2, 3, 16)).astype("float32")
+    for kind, between in (
+        ("relu_squared", lambda hidden: np.maximum(hidden, 0) ** 2),
+        ("swiglu", lambda hidden: hidden[..., :21] / (1 + np.exp(-hidden[..., :21])) * hidden[..., 21:]),
+    ):
+        block = kexp.models.TransformerBlock(2, 2, feed_forward=kind)
+        block.build(tokens.shape)
+        attended = np.asarray(block.attention(block.attention_norm(tokens)) + tokens)
+        hidden = np.asarray(block.dense_norm(attended)) @ block.expand.kernel + block.expand.bias
+        wanted = attended + between(np.asarray(hidden)) @ block.contract.kernel + block.contract.bias
+        np.testing.assert_allclose(block(tokens), wanted, atol=1e-5)
+
+
+def test_normalised_queries_and_keys_bound_how_sharply_a_step_looks():
+    layer = kexp.models.SelfAttention(2, normalized=True)
+    series = RANDOM.normal(size=(2, 5, 16)).astype("float32")
+    layer.build(series.shape)
+    before = np.asarray(layer.attention_weights(series))
+    layer.project.kernel.assign(100 * layer.project.kernel)
+    np.testing.assert_allclose(layer.attention_weights(series), before, atol=1e-4)
+    scores = np.log(before)
+    assert (scores.max(axis=-1) - scores.min(axis=-1)).max() <= 2 * np.sqrt(8)
+
+
 def test_dropout_is_on_in_training_only():
     model = of_series(dropout=0.5)
     np.testing.assert_array_equal(model(SERIES, training=False), model(SERIES, training=False))
@@ -177,6 +224,8 @@ def test_outputs_are_scaled_and_shifted_for_regression():
         ((8, 3), {"width": 12, "heads": 4}, r"width / heads must be even .* received 12 / 4 = 3"),
         ((None, 3), {"positions": "learned"}, 'positions must be "rotary" or "none" where'),
         ((8,), {}, r"input_shape must be \(steps, channels\) without a vocabulary"),
+        ((8, 3), {"block_norm": "batch"}, "block_norm must be one of 'layer', 'rms'"),
+        ((8, 3), {"feed_forward": "glu"}, "feed_forward must be one of 'dense', 'relu_squared', 'swiglu'"),
         ((8, 3), {"vocabulary": 9}, r"input_shape must be \(steps,\) with a vocabulary"),
     ],
 )

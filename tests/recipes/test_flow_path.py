@@ -29,7 +29,10 @@ def test_a_flow_is_trained_and_draws_the_same_images_when_it_is_read_again(flow)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"noise": "linear"}, "noise must be left out with path='flow', which has its own; received 'linear'"),
+        (
+            {"noise": "linear"},
+            "noise must be left out with path='flow', which has its own; received 'linear'",
+        ),
         ({"predicts": "x0"}, "predicts must be left out with path='flow', which has its own; received 'x0'"),
     ],
 )

@@ -65,8 +65,8 @@ def _check(layer: keras.Layer) -> None:
             f"run_dir must hold a model of layers that are known to train to the same bits in a plain "
             f"script, {', '.join(_PROVED)}; received a layer {kind}."
         )
-    for name in LEFT_OUT.get(kind, ()):
-        if getattr(layer, name):
+    for name, without in LEFT_OUT.get(kind, {}).items():
+        if getattr(layer, name) != without:
             raise InputError(
                 f"{name} of layer {layer.name} is not among what a plain script has; it is "
                 f"{getattr(layer, name)!r}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 _DROPOUT = '''\
 class Dropout(layers.Dropout):
     """Dropout whose random bits are a hash of the layer's seed, of the step and of the place of a number.
@@ -110,5 +112,16 @@ OWN_LAYERS = {
     "SequencePooling": _SEQUENCE_POOLING,
     "TransformerBlock": _TRANSFORMER_BLOCK,
 }
-# What layers of kexp's can do and those of a script cannot.
-LEFT_OUT = {"TransformerBlock": ("rotary", "causal", "dropout", "stochastic_depth")}
+# What layers of kexp's can do and those of a script cannot, with what stands for not doing it.
+LEFT_OUT: dict[str, dict[str, Any]] = {
+    "TransformerBlock": {
+        "rotary": False,
+        "causal": False,
+        "dropout": 0.0,
+        "stochastic_depth": 0.0,
+        "block_norm": "layer",
+        "feed_forward": "dense",
+        "query_key_norm": False,
+        "zero_init": False,
+    }
+}

@@ -12,9 +12,10 @@ from kexp.core.errors import InputError
 from kexp.core.types import Shape
 from kexp.data.forecast_form import ForecastForm
 from kexp.models.forecasting.forecast_layers import CalendarWaves, QuantileHead
-from kexp.models.layers.attention import blocks, check_width
+from kexp.models.layers.attention import blocks
 from kexp.models.layers.dropout import drop
 from kexp.models.layers.embeddings import LearnedPositions
+from kexp.models.layers.rotary_positions import check_width
 
 __all__ = ["forecaster", "raw_forecaster"]
 

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_type_hints
 
 import keras
 from keras import layers, ops
 
-from kexp.core.errors import InputError
+from kexp.core.constraints import check_value
+from kexp.core.transformer_arguments import TransformerArguments
 from kexp.core.types import Shape, Tensor
 from kexp.models.layers.dropout import StochasticDepth, drop
+from kexp.models.layers.rotary_positions import check_width, rotate
 
 __all__ = ["SelfAttention", "SequencePooling", "TransformerBlock"]
 
 Cache = tuple[Any, Any]  # keys and values so far, each (batch, context, heads, size)
-
-
-def rotate(vectors: Tensor, start: Tensor | int = 0) -> Any:
-    """Turn each pair of a vector's numbers by an angle that grows with its step (Su et al. 2021, "RoFormer").
-
-    The dot product of two turned vectors depends on how many steps lie between them, not on where they are.
-
-    Args:
-        vectors: (batch, steps, heads, size), size even. The pairs are (0, size / 2), (1, size / 2 + 1) ….
-        start: Step of the first one, default 0.
-
-    Returns:
-        (batch, steps, heads, size).
-    """
-    half = vectors.shape[-1] // 2
-    steps = ops.cast(start + ops.arange(ops.shape(vectors)[1]), "float32")
-    # In float32: half precision cannot count the steps.
-    speeds = ops.exp(ops.arange(half, dtype="float32") * (-ops.log(10_000.0) / half))
-    angles = (steps[:, None] * speeds)[:, None, :]  # (steps, 1, half)
-    cosine, sine = (ops.cast(wave(angles), vectors.dtype) for wave in (ops.cos, ops.sin))
-    first, second = vectors[..., :half], vectors[..., half:]
-    return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
-
-
-def check_width(width: int, heads: int, rotary: bool) -> None:
-    """Raise an InputError if a width cannot be shared among the heads, or a share not turned in pairs."""
-    if width % heads:
-        raise InputError(f"width must be a multiple of heads, {heads}; received {width}.")
-    if rotary and width // heads % 2:
-        raise InputError(
-            f"width / heads must be even for rotary positions; received {width} / {heads} = {width // heads}."
-        )
 
 
 @keras.saving.register_keras_serializable(package="kexp")
@@ -59,6 +29,9 @@ class SelfAttention(keras.layers.Layer):
         heads: Heads, which share the width evenly.
         rotary: Whether queries and keys are turned by their positions (Su et al. 2021), default False.
         causal: Whether a step sees only itself and those before it, default False.
+        normalized: Whether each head divides its queries and keys by their root mean square before they are
+            turned (Henry et al. 2020, "Query-key normalization for Transformers"), default False.
+        zero_init: Whether the last kernel begins at zero, default False.
 
     Raises:
         InputError: The width of the inputs is not a multiple of the heads, or the share of each is odd
@@ -69,17 +42,32 @@ class SelfAttention(keras.layers.Layer):
         TensorShape([2, 10, 32])
     """
 
-    def __init__(self, heads: int, *, rotary: bool = False, causal: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        heads: int,
+        *,
+        rotary: bool = False,
+        causal: bool = False,
+        normalized: bool = False,
+        zero_init: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.heads, self.rotary, self.causal = heads, rotary, causal
+        self.normalized, self.zero_init = normalized, zero_init
 
     def build(self, input_shape: Shape) -> None:
         width = input_shape[-1]
         check_width(width, self.heads, self.rotary)
         self.project = layers.Dense(3 * width, use_bias=False, dtype=self.dtype_policy, name="project")
-        self.merge = layers.Dense(width, dtype=self.dtype_policy, name="merge")
+        last = {"kernel_initializer": "zeros"} if self.zero_init else {}
+        self.merge = layers.Dense(width, dtype=self.dtype_policy, name="merge", **last)
         self.project.build(input_shape)
         self.merge.build(input_shape)
+        self.head_norms = []
+        for name in ("query_norm", "key_norm") if self.normalized else ():
+            self.head_norms.append(layers.RMSNormalization(dtype=self.dtype_policy, name=name))
+            self.head_norms[-1].build((*input_shape[:-1], self.heads, width // self.heads))
 
     def call(self, inputs: Tensor, valid: Tensor | None = None) -> Any:
         """Attend among all steps.
@@ -138,6 +126,10 @@ class SelfAttention(keras.layers.Layer):
         projected = self.project(inputs)  # (batch, steps, 3 * width)
         shape = (-1, steps, 3, self.heads, inputs.shape[-1] // self.heads)
         queries, keys, values = ops.unstack(ops.reshape(projected, shape), 3, axis=2)
+        if self.normalized:
+            queries, keys = (
+                norm(vectors) for norm, vectors in zip(self.head_norms, (queries, keys), strict=True)
+            )
         if self.rotary:
             queries, keys = rotate(queries, start), rotate(keys, start)
         return queries, keys, values  # each (batch, steps, heads, size)
@@ -157,8 +149,8 @@ class SelfAttention(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        own = {"heads": self.heads, "rotary": self.rotary, "causal": self.causal}
-        return {**super().get_config(), **own}
+        names = ("heads", "rotary", "causal", "normalized", "zero_init")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="kexp")
@@ -174,6 +166,8 @@ class TransformerBlock(keras.layers.Layer):
         rotary: Whether the attention has rotary positions, default False.
         causal: Whether a step sees only itself and those before it, default False.
         activation: Between the dense layers, default "gelu".
+        block_norm, feed_forward, query_key_norm, zero_init: As in `kexp.models.TransformerArguments`, default
+            None.
         dropout: Share of what is added that is dropped, default 0, below 1.
         stochastic_depth: Share of samples for which nothing is added, default 0, below 1.
 
@@ -190,26 +184,47 @@ class TransformerBlock(keras.layers.Layer):
         rotary: bool = False,
         causal: bool = False,
         activation: str = "gelu",
+        block_norm: str | None = None,
+        feed_forward: str | None = None,
+        query_key_norm: bool | None = None,
+        zero_init: bool | None = None,
         dropout: float = 0.0,
         stochastic_depth: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        hints = get_type_hints(TransformerArguments)
+        check_value("block_norm", block_norm, hints["block_norm"])
+        check_value("feed_forward", feed_forward, hints["feed_forward"])
+        self.block_norm, self.feed_forward = block_norm or "layer", feed_forward or "dense"
+        self.query_key_norm, self.zero_init = bool(query_key_norm), bool(zero_init)
         self.heads, self.expansion, self.rotary, self.causal = heads, expansion, rotary, causal
         self.activation, self.dropout, self.stochastic_depth = activation, dropout, stochastic_depth
 
     def build(self, input_shape: Shape) -> None:
         width, policy = input_shape[-1], self.dtype_policy
-        self.attention_norm = layers.LayerNormalization(dtype=policy, name="attention_norm")
+        self.attention_norm = block_normalization(self.block_norm, dtype=policy, name="attention_norm")
         self.attention = SelfAttention(
-            self.heads, rotary=self.rotary, causal=self.causal, dtype=policy, name="attention"
+            self.heads,
+            rotary=self.rotary,
+            causal=self.causal,
+            normalized=self.query_key_norm,
+            zero_init=self.zero_init,
+            dtype=policy,
+            name="attention",
         )
-        self.dense_norm = layers.LayerNormalization(dtype=policy, name="dense_norm")
-        self.expand = layers.Dense(self.expansion * width, self.activation, dtype=policy, name="expand")
-        self.contract = layers.Dense(width, dtype=policy, name="contract")
+        self.dense_norm = block_normalization(self.block_norm, dtype=policy, name="dense_norm")
+        units = self.expansion * width
+        if self.feed_forward == "swiglu":
+            units = 2 * units // 3  # three matrices have as many numbers then as two have else
+        between = {"dense": self.activation, "relu_squared": relu_squared, "swiglu": None}[self.feed_forward]
+        projected = 2 * units if self.feed_forward == "swiglu" else units
+        self.expand = layers.Dense(projected, between, dtype=policy, name="expand")
+        last = {"kernel_initializer": "zeros"} if self.zero_init else {}
+        self.contract = layers.Dense(width, dtype=policy, name="contract", **last)
         for layer in (self.attention_norm, self.attention, self.dense_norm, self.expand):
             layer.build(input_shape)
-        self.contract.build((*input_shape[:-1], self.expansion * width))
+        self.contract.build((*input_shape[:-1], units))
         self.drops = [layers.Dropout(self.dropout, dtype=policy) for _ in range(2) if self.dropout]
         self.skips = [
             StochasticDepth(self.stochastic_depth, dtype=policy) for _ in range(2) if self.stochastic_depth
@@ -229,7 +244,11 @@ class TransformerBlock(keras.layers.Layer):
         return x + self._dense(x), cache
 
     def _dense(self, x: Tensor) -> Any:
-        return self.contract(self.expand(self.dense_norm(x)))
+        x = self.expand(self.dense_norm(x))
+        if self.feed_forward == "swiglu":
+            gate, x = ops.split(x, 2, axis=-1)  # each (batch, steps, units)
+            x = ops.silu(gate) * x
+        return self.contract(x)
 
     def _thinned(self, branch: Tensor, number: int, training: bool) -> Any:
         for layer in (*self.drops[number : number + 1], *self.skips[number : number + 1]):
@@ -241,7 +260,8 @@ class TransformerBlock(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         names = ("heads", "expansion", "rotary", "causal", "activation", "dropout", "stochastic_depth")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        today = ("block_norm", "feed_forward", "query_key_norm", "zero_init")
+        return {**super().get_config(), **{name: getattr(self, name) for name in (*names, *today)}}
 
 
 @keras.saving.register_keras_serializable(package="kexp")
@@ -298,4 +318,14 @@ def blocks(
         skipped = stochastic_depth * (number + 1) / depth
         block = TransformerBlock(dropout=dropout, stochastic_depth=skipped, name=f"block_{number}", **options)
         x = block(x, valid=valid)
-    return layers.LayerNormalization(name="norm")(x)
+    return block_normalization(options.get("block_norm"), name="norm")(x)
+
+
+def block_normalization(kind: str | None, **options: Any) -> keras.Layer:
+    """Return the layer "rms", by the root mean square alone, or "layer", which None stands for."""
+    return (layers.RMSNormalization if kind == "rms" else layers.LayerNormalization)(**options)
+
+
+def relu_squared(x: Tensor) -> Any:
+    """Return max(x, 0)² (So et al. 2021, "Primer: searching for efficient Transformers")."""
+    return ops.square(ops.relu(x))

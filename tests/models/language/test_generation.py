@@ -31,14 +31,15 @@ def likely(model, text, step):
 
 
 @pytest.mark.parametrize(
-    ("positions", "begun", "options"),
+    ("network", "begun", "options"),
     [
-        ("rotary", 4, {"temperature": 0.8, "top_k": 5, "top_p": 0.9}),
-        ("learned", 1, {"temperature": 1.0, "seed": 3}),
+        ({}, 4, {"temperature": 0.8, "top_k": 5, "top_p": 0.9}),
+        ({"positions": "learned"}, 1, {"temperature": 1.0, "seed": 3}),
+        ({"block_norm": "rms", "feed_forward": "swiglu", "query_key_norm": True}, 2, {"temperature": 1.0}),
     ],
 )
-def test_the_text_is_the_same_with_and_without_the_cache(model, positions, begun, options):
-    model = model if positions == "rotary" else decoder(positions=positions, depth=2)
+def test_the_text_is_the_same_with_and_without_the_cache(model, network, begun, options):
+    model = decoder(depth=2, **network) if network else model
     prompt = PROMPT[:, :begun]
     cached = generate(model, prompt, tokens=12, **options)
     assert cached.shape == (3, begun + 12)
