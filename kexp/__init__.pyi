@@ -24,6 +24,7 @@ from kexp.core.errors import TrainingDiverged as TrainingDiverged
 from kexp.core.options import TrainOptions as TrainOptions
 from kexp.core.options import Unpack as Unpack
 from kexp.core.options import holdout as holdout
+from kexp.core.transformer_arguments import TransformerArguments as TransformerArguments
 from kexp.engine.tensorflow.strategy import scope as scope
 from kexp.evaluation.classifier import classifier_features as classifier_features
 from kexp.evaluation.classifier import sample_quality as sample_quality

@@ -39,7 +39,7 @@ def transformer_lm(
     temperature: Annotated[float, AtLeast(0)] = 0.8,
     top_k: Annotated[int, AtLeast(1)] | None = None,
     top_p: Annotated[float, Between(0.01, 1.0)] | None = 0.95,
-    block: kexp.models.TransformerArguments,
+    block: kexp.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Train a Transformer to predict the next token of a long text, and let it go on with a prompt.
@@ -60,7 +60,7 @@ def transformer_lm(
         temperature: Of the draws; at 0 the most likely token is taken.
         top_k: Draw among so many tokens; None for all.
         top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
-        block: As of kexp.models.TransformerArguments, how blocks are built.
+        block: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     held = kexp.holdout(train)

@@ -32,7 +32,7 @@ def transformer_series(
     expansion: Annotated[int, AtLeast(1)] = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
-    block: kexp.models.TransformerArguments,
+    block: kexp.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify series with a Transformer encoder.
@@ -45,7 +45,7 @@ def transformer_series(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a step knows where it stands.
         dropout: Share dropped of what each branch adds.
-        block: As of kexp.models.TransformerArguments, how blocks are built.
+        block: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("series",))

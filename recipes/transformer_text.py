@@ -40,7 +40,7 @@ def transformer_text(
     expansion: Annotated[int, AtLeast(1)] = 4,
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
-    block: kexp.models.TransformerArguments,
+    block: kexp.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify texts with a Transformer encoder.
@@ -58,7 +58,7 @@ def transformer_text(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
-        block: As of kexp.models.TransformerArguments, how blocks are built.
+        block: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)

@@ -39,7 +39,7 @@ def vit_images(
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.0,
     stochastic_depth: Annotated[float, Between(0.0, 0.5)] = 0.0,
     shift: Annotated[float, Between(0.0, 0.3)] = 0.0,
-    block: kexp.models.TransformerArguments,
+    block: kexp.TransformerArguments,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify images with a vision Transformer.
@@ -57,7 +57,7 @@ def vit_images(
         dropout: Share dropped of what each branch adds.
         stochastic_depth: Share of samples that skip the last block; fewer skip earlier ones.
         shift: Farthest random move of training images, as a fraction of the size.
-        block: As of kexp.models.TransformerArguments, how blocks are built.
+        block: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), **images, kinds=("image",))

@@ -108,7 +108,6 @@ from kexp.models.tabular.number_embedding import PiecewiseLinearEmbedding as Pie
 from kexp.models.tabular.realmlp import realmlp as realmlp
 from kexp.models.tabular.tabm import tabm as tabm
 from kexp.models.text_encoder import text_encoder as text_encoder
-from kexp.models.transformer import TransformerArguments as TransformerArguments
 from kexp.models.transformer import transformer_decoder as transformer_decoder
 from kexp.models.transformer import transformer_encoder as transformer_encoder
 from kexp.models.unet import unet as unet

@@ -18,7 +18,7 @@ from kexp.models.layers.masking import masked_mean, masked_series, until_last
 from kexp.models.layers.output_layer import predictions
 from kexp.models.layers.rotary_positions import check_width
 
-__all__ = ["TransformerArguments", "transformer_decoder", "transformer_encoder"]
+__all__ = ["transformer_decoder", "transformer_encoder"]
 
 
 def transformer_encoder(
@@ -62,7 +62,7 @@ def transformer_encoder(
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.
         output_offset: What is added then, default 0; for regression, the mean of the targets.
-        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
+        **block: How its blocks are built; see `kexp.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, steps, channels) float32 or (batch, steps) int32 to (batch, outputs)
@@ -131,7 +131,7 @@ def transformer_decoder(
         activation: Between them, default "gelu".
         dropout: Share dropped of the vectors and of what each branch adds, default 0.1, below 1.
         positions: "rotary" (default; Su et al. 2021, "RoFormer"), "learned" or "none".
-        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
+        **block: How its blocks are built; see `kexp.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, context) int32 to (batch, context, vocabulary) float32.

@@ -55,7 +55,7 @@ def vit(
         stochastic_depth: Share of samples that skip the last block in training, default 0, below 1; it
             grows linearly over the blocks (Huang et al. 2016).
         dtype: Of the inputs: "uint8" (default), divided by 255, or "float32" as they come.
-        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
+        **block: How its blocks are built; see `kexp.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, height, width, channels) to (batch, outputs) float32.
@@ -127,7 +127,7 @@ def cct(
         stochastic_depth: Share of samples that skip the last block in training, default 0, below 1; it
             grows linearly over the blocks (Huang et al. 2016).
         dtype: Of the inputs: "uint8" (default), divided by 255, or "float32" as they come.
-        **block: How its blocks are built; see `kexp.models.TransformerArguments`.
+        **block: How its blocks are built; see `kexp.TransformerArguments`.
 
     Returns:
         An uncompiled model, (batch, height, width, channels) to (batch, outputs) float32.

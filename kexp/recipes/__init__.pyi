@@ -772,7 +772,7 @@ def transformer_lm(
         temperature: Of the draws; at 0 the most likely token is taken.
         top_k: Draw among so many tokens; None for all.
         top_p: Draw among the fewest tokens whose probabilities reach this; None for all.
-        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
+        block_norm to zero_init: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -803,7 +803,7 @@ def transformer_series(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a step knows where it stands.
         dropout: Share dropped of what each branch adds.
-        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
+        block_norm to zero_init: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -854,7 +854,7 @@ def transformer_text(
         expansion: Width of a block's hidden layer, in widths.
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
-        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
+        block_norm to zero_init: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """
 
@@ -955,6 +955,6 @@ def vit_images(
         dropout: Share dropped of what each branch adds.
         stochastic_depth: Share of samples that skip the last block; fewer skip earlier ones.
         shift: Farthest random move of training images, as a fraction of the size.
-        block_norm to zero_init: As of kexp.models.TransformerArguments, how blocks are built.
+        block_norm to zero_init: As of kexp.TransformerArguments, how blocks are built.
         **train: Training options.
     """

@@ -166,7 +166,7 @@ class TransformerBlock(keras.layers.Layer):
         rotary: Whether the attention has rotary positions, default False.
         causal: Whether a step sees only itself and those before it, default False.
         activation: Between the dense layers, default "gelu".
-        block_norm, feed_forward, query_key_norm, zero_init: As in `kexp.models.TransformerArguments`, default
+        block_norm, feed_forward, query_key_norm, zero_init: As in `kexp.TransformerArguments`, default
             None.
         dropout: Share of what is added that is dropped, default 0, below 1.
         stochastic_depth: Share of samples for which nothing is added, default 0, below 1.
