@@ -211,8 +211,9 @@ def _read_text(path: Path) -> object:
 
 def _read_image(path: Path) -> object:
     from kexp.data.sources.image_folder import read_images
+    from kexp.data.sources.image_resizing import Resizing
 
-    return read_images([path], (8, 8))
+    return read_images([path], Resizing((8, 8)))
 
 
 def _read_pth(path: Path) -> object:

@@ -9,9 +9,9 @@ import sys
 from types import FrameType
 from typing import Annotated
 
-from kexp.cli.streams import plain_line, say
+from kexp.cli.streams import say
 from kexp.core.constraints import AtLeast, Count
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, plain_line
 from kexp.core.foreign_files import reason
 from kexp.core.tensorflow_start import KERAS, start_tensorflow
 

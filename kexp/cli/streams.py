@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, plain_line
 from kexp.core.foreign_files import reason
 from kexp.core.machine_faults import OUTPUT
 
@@ -71,16 +71,6 @@ def say(text: str) -> None:
         print(f"kexp: {line}", file=sys.stderr)
     except OSError:  # then the exit code alone says it
         _discard(sys.stderr)
-
-
-def plain_line(text: str) -> str:
-    """Return a text in one line, without what would steer a terminal or turn the direction of writing.
-
-    Example:
-        >>> plain_line("a\\x1b[2J\\nb")
-        'a\\\\x1b[2J b'
-    """
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split("\n")))
 
 
 def print_exactly(text: str) -> None:

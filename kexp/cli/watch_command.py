@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kexp.cli.page_server import PageServer
-from kexp.cli.streams import plain_line
 from kexp.cli.watched_folder import View, page_of, version_of, view_of, watchable
-from kexp.core.errors import InputError
+from kexp.core.errors import InputError, plain_line
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -15,6 +15,20 @@ class InputError(ValueError):
     and what to do. The command line prints it alone and exits with code 2.
     """
 
+    def __init__(self, message: str) -> None:
+        # Names of files and of what is in them may hold anything.
+        super().__init__(plain_line(message))
+
+
+def plain_line(text: str) -> str:
+    """Return a text in one line, without what would steer a terminal or turn the direction of writing.
+
+    Example:
+        >>> plain_line("a\\x1b[2J\\nb")
+        'a\\\\x1b[2J b'
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in " ".join(text.split("\n")))
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return what was probably meant, in brackets for the middle of a sentence, or nothing.
