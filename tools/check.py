@@ -2,7 +2,7 @@
 
 import sys
 
-from environment import prepared, run
+from environment import ROOT, prepared, run
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
     run(programs / "ruff", "check", ".")
     run(programs / "ruff", "format", "--check", ".")
     run(programs / "mypy")
-    run(programs / "codespell", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "docs")
+    run(programs / "codespell", *sorted(ROOT.glob("*.md")), "docs")
     # Two processes share the work by file, in the order of conftest.py; a test's fixtures are made once.
     shared = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     run(programs / "pytest", *shared, *sys.argv[1:])
