@@ -11,11 +11,8 @@ import pytest
 from cyclopts import MissingArgumentError
 
 from kexp.cli.app import command_app
+from tests.docs.guides import GUIDES, PAGES, README, ROOT, blocks, console_lines, named, prose, text_of
 
-ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
-GUIDES = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [README, *GUIDES]
 OWN_RECIPE = '''
 import kexp
 from kexp import TrainOptions, Unpack
@@ -39,25 +36,7 @@ PRIVATE = {
 PRIVATE_WORDS = re.compile(rf"\b({'|'.join(PRIVATE)})\b", re.IGNORECASE)
 
 
-def named(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
 every_page = pytest.mark.parametrize("page", PAGES, ids=named)
-
-
-@cache
-def text_of(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL)
-
-
-def prose(page: Path) -> str:
-    """Return a page without its code, blocks and words."""
-    return re.sub(r"`[^`\n]+`", "", re.sub(r"^```.*?^```", "", text_of(page), flags=re.MULTILINE | re.DOTALL))
 
 
 @cache
@@ -106,13 +85,14 @@ def command_lines(page: Path) -> list[tuple[list[str], bool]]:
     The second tells whether it may be a command's name alone. A line with an argument in capitals or an
     ellipsis is a pattern, not a line.
     """
-    console = re.findall(r"^\$ kexp ((?:.*\\\n)*.+)$", "\n".join(blocks(page, "console")), re.MULTILINE)
+    lines = [line for block in blocks(page, "console") for line in console_lines(block)]
+    console = [line.removeprefix("kexp ") for line in lines if line.startswith("kexp ")]
     inline = re.findall(r"`kexp ([^`\n]+)`", text_of(page))
     whole = [line for line in inline if not re.search(r"…|\b[A-Z]{2,}\b", line)]
     return [
-        (shlex.split(line.replace("\\\n", " "), comments=True), mentioned)
-        for lines, mentioned in ((console, False), (whole, True))
-        for line in lines
+        (shlex.split(line, comments=True), mentioned)
+        for found, mentioned in ((console, False), (whole, True))
+        for line in found
     ]
 
 

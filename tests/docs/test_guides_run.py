@@ -1,0 +1,73 @@
+"""Every block of README and the guides runs, from top to bottom, as a reader would run it."""
+
+import sys
+
+import pytest
+
+from tests.docs.guides import PAGES, all_blocks, console_lines, named
+from tests.docs.reader import Reader, copy_of, lay_out
+
+# Lines that need what a test may not have, and what is tested in their place.
+ELSEWHERE = {
+    "python3 tools/first_run.py": "makes an environment; the wheel's smoke test does so too",
+    "python3 tools/check.py": "runs these tests",
+    "pip install": "takes packages from an index",
+    "hf upload": "needs an account",
+    "kexp reproduce": "trains for minutes; tests/verify runs it on tiny references",
+}
+# Runs that a page takes for granted, because another page has trained them.
+EARLIER = {
+    "explaining": ["runs/digits"],
+    "export": ["runs/digits"],
+    "publishing": ["runs/digits"],
+    "serving": ["runs/digits"],
+}
+SLOW = ()
+LANGUAGES = {"python", "console", "toml", "text"}
+TRAINED = "kexp run cnn_images --data digits --epochs 5 --run-dir runs/digits"
+RUN = {"python", "console"}
+RUNNING = [page for page in PAGES if RUN & {block.language for block in all_blocks(page)}]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reader")
+    lay_out(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, run_kexp):
+    """Return a folder with the run that most pages begin with."""
+    folder = tmp_path_factory.mktemp("trained")
+    done = run_kexp(*TRAINED.replace("5", "1").split()[1:], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page.stem in SLOW else page for page in RUNNING],
+    ids=named,
+)
+def test_every_block_of_a_page_runs(page, files, tmp_path, monkeypatch, request):
+    copy_of(files, tmp_path)
+    takes = any(TRAINED in block.text for block in all_blocks(page)) or page.stem in EARLIER
+    if takes:
+        copy_of(request.getfixturevalue("trained"), tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KEXP_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.syspath_prepend(tmp_path)
+    with Reader(page, request.getfixturevalue("run_kexp"), ELSEWHERE) as reader:
+        monkeypatch.setitem(sys.modules, "__main__", reader.session)
+        reader.read()
+
+
+def test_blocks_that_are_not_run_are_few_and_known():
+    blocks = [block for page in PAGES for block in all_blocks(page)]
+    assert {block.language for block in blocks} <= LANGUAGES
+    assert sum(block.language not in RUN for block in blocks) <= 8
+    lines = [line for block in blocks if block.language == "console" for line in console_lines(block.text)]
+    for start in ELSEWHERE:
+        assert any(line.startswith(start) for line in lines), f"{start} is on no page any more"
+    assert sum(line.startswith(tuple(ELSEWHERE)) for line in lines) <= 12
