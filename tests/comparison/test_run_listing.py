@@ -60,9 +60,15 @@ def test_conditions_keep_those_runs_of_which_all_hold(folder, where, names):
     assert sorted(row.name for row in kexp.runs(folder, where=where)) == names
 
 
-@pytest.mark.parametrize("where", ["__import__('os').getcwd()", "1<2", "val_accuracy>", "a>1 or b<2", ""])
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("__import__('os').getcwd()", "1<2", "val_accuracy>", ""),
+        *("val_accuracy>0.1 or epochs=2", "epochs=2 OR epochs=1", "val_accuracy>0.1<0.9"),
+    ],
+)
 def test_what_is_no_condition_is_refused_and_not_evaluated(folder, where):
-    with pytest.raises(kexp.InputError, match="where must"):
+    with pytest.raises(kexp.InputError, match="where must be conditions"):
         kexp.runs(folder, where=where)
 
 
