@@ -151,7 +151,7 @@ class Result(CalibratedRun):
         Raises:
             InputError: The folder holds something else or cannot be written, a format cannot hold the model,
                 or what it needs is not installed.
-            ExportError: The exported model answers differently; nothing is left behind.
+            ExportError: The exported model predicts differently; nothing is left behind.
         """
         overwrite = check_value("overwrite", overwrite, bool)
         quantize = check_value("quantize", quantize, QuantizedType | None)
@@ -227,7 +227,7 @@ class Result(CalibratedRun):
         data: DataLike | None = None,
         explain: bool | Explanation = False,
     ) -> Path:
-        """Write a page with the figures, the curves and what the model answers on validation data, or makes.
+        """Write a page with the metrics, the curves and the predictions on validation data, or samples.
 
         Args:
             path: An HTML file in a folder that exists; default: report.html in the run folder.

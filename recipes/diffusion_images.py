@@ -1,4 +1,4 @@
-"""A diffusion model draws images, of any class or of one that is asked for.
+"""A diffusion model draws images, of any class or of a given one.
 
 Source: Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models"; Song, Meng and Ermon 2021,
 "Denoising diffusion implicit models"; Ho and Salimans 2022, "Classifier-free diffusion guidance".
@@ -6,7 +6,7 @@ Source: Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models"; So
 Command: kexp run diffusion_images --data mnist --filters 32 64 96 --patch 2 --epochs 25 --ema 0.999
     --unlabelled 0.2 --sample-steps 50 --quality-samples 500 --seed S
 Time: 70 minutes on two CPU cores beside other programs, about 80 minutes of CPU time
-Score: of 500 samples a classifier with 99.4 % test accuracy recognises all as the class that was asked for.
+Score: of 500 samples a classifier with 99.4 % test accuracy recognises all as the class that was given.
     Fréchet distance of 1,000 of them to the test part 0.87, and by DDPM with all 250 steps 0.96, where as
     many training images have 0.51 and samples of vae_images 38.7. Without a class: 4.4 and by DDPM 1.8; the
     rarest digit has 0.71, the commonest 1.23 times a tenth of the samples. One seed
@@ -62,7 +62,7 @@ def diffusion_images(
     Args:
         data: Name or path of an image data set.
         images: As of kexp.data.ImageArguments, their size and where they are held.
-        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        conditional: Whether images of a class can be generated; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
         steps: Of the noise schedule.

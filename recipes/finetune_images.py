@@ -51,7 +51,7 @@ def finetune_images(
 
     Args:
         data: Name or path of an image data set.
-        images: As of kexp.data.ImageArguments, how they come to a size and where they are held.
+        images: As of kexp.data.ImageArguments, how they are resized and where they are held.
         backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
         image_size: (height, width) in pixels; None: what the network was trained at.
         head_epochs: Epochs, of all, of the head alone.

@@ -1,4 +1,4 @@
-"""A generative adversarial network draws images, of any class or of one that is asked for.
+"""A generative adversarial network draws images, of any class or of a given one.
 
 Source: Goodfellow et al. 2014, "Generative adversarial nets"; Radford, Metz and Chintala 2016, "Unsupervised
 representation learning with deep convolutional generative adversarial networks".
@@ -6,7 +6,7 @@ representation learning with deep convolutional generative adversarial networks"
 Command: kexp run gan_images --data mnist --epochs 5 --normalization batch --no-spectral
 Time: 19 minutes on two CPU cores beside other programs; 0.23 s of CPU time a step
 Score: of 1,000 samples a classifier with 99.4 % test accuracy, trained on the way, recognises 99.3 % as the
-    class that was asked for; Fréchet distance to the test part 0.71 (95 % interval 0.37 to 1.12), where as
+    class that was given; Fréchet distance to the test part 0.71 (95 % interval 0.37 to 1.12), where as
     many training images have 0.51 and samples of vae_images 38.7 on the same features; precision 0.85,
     recall 0.80. One seed. Settings were chosen on validation data
 
@@ -58,7 +58,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         images: As of kexp.data.ImageArguments, their size and where they are held.
-        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        conditional: Whether images of a class can be generated; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
         generator_filters: Of its pixels before each doubling; None goes by the size of the images.

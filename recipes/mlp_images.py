@@ -1,7 +1,7 @@
 """A multi-layer perceptron classifies images.
 
 Source: the network 784-256-128-10 with ReLU and dropout 0.2, trained by Adam at 1e-3 (Kingma and Ba 2015) in
-batches of 64 for five epochs; 97.83 % on MNIST is the figure that it has to meet. These are the defaults.
+batches of 64 for five epochs; 97.83 % on MNIST is the accuracy that it has to meet. These are the defaults.
 
 Command: kexp run mlp_images --data mnist --epochs 5 --validation 0 --seed S
 Time: 17 s of training on two CPU cores

@@ -1,4 +1,4 @@
-"""A recurrent encoder and decoder answers texts with texts: words with their sound, sums with their result.
+"""A recurrent encoder and decoder predicts texts from texts: words with their sound, sums with their result.
 
 Source: Sutskever, Vinyals and Le 2014, "Sequence to sequence learning with neural networks"; Luong, Pham and
 Manning 2015 for attention. Phonemes of words: Yao and Zweig 2015, "Sequence-to-sequence neural net models for
@@ -47,15 +47,15 @@ def seq2seq(
     beam: Annotated[int, AtLeast(1)] = 3,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
-    """Answer texts with texts, token by token.
+    """Predict texts from texts, token by token.
 
     Args:
         data: Name or path of a data set of texts with texts as targets.
         text: The column with the text; needed for a table.
-        target: The column with the answer; needed for a table.
+        target: The column with the text to predict; needed for a table.
         table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         source_split: What a token of the text is; "space" stands between them.
-        target_split: What a token of the answer is.
+        target_split: What a token of the output is.
         reverse: Whether the text is read from its end.
         cell: Of encoder and decoder.
         embedding: Numbers of a token's vector.
@@ -63,7 +63,7 @@ def seq2seq(
         attention: Whether the decoder looks at each token of the text.
         bidirectional: Whether the encoder reads in both directions.
         dropout: Share dropped of the embeddings and of what the last layer sees.
-        beam: Candidates for an answer, the most probable of which is given.
+        beam: Candidates for an output, the most probable of which is given.
         **train: Training options.
     """
     dataset = kexp.data.load(

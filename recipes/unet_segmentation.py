@@ -7,7 +7,7 @@ segmentation". Data that are images with one label each become canvases, objects
 Command: kexp run unet_segmentation --epochs 10 --seed S
 Time: 200 s on two CPU cores
 Score: digits test mean IoU 90.22 ± 0.41 % with 251,123 parameters, mean and deviation of 3 seeds (0 to 2).
-    Learning rate, objects and clutter were chosen by the validation figure. In 6 epochs, as by default,
+    Learning rate, objects and clutter were chosen by the validation metric. In 6 epochs, as by default,
     87.7 % in 103 s, one seed. Clothes are harder: --data fashion_mnist_small --canvas 40 40 --epochs 10 has
     54.9 %, one seed
 """

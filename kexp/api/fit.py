@@ -74,8 +74,8 @@ def fit(
             training; it stands before `model` in what is recorded and exported.
         target_preprocessing: For texts as targets, a model to (batch, steps + 1) int32 tokens as
             `kexp.models.tokenizer` gives; `model` takes all but the last, and gives all but the first.
-        inference_model: A model that contains `model`, and is recorded, asked and exported in its place, such
-            as `kexp.models.transcriber` gives for texts; default None.
+        inference_model: A model that contains `model`, and is recorded, called and exported in its place, as
+            `kexp.models.transcriber` gives for texts; default None.
         final_metrics: By name, functions from a split of the raw data and the outputs of `inference_model` to
             a metric, or to several by the ends of their names; of validation and test data, after training.
         loss: A Keras loss, its name, or a function, in place of the task's own; or such by output.

@@ -79,6 +79,11 @@ def sentence(error: cyclopts.CycloptsError) -> str:
     if isinstance(error, cyclopts.CoercionError) and error.target_type is bool and argument and error.token:
         # Of a flag with a value after =, which Cyclopts reads itself.
         return f"{argument.field_info.name} must be True or False; received {shown(error.token.value)}."
+    if isinstance(error, cyclopts.UnusedCliTokensError) and error.unused_tokens:
+        return (
+            f"{shown(error.unused_tokens[0])} follows no option and is one word too many; put the name of "
+            "its option before it, or quotes around a value of several words."
+        )
     words = " ".join(str(error).split())
     return words if words.endswith((".", "?")) else f"{words}."
 

@@ -68,7 +68,7 @@ def comparison_page(compared: Compared) -> str:
     figures = table(["metric", *labels], compared.figure_rows())
     notes = sorted({group.note for group in compared.groups} - {""})
     said = " ".join(["With 95% intervals over the seeds of a group, where it has several.", *notes])
-    parts = [listed, text_section("Figures", said, figures)]
+    parts = [listed, text_section("Metrics", said, figures)]
     if compared.arguments:
         rows = [[name, *values] for name, values in compared.arguments.items()]
         parts.append(text_section("Arguments that differ", "", table(["argument", *labels], rows)))

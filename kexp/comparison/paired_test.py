@@ -112,7 +112,7 @@ def paired_test(first: str, other: str, seed: int, one: ReportedRun, two: Report
             none,
             none,
         )
-    raise InputError("their answers are neither classes nor values of the same rows.")
+    raise InputError("their predictions are neither classes nor values of the same rows.")
 
 
 def _require_same_rows(one: ReportedRun, two: ReportedRun) -> None:

@@ -45,7 +45,7 @@ class RunComparison:
     reported: dict[Path, ReportedRun] = field(default_factory=dict, repr=False)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write a page: figures, curves of all runs, tests, and mistakes that only one run makes.
+        """Write a page: metrics, curves of all runs, tests, and mistakes that only one run makes.
 
         Args:
             path: An HTML file in a folder that exists.
@@ -92,14 +92,14 @@ def compare(
 ) -> RunComparison:
     """Return finished runs beside one another; those that differ in nothing but their seed are one group.
 
-    Of two groups, the runs of a same seed are asked for the same rows of their validation data, if these are
+    Of two groups, the runs of a same seed predict the same rows of their validation data, if these are
     at hand: McNemar's exact test for classes, Wilcoxon's for values. Test data are not looked at; their
     metrics are those that the runs have recorded.
 
     Args:
         *runs: Two or more run folders, or results.
         data: What they were trained on, if their folders do not say where it is; default None.
-        predictions: Whether models are asked for answers, default True; without, TensorFlow is not needed.
+        predictions: Whether models predict, default True; without, TensorFlow is not needed.
 
     Raises:
         InputError: There is one run alone, or one of the folders holds no finished run.

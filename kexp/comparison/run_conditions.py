@@ -14,7 +14,9 @@ from kexp.core.errors import InputError, nearest, shown
 
 _CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|!=|==|=|<|>|~)\s*(.*?)\s*", re.DOTALL)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_NOT_A_VALUE = re.compile(r"\s+or\s+|[<>=~]", re.IGNORECASE)  # would be compared as a text, and hold of no run
+_NOT_A_VALUE = re.compile(
+    r"\s+or\s+|[<>=~]", re.IGNORECASE
+)  # would be compared as a text, and hold of no run
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -82,8 +84,8 @@ def _condition(text: str, where: str) -> Condition:
     quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
     if not quoted and _NOT_A_VALUE.search(word):
         raise InputError(
-            f'where must be {_FORM}, with "and" alone between them; received {shown(where)}; put quotes around '
-            "a value that has a sign in it."
+            f'where must be {_FORM}, with "and" alone between them; received {shown(where)}; put quotes '
+            "around a value that has a sign in it."
         )
     number = None if quoted else parse_number(word)
     value = word[1:-1] if quoted else word if number is None else number

@@ -82,7 +82,7 @@ def runs(
             the newest first. Runs that do not have it come last.
 
     Raises:
-        InputError: There is no such folder, no run has what is asked for, or where cannot be read.
+        InputError: There is no such folder, no run has a column that is named, or where cannot be read.
 
     Example:
         >>> [row.state for row in runs(run_dir, where="val_accuracy>0.5 and data=digits")]

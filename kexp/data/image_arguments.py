@@ -9,11 +9,11 @@ from kexp.core.errors import InputError, nearest, shown
 
 
 class ImageArguments(TypedDict, total=False):
-    """How images come to one size, and where they are held; all may be left out.
+    """How images are brought to one size, and where they are held; all may be left out.
 
     Attributes:
         image_size: (height, width) in pixels that images are resized to; None takes them as they are.
-        resize: How those of another shape come to it: stretch (as None), each axis by itself; crop, the
+        resize: How those of another shape are resized: stretch (as None), each axis by itself; crop, the
             middle is cut out in its proportions, then scaled; pad, scaled until they fit, amid black.
         in_memory: Whether the images are held in memory, not read from disk; None: if they fit.
     """

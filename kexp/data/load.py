@@ -95,7 +95,7 @@ def load(
             has a test part. 0: no test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
-        resize: How images of another shape come to it: "stretch" (default), each axis by itself; "crop", the
+        resize: How images of another shape are resized: "stretch" (default), each axis by itself; "crop", the
             middle is cut out in its proportions, then scaled; "pad", scaled until they fit, amid black.
         in_memory: False: samples are read from disk while training; default: where they do not fit.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.

@@ -19,7 +19,7 @@ def small_batches(data: Dataset, train: TrainOptions, wanted_steps: int) -> tupl
         wanted_steps: Steps of the whole training that are wanted; 0 leaves the batch size as it is.
 
     Returns:
-        Batches have 16 samples or more, unless fewer were asked for.
+        Batches have 16 samples or more, unless `batch_size` is smaller.
 
     Example:
         >>> import kexp

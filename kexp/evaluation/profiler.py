@@ -56,7 +56,7 @@ def profile(recipe: Callable[..., Any], *args: Any, **kwargs: Any) -> StepProfil
         **kwargs: Keyword arguments of the recipe.
 
     Returns:
-        The figures, with `advice`; `print` shows them all.
+        The measurements, with `advice`; `print` shows them all.
 
     Raises:
         InputError: An argument does not fit, the model is run eagerly, several workers train together, or a

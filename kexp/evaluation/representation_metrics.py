@@ -35,7 +35,7 @@ def code_scores(model: Reconstructor, data: Dataset) -> dict[str, FinalMetric]:
     sample that are of its class. Both see at most 10,000 training samples.
 
     Args:
-        model: The answering model; it is asked after training.
+        model: The inference model; it is called after training.
         data: What it is trained on.
 
     Example:

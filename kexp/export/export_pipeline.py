@@ -219,7 +219,7 @@ def _signatures(
 ) -> list[ServedSignature]:
     if not task_named(spec.task).predicts_inputs:
         if samples is not None or expected is not None:
-            raise InputError("samples and expected must be left out for generation, which answers no inputs.")
+            raise InputError("samples and expected must be left out for generation, which takes no inputs.")
         check_model(model, None, spec)
         with without_cudnn(model):
             return sampling_signatures(model)

@@ -56,7 +56,7 @@ def model_card(manifest: Manifest, formats: Sequence[CardFormat]) -> str:
         "Columns": list(_columns(spec, manifest.keys)),
         "Labels": list(_labels(spec)),
         "Data": list(_data(data, env)),
-        "Figures": list(_figures(facts)),
+        "Metrics": list(_figures(facts)),
         "Training": list(_training(facts)),
         "How to call it": list(_usage(manifest, formats)),
         "Check": list(_check(manifest)),
@@ -158,7 +158,7 @@ def _figures(facts: Mapping[str, Any]) -> Iterator[str]:
     for name, value in metrics.items():
         ends = intervals.get(name)
         rows.append([name, _number(value), f"{_number(ends[0])} to {_number(ends[1])}" if ends else ""])
-    yield markdown_table(["figure", "value", "95 % interval"], rows)
+    yield markdown_table(["metric", "value", "95 % interval"], rows)
     yield from _calibration(facts.get("calibration", {}))
 
 
@@ -172,7 +172,7 @@ def _calibration(facts: Mapping[str, Any]) -> Iterator[str]:
     )
     yield (
         f"Probabilities are of logits divided by the temperature {_number(facts['temperature'])}, fitted on "
-        "the validation part; the figures above are of the network's own. Expected calibration error "
+        "the validation part; the metrics above are of the network's own. Expected calibration error "
         f"(Guo et al. 2017) in {facts['bins']} bins: {errors}."
     )
 
@@ -265,7 +265,7 @@ def _limits(manifest: Manifest, facts: Mapping[str, Any], formats: Sequence[Card
         )
     if not any(name.startswith("test_") for name in metrics):
         said.append(
-            "There was no test part: no figure is of data that neither training nor a choice has seen."
+            "There was no test part: no metric is of data that neither training nor a choice has seen."
         )
     if metrics:
         said.append("Nothing was measured on other data than that named above.")

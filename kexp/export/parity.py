@@ -201,7 +201,7 @@ def _compare(
         other = received.get(name)
         if other is None or other.shape != array.shape:
             shape = "none" if other is None else f"shape {other.shape}"
-            raise ExportError(f"{complaint}: expected answers of shape {array.shape}, received {shape}")
+            raise ExportError(f"{complaint}: expected predictions of shape {array.shape}, received {shape}")
         if array.dtype.kind == "f":
             largest = max(largest, _compare_numbers(other[kept], array[kept], complaint, tolerance))
         elif array.dtype == np.uint8:

@@ -129,7 +129,7 @@ def _agreed(outputs: Arrays, signature: str, count: int) -> dict[str, np.ndarray
                 rows = array[np.arange(size) % count]
                 if other is None or other.shape != rows.shape or _apart(other, rows):
                     raise ExportError(
-                        f"the quantized model answers otherwise in a batch of {size} than in one of {count}"
+                        f"the quantized model predicts otherwise in a batch of {size} than in one of {count}"
                     )
     return whole
 

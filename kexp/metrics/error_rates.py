@@ -28,7 +28,7 @@ def token_error_rate(expected: Texts, answered: Texts, split: Literal["character
 
     Args:
         expected: (samples,) texts.
-        answered: (samples,) texts to compare with them.
+        answered: (samples,) predicted texts.
         split: What a token is: a "character" or what stands between "space".
 
     Raises:
@@ -63,7 +63,7 @@ def text_error_rate(expected: Texts, answered: Texts) -> float:
 
     Args:
         expected: (samples,) texts.
-        answered: (samples,) texts to compare with them.
+        answered: (samples,) predicted texts.
 
     Raises:
         InputError: There is no text, or not a prediction for each.

@@ -49,7 +49,7 @@ class Features:
         self.name = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         if not self.name:
             raise InputError(
-                f"name must have letters or digits, for the names of figures; received {name!r}."
+                f"name must have letters or digits, for the names of metrics; received {name!r}."
             )
         self.head = head
         self._given = network

@@ -96,13 +96,13 @@ class Quality:
         Args:
             images: (n, height, width, channels), generated.
             real: Images to compare with, of which 10,000 at most are taken, always the same.
-            labels: (n,) classes that the images were asked for; None (default): none were.
+            labels: (n,) classes that the images were generated for; None (default): none were.
 
         Returns:
             `frechet`, the distance of the features, 0 is best; `diversity`, their root mean squared distance
             from their mean over that of real images, 1 is as diverse; where the network has classes,
             `rarest_class` and `commonest_class`, shares of the images taken for these times the number of
-            classes, 1 is uniform; and with labels `recognised`, the share taken for what they were asked for.
+            classes, 1 is uniform; and with labels `recognised`, the share classified as their label.
 
         Raises:
             InputError: There are fewer than two images, or their features are not finite.
@@ -122,7 +122,7 @@ class Quality:
             images: (n, height, width, channels), generated, 8 or more.
             real: Images to compare with, 8 or more.
             train: What the generator was trained on.
-            labels: (n,) classes that the images were asked for; None (default): none were.
+            labels: (n,) classes that the images were generated for; None (default): none were.
 
         Returns:
             Those of `figures`, and `kernel`, the kernel distance without bias; both distances with the ends

@@ -95,7 +95,7 @@ def _seen(model: keras.Model, layers: list[keras.layers.Layer], batch: Nest) -> 
         call_model(model, batch, training=False)
     if not seen:
         raise InputError(
-            f"layer: model {model.name!r} calls none of the layers that were asked for; give another name."
+            f"layer: model {model.name!r} calls none of the layers that were named; give another name."
         )
     return seen[-1]
 

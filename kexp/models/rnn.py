@@ -34,7 +34,7 @@ def rnn(
     output_scale: float | Sequence[float] = 1.0,
     output_offset: float | Sequence[float] = 0.0,
 ) -> keras.Model:
-    """Build a recurrent network that answers for a whole series or text.
+    """Build a recurrent network with one output for a whole series or text.
 
     Padding stands at the end, and more of it changes nothing.
 
@@ -48,7 +48,8 @@ def rnn(
         bidirectional: Whether each layer has as many units again that go from the end to the beginning,
             default False (Schuster and Paliwal 1997, "Bidirectional recurrent neural networks").
         dropout: Share dropped of what each layer passes on, default 0, below 1.
-        head: What answers: the "last" step of each direction (default), or the "average" or "max" of all.
+        head: What the output layer sees: the "last" step of each direction (default), or the "average" or
+            "max" of all.
         vocabulary: Number of tokens, padding included; None (default) for series.
         embedding: Numbers of a token's vector, default 64.
         skip: Last steps of a series that the output layer sees beside the last recurrent one, default 0: a

@@ -15,8 +15,8 @@ __all__ = ["Signature"]
 class Signature(NamedTuple):
     """A further function that an export serves, and what it is checked with.
 
-    An output named "margin", (n,) float32, says how far each row's answer is from another one: where it is
-    next to nothing, rounding decides, and the check does not compare the row's texts.
+    An output named "margin", (n,) float32, says how far each row's prediction is from another one: where it
+    is next to nothing, rounding decides, and the check does not compare the row's texts.
 
     Attributes:
         function: From tensors, by the names of `inputs`, to a dict of tensors.

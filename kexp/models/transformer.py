@@ -38,7 +38,7 @@ def transformer_encoder(
     output_offset: float | Sequence[float] = 0.0,
     **block: Unpack[TransformerArguments],
 ) -> keras.Model:
-    """Build a Transformer encoder that answers for a whole series or text.
+    """Build a Transformer encoder with one output for a whole series or text.
 
     Vaswani et al. 2017, "Attention is all you need", with normalisation before each branch (Xiong et al.
     2020, "On layer normalization in the Transformer architecture"). Padding stands at the end, and more of
@@ -56,8 +56,8 @@ def transformer_encoder(
         activation: Between them, default "gelu".
         dropout: Share dropped of the vectors and of what each branch adds, default 0.1, below 1.
         positions: "rotary" (default; Su et al. 2021, "RoFormer"), "learned", or "none": order is not seen.
-        pooling: What answers: the "average" (default) of the steps, the "first" of them, or their average
-            weighted by "attention" (Hassani et al. 2021).
+        pooling: What the output layer sees: the "average" (default) of the steps, the "first" of them, or
+            their average weighted by "attention" (Hassani et al. 2021).
         vocabulary: Number of tokens, padding included; None (default) for series.
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.

@@ -109,7 +109,7 @@ def cct(
 
     Hassani et al. 2021, "Escaping the big data paradigm with compact Transformers"; the defaults are its
     CCT-2/3×2. Each convolution is followed by a 3×3 maximum that halves height and width, and a softmax
-    over the steps weighs them for the answer. Unlike the authors' code a block normalises before its dense
+    over the steps weighs them for the output. Unlike the authors' code a block normalises before its dense
     layers, not what it adds them to.
 
     Args:

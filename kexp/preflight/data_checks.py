@@ -178,7 +178,7 @@ def _leak(name: str, count: int, rows: int, repeated: float, pairs: list[str], *
     leaked = share > _LEAKED_SHARE and count > _LEAKED_ROWS and share > 2 * repeated
     if leaked:
         return Finding(
-            title, "problem", f"{text}; {name} figures would be too good, so split the data again."
+            title, "problem", f"{text}; {name} metrics would be too good, so split the data again."
         )
     return Finding(title, "warning", f"{text}.")
 

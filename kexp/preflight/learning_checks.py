@@ -147,7 +147,7 @@ def _first_loss(few: TrainingSetup, losses: list[float]) -> Finding:
         return Finding("first loss", "ok", f"{loss:.4g}{less}, finite.")
     text = f"{loss:.4g}{less}; {expected.text}"
     if loss < expected.value / _FACTOR and expected.is_knowledge_below:
-        return Finding("first loss", "warning", f"{text}: the model knows the answers already.")
+        return Finding("first loss", "warning", f"{text}: the model knows the targets already.")
     if loss <= _FACTOR * expected.value:
         return Finding("first loss", "ok", f"{text}.")
     hopeless = expected.is_hopeless_above and loss > _FAR * expected.value

@@ -191,7 +191,7 @@ def diffusion_images(
     Args:
         data: Name or path of an image data set.
         image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
-        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        conditional: Whether images of a class can be generated; None: if the data have classes.
         filters: Filters of each level; each after the first has half the height and width.
         patch: Pixels in each direction that are one place of the first level.
         steps: Of the noise schedule.
@@ -269,7 +269,7 @@ def finetune_images(
 
     Args:
         data: Name or path of an image data set.
-        resize to in_memory: As of kexp.data.ImageArguments, how they come to a size and where they are held.
+        resize to in_memory: As of kexp.data.ImageArguments, how they are resized and where they are held.
         backbone: As of kexp.models.pretrained: a name, a .keras file or the folder of a run.
         image_size: (height, width) in pixels; None: what the network was trained at.
         head_epochs: Epochs, of all, of the head alone.
@@ -404,7 +404,7 @@ def gan_images(
     Args:
         data: Name or path of an image data set.
         image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
-        conditional: Whether images of a class can be asked for; None: if the data have classes.
+        conditional: Whether images of a class can be generated; None: if the data have classes.
         loss: What the players play for.
         latent: Numbers of the noise that images are made from.
         generator_filters: Of its pixels before each doubling; None goes by the size of the images.
@@ -661,15 +661,15 @@ def seq2seq(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Answer texts with texts, token by token.
+    """Predict texts from texts, token by token.
 
     Args:
         data: Name or path of a data set of texts with texts as targets.
         text: The column with the text; needed for a table.
-        target: The column with the answer; needed for a table.
+        target: The column with the text to predict; needed for a table.
         columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         source_split: What a token of the text is; "space" stands between them.
-        target_split: What a token of the answer is.
+        target_split: What a token of the output is.
         reverse: Whether the text is read from its end.
         cell: Of encoder and decoder.
         embedding: Numbers of a token's vector.
@@ -677,7 +677,7 @@ def seq2seq(
         attention: Whether the decoder looks at each token of the text.
         bidirectional: Whether the encoder reads in both directions.
         dropout: Share dropped of the embeddings and of what the last layer sees.
-        beam: Candidates for an answer, the most probable of which is given.
+        beam: Candidates for an output, the most probable of which is given.
         **train: Training options.
     """
 

@@ -53,7 +53,7 @@ class CrossValidation:
 
     @property
     def completed(self) -> list[Trial]:
-        """The runs that have come to their end."""
+        """The runs that have finished."""
         return [run for run in self.runs if run.state == TrialState.COMPLETED]
 
     @property
@@ -67,7 +67,7 @@ class CrossValidation:
 
         The interval is Nadeau and Bengio's, which is wider than that of independent values, since the folds
         share most of what they are trained on, and stays within the bounds of the metric. It is of the folds
-        that have come to their end; empty as long as these are fewer than two.
+        that have finished; empty as long as these are fewer than two.
         """
         done = self.completed
         if len(done) < 2:

@@ -59,15 +59,15 @@ class TargetMetric:
         if self.name is None:
             if probe.monitor is None:
                 raise InputError(
-                    "objective must be a figure on validation data, and validation=0 leaves none; "
-                    "leave it out or name a figure on training data."
+                    "objective must be a metric on validation data, and validation=0 leaves none; "
+                    "leave it out or name a metric on training data."
                 )
             self.name, self.mode = probe.monitor, probe.metrics[probe.monitor] or better(probe.monitor)
             return
         if self.name not in probe.metrics or self.name.startswith("test_"):
             known = [name for name in probe.metrics if not name.startswith("test_")]
             raise InputError(
-                f"objective must be a figure of the recipe's, {', '.join(known)}; received "
+                f"objective must be a metric of the recipe's, {', '.join(known)}; received "
                 f"{self.name!r}{nearest(self.name, known)}."
             )
         if self._after_epochs and self.name in (probe.at_end or ()):
@@ -88,7 +88,7 @@ class TargetMetric:
             return trial.state, score, trial.error
         if score is None:
             known = ", ".join(trial.metrics)
-            error = f"The objective {self.name} is not among the run's figures: {known}."
+            error = f"The objective {self.name} is not among the run's metrics: {known}."
             return TrialState.FAILED, None, error
         if not math.isfinite(score):
             return TrialState.FAILED, None, f"The objective {self.name} is {score}."

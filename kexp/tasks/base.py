@@ -219,9 +219,7 @@ class Task:
     def check_predicts(self) -> None:
         """Raise InputError if a model gives no predictions for inputs."""
         if not self.predicts_inputs:
-            raise InputError(
-                "predict answers inputs, and this model takes none but makes samples; use sample."
-            )
+            raise InputError("predict takes inputs, and this model takes none but makes samples; use sample.")
 
     def check_evaluable(self) -> None:
         """Raise InputError if predictions cannot be compared with the targets of other data by a loss."""
@@ -439,6 +437,6 @@ def require_rows(array: np.ndarray | None, wanted: tuple[int, ...]) -> None:
     shape = None if array is None else array.shape
     if shape != wanted:
         raise InputError(
-            f"expected must hold answers of shape {wanted}, one row for each of the samples, "
+            f"expected must hold predictions of shape {wanted}, one row for each of the samples, "
             f"received {shape}; pass what the model predicts for exactly these samples."
         )

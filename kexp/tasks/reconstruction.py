@@ -94,6 +94,6 @@ class Reconstruction(Task):
 def not_evaluable(task: str) -> InputError:
     """Return the error of a task whose predictions are compared with no targets."""
     return InputError(
-        f"evaluate compares answers with targets, of which {task} has none; the run's "
+        f"evaluate compares predictions with targets, of which {task} has none; the run's "
         "metrics hold what was measured of it."
     )

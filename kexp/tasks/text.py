@@ -57,7 +57,7 @@ class Text(Choice):
 
     def check_evaluable(self) -> None:
         raise InputError(
-            "evaluate measures classes, numbers and masks, this run's model answers with texts; compare "
+            "evaluate measures classes, numbers and masks, this run's model predicts texts; compare "
             "predict(texts) with what you expect, by kexp.metrics.token_error_rate and the like."
         )
 
@@ -83,7 +83,8 @@ class Text(Choice):
         if not isinstance(outputs, dict) or not outputs.keys() & {"text", "log_probability"}:
             raise InputError(
                 'model must give a dict with "text" or "log_probability" for each sample, received '
-                f"{type(outputs).__name__}; pass the model that answers, such as kexp.models.transcriber's."
+                f"{type(outputs).__name__}; pass the model that predicts texts, such as "
+                "kexp.models.transcriber's."
             )
 
     def check_predictions(self, predictions: Arrays, samples: int, spec: DatasetSpec) -> None:

@@ -41,7 +41,7 @@ class Phase:
         warmup: Share of the phase in which the rate rises; None (default): that of the training.
         early_stop: Epochs without a better validation metric after which the phase ends, 0 for never; None
             (default): that of the training.
-        batch_norm: Whether batch normalisation among what is trained is trained too, statistics included.
+        batch_norm: Whether batch normalisation in the trained part is trained too, statistics included.
             None (default): unless an earlier phase left it as it was, for small batches spoil its statistics.
 
     Raises:

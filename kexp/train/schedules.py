@@ -445,7 +445,7 @@ def scale_learning_rate(optimizer: keras.optimizers.Optimizer, factor: float) ->
 
 
 def plot(schedules: Schedule | Mapping[str, Schedule], steps: int) -> Figure:
-    """Return a figure of the learning rate at every step.
+    """Return a plot of the learning rate at every step.
 
     Args:
         schedules: One, or several by the names that the legend shows.

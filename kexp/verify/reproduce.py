@@ -120,7 +120,7 @@ def reproduce(
     asked = [(recipe, reference) for recipe in recipes for reference in _references(recipe)]
     if not asked:
         names = ", ".join(recipe.__name__ for recipe in recipes)
-        raise InputError(f"recipe must have references to published figures; {names} has none.")
+        raise InputError(f"recipe must have references to published metrics; {names} has none.")
     for recipe, reference in asked:
         bind(recipe, **{name: value for name, value in reference.args.items() if name != "data"})
     found = []
@@ -184,7 +184,7 @@ def _reproduced(recipe: Callable[..., Any], reference: Reference, seeds: int, pa
         if reference.metric not in result.metrics:
             known = ", ".join(result.metrics)
             raise InputError(
-                f"metric of a reference must be a figure of the run; {recipe.__name__} has {known}, not "
+                f"metric of a reference must be a metric of the run; {recipe.__name__} has {known}, not "
                 f"{reference.metric}."
             )
         values.append(float(result.metrics[reference.metric]))

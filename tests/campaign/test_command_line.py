@@ -12,6 +12,7 @@ import pytest
 import kexp
 from kexp import recipes
 from kexp.cli.app import main
+from tests.campaign.wrong_lines import LATER
 from tests.forked_python import forked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,7 +221,7 @@ WORDS = [
     (f"{SWEEP}--prune mean", "prune must be one of 'median', or None"),
     ("export", "requires an argument"),
 ]
-CASES = [*NUMBERS, *PATHS, *WORDS]
+CASES = [*NUMBERS, *PATHS, *WORDS, *LATER]
 
 
 @pytest.fixture
@@ -229,6 +230,7 @@ def among_traps(tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine.md").touch()
     (tmp_path / "file.txt").write_text("mine")
+    (tmp_path / "t.csv").write_text("day,price,shop,y\n" + "2024-01-01,1.5,a,b\n" * 9)
     (tmp_path / "circle").symlink_to("circle")
     (tmp_path / "broken").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.png")

@@ -90,7 +90,7 @@ def test_a_mistake_is_answered_in_one_sentence_before_tensorflow_is_imported(
         (["sample", gan, "--label", "3", "--output", output], "labels must be left out"),
         (["sample", classes, "--label", "eleven", "--output", output], "received 'eleven'"),
         (["sample", served["classes"], "--label", "eleven", "--output", output], "received 'eleven'"),
-        (["predict", served["classes"], image], "predict answers inputs"),
+        (["predict", served["classes"], image], "predict takes inputs"),
     ]:
         code, out, err = called(capfd, *line)
         assert (code, out) == (2, "")

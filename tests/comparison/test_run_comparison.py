@@ -73,7 +73,7 @@ def test_values_are_compared_by_their_errors_on_the_same_rows(tmp_path):
 
 def test_the_page_has_figures_curves_tests_and_mistakes_of_one_alone(compared, tmp_path):
     page = compared.report(tmp_path / "page.html").read_text()
-    for text in ("Figures", "Arguments that differ", "Curves", "McNemar", "Mistakes that only one makes"):
+    for text in ("Metrics", "Arguments that differ", "Curves", "McNemar", "Mistakes that only one makes"):
         assert text in page
     assert page.count("<svg") >= 2
     assert "data:image/png" in page

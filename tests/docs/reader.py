@@ -20,9 +20,9 @@ from tests.forked_python import forked
 
 # What a guide does for long is done for short.
 SHORTER = {
-    r"\b((?:head_)?epochs=|--(?:head-)?epochs )\d+": r"\g<1>1",
-    r"\b(trials=|max_trials=|--trials |folds=|--folds |cuts=|--cuts |seeds=|--seeds )\d+": r"\g<1>2",
-    r"\b(repeats=|--kills |top=)\d+": r"\g<1>1",
+    r"(?<!\w)((?:head_)?epochs=|--(?:head-)?epochs )\d+": r"\g<1>1",
+    r"(?<!\w)(trials=|max_trials=|--trials |folds=|--folds |cuts=|--cuts |seeds=|--seeds )\d+": r"\g<1>2",
+    r"(?<!\w)(repeats=|--kills |top=)\d+": r"\g<1>1",
 }
 TRAINING = ("run", "sweep", "cross-validate", "backtest", "reproduce")
 # Commands that end when the reader says so, and what ends with 1 because it found what it looked for.

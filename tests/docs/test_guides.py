@@ -12,6 +12,7 @@ from cyclopts import MissingArgumentError
 
 from kexp.cli.app import command_app
 from tests.docs.guides import GUIDES, PAGES, README, ROOT, blocks, console_lines, named, prose, text_of
+from tests.docs.public_docstrings import public_docstrings
 
 OWN_RECIPE = '''
 import kexp
@@ -34,6 +35,10 @@ PRIVATE = {
     r"what is \w+ is": "a noun",
 }
 PRIVATE_WORDS = re.compile(rf"\b({'|'.join(PRIVATE)})\b", re.IGNORECASE)
+# `answer` and `answered` are arguments, whose names stay.
+PRIVATE_WORDS_OF_CODE = re.compile(
+    rf"\b({'|'.join(PRIVATE)}|asked|answering|answer(?:ed)?(?!:))\b", re.IGNORECASE
+)
 
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=named)
@@ -77,6 +82,16 @@ def test_every_guide_can_be_found(page):
 def test_private_words_stay_out(page):
     found = {word.lower() for word in PRIVATE_WORDS.findall(prose(page))}
     assert not found, f"{found}: see PRIVATE for the field's words"
+
+
+def test_private_words_stay_out_of_docstrings_that_users_read():
+    found = {}
+    for name, text in public_docstrings().items():
+        words = re.sub(r"^ *(>>>|\.\.\.).*$|`[^`]*`|matplotlib figure", "", text, flags=re.MULTILINE)
+        if private := PRIVATE_WORDS_OF_CODE.findall(words):
+            found[name] = private
+    assert len(public_docstrings()) > 400
+    assert not found, "see PRIVATE for the field's words"
 
 
 def command_lines(page: Path) -> list[tuple[list[str], bool]]:

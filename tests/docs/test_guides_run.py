@@ -1,9 +1,11 @@
 """Every block of README and the guides runs, from top to bottom, as a reader would run it."""
 
+import shutil
 import sys
 
 import pytest
 
+from kexp import recipes
 from tests.docs.guides import PAGES, all_blocks, console_lines, named
 from tests.docs.reader import Reader, copy_of, lay_out
 
@@ -14,14 +16,11 @@ ELSEWHERE = {
     "pip install": "takes packages from an index",
     "hf upload": "needs an account",
     "kexp reproduce": "trains for minutes; tests/verify runs it on tiny references",
+    "kexp verify resume": "trains and kills for minutes; tests/verify does so with tiny recipes",
 }
 # Runs that a page takes for granted, because another page has trained them.
-EARLIER = {
-    "explaining": ["runs/digits"],
-    "export": ["runs/digits"],
-    "publishing": ["runs/digits"],
-    "serving": ["runs/digits"],
-}
+DIGITS = ("explaining", "export", "publishing", "serving", "tracking", "exact_resume")
+COMPARED = ("comparing_runs",)
 SLOW = ()
 LANGUAGES = {"python", "console", "toml", "text"}
 TRAINED = "kexp run cnn_images --data digits --epochs 5 --run-dir runs/digits"
@@ -45,6 +44,18 @@ def trained(tmp_path_factory, run_kexp):
     return folder
 
 
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Return a folder with three runs of each of two learning rates."""
+    folder = tmp_path_factory.mktemp("compared") / "runs"
+    for group, rate in (("a", 1e-3), ("b", 1e-2)):
+        for seed in range(3):
+            run_dir = str(folder / f"{group}{seed}")
+            recipes.mlp_images("digits", learning_rate=rate, seed=seed, epochs=1, run_dir=run_dir, quiet=True)
+        shutil.copytree(folder / f"{group}0", folder / group)
+    return folder.parent
+
+
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=pytest.mark.slow) if page.stem in SLOW else page for page in RUNNING],
@@ -52,9 +63,10 @@ def trained(tmp_path_factory, run_kexp):
 )
 def test_every_block_of_a_page_runs(page, files, tmp_path, monkeypatch, request):
     copy_of(files, tmp_path)
-    takes = any(TRAINED in block.text for block in all_blocks(page)) or page.stem in EARLIER
-    if takes:
+    if page.stem in DIGITS or any(TRAINED in block.text for block in all_blocks(page)):
         copy_of(request.getfixturevalue("trained"), tmp_path)
+    if page.stem in COMPARED:
+        copy_of(request.getfixturevalue("compared"), tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KEXP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(tmp_path)

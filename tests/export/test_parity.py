@@ -91,7 +91,7 @@ def test_between_equally_probable_classes_either_label_is_right(answers):
 def test_missing_answers_and_other_shapes_are_an_error(answers):
     answers["serving_default/1/1/probabilities"] = answers["serving_default/1/1/probabilities"][:, :2]
     with pytest.raises(
-        ExportError, match=re.escape("expected answers of shape (1, 3), received shape (1, 2)")
+        ExportError, match=re.escape("expected predictions of shape (1, 3), received shape (1, 2)")
     ):
         check()
     del answers["serving_default/1/1/probabilities"]

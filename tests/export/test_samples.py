@@ -117,9 +117,9 @@ def test_an_export_draws_only_what_it_can(exported):
 
 def test_an_export_that_makes_samples_predicts_nothing(exported, tmp_path):
     directory = exported("classes").directory
-    with pytest.raises(InputError, match=r"predict answers inputs.*use sample\."):
+    with pytest.raises(InputError, match=r"predict takes inputs.*use sample\."):
         load_exported(directory).predict(np.zeros((1, 8, 8), "uint8"))
-    with pytest.raises(InputError, match=r"predict answers inputs.*use sample\."):
+    with pytest.raises(InputError, match=r"predict takes inputs.*use sample\."):
         kexp.export.predict_file(directory, tmp_path / "absent.png")
 
 

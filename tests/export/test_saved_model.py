@@ -215,10 +215,10 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(digits, t
             {"model": flat},
             r"model must take the raw inputs of the data \(uint8 of shape \(samples, 8, 8, 1\)\)",
         ),
-        ({"samples": digits.samples[:3]}, r"expected must hold answers of shape \(3, 10\)"),
+        ({"samples": digits.samples[:3]}, r"expected must hold predictions of shape \(3, 10\)"),
         ({"samples": digits.samples / 16}, "inputs must be whole numbers from 0 to 255"),
         ({"expected": nan}, "expected must hold finite numbers"),
-        ({"expected": Predictions(values=np.zeros((100, 10)))}, "expected must hold answers of shape"),
+        ({"expected": Predictions(values=np.zeros((100, 10)))}, "expected must hold predictions of shape"),
         ({"expected": replace(digits.expected, labels=None)}, "expected must hold a label for each"),
         ({"provenance": {"model": digits.model}}, "provenance must hold only what JSON can say"),
     ]:

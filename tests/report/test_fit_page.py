@@ -31,7 +31,7 @@ def compiled(outputs=3, loss="sparse_categorical_crossentropy", activation="soft
 
 
 def counted(page):
-    return sum(int(row[1][0]) for row in cells_of(page, "Figures of each class")[1:])
+    return sum(int(row[1][0]) for row in cells_of(page, "Metrics of each class")[1:])
 
 
 @pytest.mark.parametrize("form", ["one-hot", "not compiled"])

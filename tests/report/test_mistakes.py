@@ -71,7 +71,7 @@ def test_rows_of_the_confusion_matrix_are_truths_and_columns_predictions_with_sh
     scopes = [fields.get("scope") for tag, fields in reader.elements if tag == "th"]
     assert {"row", "col"} <= set(scopes)
     assert "Mistakes: 2 (33\xa0%) of 6 validation samples." in reader.text
-    figures = cells_of(page, "Figures of each class")
+    figures = cells_of(page, "Metrics of each class")
     assert figures[1] == [["cat"], ["4"], ["3"], ["1"], ["0.75"], ["0.8571"]]
     assert figures[2] == [["dog"], ["1"], ["0"], [], ["0"], ["0"]]
 
@@ -91,7 +91,7 @@ def test_classes_that_are_confused_stand_together_and_of_many_the_worst_are_list
     assert "Samples of the validation part by" not in page
     assert cells_of(page, "Classes with most mistakes")[1:] == [[["1"], ["4"], ["2"], ["50"], ["10"]]]
     assert cells_of(page, "Most confused pairs, 1 of 1")[1:] == [[["1"], ["10"], ["2"], ["50"]]]
-    assert len(cells_of(page, "Figures of each class")) == 1001
+    assert len(cells_of(page, "Metrics of each class")) == 1001
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_of_many_samples_two_thousand_are_drawn_and_large_pictures_are_made_smal
 
     page = page_of(many, "many")
     assert "of 2,000 validation samples drawn by chance from 2,500." in page
-    counts = cells_of(page, "Figures of each class")
+    counts = cells_of(page, "Metrics of each class")
     assert sum(int(row[1][0]) for row in counts[1:]) == 2000
     assert all(int(row[1][0]) > 900 for row in counts[1:])
     page = page_of(Split(large, np.zeros(40, np.int32)), "large")

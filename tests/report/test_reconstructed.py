@@ -44,7 +44,7 @@ def cell(picture, row, column, side=48):
     return picture[top : top + side : side // 8, left : left + side : side // 8, 0]
 
 
-OF_EVERY_RUN = {"Figures", "Learning curves", "Arguments", "Provenance", "Layers"}
+OF_EVERY_RUN = {"Metrics", "Learning curves", "Arguments", "Provenance", "Layers"}
 
 
 def headings(page):

@@ -79,7 +79,7 @@ def test_an_objective_that_no_run_has_is_refused_with_those_there_are():
     found = TrialRunner(planted).probe({**SHORT}, None)
     for objective in ("val_acuracy", "test_accuracy", "units"):
         with pytest.raises(
-            InputError, match="objective must be a figure of the recipe's, val_loss, loss, val_acc"
+            InputError, match="objective must be a metric of the recipe's, val_loss, loss, val_acc"
         ):
             TargetMetric(objective).settle(found)
 

@@ -50,5 +50,5 @@ def test_a_frame_leaves_out_a_code_that_is_too_long_to_be_read():
 
 def test_a_model_that_makes_samples_answers_nothing():
     spec = DatasetSpec("image", (8, 8, 1), "uint8", "generation", 10)
-    with pytest.raises(InputError, match=r"predict answers inputs.*use sample\."):
+    with pytest.raises(InputError, match=r"predict takes inputs.*use sample\."):
         Predictions.from_outputs(np.zeros((3, 10)), spec)

@@ -61,9 +61,9 @@ def test_what_cannot_be_drawn_is_named(runs, arguments, message):
 
 def test_a_generative_run_neither_predicts_nor_evaluates(runs):
     images = np.zeros((2, 8, 8), "uint8")
-    with pytest.raises(InputError, match=r"predict answers inputs.*use sample\."):
+    with pytest.raises(InputError, match=r"predict takes inputs.*use sample\."):
         runs["gan"].predict(images)
-    with pytest.raises(InputError, match="evaluate compares answers with targets, of which generation"):
+    with pytest.raises(InputError, match="evaluate compares predictions with targets, of which generation"):
         runs["gan"].evaluate("digits")
 
 

@@ -22,7 +22,7 @@ ErrorKind = Literal["cross_entropy", "squared"]
 
 @keras.saving.register_keras_serializable(package="kexp")
 class Reconstructor(keras.Model):
-    """An autoencoder's answers to raw inputs: what it gives back, its code, and how much it missed.
+    """An autoencoder's outputs for raw inputs: the reconstruction, its code, and its error.
 
     Called with raw inputs it gives {"reconstruction": (batch, ...) float32, "code": (batch, ...) float32,
     "anomaly_score": (batch,) float32}. The score is the mean squared difference of the reconstruction and
@@ -93,7 +93,7 @@ class Reconstructor(keras.Model):
         return len(encoder(self.autoencoder).outputs) == 2
 
     def signatures(self) -> dict[str, Signature]:
-        """Return what an export serves besides: parts of the whole answer, and samples of a variational one.
+        """Return what an export serves besides: parts of the outputs, and samples of a variational one.
 
         "encode", "reconstruct" and "anomaly_score" take raw inputs, "decode" takes a "code"; "sample" takes
         "n", int32, and "seed", int64.

@@ -22,7 +22,7 @@ def bernoulli_loss(inputs: TensorLike, logits: TensorLike) -> Any:
 
     Args:
         inputs: (batch, *shape), of bytes or of numbers from 0 to 1.
-        logits: (batch, *shape), what a model of this file answers.
+        logits: (batch, *shape), outputs of a model of this file.
 
     Example:
         >>> images = ops.cast([[0, 255]], "uint8")

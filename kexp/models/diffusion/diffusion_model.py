@@ -66,7 +66,7 @@ class Diffusion(ImageGenerator):
         steps: Of the noise schedule, default 1000.
         noise: The schedule, "cosine" (default), "linear" or "flow"; see `cosine_noise`, `linear_noise` and
             `flow_noise`.
-        target: What the network answers; None (default): "flow" of the noise "flow", "v" of others. See
+        target: What the network predicts; None (default): "flow" of the noise "flow", "v" of others. See
             `diffusion_target`.
         sampler: How `sample` draws, "ddim" (default) or "ddpm"; see `sample_diffusion`.
         sample_steps: Steps that it takes, default 50, at most those of the schedule.

@@ -55,10 +55,10 @@ def sample_diffusion(
             it is Euler's method.
         steps: How many of the schedule's steps are taken, evenly spaced, from 1; None (default) for all.
         labels: (n,) class of each sample, of a model with classes; None (default) for no class.
-        guidance: How far an answer for a class is moved further away from the one for no class, default 0, 0
-            or more: w of Ho and Salimans 2022, "Classifier-free diffusion guidance", equation 6. With 0 the
+        guidance: How far a prediction for a class is moved further away from the one for no class, default 0,
+            0 or more: w of Ho and Salimans 2022, "Classifier-free diffusion guidance", equation 6. With 0 the
             model is called once a step, else for both together.
-        target: What the model answers, default "epsilon"; see `diffusion_target`.
+        target: What the model predicts, default "epsilon"; see `diffusion_target`.
         seed: Of the draws, default 0. The same seed gives the same samples on the same device.
 
     Returns:
@@ -181,7 +181,7 @@ def denoised(
         sampler: "ddpm" or "ddim".
         steps: How many of the schedule's steps are taken.
         guidance: Weight of the guidance, or None, so that the model is called once a step.
-        target: What the model answers.
+        target: What the model predicts.
     """
     shape = (ops.shape(labels)[0], *model.output_shape[1:])
     times = sampling_times(schedule.steps, steps, schedule.trailing)  # (steps + 1,), falling

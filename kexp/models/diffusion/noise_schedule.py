@@ -193,7 +193,7 @@ def noised(schedule: NoiseSchedule, samples: TensorLike, noise: TensorLike, time
 def diffusion_target(
     schedule: NoiseSchedule, samples: TensorLike, noise: TensorLike, time: TensorLike, target: DiffusionTarget
 ) -> Any:
-    """Return what a network is to answer for `noised(schedule, samples, noise, time)`.
+    """Return what a network is to predict for `noised(schedule, samples, noise, time)`.
 
     Args:
         schedule: The schedule.
@@ -229,14 +229,14 @@ def diffusion_target(
 def clean_and_noise(
     schedule: NoiseSchedule, noisy: TensorLike, answer: TensorLike, time: TensorLike, target: DiffusionTarget
 ) -> tuple[Any, Any]:
-    """Return the samples and the noise that a network's answer stands for; `noised` of them is `noisy`.
+    """Return the samples and the noise that a network's prediction stands for; `noised` of them is `noisy`.
 
     Args:
         schedule: The schedule.
         noisy: (batch, ...) float32, what the network has seen.
-        answer: Of the same shape, what it has answered.
+        answer: Of the same shape, what it has predicted.
         time: (batch,) or one whole number, from 0 to T - 1.
-        target: What it answers, as in `diffusion_target`, which makes of the two any other target. Of
+        target: What it predicts, as in `diffusion_target`, which makes of the two any other target. Of
             `flow_noise`, which has no image left at its last step, "flow" or "x0".
 
     Returns:

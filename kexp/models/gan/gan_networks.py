@@ -34,13 +34,13 @@ def gan_generator(
     """Build the generator of a DCGAN: noise becomes few wide pixels, which are doubled up to an image.
 
     Radford, Metz and Chintala 2016, "Unsupervised representation learning with deep convolutional generative
-    adversarial networks". The class of an image, where it is asked for, is a vector beside the noise (Mirza
+    adversarial networks". The class of an image, where it is given, is a vector beside the noise (Mirza
     and Osindero 2014, "Conditional generative adversarial nets").
 
     Args:
         output_shape: (height, width, channels), of any height and width.
         latent: Numbers of the noise, which is meant to be standard normal, default 64.
-        classes: That images can be asked for; None (default): the noise is the only input.
+        classes: That images can be generated for; None (default): the noise is the only input.
         filters: Of the pixels before each doubling; None (default) has as many doublings as leave 4 pixels or
             more of the shorter side to start from, and 64 filters before the last, twice as many before each
             earlier one. Height and width are halved as often, rounded up, and cut off after the doubling.

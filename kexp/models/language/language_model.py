@@ -38,7 +38,7 @@ def language_tokens(
         texts: The training texts; nothing else may be given.
         split: What a token is, a Unicode "character" or a "subword".
         vocabulary: Most tokens to tell apart, 1 or more.
-        context: Most tokens of a text, 1 or more; what is longer is cut.
+        context: Most tokens of a text, 1 or more; longer ones are cut.
 
     Returns:
         A model from (batch,) strings to (batch, context + 1) int32, 0 for padding; `tokens_of` gives its

@@ -23,7 +23,7 @@ def drop(rate: float) -> Callable[[Any], Any]:
 class StochasticDepth(keras.layers.Layer):
     """Drops the whole residual branch of some samples in training, so that a block is skipped.
 
-    What is kept is scaled by 1 / (1 - rate), so that the expectation stays and inference changes nothing
+    The others are scaled by 1 / (1 - rate), so that the expectation stays and inference changes nothing
     (Huang et al. 2016, "Deep networks with stochastic depth").
 
     Args:

@@ -32,7 +32,7 @@ class Tokenizer(layers.Layer):
         vocabulary: The tokens, the first of which has the number 4; all different, none empty.
         split: What a token is: a Unicode "character", what stands between "space" (ASCII's white space), or a
             "subword" of the vocabulary.
-        steps: Most numbers of a text, 1 or more; what is longer is cut at its end.
+        steps: Most numbers of a text, 1 or more; longer ones are cut at their end.
         ends: Whether a start and an end stand around each text, and count among its steps. Default False.
         reverse: Whether the last token comes first, after the cut (Sutskever, Vinyals and Le 2014). Default
             False.

@@ -22,10 +22,10 @@ _NEVER = -1e9  # log probability of what cannot be
 def beam_search(
     model: keras.Model, source: TensorLike, *, start: int, end: int, steps: int, beam: int = 1
 ) -> Any:
-    """Return the most probable answers that a search over so many candidates finds.
+    """Return the most probable sequences that a search over so many candidates finds.
 
     After each step the candidates are the `beam` most probable beginnings. The score is the sum of log
-    probabilities; it is not divided by the length, so that short answers are favoured. With as many
+    probabilities; it is not divided by the length, so that short sequences are favoured. With as many
     candidates as there are beginnings the search is exact. Padding is never chosen before the end. The
     encoder runs once, and the decoder carries its state from step to step in one loop.
 
@@ -35,13 +35,13 @@ def beam_search(
     Args:
         model: From `seq2seq`, or such a one loaded from a file.
         source: (batch, source steps) of tokens, 0 for padding.
-        start: Token that an answer begins behind.
+        start: Token that a sequence begins behind.
         end: Token that ends it.
-        steps: Most tokens of an answer, its end included.
+        steps: Most tokens of a sequence, its end included.
         beam: Candidates kept, default 1: the most probable token of each step.
 
     Returns:
-        (batch, steps) int32, answers with their end, then 0.
+        (batch, steps) int32, sequences with their end, then 0.
 
     Raises:
         InputError: The model is another one, or an argument is out of range.
@@ -58,14 +58,14 @@ def beam_search(
 def scored_beam_search(
     model: keras.Model, source: TensorLike, *, start: int, end: int, steps: int, beam: int = 1
 ) -> tuple[Any, Any]:
-    """Return the answers of `beam_search` and how probable the model holds each of them.
+    """Return the sequences of `beam_search` and how probable the model holds each of them.
 
     Args:
         model: As in `beam_search`, as are all other arguments.
         source: (batch, source steps) of tokens, 0 for padding.
-        start: Token that an answer begins behind.
+        start: Token that a sequence begins behind.
         end: Token that ends it.
-        steps: Most tokens of an answer, its end included.
+        steps: Most tokens of a sequence, its end included.
         beam: Candidates kept, default 1.
 
     Returns:

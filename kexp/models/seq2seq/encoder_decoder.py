@@ -34,7 +34,7 @@ def seq2seq(
     attention of Luong, Pham and Manning 2015, "Effective approaches to attention-based neural machine
     translation" (score "general", without input feeding, so that all steps are trained at once). The decoder
     begins with the encoder's last state. Padding stands at the end, and more of it changes nothing.
-    `kexp.models.beam_search` finds the answers.
+    `kexp.models.beam_search` finds the outputs.
 
     Args:
         source_vocabulary: Number of tokens of the source, padding (token 0) included.

@@ -16,10 +16,10 @@ __all__ = ["Transcriber", "transcriber"]
 
 
 def transcriber(model: keras.Model, source: keras.Model, target: keras.Model, beam: int = 1) -> keras.Model:
-    """Build the model that answers texts with texts, by a beam search with a model that may still learn.
+    """Build the model that predicts texts from texts, by a beam search with a model that may still learn.
 
     Args:
-        model: From `seq2seq`; it is not copied, so that what it learns later shows in the answers.
+        model: From `seq2seq`; it is not copied, so that what it learns later shows in the outputs.
         source: From `tokenizer`, for the texts that come in.
         target: From `tokenizer` with `ends`, for the texts that go out, which are no longer than its steps.
         beam: Candidates that the search keeps, 1 or more; default 1.

@@ -19,5 +19,5 @@ class HeldOut(DataCheck):
         return has_targets(data) and not list(other_parts(data))
 
     def findings(self, data: Dataset) -> list[Finding]:
-        text = "no row is held out, so every figure is of rows that were trained on"
+        text = "no row is held out, so every metric is of rows that were trained on"
         return [Finding(self.name, "warning", f"{text}; give validation=0.1, and a test part.")]

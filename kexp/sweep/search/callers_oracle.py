@@ -58,9 +58,7 @@ class CallersOracle(OracleSearch):
     def __init__(self, dimensions: Sequence[Dimension], oracle: Any, *, own_objective: bool = False) -> None:
         super().__init__(dimensions, 0)
         if oracle.trials:
-            raise InputError(
-                "oracle must be a new one; it has been asked for trials before, so make another."
-            )
+            raise InputError("oracle must be a new one; it has given trials before, so make another.")
         self.oracle = quieted(copy.deepcopy(oracle))
         if oracle.hyperparameters.space:
             raise InputError("oracle must be without hyperparameters of its own, which the recipe gives it.")

@@ -102,7 +102,7 @@ class Plateau(keras.callbacks.Callback):
             return None
         if metric not in logs:
             raise InputError(
-                f"monitor must be a figure of the epoch, one of {sorted(logs)}; received {self.monitor!r}."
+                f"monitor must be a metric of the epoch, one of {sorted(logs)}; received {self.monitor!r}."
             )
         if metric != self._metric:
             self._metric, self._best, self._waited = metric, None, 0

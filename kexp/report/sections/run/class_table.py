@@ -30,7 +30,7 @@ def html(run: ReportedRun) -> str:
         f"that are found, F1 their harmonic mean. Of {run.judged_name}.{fewer} A heading sorts by its column."
     )
     columns = ["class", "samples", "taken for it", "precision", "recall", "F1"]
-    return text_section("Classes", text, sortable_table("Figures of each class", columns, rows))
+    return text_section("Classes", text, sortable_table("Metrics of each class", columns, rows))
 
 
 def _rows(judged: JudgedClasses) -> list[list[object]]:

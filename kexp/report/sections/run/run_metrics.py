@@ -22,4 +22,4 @@ def html(run: ReportedRun) -> str:
     classes = class_metrics(run)
     rows = {name: name for name in metric_stems(run) if name not in classes.values()}
     notes = "".join(f"<p>{escape(note)}</p>" for note in interval_notes(run.record.metrics))
-    return heading("Figures") + metric_table(run, "figure", rows) + notes
+    return heading("Metrics") + metric_table(run, "metric", rows) + notes
