@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -49,6 +48,8 @@ def lay_out(folder: Path) -> None:
     visits.to_csv(folder / "visits.csv", index=False)
     pd.DataFrame({**table, "churn": kinds}).to_csv(folder / "customers.csv", index=False)
     pd.DataFrame({**table, "y": kinds}).to_csv(folder / "mine.csv", index=False)
+    people = pd.DataFrame({"age": table["age"], "town": towns, "kind": np.array(["a", "b"])[rows % 2]})
+    people.to_csv(folder / "people.csv", index=False)
     pixels = random.integers(0, 256, (40, 40, 40, 3), dtype="uint8")
     for number, image in enumerate(pixels):
         for place, size in (("photos", 32 + number % 9), ("my_folder_of_images", 32)):
@@ -100,7 +101,7 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         for process in self._lasting:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.communicate(timeout=60)
 
     def read(self) -> None:
