@@ -50,6 +50,12 @@ def console_lines(block: str) -> list[str]:
     return [re.sub(r"\s+#.*", "", line.replace("\\\n", " ")) for line in found]
 
 
+def inline_commands(page: Path) -> list[str]:
+    """Return the command lines in sentences and tables; one with an argument in capitals or … is a pattern."""
+    found = re.findall(r"`(kexp [^`\n]+)`", text_of(page))
+    return [line for line in found if not re.search(r"…|\b[A-Z]{2,}\b", line)]
+
+
 def prose(page: Path) -> str:
     """Return a page without its code, blocks and words."""
     return re.sub(r"`[^`\n]+`", "", _FENCE.sub("", text_of(page)))

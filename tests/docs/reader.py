@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -86,10 +86,14 @@ class Reader:
         page: What is read.
         run_kexp: The fixture.
         elsewhere: Beginnings of the lines that are left out.
+        done: Lines that have been run, in the folder of the reader.
     """
 
-    def __init__(self, page: Path, run_kexp: Callable[..., object], elsewhere: Mapping[str, str]) -> None:
-        self._page, self._run_kexp, self._elsewhere = page, run_kexp, elsewhere
+    def __init__(
+        self, page: Path, run_kexp: Callable[..., object], elsewhere: Iterable[str], done: Sequence[str]
+    ) -> None:
+        self._page, self._run_kexp = page, run_kexp
+        self._elsewhere, self._done = tuple(elsewhere), done
         self._lasting: list[subprocess.Popen[str]] = []
         self._addresses: list[str] = []
         self.session = ModuleType("__main__")
@@ -127,7 +131,8 @@ class Reader:
 
     def run_line(self, line: str) -> None:
         """Run a line of a terminal; it must end as the guide has it."""
-        if line.startswith(tuple(self._elsewhere)):
+        line = line.strip()
+        if line in self._done or line.startswith(self._elsewhere):
             return
         first, *words = shlex.split(line)
         if first == "kexp":

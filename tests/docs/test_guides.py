@@ -11,7 +11,18 @@ import pytest
 from cyclopts import MissingArgumentError
 
 from kexp.cli.app import command_app
-from tests.docs.guides import GUIDES, PAGES, README, ROOT, blocks, console_lines, named, prose, text_of
+from tests.docs.guides import (
+    GUIDES,
+    PAGES,
+    README,
+    ROOT,
+    blocks,
+    console_lines,
+    inline_commands,
+    named,
+    prose,
+    text_of,
+)
 from tests.docs.public_docstrings import public_docstrings
 
 OWN_RECIPE = '''
@@ -102,8 +113,7 @@ def command_lines(page: Path) -> list[tuple[list[str], bool]]:
     """
     lines = [line for block in blocks(page, "console") for line in console_lines(block)]
     console = [line.removeprefix("kexp ") for line in lines if line.startswith("kexp ")]
-    inline = re.findall(r"`kexp ([^`\n]+)`", text_of(page))
-    whole = [line for line in inline if not re.search(r"…|\b[A-Z]{2,}\b", line)]
+    whole = [line.removeprefix("kexp ") for line in inline_commands(page)]
     return [
         (shlex.split(line, comments=True), mentioned)
         for found, mentioned in ((console, False), (whole, True))
