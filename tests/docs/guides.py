@@ -51,7 +51,7 @@ def console_lines(block: str) -> list[str]:
 
 
 def inline_commands(page: Path) -> list[str]:
-    """Return the command lines in sentences and tables; one with an argument in capitals or … is a pattern."""
+    """Return the command lines in sentences and tables, without patterns, with arguments in capitals or …."""
     found = re.findall(r"`(kexp [^`\n]+)`", text_of(page))
     return [line for line in found if not re.search(r"…|\b[A-Z]{2,}\b", line)]
 

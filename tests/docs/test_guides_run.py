@@ -33,6 +33,9 @@ LANGUAGES = {"python", "console", "toml", "text"}
 SHARED = (
     "kexp run cnn_images --data digits --epochs 5 --run-dir runs/digits",
     "kexp export runs/digits served/digits",
+    "kexp predict served/digits image.png",
+    "kexp report runs/digits",
+    "kexp resume runs/digits",
 )
 RUN = {"python", "console"}
 RUNNING = [page for page in PAGES if RUN & {block.language for block in all_blocks(page)}]
@@ -46,9 +49,10 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, run_kexp):
+def trained(tmp_path_factory, files, run_kexp):
     """Return a folder with the run that most pages begin with, and its export."""
     folder = tmp_path_factory.mktemp("trained")
+    shutil.copy(files / "image.png", folder)
     for line in SHARED:
         done = run_kexp(*shortened(line).split()[1:], cwd=folder)
         assert done.returncode == 0, done.stderr
