@@ -23,8 +23,8 @@ from kexp.data.forecast_inputs import latest_inputs
 from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
+from kexp.data.sources.folder_layout import IMAGES
 from kexp.data.sources.image_files import image_header, require_pixels, upright_image
-from kexp.data.sources.image_layout import SUFFIXES as IMAGE_SUFFIXES
 from kexp.data.sources.image_resizing import Resizing, resize
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_text, read_lines
@@ -145,7 +145,7 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     name = path.name.lower()
     if name.endswith(".npy") and spec.kind != "table":
         return _named(path, read_npy(path, "save it with numpy.save"), spec)
-    if path.suffix.lower() in IMAGE_SUFFIXES and spec.kind == "image":
+    if path.suffix.lower() in IMAGES.suffixes and spec.kind == "image":
         return _named(path, _read_image(path, spec), spec)
     if name.endswith(".txt") and spec.kind == "text":
         return _named(path, read_lines(path), spec)
@@ -169,7 +169,7 @@ def input_suffixes(spec: DatasetSpec) -> tuple[str, ...]:
     if spec.forecast_form is not None:
         return TABLE_SUFFIXES
     tables = {"table": records, "text": (".txt", *records)}
-    return tuple(sorted(IMAGE_SUFFIXES)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
+    return tuple(sorted(IMAGES.suffixes)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
 
 
 def _wanted_files(spec: DatasetSpec) -> str:
@@ -181,7 +181,7 @@ def _wanted_files(spec: DatasetSpec) -> str:
             f"({', '.join(TABLE_SUFFIXES)}) or an array (.npy)"
         )
     if spec.kind == "image":
-        return f"an image ({', '.join(sorted(IMAGE_SUFFIXES))}) or an array (.npy)"
+        return f"an image ({', '.join(sorted(IMAGES.suffixes))}) or an array (.npy)"
     return "an array (.npy)"
 
 

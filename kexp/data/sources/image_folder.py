@@ -11,8 +11,8 @@ import numpy as np
 from kexp.core.memory_budget import fits_in_memory
 from kexp.data.dataset import Source
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
+from kexp.data.sources.folder_layout import IMAGES, folder_layout, has_files
 from kexp.data.sources.image_files import CHANNELS, decoded_images, image_notes, require_pixels, size_of_all
-from kexp.data.sources.image_layout import has_images, image_layout
 from kexp.data.sources.image_resizing import Resizing
 from kexp.data.sources.stored_images import stored_images
 from kexp.data.stored_arrays import StoredArray
@@ -28,7 +28,7 @@ class ClassFolders(DataSource):
     is_stored: ClassVar[bool] = True
 
     def holds(self, folder: Path) -> bool:
-        return has_images(folder)
+        return has_files(folder, IMAGES)
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
         return read_folder(place.path, place.name, options.resizing, options.in_memory)
@@ -51,7 +51,7 @@ def read_folder(folder: Path, name: str, resizing: Resizing | None, in_memory: b
         InputError: For a folder that would be left out with images in it, an empty class folder, a broken
             image, or images of several sizes.
     """
-    found = image_layout(folder)
+    found = folder_layout(folder, IMAGES)
     paths = [path for labelled in found.parts.values() for path, _ in labelled]
     images: Any
     if in_memory is None:

@@ -19,8 +19,8 @@ from kexp.core.user_paths import output_folder, user_path
 from kexp.data.dataset import Source
 from kexp.data.sources.arrays import PARTS
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, data_dir
+from kexp.data.sources.folder_layout import class_folders
 from kexp.data.sources.image_files import require_pixels
-from kexp.data.sources.image_layout import class_folders
 from kexp.data.sources.image_resizing import Resizing, Size, resize, resizing_notes
 from kexp.data.sources.tf_data import decode
 
