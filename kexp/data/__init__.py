@@ -1,5 +1,7 @@
 """Data sets: `kexp.data.load` makes one immutable `Dataset` from any source."""
 
+from kexp.data.array_sounds import sample_rate_of
+from kexp.data.audio_arguments import AudioArguments
 from kexp.data.catalog import check_source, names
 from kexp.data.dataset import Dataset, DatasetSpec, Split, class_names
 from kexp.data.forecast_arguments import ForecastArguments
@@ -19,6 +21,7 @@ from kexp.data.transforms.text_chunks import passages, split_words, text_parts
 from kexp.data.transforms.windows import windows
 
 __all__ = [
+    "AudioArguments",
     "Column",
     "DataLike",
     "Dataset",
@@ -39,6 +42,7 @@ __all__ = [
     "passages",
     "prepare",
     "sample_path",
+    "sample_rate_of",
     "small_batches",
     "split_words",
     "stream",

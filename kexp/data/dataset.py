@@ -92,6 +92,7 @@ _OPTIONAL_KEYS = {
     "resize": Literal["", "stretch", "crop", "pad"] | None,
     "temperature": Annotated[float, Between(0.01, 100.0)] | None,
     "forecast_form": dict[str, Any] | None,
+    "sample_rate": Size | None,
 }
 
 
@@ -123,6 +124,7 @@ class DatasetSpec:
         temperature: Of a finished run whose probabilities were calibrated, what its logits are divided by;
             None: they are taken as they are.
         forecast_form: Of windows of a table with a row per step, what they are made of; else None.
+        sample_rate: Of sounds, series of one channel, their samples a second; else None.
     """
 
     kind: Kind
@@ -144,6 +146,7 @@ class DatasetSpec:
     resize: Literal["", "stretch", "crop", "pad"] = field(default="", compare=False)
     temperature: float | None = field(default=None, compare=False)
     forecast_form: ForecastForm | None = None
+    sample_rate: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that JSON can hold.
@@ -241,6 +244,7 @@ class DatasetSpec:
                     "resize": content.get("resize") or "",
                     "temperature": content.get("temperature"),
                     "forecast_form": known_form,
+                    "sample_rate": content.get("sample_rate"),
                 }
             )
 
@@ -372,6 +376,7 @@ class Source:
         column_facts: What was found in the columns of a table.
         rows: What the rows of a table belong to, when they are from and what they count; None: unknown.
         notes: What is to be said of what was read, sentences.
+        sample_rate: Of sounds, their samples a second; else None.
     """
 
     name: str
@@ -384,3 +389,4 @@ class Source:
     column_facts: tuple[ColumnFacts, ...] = ()
     rows: Any = None
     notes: tuple[str, ...] = ()
+    sample_rate: int | None = None

@@ -13,6 +13,8 @@ from kexp.core.constraints import Resize, plain
 from kexp.core.errors import InputError, shown
 from kexp.core.options import Unpack
 from kexp.core.reading_progress import shown_work
+from kexp.data.array_sounds import with_rate
+from kexp.data.audio_arguments import audio_options
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
@@ -61,6 +63,10 @@ def load(
     image_size: Size | None = None,
     resize: Resize | None = None,
     in_memory: bool | None = None,
+    audio: str | None = None,
+    sample_rate: int | None = None,
+    clip_seconds: float | None = None,
+    hop_seconds: float | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
     **table: Unpack[TableArguments],
 ) -> Dataset:
@@ -70,11 +76,12 @@ def load(
     (`kexp.data.names` lists it), then in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), then
     as a path, then among what `kexp.data.prepare` has downloaded. A path is an .npz, .csv, .csv.gz or
     .parquet file, a folder of IDX files, of tables such as train.csv and test.csv, or of class folders of
-    images, with or without train, validation and test folders around them.
+    images or sounds (WAV, FLAC), with or without train, validation and test folders around them.
 
     Series of different lengths are a list of (steps, channels) arrays, or one array whose steps after
     the end are NaN in all channels; in an .npz file or a mapping length_train and so on give the lengths of
-    series that are padded with something else.
+    series that are padded with something else. Sounds are series of one channel that have a sample rate;
+    `sample_rate` in an .npz file or a mapping, or the argument, makes sounds of arrays.
 
     Args:
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
@@ -98,6 +105,11 @@ def load(
         resize: How images of another shape are resized: "stretch" (default), each axis by itself; "crop", the
             middle is cut out in its proportions, then scaled; "pad", scaled until they fit, amid black.
         in_memory: False: samples are read from disk while training; default: where they do not fit.
+        audio: Column of a table with the paths of WAV or FLAC files, which are the only input.
+        sample_rate: Samples a second that sounds are resampled to, default that of most of them; of arrays,
+            which have none of their own, the one they were recorded at.
+        clip_seconds: Length in seconds that sounds are cut or padded to; default: that of the longest.
+        hop_seconds: Seconds from one clip of a long file to the next; default: its first clip alone is read.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
         **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
 
@@ -121,12 +133,17 @@ def load(
     _require_arguments(task, validation, test, seed, in_memory)
     _require_kinds(kinds)
     named, size = _columns_named(target, text), checked_size(image_size, resize)
-    options = ReadOptions(named, text, task, size, None, asked, in_memory, resize)
+    sounds = audio_options(
+        {"audio": audio, "sample_rate": sample_rate, "clip_seconds": clip_seconds, "hop_seconds": hop_seconds}
+    )
+    options = ReadOptions(named, text, task, size, None, asked, in_memory, resize, sounds)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
-    read = without_far_longer(_with_plain_targets(read, options))
+    read = without_far_longer(with_rate(_with_plain_targets(read, options), options.audio))
     read, kind, inputs = _inputs(read, options.resizing, kinds)
+    if options.audio.hop_seconds is not None and way.name == "stratified":
+        way = SplitWay("group")  # of clips of one sound
     shares = _Shares(validation=validation, test=test, seed=seed, way=way)
     return _divided(read, kind, inputs, options, shares)
 
@@ -186,9 +203,10 @@ def _as_given(data: Dataset, options: ReadOptions, kinds: Sequence[Kind]) -> Dat
     if spec.kind == "image":
         made["image_size"] = spec.input_shape[:2]
         made["resize"] = spec.resize
+    made |= {"sample_rate": spec.sample_rate}
     if options.in_memory is not None:
         made["in_memory"] = not any(is_stored(part.inputs) for part in (data.train, data.validation) if part)
-    asked = {**vars(options), **vars(options.table)}
+    asked = {**vars(options), **vars(options.table), **vars(options.audio)}
     del asked["table"]
     for argument, value in asked.items():
         if value not in (None, (), {}) and value != made.get(argument):
@@ -266,6 +284,7 @@ def _spec(
         target_names=read.target_names if targets.has_scale else (),
         separator=separator,
         column_facts=read.column_facts,
+        sample_rate=read.sample_rate if kind == "series" else None,
     )
 
 
@@ -335,7 +354,8 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     table = options.table
     if reader is None or not reader.has_columns:
         of_tables = {name: value for name, value in vars(table).items() if name != "separator"}
-        for argument, column in (("target", options.target), ("text", options.text), *of_tables.items()):
+        columns = {"target": options.target, "text": options.text, "audio": options.audio.audio}
+        for argument, column in (columns | of_tables).items():
             if column not in (None, (), {}):
                 raise InputError(
                     f"{argument}={shown(column)}: only a CSV, Parquet or DataFrame has columns to choose; "

@@ -1,5 +1,7 @@
 """The builders; tools/stubs.py writes this file."""
 
+from kexp.models.audio import crnn as crnn
+from kexp.models.audio import ds_cnn as ds_cnn
 from kexp.models.autoencoder.autoencoder_networks import autoencoder as autoencoder
 from kexp.models.autoencoder.autoencoder_networks import (
     convolutional_autoencoder as convolutional_autoencoder,
@@ -62,9 +64,14 @@ from kexp.models.layers.dropout import StochasticDepth as StochasticDepth
 from kexp.models.layers.embeddings import LearnedPositions as LearnedPositions
 from kexp.models.layers.embeddings import TokenEmbedding as TokenEmbedding
 from kexp.models.layers.normalization import MaskedBatchNormalization as MaskedBatchNormalization
+from kexp.models.layers.spectrogram import LogMelSpectrogram as LogMelSpectrogram
+from kexp.models.layers.spectrogram import SpectrogramMasks as SpectrogramMasks
 from kexp.models.lora import enable_lora as enable_lora
 from kexp.models.lora import merge_lora as merge_lora
 from kexp.models.mlp import mlp as mlp
+from kexp.models.preprocessing.audio_augmentation import RandomNoise as RandomNoise
+from kexp.models.preprocessing.audio_augmentation import RandomSpeedAndShift as RandomSpeedAndShift
+from kexp.models.preprocessing.audio_augmentation import audio_augmentation as audio_augmentation
 from kexp.models.preprocessing.augmentation import MixUpOrCutMix as MixUpOrCutMix
 from kexp.models.preprocessing.augmentation import RandomOperations as RandomOperations
 from kexp.models.preprocessing.augmentation import image_augmentation as image_augmentation
@@ -93,6 +100,8 @@ from kexp.models.seq2seq.encoder_decoder import seq2seq as seq2seq
 from kexp.models.seq2seq.seq2seq_pipeline import Transcriber as Transcriber
 from kexp.models.seq2seq.seq2seq_pipeline import transcriber as transcriber
 from kexp.models.signatures import Signature as Signature
+from kexp.models.sound_transcriber import SoundTranscriber as SoundTranscriber
+from kexp.models.sound_transcriber import sound_transcriber as sound_transcriber
 from kexp.models.tabular.category_embedding import CategoryEmbedding as CategoryEmbedding
 from kexp.models.tabular.column_layout import ColumnLayout as ColumnLayout
 from kexp.models.tabular.member_layers import MemberDense as MemberDense

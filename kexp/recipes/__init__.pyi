@@ -11,6 +11,65 @@ from kexp.data import DataLike
 __all__: list[str]
 
 @recipe()
+def audio_commands(
+    data: DataLike = "telephone_keys",
+    *,
+    audio: str | None = None,
+    sample_rate: int | None = None,
+    clip_seconds: float | None = None,
+    hop_seconds: float | None = None,
+    target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    network: Literal["ds_cnn", "crnn"] = "ds_cnn",
+    filters: int = 64,
+    blocks: int = 4,
+    units: int = 64,
+    bands: int = 40,
+    frame_seconds: float = 0.032,
+    hop_seconds_of_frames: float = 0.01,
+    masks: float = 0.2,
+    shift_seconds: float = 0.05,
+    speed: float = 0.1,
+    noise_db: float | None = 10.0,
+    dropout: float = 0.1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Tell sounds apart by their spectrogram, which the model makes of raw samples.
+
+    Args:
+        data: Name or path of a data set of sounds: folders of WAV or FLAC files by class, or a table with
+            their paths.
+        audio to hop_seconds: As of kexp.data.AudioArguments, their column, rate and length.
+        target: The column with the class; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        network: Depthwise separable convolutions, or convolutions and a recurrent layer.
+        filters: Filters of each convolution; of the recurrent network half as many in the first.
+        blocks: Depthwise separable convolutions.
+        units: Of the recurrent layer in each direction.
+        bands: Bands of the mel scale.
+        frame_seconds: Length of a frame of the spectrogram.
+        hop_seconds_of_frames: From one frame to the next.
+        masks: Widest stretch of frames and of bands masked in training, as a share of all.
+        shift_seconds: Farthest random move, earlier or later.
+        speed: Largest random change of speed, as a share.
+        noise_db: Decibels of the sound above the loudest random noise; none for no noise.
+        dropout: Share of the last layer's inputs dropped.
+        **train: Training options.
+    """
+
+@recipe()
 def autoencoder_anomaly(
     data: DataLike = "digits",
     *,
@@ -679,6 +738,66 @@ def seq2seq(
         dropout: Share dropped of the embeddings and of what the last layer sees.
         beam: Candidates for an output, the most probable of which is given.
         **train: Training options.
+    """
+
+@recipe()
+def speech_ctc(
+    data: DataLike = "dialled_numbers",
+    *,
+    audio: str | None = None,
+    sample_rate: int | None = None,
+    clip_seconds: float | None = None,
+    hop_seconds: float | None = None,
+    target: str | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    target_split: Literal["character", "space"] = "space",
+    filters: tuple[int, ...] = (32, 64),
+    units: int = 128,
+    cell: Literal["gru", "lstm"] = "gru",
+    bands: int = 40,
+    frame_seconds: float = 0.032,
+    hop_seconds_of_frames: float = 0.01,
+    masks: float = 0.1,
+    shift_seconds: float = 0.0,
+    speed: float = 0.1,
+    noise_db: float | None = 20.0,
+    dropout: float = 0.1,
+    beam: int = 8,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Write down sounds token by token, without being told where in time each token is.
+
+    Args:
+        data: Name or path of a data set of sounds with texts as targets.
+        audio to hop_seconds: As of kexp.data.AudioArguments, their column, rate and length.
+        target: The column with the text; needed for a table.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        target_split: What a token of the text is; "space" stands between them.
+        filters: Filters of each convolution.
+        units: Of the recurrent layer in each direction.
+        cell: Of the recurrent layer.
+        bands: Bands of the mel scale.
+        frame_seconds: Length of a frame of the spectrogram.
+        hop_seconds_of_frames: From one frame to the next; the network answers for every second one.
+        masks: Widest stretch of frames and of bands masked in training, as a share of all.
+        shift_seconds: Farthest random move, earlier or later.
+        speed: Largest random change of speed, as a share.
+        noise_db: Decibels of the sound above the loudest random noise; none for no noise.
+        dropout: Share of the last layer's inputs dropped.
+        beam: Candidates for a text, the most probable of which is given; 1 takes the best token of each
+        frame. **train: Training options.
     """
 
 @recipe()

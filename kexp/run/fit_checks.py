@@ -133,8 +133,8 @@ def check_inference_model(
     """Check that there is an inference model where one is needed."""
     if task_named(data.spec.task).has_text_targets and inference_model is None:
         raise InputError(
-            "inference_model must be a model from texts to texts where the targets are texts; make it with "
-            "kexp.models.transcriber or kexp.models.LanguageModel."
+            "inference_model must be a model from inputs to texts where the targets are texts; make it with "
+            "kexp.models.transcriber, kexp.models.sound_transcriber or kexp.models.LanguageModel."
         )
     if final_metrics and inference_model is None:
         raise InputError(

@@ -22,6 +22,15 @@ def preprocessed(data: Dataset, preprocessing: keras.Model) -> Dataset:
     return _each_part(data, apply)
 
 
+def with_token_targets(data: Dataset, target_preprocessing: keras.Model) -> Dataset:
+    """Return a data set with tokens in place of its target texts, (samples, steps) int32, 0 for padding."""
+
+    def apply(split: Split) -> Split:
+        return replace(split, targets=raw_outputs(target_preprocessing, split.targets, 1024))
+
+    return _each_part(data, apply)
+
+
 def teacher_forced(
     data: Dataset, preprocessing: keras.Model | None, target_preprocessing: keras.Model
 ) -> Dataset:

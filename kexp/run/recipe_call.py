@@ -21,6 +21,7 @@ from kexp.core.storage import is_remote
 from kexp.core.tensorflow_start import require_tensorflow
 from kexp.core.user_paths import user_path
 from kexp.data import check_source
+from kexp.data.audio_arguments import AudioArguments, audio_options
 from kexp.data.catalog import locate
 from kexp.data.image_arguments import ImageArguments, checked_size
 from kexp.data.memory_forms import form_of
@@ -91,6 +92,8 @@ def _check_groups(function: Callable[..., Any], arguments: Mapping[str, Any]) ->
     for group in getattr(plain, GROUPS, {}).values():
         if group is TableArguments:
             table_options({name: arguments[name] for name in keys_of(group, [*own])})
+        elif group is AudioArguments:
+            audio_options({name: arguments[name] for name in keys_of(group, [*own])})
         elif group is ImageArguments and not {"image_size", "resize"} & {*own}:
             checked_size(arguments["image_size"], arguments["resize"])
 

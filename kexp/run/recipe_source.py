@@ -13,6 +13,7 @@ from kexp.core.errors import InputError, nearest, shown
 from kexp.core.foreign_files import reason, require_regular_file
 from kexp.core.transformer_arguments import TransformerArguments
 from kexp.core.user_paths import user_path
+from kexp.data.audio_arguments import AudioArguments
 from kexp.data.forecast_arguments import ForecastArguments
 from kexp.data.image_arguments import ImageArguments
 from kexp.data.table_arguments import TableArguments
@@ -91,7 +92,7 @@ class RecipeSource:
 def _option_names(argument: ast.arg) -> tuple[str, ...]:
     """Return the names that an argument has outside: of one that stands for several, theirs."""
     kind = "" if argument.annotation is None else ast.unparse(argument.annotation)
-    known = (TableArguments, ImageArguments, ForecastArguments, TransformerArguments)
+    known = (TableArguments, ImageArguments, AudioArguments, ForecastArguments, TransformerArguments)
     groups = {group.__name__: tuple(group.__annotations__) for group in known}
     return groups.get(kind.rpartition(".")[2], (argument.arg,))
 

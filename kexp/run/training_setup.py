@@ -41,7 +41,7 @@ from kexp.run.inference import raw_outputs
 from kexp.run.monitor_choice import KEEPS_LAST, chosen_monitor, exact_names, settle_callbacks
 from kexp.run.option_callbacks import callbacks_of
 from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
-from kexp.run.preprocess_dataset import preprocessed, teacher_forced
+from kexp.run.preprocess_dataset import preprocessed, teacher_forced, with_token_targets
 from kexp.run.split_metrics import check_defined
 from kexp.run.training_budget import too_few_to_choose, with_least_steps
 from kexp.run.training_phases import check_phases, fresh_optimizer, phase_notes, within_epochs
@@ -305,7 +305,9 @@ def prepare(
 def _ready(plan: FitPlan, data: Dataset) -> Dataset:
     """Return data as the model takes them."""
     if plan.target_preprocessing is not None:
-        return teacher_forced(data, plan.preprocessing, plan.target_preprocessing)
+        if task_named(data.spec.task).is_teacher_forced:
+            return teacher_forced(data, plan.preprocessing, plan.target_preprocessing)
+        data = with_token_targets(data, plan.target_preprocessing)
     return data if plan.preprocessing is None else preprocessed(data, plan.preprocessing)
 
 

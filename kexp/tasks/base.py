@@ -40,8 +40,9 @@ class Task:
         predicts_inputs: The model gives predictions for inputs.
         makes_samples: The model is trained to make new samples, of which its loss says little.
         can_sample: Some models of the task draw new samples.
-        has_text_targets: Targets are texts, which training takes as tokens, the ones before told to the
-            model; what predicts is a model of its own.
+        has_text_targets: Targets are texts, which training takes as tokens; what predicts is a model of its
+            own.
+        is_teacher_forced: In training the model is told the tokens before the one that it is asked for.
         can_augment: Inputs may be changed at random while their targets stay.
         can_trim_padding: Batches may be cut where all of their samples end in padding.
         can_memorize: A batch can be learnt by heart, which preflight tries.
@@ -61,6 +62,7 @@ class Task:
     makes_samples: ClassVar[bool] = False
     can_sample: ClassVar[bool] = False
     has_text_targets: ClassVar[bool] = False
+    is_teacher_forced: ClassVar[bool] = False
     can_augment: ClassVar[bool] = True
     can_trim_padding: ClassVar[bool] = True
     can_memorize: ClassVar[bool] = True

@@ -26,6 +26,7 @@ class Text(Choice):
 
     name: ClassVar[str] = "text"
     has_text_targets: ClassVar[bool] = True
+    is_teacher_forced: ClassVar[bool] = True
     can_augment: ClassVar[bool] = False
 
     def metrics(self, spec: DatasetSpec, *, from_logits: bool) -> tuple[keras.metrics.Metric, ...]:

@@ -12,6 +12,7 @@ from kexp import recipes
 _SAMPLES = {"quality_samples": 100}
 # What makes a recipe small enough to be run again and again.
 TINY: dict[str, dict[str, Any]] = {
+    "audio_commands": {"filters": 16, "blocks": 1, "bands": 20},
     "autoencoder_anomaly": {"hidden": (32,), "filters": (4, 8)},
     "autoencoder_images": {"hidden": (32,)},
     "cnn_images": {"filters": (8,)},
@@ -27,6 +28,7 @@ TINY: dict[str, dict[str, Any]] = {
     "lstm_text": {"embedding": 16, "units": (16,)},
     "realmlp_tabular": {"hidden": (16,)},
     "seq2seq": {"embedding": 16, "units": 32, "beam": 1},
+    "speech_ctc": {"filters": (8,), "units": 16, "bands": 20, "beam": 2},
     "tabular": {"members": 4, "hidden": (16,)},
     "transformer_lm": {"context": 32, "sample_tokens": 8, "width": 32, "depth": 1},
     "transformer_series": {"width": 32, "depth": 1},
@@ -63,7 +65,7 @@ ALIKE = {
 # images.
 _OBJECTIVES = (
     *("mlp_images", "mlp_tabular", "diffusion_images", "distill_images", "finetune_images", "gan_images"),
-    *("lstm_forecast", "tabular", "transformer_lm", "vae_images"),
+    *("audio_commands", "lstm_forecast", "speech_ctc", "tabular", "transformer_lm", "vae_images"),
 )
 
 

@@ -19,7 +19,7 @@ from kexp.data.sources.arrays import from_mapping
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
 
 IDX_NAME = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx\d-ubyte(\.gz)?$")
-KEYS = ("x_", "y_", "length_", "class_names")
+KEYS = ("x_", "y_", "length_", "class_names", "sample_rate")
 MOST_AXES = 8
 MOST_EXPANDED = 1100  # bytes that gzip makes of one
 _IDX = "an IDX file"

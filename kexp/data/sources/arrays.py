@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
+from kexp.core.constraints import plain
 from kexp.core.errors import InputError, shown
+from kexp.data.array_sounds import scaled_samples
+from kexp.data.audio_arguments import check_rate
 from kexp.data.dataset import Source
 from kexp.data.plain_arrays import plain_targets
 from kexp.data.series import with_lengths
@@ -60,7 +65,8 @@ def from_mapping(source: Mapping[str, Any], name: str = "arrays") -> Source:
     """Read a mapping with the keys x_train and y_train, and the same for validation and test if there.
 
     Steps of the series in x_train after those that length_train counts are padding, and likewise for the
-    other parts; class_names gives the names of the labels. Keys of other names are left alone.
+    other parts; class_names gives the names of the labels, sample_rate that of sounds. Keys of other names
+    are left alone.
 
     Raises:
         InputError: When a key of a pair is lacking, or one looks like a misspelt part, and for lengths
@@ -83,7 +89,12 @@ def from_mapping(source: Mapping[str, Any], name: str = "arrays") -> Source:
     parts = {
         part: (_inputs(source, name, part), source[f"y_{part}"]) for part in PARTS if f"x_{part}" in source
     }
-    return Source(name, parts, class_names=_class_names(name, source.get("class_names", ())))
+    rate = source.get("sample_rate")
+    sample_rate = (
+        None if rate is None else check_rate(f"data {name!r}: sample_rate", plain(np.asarray(rate)[()]))
+    )
+    names = _class_names(name, source.get("class_names", ()))
+    return Source(name, parts, class_names=names, sample_rate=sample_rate)
 
 
 def _class_names(name: str, given: Any) -> tuple[str, ...]:
@@ -99,4 +110,6 @@ def _class_names(name: str, given: Any) -> tuple[str, ...]:
 
 def _inputs(source: Mapping[str, Any], name: str, part: str) -> Any:
     inputs, lengths = source[f"x_{part}"], source.get(f"length_{part}")
+    if source.get("sample_rate") is not None and isinstance(inputs, np.ndarray):
+        inputs = scaled_samples(inputs)
     return inputs if lengths is None else with_lengths(name, part, inputs, lengths)

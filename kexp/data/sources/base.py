@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from kexp.core.constraints import Resize
 from kexp.core.errors import InputError
 from kexp.core.user_paths import user_path
+from kexp.data.audio_arguments import AudioOptions
 from kexp.data.dataset import Source
 from kexp.data.sources.image_resizing import Resizing, Size
 from kexp.data.table_options import TableOptions
@@ -47,6 +48,7 @@ class ReadOptions:
         table: How tables are read.
         in_memory: Whether samples are held in memory, rather than on the disk; None: if they fit.
         resize: How images of another shape come to `image_size`; None: they are stretched.
+        audio: How sounds are read.
     """
 
     target: Target | None = None
@@ -57,6 +59,7 @@ class ReadOptions:
     table: TableOptions = field(default_factory=TableOptions)
     in_memory: bool | None = None
     resize: Resize | None = None
+    audio: AudioOptions = field(default_factory=AudioOptions)
 
     @property
     def resizing(self) -> Resizing | None:

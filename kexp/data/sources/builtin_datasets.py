@@ -20,6 +20,7 @@ BUILTIN_DATASETS = {
     "addition": "text to text: 50,000 sums of numbers of up to three digits (generated)",
     "breast_cancer": "table: 569 tumours, 30 measurements, 2 classes (scikit-learn)",
     "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
+    "dialled_numbers": "sounds to text: 1,500 numbers of 3 to 6 digits, in telephone tones (generated)",
     "digits": "images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)",
     "fashion_mnist_small": "images: 5,000 of Fashion-MNIST, 28x28x1, 10 classes (Zalando, MIT)",
     "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
@@ -28,6 +29,7 @@ BUILTIN_DATASETS = {
     "moby_dick": "text: a book of 1.2 million characters, for kexp.data.passages (public domain)",
     "pronunciations": "text to text: 20,000 English words, their 39 phonemes (CMUdict, BSD)",
     "sunspots": "series: 309 years of sunspot numbers, for kexp.data.windows (SIDC)",
+    "telephone_keys": "sounds: 1,500 tones of telephone keys in noise, 8 kHz, 10 classes (generated)",
     "wine": "table: 178 wines, 13 measurements, 3 classes (scikit-learn)",
 }
 
@@ -65,6 +67,10 @@ def read_embedded(name: str) -> Source:
         return read_npz_file(sample_path(name), name)
     if name == "first_names":
         return _first_names()
+    if name in ("dialled_numbers", "telephone_keys"):
+        from kexp.data.sources import telephone_tones as tones
+
+        return tones.read_keys() if name == "telephone_keys" else tones.read_numbers()
     if name in ("addition", "pronunciations"):
         from kexp.data.sources import text_pairs as pairs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from kexp.data.given_tables import is_frame
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
 from kexp.data.sources.parquet_columns import ParquetColumns, Table, column_at, reads_columns
+from kexp.data.sources.sounds_of_rows import with_sounds
 from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns, separates
 from kexp.data.sources.table_targets import (
     TableTargets,
@@ -46,7 +48,7 @@ class CsvFile(DataSource):
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
         frame, notes = read_table(place, options)
-        return _of_frame(frame, place.name, options, notes)
+        return _of_frame(frame, place.name, options, notes, place.path.parent)
 
     def separates(self, origin: Any, table: TableOptions) -> bool:
         return separates(origin.path, table)
@@ -63,8 +65,8 @@ class ParquetFile(DataSource):
     gives_way: ClassVar[bool] = True
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        if not reads_columns(place.path, options.in_memory, options.text):
-            return _of_frame(read_parquet(place.path), place.name, options)
+        if not reads_columns(place.path, options.in_memory, options.text or options.audio.audio):
+            return _of_frame(read_parquet(place.path), place.name, options, (), place.path.parent)
         frame = ParquetColumns(place.path)
         return _of_frame(frame, place.name, options, (frame.note(),))
 
@@ -82,8 +84,12 @@ class DataFrames(DataSource):
         return _of_frame(value, "DataFrame", options)
 
 
-def _of_frame(frame: Table, name: str, options: ReadOptions, notes: Sequence[str] = ()) -> Source:
+def _of_frame(
+    frame: Table, name: str, options: ReadOptions, notes: Sequence[str] = (), folder: Path | None = None
+) -> Source:
     read, _ = read_frame(frame, name, options)
+    if options.audio.audio is not None:
+        read = with_sounds(read, options.audio, folder)
     return replace(read, notes=(*notes, *read.notes))
 
 
@@ -105,7 +111,7 @@ def read_table(
     # What is text is taken to the letter, be it an input or a target.
     verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
     one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
-    letters = [column for column in (options.text, one) if column]
+    letters = [column for column in (options.text, options.audio.audio, one) if column]
     return read_csv_table(place.path, texts, text=letters, table=options.table)
 
 
@@ -150,7 +156,10 @@ def from_frame(
 
 def read_frame(frame: Table, name: str, options: ReadOptions) -> tuple[Source, TableTargets]:
     """Return a DataFrame as `from_frame` does, and its targets as those of another part are to be read."""
-    table, target, text = options.table, options.target, options.text
+    table, target = options.table, options.target
+    text, argument = options.text, "text"
+    if options.audio.audio is not None:  # the paths, which are read later
+        text, argument = options.audio.audio, "audio"
     names = [column_name(column) for column in frame.columns]
     require_columns(f"data {name!r}", names)
     several = isinstance(target, tuple) and column_name(target) not in names  # as pandas may call one column
@@ -162,10 +171,10 @@ def read_frame(frame: Table, name: str, options: ReadOptions) -> tuple[Source, T
         raise InputError(
             f"data {name!r}: expected columns besides the target {shown(target)}, received none."
         )
-    if text is not None and _position(name, names, text, "text") in positions:
+    if text is not None and _position(name, names, text, argument) in positions:
         raise InputError(
-            f"data {name!r}: text={shown(text)} is the target too, expected another column; name the one to "
-            "read."
+            f"data {name!r}: {argument}={shown(text)} is the target too, expected another column; name the "
+            "one to read."
         )
     named = tuple(names[position] for position in positions)
     chosen = {names[position]: column_at(frame, position) for position in positions}

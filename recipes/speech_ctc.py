@@ -1,0 +1,96 @@
+"""A convolutional recurrent network writes down what is said, as phonemes or letters, or what is dialled.
+
+Source: Graves, Fernández, Gomez and Schmidhuber 2006, "Connectionist temporal classification: labelling
+unsegmented sequence data with recurrent neural networks"; Amodei et al. 2016, "Deep Speech 2", for
+convolutions before the recurrent layer; Park et al. 2019, "SpecAugment", for masks.
+
+Command: kexp run speech_ctc --seed S
+Time: T
+Score: S
+"""
+
+from typing import Annotated, Literal
+
+import kexp
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+
+REFERENCES = (
+    Reference({"data": "spoken_words"}, "test_token_error_rate", 0.10, 0.0, "goal of this project"),
+)
+
+
+@kexp.recipe(
+    references=REFERENCES, epochs=30, batch_size=64, learning_rate=2e-3, schedule="one_cycle", clip_norm=1.0
+)
+def speech_ctc(
+    data: str = "dialled_numbers",
+    *,
+    sounds: kexp.data.AudioArguments,
+    target: str | None = None,
+    table: kexp.data.TableArguments,
+    target_split: Literal["character", "space"] = "space",
+    filters: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (32, 64),
+    units: Annotated[int, Between(16, 512, log=True)] = 128,
+    cell: Literal["gru", "lstm"] = "gru",
+    bands: Annotated[int, Between(20, 80)] = 40,
+    frame_seconds: Annotated[float, Between(0.01, 0.1)] = 0.032,
+    hop_seconds_of_frames: Annotated[float, Between(0.005, 0.05)] = 0.01,
+    masks: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    shift_seconds: Annotated[float, AtLeast(0.0)] = 0.0,
+    speed: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    noise_db: float | None = 20.0,
+    dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
+    beam: Annotated[int, AtLeast(1)] = 8,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Write down sounds token by token, without being told where in time each token is.
+
+    Args:
+        data: Name or path of a data set of sounds with texts as targets.
+        sounds: As of kexp.data.AudioArguments, their column, rate and length.
+        target: The column with the text; needed for a table.
+        table: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        target_split: What a token of the text is; "space" stands between them.
+        filters: Filters of each convolution.
+        units: Of the recurrent layer in each direction.
+        cell: Of the recurrent layer.
+        bands: Bands of the mel scale.
+        frame_seconds: Length of a frame of the spectrogram.
+        hop_seconds_of_frames: From one frame to the next; the network answers for every second one.
+        masks: Widest stretch of frames and of bands masked in training, as a share of all.
+        shift_seconds: Farthest random move, earlier or later.
+        speed: Largest random change of speed, as a share.
+        noise_db: Decibels of the sound above the loudest random noise; none for no noise.
+        dropout: Share of the last layer's inputs dropped.
+        beam: Candidates for a text, the most probable of which is given; 1 takes the best token of each
+        frame. **train: Training options.
+    """
+    dataset = kexp.data.load(
+        data, target=target, task="transcription", kinds=("series",), **kexp.holdout(train), **sounds, **table
+    )
+    rate = kexp.data.sample_rate_of(dataset)
+    writes = kexp.models.tokenizer(dataset.train.targets, split=target_split)
+    model = kexp.models.crnn(
+        dataset.spec.input_shape,
+        kexp.models.tokens_of(writes).size,
+        answers="frame",
+        sample_rate=rate,
+        filters=filters,
+        units=units,
+        cell=cell,
+        bands=bands,
+        frame_seconds=frame_seconds,
+        hop_seconds=hop_seconds_of_frames,
+        masks=masks,
+        dropout=dropout,
+    )
+    changes = {"shift_seconds": shift_seconds, "speed": speed, "noise_db": noise_db}
+    return kexp.fit(
+        model,
+        dataset,
+        target_preprocessing=writes,
+        augmentation=kexp.models.audio_augmentation(rate, **changes),
+        inference_model=kexp.models.sound_transcriber(model, writes, beam=beam),
+        final_metrics=kexp.metrics.error_rates(target_split),
+        **train,
+    )
