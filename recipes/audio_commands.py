@@ -26,7 +26,7 @@ REFERENCES = (
 
 
 @kexp.recipe(
-    references=REFERENCES, epochs=30, least_steps=600, batch_size=64, learning_rate=2e-3, schedule="one_cycle"
+    references=REFERENCES, epochs=20, least_steps=300, batch_size=64, learning_rate=2e-3, schedule="one_cycle"
 )
 def audio_commands(
     data: str = "telephone_keys",

@@ -9,7 +9,7 @@ Time: T
 Score: S
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -84,7 +84,7 @@ def speech_ctc(
         masks=masks,
         dropout=dropout,
     )
-    changes = {"shift_seconds": shift_seconds, "speed": speed, "noise_db": noise_db}
+    changes: dict[str, Any] = {"shift_seconds": shift_seconds, "speed": speed, "noise_db": noise_db}
     return kexp.fit(
         model,
         dataset,

@@ -17,15 +17,17 @@ from kexp.core.numpy_files import read_npy
 from kexp.core.structures import flat
 from kexp.core.user_paths import user_path
 from kexp.data.array_specs import ArraySpec, shapes_agree
+from kexp.data.audio_arguments import AudioOptions
 from kexp.data.column_kinds import dates_as, stripped, without
 from kexp.data.dataset import DatasetSpec, Inputs, Kind, single_array
 from kexp.data.forecast_inputs import latest_inputs
 from kexp.data.number_texts import NA_WORDS, TRUTH_WORDS, NumberFormat, is_missing_word, numbers_of
 from kexp.data.plain_arrays import floats_of, plain_array, require_unmasked
 from kexp.data.series import complete, listed, padded_to
-from kexp.data.sources.folder_layout import IMAGES
+from kexp.data.sources.folder_layout import IMAGES, SOUNDS
 from kexp.data.sources.image_files import image_header, require_pixels, upright_image
 from kexp.data.sources.image_resizing import Resizing, resize
+from kexp.data.sources.sound_clips import clips_of_files
 from kexp.data.sources.table_files import read_csv, read_parquet
 from kexp.data.strings import as_text, read_lines
 from kexp.data.table_columns import Column, column_name
@@ -44,8 +46,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
             (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
             may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
             than those of training, and may end in steps of NaN. For forecasts also a DataFrame with the past
-            of each series, and what is known ahead. For images also the path of an image file,
-            or a list of paths.
+            of each series, and what is known ahead. For images and
+            sounds also the path of a file, or a list of paths.
         spec: The data that the model was made for.
 
     Returns:
@@ -73,8 +75,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
         return latest_inputs(raw, spec)
     if spec.kind == "arrays":
         return _several(raw, spec)
-    if spec.kind == "image" and _are_paths(raw):
-        return _images_at([raw] if isinstance(raw, str | os.PathLike) else raw, spec)
+    if (spec.kind == "image" or spec.sample_rate) and _are_paths(raw):
+        return _samples_at([raw] if isinstance(raw, str | os.PathLike) else raw, spec)
     require_unmasked("inputs", raw)
     if spec.kind == "series" and listed(raw):
         raw = padded_to("inputs:", raw, *spec.input_shape)
@@ -93,8 +95,8 @@ def _are_paths(raw: Any) -> bool:
     return all(isinstance(path, str | os.PathLike) for path in paths)
 
 
-def _images_at(paths: Sequence[str | os.PathLike[str]], spec: DatasetSpec) -> np.ndarray:
-    """Return the images in files, one sample each."""
+def _samples_at(paths: Sequence[str | os.PathLike[str]], spec: DatasetSpec) -> np.ndarray:
+    """Return the images or sounds in files, one sample each."""
     return np.concatenate([single_array(read_inputs(path, spec)) for path in paths])
 
 
@@ -130,12 +132,13 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
     An image of another size is resized as those of training were, and refused where all had one size.
 
     Args:
-        path: An image for a model of images; .csv, .csv.gz or .parquet for one of tables; for one of
+        path: An image for a model of images; a WAV or FLAC file for one of sounds, resampled and cut or
+            padded as those of training; .csv, .csv.gz or .parquet for one of tables; for one of
             text these, or .txt with a text in every line; .npy for any array. Nothing in it is unpickled.
         spec: The data that the model was made for.
 
     Returns:
-        As `adapt_inputs`; an image is one sample.
+        As `adapt_inputs`; an image or a sound is one sample.
 
     Raises:
         InputError: There is no such file, it is damaged, or it is not what the model takes.
@@ -147,6 +150,8 @@ def read_inputs(path: str | os.PathLike[str], spec: DatasetSpec) -> Inputs:
         return _named(path, read_npy(path, "save it with numpy.save"), spec)
     if path.suffix.lower() in IMAGES.suffixes and spec.kind == "image":
         return _named(path, _read_image(path, spec), spec)
+    if path.suffix.lower() in SOUNDS.suffixes and spec.sample_rate:
+        return _read_clip(path, spec.sample_rate, spec.input_shape[0])
     if name.endswith(".txt") and spec.kind == "text":
         return _named(path, read_lines(path), spec)
     if name.endswith(TABLE_SUFFIXES) and spec.forecast_form is not None:
@@ -168,6 +173,8 @@ def input_suffixes(spec: DatasetSpec) -> tuple[str, ...]:
     records = (*TABLE_SUFFIXES, ".jsonl", ".jsonl.gz")
     if spec.forecast_form is not None:
         return TABLE_SUFFIXES
+    if spec.sample_rate:
+        return tuple(sorted(SOUNDS.suffixes))
     tables = {"table": records, "text": (".txt", *records)}
     return tuple(sorted(IMAGES.suffixes)) if spec.kind == "image" else tables.get(spec.kind, (".npy",))
 
@@ -182,7 +189,15 @@ def _wanted_files(spec: DatasetSpec) -> str:
         )
     if spec.kind == "image":
         return f"an image ({', '.join(sorted(IMAGES.suffixes))}) or an array (.npy)"
+    if spec.sample_rate:
+        return f"a sound ({', '.join(sorted(SOUNDS.suffixes))}) or an array (.npy)"
     return "an array (.npy)"
+
+
+def _read_clip(path: Path, rate: int, steps: int) -> np.ndarray:
+    """Return the first steps of a sound, at the rate of those of training, padded as they were."""
+    options = AudioOptions(sample_rate=rate, clip_seconds=steps / rate)
+    return clips_of_files([path], options).samples
 
 
 def _named(path: Path, raw: Any, spec: DatasetSpec) -> Inputs:

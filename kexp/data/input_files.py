@@ -127,7 +127,7 @@ def read_in_turn(
     left_out: LeftOut | None = None,
     stdin_format: RecordFormat | None = None,
 ) -> Iterator[tuple[list[str], Inputs]]:
-    """Yield inputs to predict together, with the file of each sample: images, rows of a table, or one array.
+    """Yield inputs to predict together, with the file of each: images, sounds, rows of a table, or an array.
 
     Args:
         paths: The files.
@@ -139,7 +139,8 @@ def read_in_turn(
         InputError: A file is none, is damaged, or is not what the model takes.
     """
     left_out = left_out or LeftOut()
-    if spec.kind == "image" and not any(path.name.lower().endswith(".npy") for path in paths):
+    in_files = spec.kind == "image" or spec.sample_rate is not None
+    if in_files and not any(path.name.lower().endswith(".npy") for path in paths):
         for start in range(0, len(paths), _AT_ONCE):
             yield from _images(paths[start : start + _AT_ONCE], spec, left_out)
         return

@@ -196,10 +196,14 @@ def _decoded(given: dict[str, Any], spec: DatasetSpec) -> Any:
 
 
 def _values(name: str, values: Any, spec: DatasetSpec) -> Any:
-    # In Python a text is the path of an image, and no file of this machine is for those who ask.
-    if spec.kind == "image" and any(
-        isinstance(one, str) for one in [values, *(values if isinstance(values, list) else ())]
-    ):
+    # In Python a text is the path of an image or a sound, and no file of this machine is for those who ask.
+    some = [values, *(values if isinstance(values, list) else ())]
+    if spec.sample_rate and any(isinstance(one, str | dict) for one in some):
+        raise InputError(
+            f"sounds must be numbers, {spec.input_shape} samples each at {spec.sample_rate:,} a second; "
+            f"received {shown(values)}, so decode the file."
+        )
+    if spec.kind == "image" and any(isinstance(one, str) for one in some):
         raise InputError(
             f'images must be numbers or {{"b64": "…"}}, received {shown(values)}; encode the file in base64.'
         )

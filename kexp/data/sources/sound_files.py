@@ -89,8 +89,8 @@ def _require_whole(path: Path) -> None:
                 there = size - file.tell()
                 if announced > there:
                     raise InputError(
-                        f"file {path}: expected the {announced:,} bytes of samples that it announces, received "
-                        f"{there:,}; it is cut or damaged, so {_ADVICE}."
+                        f"file {path}: expected the {announced:,} bytes of samples that it announces, "
+                        f"received {there:,}; it is cut or damaged, so {_ADVICE}."
                     )
                 return
             file.seek(announced + announced % 2, 1)
