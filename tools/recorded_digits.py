@@ -2,9 +2,9 @@
 
 python tools/recorded_digits.py RUN [PACKAGE.deb]
 
-They are ten sounds of one voice, from Debian's asterisk-core-sounds-en-wav 1.6.1 (Allison Smith; CC BY-SA 3.0,
-see its `copyright` file); nothing of it is part of this project. The run's classes are the English words of the
-digits. Needs `apt-get` and `dpkg-deb`, or the package and `dpkg-deb`.
+They are ten sounds of one voice, from Debian's asterisk-core-sounds-en-wav 1.6.1 (Allison Smith, CC BY-SA 3),
+of which nothing is part of this project. The run's classes are the English words of the digits. Needs
+`apt-get` and `dpkg-deb`, or the package and `dpkg-deb`.
 """
 
 from __future__ import annotations

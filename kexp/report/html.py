@@ -66,6 +66,8 @@ def document(
         policy += f"; script-src 'sha256-{digest}'"
         ends += f"<script>{script}</script>\n"
     policy += "; img-src data:" if pictures else ""
+    # Whatever is shown is escaped, so what looks like an element is one.
+    policy += "; media-src data:" if any("<audio " in part for part in parts) else ""
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',

@@ -15,6 +15,7 @@ from kexp.report.html import Markup, name_of, picture, short, table
 from kexp.report.line_picture import left_out, line_picture
 from kexp.report.reported import ReportedRun
 from kexp.report.sample_images import grey_or_colour
+from kexp.report.sound_cards import how_cut, sound_card
 
 _SIDE = 128  # pixels of the longer side of a picture: 66 kB at most as it stands in the page
 _COLUMNS = 8  # of the data
@@ -34,9 +35,14 @@ def shown_samples(run: ReportedRun, places: Sequence[int], facts: Sequence[Facts
     """
     samples = taken(run.judged, np.asarray(places, dtype=np.int64))
     numbers = [int(run.judged_rows[place]) + 1 for place in places]
-    pixels = pixels_of(_array(samples), run.spec)
-    if pixels is not None:
-        cards = [_card(*one) for one in zip(pixels, numbers, facts, strict=True)]
+    pixels, rate = pixels_of(_array(samples), run.spec), run.spec.sample_rate
+    if pixels is not None or rate is not None:
+        shown = _array(samples) if pixels is None else pixels
+        names = [f"sample {number}: {_sentence(said)}" for number, said in zip(numbers, facts, strict=True)]
+        cards = [
+            card(_pixel_picture(name, one) if rate is None else sound_card(name, one, rate), said)
+            for name, one, said in zip(names, shown, facts, strict=True)
+        ]
         return f'<div class="cards">{"".join(cards)}</div>'
     columns = _columns(samples, run.spec, facts)
     names = ["sample", *(facts[0] if facts else ()), *columns]
@@ -55,6 +61,8 @@ def how_shown(run: ReportedRun) -> str:
         return f" With the first {_COLUMNS} of {count:,} columns." if count > _COLUMNS else ""
     shape = np.shape(inputs[:1])[1:]
     pixels = pixels_of(inputs[:1], spec)
+    if spec.sample_rate is not None:
+        return f" Each with its spectrogram, to be listened to.{how_cut(shape[0], spec.sample_rate)}"
     if pixels is None and len(shape) == 2:
         return left_out(shape[1])
     if pixels is not None and max(pixels.shape[1:3]) > _SIDE:
@@ -82,13 +90,22 @@ def pixels_of(inputs: Any, spec: DatasetSpec) -> np.ndarray | None:
     return inputs[..., None] if square else None
 
 
-def _card(pixels: np.ndarray, number: int, facts: Facts) -> str:
+def card(content: str, facts: Facts) -> str:
+    """Return HTML of a sample with what there is to say of it below.
+
+    Args:
+        content: HTML of the sample.
+        facts: By name.
+    """
     lines = "".join(
         f'<span class="{"failed" if value is WRONG else ""}">{escape(name)} {name_of(_text(value))}</span>'
         for name, value in facts.items()
     )
-    content = picture(f"sample {number}: {_sentence(facts)}", png(small_picture(grey_or_colour(pixels))))
     return f"<figure>{content}<figcaption>{lines}</figcaption></figure>"
+
+
+def _pixel_picture(name: str, pixels: np.ndarray) -> str:
+    return picture(name, png(small_picture(grey_or_colour(pixels))))
 
 
 def small_picture(pixels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Networks for sounds: their spectrogram is Keras's, and nothing depends on loudness, padding or the batch."""
+"""Networks for sounds: the spectrogram is that of Keras, and not of loudness, padding or other sounds."""
 
 import keras
 import numpy as np
