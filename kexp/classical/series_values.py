@@ -11,7 +11,8 @@ _MOST_LOOKED_AT = 1000  # series
 
 
 def is_series(data: Dataset) -> bool:
-    """Return whether inputs are series of numbers of one length, padded or not, that are no windows of one.
+    """Return whether inputs are series of one length, padded or not, that are no windows of one and no
+    sounds.
 
     Example:
         >>> import kexp
@@ -20,7 +21,7 @@ def is_series(data: Dataset) -> bool:
     """
     spec = data.spec
     known = spec.kind == "series" and len(spec.input_shape) == 2 and all(spec.input_shape)
-    return known and not is_forecast(data)
+    return known and spec.sample_rate is None and not is_forecast(data)
 
 
 def is_forecast(data: Dataset) -> bool:

@@ -67,8 +67,8 @@ class LogMelSpectrogram(keras.layers.Layer):
                 f"bands={bands}: a frame of {self.frame} samples has {self.frame // 2} frequencies, expected "
                 "as many bands at most, and a rate above 120; give fewer bands or longer frames."
             )
-        self._transform = _fourier_matrix(self.frame)
-        self._mel = _mel_matrix(sample_rate, self.frame, bands)
+        self._transform = fourier_matrix(self.frame)
+        self._mel = mel_matrix(sample_rate, self.frame, bands)
 
     def call(self, sounds: Tensor) -> Any:
         """Return (batch, frames, bands, 1) float32 of (batch, steps, 1) sounds, whose NaN are silence."""
@@ -148,16 +148,30 @@ class SpectrogramMasks(keras.layers.Layer):
         return {**super().get_config(), "bands": self.bands, "frames": self.frames, "seed": self.seed}
 
 
-def _fourier_matrix(frame: int) -> np.ndarray:
-    """Return (frame, 2 × frequencies) float32 in a Hann window: cosines of all frequencies, then sines."""
+def fourier_matrix(frame: int) -> np.ndarray:
+    """Return (frame, 2 × frequencies) float32 in a Hann window: cosines of all frequencies, then sines.
+
+    Args:
+        frame: Samples of a frame.
+    """
     places = np.arange(frame)
     angles = 2 * np.pi * np.outer(places, np.arange(frame // 2 + 1)) / frame
     window = 0.5 - 0.5 * np.cos(2 * np.pi * places / frame)
     return (window[:, None] * np.concatenate([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
 
 
-def _mel_matrix(sample_rate: int, frame: int, bands: int) -> np.ndarray:
-    """Return (frequencies, bands) float32: triangles of the mel scale, each with a peak of 1."""
+def mel_matrix(sample_rate: int, frame: int, bands: int) -> np.ndarray:
+    """Return (frequencies, bands) float32: triangles of the mel scale, each with a peak of 1.
+
+    Args:
+        sample_rate: Samples a second.
+        frame: Samples of a frame, which has half as many frequencies, and one more.
+        bands: Of the scale, from 60 Hz to half of the rate.
+
+    Example:
+        >>> mel_matrix(8000, 256, 40).shape
+        (129, 40)
+    """
 
     def mel(hertz: Any) -> Any:  # of the Hidden Markov Model Toolkit
         return 2595 * np.log10(1 + np.asarray(hertz) / 700)
