@@ -16,7 +16,7 @@ from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
 REFERENCES = (
     Reference(
-        {"data": "spoken_digits/clips.csv", "audio": "file", "target": "word", "group": "voice"},
+        {"data": "spoken_digits", "audio": "file", "target": "word", "group": "voice"},
         "test_accuracy",
         0.95,
         0.0,

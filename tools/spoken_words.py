@@ -1,6 +1,6 @@
 """Write words spoken by the voices of Debian's espeak-ng, as a data set of sounds.
 
-python tools/spoken_words.py digits FOLDER     # a WAV file for each clip, and clips.csv: file, word, voice
+python tools/spoken_words.py digits FILE.csv   # file, word and voice of WAV files in the folder FILE beside it
 python tools/spoken_words.py phonemes FILE.npz # words and their phonemes, no word or voice in two parts
 
 Voices are variants of timbre, of men and women; accent, pitch and speed are drawn for each clip. Needs
@@ -72,8 +72,9 @@ COUNTS = {"train": 6000, "validation": 400, "test": 600}  # clips of phonemes
 LONGEST_S = 1.0  # of those
 
 
-def write_digits(folder: Path) -> int:
+def write_digits(table: Path) -> int:
     """Write each digit three times by each voice, and return how many clips there are."""
+    folder = table.with_suffix("")
     folder.mkdir(parents=True)
     random = np.random.RandomState(0)
     rows = []
@@ -83,8 +84,8 @@ def write_digits(folder: Path) -> int:
             accent, pitch, speed = _drawn(random)
             path = folder / f"{voice}_{number:02}_{word}.wav"
             wavfile.write(path, RATE, spoken(word, voice, accent, pitch, speed))
-            rows.append((path.name, word, voice))
-    with (folder / "clips.csv").open("w", encoding="utf-8", newline="") as file:
+            rows.append((f"{folder.name}/{path.name}", word, voice))
+    with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("file", "word", "voice"), *rows])
     return len(rows)
 

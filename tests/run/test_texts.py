@@ -131,7 +131,7 @@ def test_what_does_not_fit_is_an_error_before_anything_is_written(tmp_path):
     options = {"run_dir": str(tmp_path / "run"), "quiet": True}
     with pytest.raises(InputError, match="target_preprocessing must be a model from texts to tokens"):
         kexp.fit(model, data, preprocessing=reads, **options)
-    with pytest.raises(InputError, match="inference_model must be a model from texts to texts"):
+    with pytest.raises(InputError, match="inference_model must be a model from inputs to texts"):
         kexp.fit(model, data, preprocessing=reads, target_preprocessing=writes, **options)
     answers = kexp.models.transcriber(model, reads, writes)
     small = kexp.models.seq2seq(sizes[0], 6, units=8, embedding=4)
