@@ -5,8 +5,12 @@ from kexp.metrics.auroc import area_under_roc as area_under_roc
 from kexp.metrics.bits_per_character import bits_per_character as bits_per_character
 from kexp.metrics.bounds import UNBOUNDED as UNBOUNDED
 from kexp.metrics.bounds import metric_bounds as metric_bounds
+from kexp.metrics.box_overlap import box_iou as box_iou
 from kexp.metrics.class_suffixes import class_suffixes as class_suffixes
 from kexp.metrics.conformal import conformal_quantile as conformal_quantile
+from kexp.metrics.detection_metrics import PrecisionRecall as PrecisionRecall
+from kexp.metrics.detection_metrics import detection_metrics as detection_metrics
+from kexp.metrics.detection_metrics import precision_recall as precision_recall
 from kexp.metrics.direction import Direction as Direction
 from kexp.metrics.direction import better as better
 from kexp.metrics.direction import known_direction as known_direction
