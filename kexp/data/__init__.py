@@ -14,6 +14,7 @@ from kexp.data.sources.tfds import prepare
 from kexp.data.streaming import Stream, stream
 from kexp.data.table_arguments import TableArguments
 from kexp.data.table_columns import Column
+from kexp.data.transforms.detection_scenes import scenes
 from kexp.data.transforms.forecast_windows import ForecastDataset, forecast_windows
 from kexp.data.transforms.one_class import one_class
 from kexp.data.transforms.synthetic_scenes import canvases
@@ -43,6 +44,7 @@ __all__ = [
     "prepare",
     "sample_path",
     "sample_rate_of",
+    "scenes",
     "small_batches",
     "split_words",
     "stream",

@@ -89,12 +89,15 @@ def load(
             train, validation and test, of DataFrames and paths, all read as the training table is, or a
             finite tf.data.Dataset of (x, y) whose elements are batches if the targets are vectors as long as
             the inputs, and samples otherwise. One-dimensional x of strings is text; None and NaN are the
-            empty string. For images, y of whole numbers as large is masks. A `Dataset` stays as it is.
+            empty string. For images, y of whole numbers as large is masks, and y of shape (samples, boxes, 5)
+            are boxes: x_min, y_min, x_max, y_max in pixels and a class index, -1 for padding; or a list of
+            {"boxes": (n, 4), "labels": (n,)}. A `Dataset` stays as it is.
         target: Column to predict; only tables take it, and need it.
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
-            "segmentation" (masks of images) or "text" (texts from texts); default: masks are what they are,
-            rows of zeros and ones and lists are labels, floats are quantities (in a table also more than 20
+            "segmentation" (masks of images), "detection" (boxes on images) or "text" (texts from texts);
+            default: masks and boxes are what they are, rows of zeros and ones and lists are labels, floats
+            are quantities (in a table also more than 20
             different whole numbers), everything else classes.
         validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
             unused if the source has a validation part. 0: train on all of it.

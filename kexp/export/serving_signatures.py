@@ -71,10 +71,11 @@ def inference_signatures(
     def tied(predictions: Arrays) -> np.ndarray | np.bool_:
         return task.tied(predictions, TOLERANCE, spec)
 
-    default = ParityCase(DEFAULT, examples, expected.named(), tied=tied)
+    reorder = task.ties_reorder
+    default = ParityCase(DEFAULT, examples, expected.named(), tied=tied, ties_reorder=reorder)
     found = [ServedSignature(function, inputs, default, source, tuple(keys), named)]
     if isinstance(samples, np.ndarray) and takes_encoded(spec):
-        found.append(_of_files(function, spec, samples, tied))
+        found.append(_of_files(function, spec, samples, tied, ties_reorder=reorder))
     for name, signature in _signatures(model).items():
         if signature.inputs is None:
             own = _traced(_of_raw(signature.function, spec), inputs)
@@ -85,7 +86,9 @@ def inference_signatures(
     return found
 
 
-def _of_files(function: _Function, spec: DatasetSpec, samples: np.ndarray, tied: Tied) -> ServedSignature:
+def _of_files(
+    function: _Function, spec: DatasetSpec, samples: np.ndarray, tied: Tied, *, ties_reorder: bool
+) -> ServedSignature:
     """Return the predictions once more, from the bytes of image files.
 
     The pixels are compared here, where Pillow is, and what the model makes of them in the fresh process.
@@ -100,7 +103,7 @@ def _of_files(function: _Function, spec: DatasetSpec, samples: np.ndarray, tied:
     expected = {name: as_str(output.numpy()) for name, output in function(decoded).items()}
     # Not objects, which NumPy would have to pickle.
     examples = {BYTES_KEY: np.array([file.content for file in files])}
-    case = ParityCase(OF_BYTES, examples, expected, (1, len(files)), tied)
+    case = ParityCase(OF_BYTES, examples, expected, (1, len(files)), tied, ties_reorder=ties_reorder)
     return ServedSignature(lambda contents: function(decode(contents)), inputs, case)
 
 

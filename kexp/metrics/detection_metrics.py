@@ -142,6 +142,40 @@ def precision_recall(
     return PrecisionRecall(matches.scores[order], precision, hits / max(objects, 1), objects)
 
 
+def best_scores(
+    targets: np.ndarray, boxes: np.ndarray, classes: np.ndarray, scores: np.ndarray, count: int
+) -> tuple[float, ...]:
+    """Return for each class the least score at which the F1 of its detections at an overlap of 0.5 is best.
+
+    Args:
+        targets: As of `detection_metrics`.
+        boxes: (images, detections, 4).
+        classes: (images, detections) class indices, -1 for padding.
+        scores: (images, detections) from 0 to 1.
+        count: Of the classes.
+
+    Returns:
+        A score in the middle between two, or 0.5 for a class of which nothing is found.
+
+    Example:
+        >>> targets, boxes = np.array([[[0, 0, 9, 9, 0.0]]]), np.array([[[0, 0, 9, 9], [20, 0, 29, 9.0]]])
+        >>> best_scores(targets, boxes, np.array([[0, 0]]), np.array([[0.75, 0.25]]), 1)
+        (0.5,)
+    """
+    found = []
+    for index in range(count):
+        curve = precision_recall(targets, boxes, classes, scores, index)
+        total = curve.precision + curve.recall
+        f1 = np.divide(2 * curve.precision * curve.recall, total, out=np.zeros_like(total), where=total > 0)
+        if not f1.any() or not np.isfinite(curve.scores).all():
+            found.append(0.5)
+            continue
+        best = int(f1.argmax())
+        below = curve.scores[best + 1] if best + 1 < len(curve.scores) else 0.0
+        found.append(float(np.float32((curve.scores[best] + below) / 2)))
+    return tuple(found)
+
+
 def with_crowds(targets: np.ndarray) -> np.ndarray:
     """Return (images, objects, 6) float64 targets, no crowd among those that do not say.
 

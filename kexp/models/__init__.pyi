@@ -21,6 +21,7 @@ from kexp.models.cnn import resnet32 as resnet32
 from kexp.models.cnn import resnet56 as resnet56
 from kexp.models.cnn1d import fcn as fcn
 from kexp.models.cnn1d import series_resnet as series_resnet
+from kexp.models.detector import detector as detector
 from kexp.models.diffusion.denoising_unet import SinusoidalEmbedding as SinusoidalEmbedding
 from kexp.models.diffusion.denoising_unet import diffusion_unet as diffusion_unet
 from kexp.models.diffusion.diffusion_model import Diffusion as Diffusion
@@ -60,6 +61,8 @@ from kexp.models.layer_features import features as features
 from kexp.models.layers.attention import SelfAttention as SelfAttention
 from kexp.models.layers.attention import SequencePooling as SequencePooling
 from kexp.models.layers.attention import TransformerBlock as TransformerBlock
+from kexp.models.layers.box_layers import Detections as Detections
+from kexp.models.layers.box_layers import LocationBoxes as LocationBoxes
 from kexp.models.layers.dropout import StochasticDepth as StochasticDepth
 from kexp.models.layers.embeddings import LearnedPositions as LearnedPositions
 from kexp.models.layers.embeddings import TokenEmbedding as TokenEmbedding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -96,20 +96,20 @@ def _some(mask: Any) -> str:
 def _classes(training: TrainingSetup) -> Finding:
     data, options = training.raw, training.options
     names, classes = data.spec.class_names, data.spec.outputs
-    counts = _counts(data.train, classes)
+    task = task_named(data.spec.task)
+    counts = _counts(data.train, classes, task.labels_of)
     missing = np.flatnonzero(counts == 0)
     shortened = options["fast_dev_run"] or options["overfit_batches"]
     if len(missing):
         status: Status = "warning" if shortened else "problem"
         return Finding("classes", status, f"no training sample of {_named(missing, names)}.")
     least, most = int(counts.argmin()), int(counts.argmax())
-    task = task_named(data.spec.task)
     each = f"{task.counted} each"
     spread = f"{counts[least]:,} ({_name(least, names)}) to {counts[most]:,} ({_name(most, names)}) {each}"
     if counts[least] == counts[most]:
         spread = f"{counts[least]:,} {each}"
     if data.validation is not None:
-        absent = np.flatnonzero(_counts(data.validation, classes) == 0)
+        absent = np.flatnonzero(_counts(data.validation, classes, task.labels_of) == 0)
         if len(absent):
             return Finding(
                 "classes", "warning", f"no validation sample of {_named(absent, names)}; {spread}."
@@ -123,9 +123,9 @@ def _classes(training: TrainingSetup) -> Finding:
     return Finding("classes", "ok", f"{spread}.")
 
 
-def _counts(split: Split, classes: int) -> np.ndarray:
-    labels = split.targets[(split.targets >= 0) & (split.targets < classes)]
-    return np.bincount(labels, minlength=classes)
+def _counts(split: Split, classes: int, labels_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    labels = labels_of(split.targets)
+    return np.bincount(labels[(labels >= 0) & (labels < classes)], minlength=classes)
 
 
 def _named(classes: np.ndarray, names: tuple[str, ...]) -> str:

@@ -223,6 +223,40 @@ def cnn_series(
     """
 
 @recipe()
+def detect_images(
+    data: DataLike = "digits",
+    *,
+    size: tuple[int, int] = (128, 128),
+    samples: tuple[int, int, int] = (4000, 300, 500),
+    objects: tuple[int, int] = (1, 8),
+    sides: tuple[int, int] = (14, 48),
+    overlap: float = 0.2,
+    clutter: int = 8,
+    empty: float = 0.05,
+    filters: tuple[int, ...] = (16, 32, 64, 96),
+    width: int = 48,
+    box_weight: float = 2.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Detect objects on images with a one-stage detector.
+
+    Args:
+        data: Name or path of a data set of images with boxes, or of grey images with a label each.
+        size: (height, width) in pixels of the scenes made of labelled images.
+        samples: Scenes for training, validation and test.
+        objects: Fewest and most objects in a scene.
+        sides: Least and largest longer side of an object in pixels.
+        overlap: Largest intersection over union of two objects.
+        clutter: Patches of other images in a scene.
+        empty: Share of scenes without an object.
+        filters: Filters of the backbone's stages, each at half the height and width of the one before.
+        width: Filters of the feature pyramid and the head.
+        box_weight: Of the loss of boxes beside that of classes.
+        **train: Training options.
+    """
+
+@recipe()
 def diffusion_images(
     data: DataLike = "digits",
     *,

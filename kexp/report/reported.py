@@ -116,14 +116,14 @@ class ReportedRun:
         """Truth and predictions of a classifier; None of another model, without data, or of soft labels."""
         if not self.task.has_labels or not self._has_targets:
             return None
-        return judge_classes(self.judged.targets, self._judged_predictions, self.spec)
+        return judge_classes(self.judged.targets, self.judged_predictions, self.spec)
 
     @cached_property
     def values(self) -> JudgedValues | None:
         """Truth and predictions of a regression; None of another model, or without data."""
         if not self.task.has_residuals or not self._has_targets:
             return None
-        return judge_values(self.judged.targets, self._judged_predictions, self.spec)
+        return judge_values(self.judged.targets, self.judged_predictions, self.spec)
 
     @cached_property
     def outputs(self) -> tuple[ReportedOutput, ...]:
@@ -140,7 +140,7 @@ class ReportedRun:
         return self.data is not None and not isinstance(self.split, FedSplit)
 
     @cached_property
-    def _judged_predictions(self) -> Predictions:
+    def judged_predictions(self) -> Predictions:
         if len(self.judged_rows) == len(self.split):
             return self.predictions(MOST_JUDGED)
         return self.record.predictions_of(self.judged.inputs)
@@ -187,8 +187,8 @@ class ReportedOutput(ReportedRun):
         return self._run.judged_rows
 
     @property
-    def _judged_predictions(self) -> Predictions:
-        outputs = self._run._judged_predictions.outputs
+    def judged_predictions(self) -> Predictions:
+        outputs = self._run.judged_predictions.outputs
         assert outputs is not None
         return outputs[self.name]
 

@@ -47,6 +47,8 @@ class Task:
         can_trim_padding: Batches may be cut where all of their samples end in padding.
         can_memorize: A batch can be learnt by heart, which preflight tries.
         takes_any_outputs: Predictions are what the model gives, of any shape.
+        ties_reorder: Where a sample is `tied`, its predictions may come in another order.
+        class_metric: What the metric of each class is called on a page, and a sentence on it.
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".
         monitor: The metric that the best epoch is chosen by, unless the caller gives loss or metrics.
@@ -67,6 +69,8 @@ class Task:
     can_trim_padding: ClassVar[bool] = True
     can_memorize: ClassVar[bool] = True
     takes_any_outputs: ClassVar[bool] = False
+    ties_reorder: ClassVar[bool] = False
+    class_metric: ClassVar[tuple[str, str]] = ("Classes", "")
     counted: ClassVar[str] = "samples"
     output_noun: ClassVar[str] = "classes"
     monitor: ClassVar[str] = "val_loss"
@@ -113,6 +117,10 @@ class Task:
     def class_metrics(self, spec: DatasetSpec) -> dict[str, str]:
         """Return the names of the classes by those of their metrics, where each class has one of its own."""
         return {}
+
+    def labels_of(self, targets: np.ndarray) -> np.ndarray:
+        """Return the class indices that targets hold, of any shape."""
+        return targets
 
     def sample_mask(self, targets: Tensor) -> Any:
         """Return 1 for what loss and metrics count and 0 for padding, float32; None where all counts."""

@@ -1,4 +1,4 @@
-"""Predictions: labels and probabilities, values, masks, texts, or the inputs once more."""
+"""Predictions: labels and probabilities, values, masks, boxes, texts, or the inputs once more."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ _NAMES = {
     "reconstructions": "reconstruction",
     "codes": "code",
     "anomaly_scores": "anomaly_score",
+    "boxes": "box",
+    "scores": "score",
 }
 
 
@@ -54,6 +56,9 @@ class Predictions:
         label_sets: (n, labels) str objects, the name of each label that is given and "" where it is not;
             several labels for a sample.
         quantiles: (n, horizon, levels) float32, ascending in the levels; forecasts.
+        boxes: (n, 100, 4) float32, x_min, y_min, x_max, y_max in pixels of each object, the surest first,
+            with its class in `labels`, (n, 100), "" where there is none; detection.
+        scores: (n, 100) float32 from 0 to 1, how sure it is that there is such an object; detection.
     """
 
     labels: np.ndarray | None = None
@@ -68,6 +73,8 @@ class Predictions:
     outputs: Mapping[str, Predictions] | None = None
     label_sets: np.ndarray | None = None
     quantiles: np.ndarray | None = None
+    boxes: np.ndarray | None = None
+    scores: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))

@@ -22,6 +22,11 @@ class Segmentation(Choice):
     name: ClassVar[str] = "segmentation"
     has_classes: ClassVar[bool] = True
     can_augment: ClassVar[bool] = False
+    class_metric: ClassVar[tuple[str, str]] = (
+        "Intersection over union of each class",
+        "Pixels of a class that were found, over those that are its own or were taken for its own. "
+        "A class that neither occurs nor is predicted has 0 here and is left out of mean_iou.",
+    )
     counted: ClassVar[str] = "pixels"
     monitor: ClassVar[str] = "val_mean_iou"
 

@@ -18,6 +18,14 @@ TINY: dict[str, dict[str, Any]] = {
     "cnn_images": {"filters": (8,)},
     "cnn_series": {"filters": (16,), "kernel_sizes": (3,)},
     "distill_images": {"filters": (4, 8)},
+    "detect_images": {
+        "samples": (96, 32, 64),
+        "size": (48, 48),
+        "objects": (1, 2),
+        "sides": (14, 28),
+        "filters": (4, 8, 8),
+        "width": 8,
+    },
     "diffusion_images": {"filters": (8,), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
     "finetune_images": {"head_epochs": 1},
     "finetune_text": {"head_epochs": 1, "steps": 8},
@@ -62,10 +70,11 @@ ALIKE = {
 
 
 # What is alone in what it trains by: members, players, draws, phases, a teacher, tokens, tables, series,
-# images.
+# boxes, images.
 _OBJECTIVES = (
-    *("mlp_images", "mlp_tabular", "diffusion_images", "distill_images", "finetune_images", "gan_images"),
-    *("audio_commands", "lstm_forecast", "speech_ctc", "tabular", "transformer_lm", "vae_images"),
+    *("mlp_images", "mlp_tabular", "detect_images", "diffusion_images", "distill_images"),
+    *("finetune_images", "gan_images", "audio_commands", "lstm_forecast", "speech_ctc", "tabular"),
+    *("transformer_lm", "vae_images"),
 )
 
 

@@ -21,6 +21,7 @@ SMALL = {
     *(
         "autoencoder_anomaly",
         "cnn_series",
+        "detect_images",
         "forecast",
         "lstm_forecast",
         "lstm_series",
@@ -77,6 +78,9 @@ def test_a_recipe_killed_halfway_ends_as_the_one_left_alone(alone, digits_run, t
 
 def assert_the_same_answers(served, result):
     samples = load_samples(result.run_dir / "samples.npz", result.spec)
+    if result.spec.task == "detection":  # whose frame has numbers within texts
+        assert_the_same_boxes(served.predict(samples), result.predict(samples))
+        return
     answers, expected = (asked.predict(samples).to_frame(result.spec) for asked in (served, result))
     assert answers.select_dtypes(exclude="number").equals(expected.select_dtypes(exclude="number"))
     validation = recorded_data(result).validation
@@ -84,6 +88,15 @@ def assert_the_same_answers(served, result):
     np.testing.assert_allclose(
         answers.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-5, atol=1e-5
     )
+
+
+def assert_the_same_boxes(answers, expected):
+    tied = (np.abs(np.diff(expected.scores, axis=1)) < 1e-5) & (expected.scores[:, 1:] > 0)
+    kept = ~tied.any(axis=1)
+    assert kept.any()
+    assert (answers.labels[kept] == expected.labels[kept]).all()
+    np.testing.assert_allclose(answers.scores[kept], expected.scores[kept], atol=1e-5)
+    np.testing.assert_allclose(answers.boxes[kept], expected.boxes[kept], atol=1e-3)
 
 
 def assert_the_same_samples(served, result):

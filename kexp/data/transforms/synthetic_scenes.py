@@ -19,14 +19,14 @@ from kexp.data.targets import has_labels
 
 BACKGROUND = "background"
 
-_PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test")
 MOST_DRAWN = 1000  # objects, or patches, on a canvas
-_OWN = 0.3  # share of an image's brightest pixel above which a pixel is the object's own
+OWN = 0.3  # share of an image's brightest pixel above which a pixel is the object's own
 _PLACES = 8  # tried for each object; the one with the least overlap is taken
 _PATCH = (0.25, 0.5)  # sides of a patch of clutter, as shares of an object's
-_NOISE = 24  # brightest pixel of the noise below everything
+NOISE = 24  # brightest pixel of the noise below everything
 _PIXEL_BYTES = 5  # of its grey and its class
-_FAINTEST = 0.6  # least brightness that an object or a patch keeps
+FAINTEST = 0.6  # least brightness that an object or a patch keeps
 
 
 def canvases(
@@ -73,17 +73,17 @@ def canvases(
         >>> made.train.inputs.shape, made.train.targets.shape, made.spec.class_names[:3]
         ((20, 40, 40, 1), (20, 40, 40), ('background', '0', '1'))
     """
-    _require_images(data)
+    require_grey_labelled(data)
     if size is None:
         size = (40, 40) if max(data.spec.input_shape[:2]) <= 16 else (64, 64)
-    counts = _counts(samples)
+    counts = part_counts(samples)
     _require_arguments(size, objects, scale, clutter, seed)
-    drawn_from = [part for part in _PARTS if getattr(data, part) is not None]
+    drawn_from = [part for part in PARTS if getattr(data, part) is not None]
     pixels = sum(counts[part] for part in drawn_from) * size[0] * size[1]
     require_bytes(pixels * _PIXEL_BYTES, f"size={tuple(size)} of so many samples")
     sides = tuple(max(round(share * min(size)), 1) for share in scale)
     parts = {}
-    for number, part in enumerate(_PARTS):
+    for number, part in enumerate(PARTS):
         split: Split | None = getattr(data, part)
         if split is not None:
             generator = np.random.default_rng([TEST_SEED if part == "test" else seed, number])
@@ -117,18 +117,18 @@ def _canvas(
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a canvas (height, width, 1) uint8 and its mask (height, width) int32."""
-    canvas = generator.integers(0, _NOISE + 1, size).astype(np.uint8)
+    canvas = generator.integers(0, NOISE + 1, size).astype(np.uint8)
     mask = np.zeros(size, np.int32)
     for _ in range(clutter):
-        patch = _cut(_drawn(split, sides, generator)[0], generator)
-        under = canvas[_place(size, patch.shape, generator)]
+        patch = patch_of(_drawn(split, sides, generator)[0], generator)
+        under = canvas[place_of(size, patch.shape, generator)]
         np.maximum(under, patch, out=under)
     taken = np.zeros(size, bool)
     for _ in range(generator.integers(objects[0], objects[1] + 1)):
         image, label = _drawn(split, sides, generator)
-        places = [_place(size, image.shape, generator) for _ in range(_PLACES)]
+        places = [place_of(size, image.shape, generator) for _ in range(_PLACES)]
         place = min(places, key=lambda place: int(taken[place].sum()))
-        own = image > _OWN * image.max()
+        own = image > OWN * image.max()
         canvas[place] = np.where(own, image, np.maximum(canvas[place], image))
         mask[place][own] = label + 1
         taken[place] = True
@@ -140,10 +140,10 @@ def _drawn(split: Split, sides: Sequence[int], generator: np.random.Generator) -
     row = generator.integers(len(split))
     side = int(generator.integers(sides[0], sides[1] + 1))
     image = resize([split.inputs[row]], (side, side))[0, ..., 0]  # type: ignore[index]
-    return (image * generator.uniform(_FAINTEST, 1.0)).astype(np.uint8), int(split.targets[row])
+    return (image * generator.uniform(FAINTEST, 1.0)).astype(np.uint8), int(split.targets[row])
 
 
-def _cut(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def patch_of(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Return a patch from the middle of an image, where its object is."""
     height, width = (max(round(generator.uniform(*_PATCH) * side), 1) for side in image.shape)
     first, left = (
@@ -153,12 +153,12 @@ def _cut(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return image[first : first + height, left : left + width]
 
 
-def _place(size: Size, shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, slice]:
+def place_of(size: Size, shape: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, slice]:
     first, left = (generator.integers(whole - part + 1) for whole, part in zip(size, shape, strict=True))
     return slice(first, first + shape[0]), slice(left, left + shape[1])
 
 
-def _require_images(data: Dataset) -> None:
+def require_grey_labelled(data: Dataset) -> None:
     require_dataset(data)
     spec = data.spec
     grey = spec.kind == "image" and spec.dtype == "uint8" and spec.input_shape[-1] == 1
@@ -169,10 +169,10 @@ def _require_images(data: Dataset) -> None:
         )
 
 
-def _counts(samples: Any) -> dict[str, int]:
+def part_counts(samples: Any) -> dict[str, int]:
     listed = samples if isinstance(samples, list | tuple) else ()
-    counts = dict(samples) if isinstance(samples, Mapping) else dict(zip(_PARTS, listed, strict=False))
-    if tuple(counts) != _PARTS or not all(map(_is_count, counts.values())):
+    counts = dict(samples) if isinstance(samples, Mapping) else dict(zip(PARTS, listed, strict=False))
+    if tuple(counts) != PARTS or not all(map(is_count, counts.values())):
         raise InputError(
             f"samples={shown(samples)}: expected whole numbers of 1 or more for train, validation and test; "
             "pass three."
@@ -180,42 +180,42 @@ def _counts(samples: Any) -> dict[str, int]:
     return counts
 
 
-def _is_count(value: object, least: int = 1) -> bool:
+def is_count(value: object, least: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _require_arguments(size: Any, objects: Any, scale: Any, clutter: Any, seed: object) -> None:
     for argument, value, expected, fits in (
-        ("size", size, "two whole numbers of pixels, (height, width)", _are_counts(size)),
+        ("size", size, "two whole numbers of pixels, (height, width)", are_counts(size)),
         (
             "objects",
             objects,
             f"the fewest and the most, from 1 to {MOST_DRAWN}",
-            _are_counts(objects) and _rises(objects) and objects[1] <= MOST_DRAWN,
+            are_counts(objects) and rises(objects) and objects[1] <= MOST_DRAWN,
         ),
         (
             "scale",
             scale,
             "two rising shares above 0, at most 1",
-            _rises(scale) and 0 < scale[0] <= scale[1] <= 1,
+            rises(scale) and 0 < scale[0] <= scale[1] <= 1,
         ),
         (
             "clutter",
             clutter,
             f"a whole number of patches, 0 to {MOST_DRAWN}",
-            _is_count(clutter, 0) and clutter <= MOST_DRAWN,
+            is_count(clutter, 0) and clutter <= MOST_DRAWN,
         ),
-        ("seed", seed, "a whole number of 0 or more", _is_count(seed, 0)),
+        ("seed", seed, "a whole number of 0 or more", is_count(seed, 0)),
     ):
         if not fits:
             raise InputError(f"{argument}={shown(value)}: expected {expected}; pass such.")
 
 
-def _are_counts(values: Any) -> bool:
-    return isinstance(values, tuple | list) and len(values) == 2 and all(map(_is_count, values))
+def are_counts(values: Any) -> bool:
+    return isinstance(values, tuple | list) and len(values) == 2 and all(map(is_count, values))
 
 
-def _rises(values: Any) -> bool:
+def rises(values: Any) -> bool:
     return (
         isinstance(values, tuple | list)
         and len(values) == 2

@@ -6,6 +6,7 @@ from kexp.train.objectives.adversarial import adversarial
 from kexp.train.objectives.autoencoding import reconstruction, variational
 from kexp.train.objectives.base import Losses, Objective, Player
 from kexp.train.objectives.denoising import denoising
+from kexp.train.objectives.detecting import detection
 from kexp.train.objectives.distillation import distillation
 from kexp.train.objectives.ensemble import ensemble
 from kexp.train.objectives.supervised import Supervised, supervised
@@ -19,6 +20,7 @@ __all__ = [
     "Supervised",
     "adversarial",
     "denoising",
+    "detection",
     "distillation",
     "ensemble",
     "reconstruction",

@@ -123,7 +123,7 @@ def supervised(
     own_loss = task.loss_of(spec, from_logits=from_logits, label_smoothing=label_smoothing)
     own = loss is None and metrics is None
     return Supervised(
-        loss=_per_sample(keras.losses.get(loss) or own_loss),
+        loss=per_sample(keras.losses.get(loss) or own_loss),
         metrics=task.metrics(spec, from_logits=from_logits) if metrics is None else as_metrics(metrics, task),
         monitor=task.monitor if own else "val_loss",
         mode=task.mode if own else "min",
@@ -133,7 +133,7 @@ def supervised(
     )
 
 
-def _per_sample(loss: Any) -> Callable[[Any, Any], Any]:
+def per_sample(loss: Any) -> Callable[[Any, Any], Any]:
     """Return a loss without its reduction: the engine takes the mean over all batches of a step."""
     if not isinstance(loss, keras.losses.Loss):  # one of Keras's functions has none
         return loss

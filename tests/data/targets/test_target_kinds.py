@@ -15,6 +15,7 @@ IMAGES = np.zeros((3, 4, 5, 1), np.uint8)
     [
         ("image", np.zeros((3, 4, 5)), "masks"),
         ("image", np.zeros((3, 4)), "numbers"),
+        ("image", np.zeros((3, 2, 5)), "boxes"),
         ("array", np.zeros((3, 4, 5)), "labels"),  # which will refuse them
         ("array", [0.5, 1.0, 2.0], "numbers"),
         ("array", np.ones((3, 1)), "numbers"),
@@ -33,7 +34,14 @@ def test_targets_are_of_the_kind_that_they_look_like(kind, targets, found):
 
 
 def test_each_kind_is_for_a_task_of_its_own():
-    assert list(target_kinds()) == ["classification", "multilabel", "regression", "segmentation", "text"]
+    assert list(target_kinds()) == [
+        "classification",
+        "detection",
+        "multilabel",
+        "regression",
+        "segmentation",
+        "text",
+    ]
     assert sum(kind.is_fallback for kind in target_kinds().values()) == 1
 
 
@@ -42,7 +50,7 @@ def test_each_kind_is_for_a_task_of_its_own():
     [
         (
             "classify",
-            "'classification' or 'multilabel' or 'regression' or 'segmentation' or 'text'; pass one",
+            "'classification' or 'detection' or 'multilabel' or 'regression' or 'segmentation' or 'text'; ",
         ),
         ("generation", "'text'; that is what a model does, whatever the targets are"),
         (["text"], "pass one or leave it out"),

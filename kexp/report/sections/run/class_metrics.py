@@ -1,6 +1,8 @@
-"""The intersection over union of each class of a segmentation."""
+"""The metric of each class, such as its intersection over union or its average precision."""
 
 from __future__ import annotations
+
+from html import escape
 
 from kexp.report.html import heading
 from kexp.report.metric_table import class_metrics, metric_table
@@ -16,12 +18,5 @@ def applies(run: ReportedRun) -> bool:
 
 def html(run: ReportedRun) -> str:
     """HTML of the section."""
-    text = (
-        "<p>Pixels of a class that were found, over those that are its own or were taken for its own. "
-        "A class that neither occurs nor is predicted has 0 here and is left out of mean_iou.</p>"
-    )
-    return (
-        heading("Intersection over union of each class")
-        + text
-        + metric_table(run, "class", class_metrics(run))
-    )
+    title, text = run.task.class_metric
+    return f"{heading(title)}<p>{escape(text)}</p>{metric_table(run, 'class', class_metrics(run))}"

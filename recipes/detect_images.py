@@ -1,0 +1,83 @@
+"""A one-stage detector without anchors says what is where on an image.
+
+Source: Tian, Shen, Chen and He 2019, "FCOS: Fully Convolutional One-Stage Object Detection"; the locations
+that answer for an object are chosen as in Feng et al. 2021, "TOOD". Data that are images with one label each
+become scenes, objects of many sizes among clutter (`kexp.data.scenes`); images with boxes of their own are
+taken as they are.
+
+Command: kexp run detect_images --data mnist --seed S
+Time: ? on two CPU cores
+Score: ?
+"""
+
+from typing import Annotated
+
+import kexp
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+
+REFERENCES = (
+    Reference({"data": "mnist"}, "test_map", 0.70, 0.0, "goal of this project"),
+    Reference({"data": "mnist"}, "test_ap50", 0.95, 0.0, "goal of this project"),
+)
+
+
+@kexp.recipe(
+    references=REFERENCES,
+    epochs=12,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup=0.1,
+)
+def detect_images(
+    data: str = "digits",
+    *,
+    size: Annotated[tuple[int, int], AtLeast(16)] = (128, 128),
+    samples: Annotated[tuple[int, int, int], AtLeast(1)] = (4000, 300, 500),
+    objects: Annotated[tuple[int, int], AtLeast(1)] = (1, 8),
+    sides: Annotated[tuple[int, int], AtLeast(2)] = (14, 48),
+    overlap: Annotated[float, Between(0.0, 1.0)] = 0.2,
+    clutter: Annotated[int, AtLeast(0)] = 8,
+    empty: Annotated[float, Between(0.0, 0.9)] = 0.05,
+    filters: Annotated[tuple[int, ...], Between(4, 256, log=True)] = (16, 32, 64, 96),
+    width: Annotated[int, Between(8, 256, log=True)] = 48,
+    box_weight: Annotated[float, Between(0.1, 10.0, log=True)] = 2.0,
+    **train: Unpack[TrainOptions],
+) -> kexp.Result:
+    """Detect objects on images with a one-stage detector.
+
+    Args:
+        data: Name or path of a data set of images with boxes, or of grey images with a label each.
+        size: (height, width) in pixels of the scenes made of labelled images.
+        samples: Scenes for training, validation and test.
+        objects: Fewest and most objects in a scene.
+        sides: Least and largest longer side of an object in pixels.
+        overlap: Largest intersection over union of two objects.
+        clutter: Patches of other images in a scene.
+        empty: Share of scenes without an object.
+        filters: Filters of the backbone's stages, each at half the height and width of the one before.
+        width: Filters of the feature pyramid and the head.
+        box_weight: Of the loss of boxes beside that of classes.
+        **train: Training options.
+    """
+    dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("image",))
+    if kexp.tasks.task_named(dataset.spec.task).counted != "objects":
+        dataset = kexp.data.scenes(
+            dataset,
+            size=size,
+            samples=samples,
+            objects=objects,
+            sides=sides,
+            overlap=overlap,
+            clutter=clutter,
+            empty=empty,
+            seed=kexp.holdout(train)["seed"],
+        )
+    spec = dataset.spec
+    strides = tuple(2**stage for stage in range(1, len(filters) + 1))[1:][-3:]
+    model = kexp.models.detector(
+        spec.input_shape, spec.outputs, filters=filters, width=width, strides=strides, dtype=spec.dtype
+    )
+    objective = kexp.objectives.detection(spec, box_weight=box_weight)
+    return kexp.fit(model, dataset, objective=objective, **train)
