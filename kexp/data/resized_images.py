@@ -18,7 +18,7 @@ def in_one_size(
     """Return images in a size that was asked for, and what was read with a note, if the source did not do it.
 
     Raises:
-        InputError: They are no images, have masks, or do not fit into memory.
+        InputError: They are no images, have masks or boxes, or do not fit into memory.
     """
     if resizing is None:
         return read, inputs
@@ -27,16 +27,17 @@ def in_one_size(
         raise InputError(
             f"image_size={image_size}: data {read.name!r} is of kind {kind!r}, not images; leave it out."
         )
-    kinds = target_kinds().values()
-    parts = [(inputs[split], y) for split, (_, y) in read.parts.items()]
-    if any(targets.resized_with_inputs(x, y) for targets in kinds for x, y in parts):
-        raise InputError(
-            f"image_size={image_size}: data {read.name!r} has masks, which would have to be resized with "
-            "their images; resize both before, the masks without blending."
-        )
     found = inputs["train"].shape[1:3]
     if found == image_size:
         return read, inputs
+    kinds = target_kinds().values()
+    parts = [(inputs[split], y) for split, (_, y) in read.parts.items()]
+    found_kinds = [one.name for one in kinds if any(one.resized_with_inputs(x, y) for x, y in parts)]
+    if found_kinds:
+        raise InputError(
+            f"image_size={image_size}: data {read.name!r} has {found_kinds[0]}, which would have to be resized "
+            "with their images; resize both before, masks without blending."
+        )
     count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
     require_pixels(f"image_size={image_size} of {count} images", count, image_size, channels)
     notes = (*read.notes, *resizing_notes([found] * count, resizing))

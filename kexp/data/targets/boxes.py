@@ -251,28 +251,49 @@ def _row(
     place: str, box: Box, index: Mapping[str, int], names: Sequence[str], size: tuple[int, int]
 ) -> tuple[float, ...]:
     """Return a box as a row of numbers, cut to its image."""
-    corners = np.array(box[:4], np.float64)
-    limit = np.array([size[1], size[0], size[1], size[0]], np.float64)
-    if not np.isfinite(corners).all() or (corners[2:] <= corners[:2]).any():
-        raise InputError(
-            f"{place}: expected x_min < x_max and y_min < y_max, received {_shown(corners)}, which has no "
-            "area; remove it, or turn its corners round."
-        )
-    if (corners < -_SLACK).any() or (corners > limit + _SLACK).any():
-        raise InputError(
-            f"{place}: expected a box within the image of {size[1]} × {size[0]} pixels (width × height), "
-            f"received {_shown(corners)}; cut it to the image, or give pixels rather than shares."
-        )
-    cut = np.clip(corners, 0.0, limit)
+    cut = cut_corners(place, box[:4], size)
     known = box.label in index if isinstance(box.label, str) else box.label < len(names)
-    if not known or (cut[2:] <= cut[:2]).any():
-        what = f"a class among {', '.join(map(shown, names[:12]))}" if not known else "a box with area"
+    if not known:
         raise InputError(
-            f"{place}: expected {what}, received {shown(box.label) if not known else _shown(corners)}; "
-            "correct the box or the names."
+            f"{place}: expected a class among {', '.join(map(shown, names[:12]))}, received "
+            f"{shown(box.label)}; correct the box or the names."
         )
     place_of = index[box.label] if isinstance(box.label, str) else box.label
-    return (*map(float, cut), float(place_of), float(box.crowd))
+    return (*cut, float(place_of), float(box.crowd))
+
+
+def cut_corners(
+    place: str, corners: Sequence[float], size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return x_min, y_min, x_max, y_max without what rounding has pushed out of an image.
+
+    Args:
+        place: Where the box is, for messages.
+        corners: As they are given, in pixels.
+        size: (height, width) of the image.
+
+    Raises:
+        InputError: The box has no area, or reaches further out than a pixel.
+
+    Example:
+        >>> cut_corners("box 0", (-0.5, 0, 8, 8), (8, 8))
+        (0.0, 0.0, 8.0, 8.0)
+    """
+    array = np.array(corners, np.float64)
+    limit = np.array([size[1], size[0], size[1], size[0]], np.float64)
+    cut = np.clip(array, 0.0, limit)
+    if not np.isfinite(array).all() or (array[2:] <= array[:2]).any():
+        raise InputError(
+            f"{place}: expected x_min < x_max and y_min < y_max, received {_shown(array)}, which has no "
+            "area; remove it, or turn its corners round."
+        )
+    if (np.abs(array - cut) > _SLACK).any() or (cut[2:] <= cut[:2]).any():
+        raise InputError(
+            f"{place}: expected a box within the image of {size[1]} × {size[0]} pixels (width × height), "
+            f"received {_shown(array)}; cut it to the image, or give pixels rather than shares."
+        )
+    x_min, y_min, x_max, y_max = map(float, cut)
+    return x_min, y_min, x_max, y_max
 
 
 def _shown(corners: np.ndarray) -> str:
