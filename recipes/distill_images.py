@@ -15,7 +15,7 @@ import kexp
 from kexp import Between, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=15, learning_rate=2e-3, schedule="cosine")
+@kexp.recipe(epochs=15, least_validation=30, learning_rate=2e-3, schedule="cosine")
 def distill_images(
     data: str = "digits",
     *,

@@ -23,6 +23,7 @@ REFERENCES = (
     references=REFERENCES,
     epochs=60,
     least_steps=960,
+    least_validation=30,
     batch_size=16,
     optimizer="adam",
     learning_rate=2e-3,

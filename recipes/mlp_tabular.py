@@ -22,6 +22,7 @@ from kexp import Between, TrainOptions, Unpack
 @kexp.recipe(
     epochs=60,
     least_steps=780,
+    least_validation=30,
     batch_size=32,
     optimizer="adamw",
     learning_rate=2e-3,

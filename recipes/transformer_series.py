@@ -17,6 +17,7 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 @kexp.recipe(
     epochs=60,
     least_steps=960,
+    least_validation=30,
     batch_size=16,
     optimizer="adamw",
     learning_rate=1e-3,

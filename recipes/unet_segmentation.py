@@ -21,7 +21,13 @@ REFERENCES = (Reference({"epochs": 10}, "test_mean_iou", 0.85, 0.0, "goal of thi
 
 
 @kexp.recipe(
-    references=REFERENCES, epochs=6, batch_size=16, learning_rate=1e-2, schedule="cosine", warmup=0.1
+    references=REFERENCES,
+    epochs=6,
+    least_validation=30,
+    batch_size=16,
+    learning_rate=1e-2,
+    schedule="cosine",
+    warmup=0.1,
 )
 def unet_segmentation(
     data: str = "digits",

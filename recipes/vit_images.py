@@ -24,7 +24,9 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(references=REFERENCES, optimizer="adamw", learning_rate=3e-3, schedule="one_cycle")
+@kexp.recipe(
+    references=REFERENCES, least_validation=30, optimizer="adamw", learning_rate=3e-3, schedule="one_cycle"
+)
 def vit_images(
     data: str = "digits",
     *,

@@ -16,13 +16,15 @@ from kexp.core.storage import is_remote
 from kexp.core.user_paths import user_path
 
 if sys.version_info >= (3, 12):
-    from typing import Unpack
+    from typing import NotRequired, Unpack
 else:
-    from typing_extensions import Unpack
+    from typing_extensions import NotRequired, Unpack
 
 _MOST = 1e9  # steps, epochs or minutes between checkpoints
 _DEVICE = re.compile(r"(CPU|GPU|TPU):[0-9]{1,4}", re.IGNORECASE)
 RISING = ("one_cycle", "cosine_log")  # schedules that begin far below their peak
+# Schedules that end in rest, so that the last epoch is as good as any.
+ANNEALED = ("cosine", "linear", "one_cycle", "exponential", "polynomial")
 StrategyName = Literal["auto", "cpu", "gpu", "mirrored", "multiworker", "tpu"]
 
 
@@ -60,6 +62,14 @@ class TrainOptions(TypedDict, total=False):
             64,
             'Samples per forward pass; "auto" begins with the recipe\'s own and halves it, with twice the '
             "accumulation, whenever memory runs out.",
+        ),
+    ]
+    least_batches: Annotated[
+        Annotated[int, AtLeast(1)] | None,
+        Option(
+            None,
+            "Batches that an epoch has at least: where samples are few, batches have fewer of them, 2 at the "
+            "smallest. None, as where batch_size is given, leaves batches as they are.",
         ),
     ]
     accumulate: Annotated[
@@ -145,6 +155,16 @@ class TrainOptions(TypedDict, total=False):
         float,
         Between(0.0, 0.9),
         Option(0.1, "Fraction of the training data held out to choose on; 0 trains on all of it."),
+    ]
+    least_validation: Annotated[
+        Annotated[int, AtLeast(1)] | None,
+        Option(
+            None,
+            "Validation samples that a run has at least, and 5 of each class: where the fraction would be "
+            "fewer, it trains on all of the data and keeps the last epoch, if the schedule ends near 0 and "
+            "neither monitor nor early_stop is given. None, as where validation or callbacks are given, "
+            "holds out as many as there are.",
+        ),
     ]
     early_stop: Annotated[
         int,
@@ -363,21 +383,28 @@ class Holdout(TypedDict):
 
     validation: float
     seed: int
+    least_validation: NotRequired[int]
 
 
 def holdout(train: TrainOptions) -> Holdout:
     """Return the options that choose the validation data, for `kexp.data.load(data, **kexp.holdout(train))`.
 
-    In a recipe all options are there; of `train["seed"]` a type checker cannot know it.
+    In a recipe all options are there; of `train["seed"]` a type checker cannot know it. `least_validation` is
+    among them where there is one and no epoch has to be chosen: the learning rate ends near 0, and neither
+    `monitor` nor `early_stop` asks for validation data.
 
     Example:
         >>> holdout(complete({"seed": 3}))
         {'validation': 0.1, 'seed': 3}
+        >>> holdout(complete({"least_validation": 30, "schedule": "cosine"}))
+        {'validation': 0.1, 'seed': 0, 'least_validation': 30}
     """
-    return {
-        "validation": train.get("validation", DEFAULTS["validation"]),
-        "seed": train.get("seed", DEFAULTS["seed"]),
-    }
+    options = TrainOptions(**{**DEFAULTS, **train})
+    held: Holdout = {"validation": options["validation"], "seed": options["seed"]}
+    least, chooses = options["least_validation"], options["monitor"] is not None or options["early_stop"]
+    if least is not None and options["schedule"] in ANNEALED and not chooses:
+        held["least_validation"] = least
+    return held
 
 
 def parse_interval(text: str) -> tuple[float, str]:
@@ -402,6 +429,7 @@ def parse_interval(text: str) -> tuple[float, str]:
 
 
 __all__ = [
+    "ANNEALED",
     "DEFAULTS",
     "OPTIONS",
     "OUTPUT_ONLY",

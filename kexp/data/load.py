@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, get_args
 
@@ -18,7 +19,8 @@ from kexp.data.audio_arguments import audio_options
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
-from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source
+from kexp.data.dataset import Dataset, DatasetSpec, Kind, Source, Split
+from kexp.data.folds import current_fold
 from kexp.data.image_arguments import checked_size
 from kexp.data.input_kinds import inputs_of
 from kexp.data.merging_numbers import merging_notes
@@ -30,7 +32,15 @@ from kexp.data.sources.base import Size
 from kexp.data.sources.image_resizing import Resizing
 from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
-from kexp.data.splits import Parts, fingerprint, folded, make_splits, to_divide
+from kexp.data.splits import (
+    Parts,
+    RowFacts,
+    fewest_to_choose_by,
+    fingerprint,
+    folded,
+    make_splits,
+    to_divide,
+)
 from kexp.data.stored_arrays import is_stored
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
@@ -48,6 +58,7 @@ class _Shares(TypedDict):
     test: float
     seed: int
     way: SplitWay
+    least_validation: int | None
 
 
 @cached
@@ -68,6 +79,7 @@ def load(
     clip_seconds: float | None = None,
     hop_seconds: float | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
+    least_validation: int | None = None,
     **table: Unpack[TableArguments],
 ) -> Dataset:
     """Load a data set from any source into memory, checked and split.
@@ -114,6 +126,8 @@ def load(
         clip_seconds: Length in seconds that sounds are cut or padded to; default: that of the longest.
         hop_seconds: Seconds from one clip of a long file to the next; default: its first clip alone is read.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
+        least_validation: Samples that a drawn validation part has at least, and 5 of each class; where it
+            would have fewer there is none, and `notes` says so. Default None: it has as many as it has.
         **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
 
     Returns:
@@ -147,7 +161,7 @@ def load(
     read, kind, inputs = _inputs(read, options.resizing, kinds)
     if options.audio.hop_seconds is not None and way.name == "stratified":
         way = SplitWay("group")  # of clips of one sound
-    shares = _Shares(validation=validation, test=test, seed=seed, way=way)
+    shares = _Shares(validation=validation, test=test, seed=seed, way=way, least_validation=least_validation)
     return _divided(read, kind, inputs, options, shares)
 
 
@@ -167,14 +181,38 @@ def _divided(
         )
         parts, rows = to_divide(parts, rows, shares["validation"])
         targets.check(read.name, {split: y for split, (_, y) in parts.items()}, class_names)
-        drawn = make_splits(read.name, parts, spec, **shares, rows=rows)
+        drawn, held_notes = _drawn(read.name, parts, spec, shares, rows)
         targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
         spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
     held = {part: facts for part, facts in rows.items() if part == "train" or part in drawn}
-    notes = (*read.notes, *_merging(read, kind, targets))
+    notes = (*read.notes, *_merging(read, kind, targets), *held_notes)
     notes += split_notes(shares["way"], options.table, drawn, held)
     return Dataset(
         read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content, notes
+    )
+
+
+def _drawn(
+    name: str, parts: Parts, spec: DatasetSpec, shares: _Shares, rows: Mapping[str, RowFacts]
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Return the splits, and what to say where a validation part would be too small to choose anything by."""
+    share, least, fold = shares["validation"], shares["least_validation"], current_fold()
+    drawing = partial(
+        make_splits, name, parts, spec, test=shares["test"], seed=shares["seed"], way=shares["way"], rows=rows
+    )
+    drawn = drawing(validation=share)
+    held = drawn.get("validation")
+    own = "validation" in parts or (fold is not None and fold.part == "validation")
+    if least is None or held is None or own:
+        return drawn, ()
+    needed = fewest_to_choose_by(spec, held.targets, least)
+    if len(held) >= needed:
+        return drawn, ()
+    drawn = drawing(validation=0.0)
+    return drawn, (
+        f"all {len(drawn['train']):,} training samples are trained on, none validated: a share of {share}, "
+        f"{len(held)} of them, would be too few to choose an epoch by ({needed} or more); "
+        f"validation={share} holds them out all the same.",
     )
 
 

@@ -22,6 +22,9 @@ Parts = dict[str, tuple[Inputs, np.ndarray]]
 
 _DAY_S = 86400.0
 _TEXTS_AT_ONCE = 1024
+# Of so many samples a share has a standard error of 0.07 at 0.8: more than what epochs differ by.
+FEWEST_TO_CHOOSE_BY = 30
+FEWEST_OF_A_CLASS = 5
 TEST_SEED = 0  # fixed: whatever seed a run takes, no search ever looks at a test sample
 
 
@@ -208,6 +211,24 @@ def make_splits(
         splits[fold.part] = replace(splits[fold.part], rows=index[fold.part])
     own = {part for part, share in (("validation", validation), ("test", test)) if share > 0} - index.keys()
     return splits | {part: read_only(*parts[part], known[part].weights) for part in sorted(own)}
+
+
+def fewest_to_choose_by(spec: DatasetSpec, targets: Any, least: int = FEWEST_TO_CHOOSE_BY) -> int:
+    """Return how many validation samples it takes at least to choose an epoch by.
+
+    Args:
+        spec: Task and classes.
+        targets: Of the validation samples.
+        least: Samples in all, default 30; of each class it takes 5.
+
+    Example:
+        >>> from kexp.data import load
+        >>> data = load("japanese_vowels")
+        >>> fewest_to_choose_by(data.spec, data.validation.targets), len(data.validation)
+        (45, 27)
+    """
+    classes = len(spec.class_names) if np.ndim(targets) == 1 else 0
+    return max(least, FEWEST_OF_A_CLASS * classes)
 
 
 def _divided(

@@ -91,8 +91,9 @@ class OpenRun:
         folder = RunFolder.choose(options["run_dir"], call.recipe, call.config())
         if not folder.begun():
             check_rise(options)
-        if options["least_steps"] is not None and folder.predates_budgets():
-            earlier = {"least_steps": None}
+        asked: Any = options
+        earlier = {name: None for name in folder.predated_options() if asked[name] is not None}
+        if earlier:
             call = replace(call, arguments={**call.arguments, **earlier})
             return cls.of(call, {**options, **earlier})  # type: ignore[typeddict-item]
         return cls(call, {**options, "run_dir": str(folder.path)}, folder)

@@ -44,7 +44,8 @@ _CHECKPOINTS = "checkpoints"
 _LOCK = "lock"
 # Which runs of earlier versions may have had, without a record of them, or had none of.
 _BUDGET = ("epochs", "least_steps")
-_RECORDED_SINCE = ("loss", "metrics", "least_steps")
+_DECIDED_BY_DATA = ("least_steps", "least_batches", "least_validation")
+_RECORDED_SINCE = ("loss", "metrics", *_DECIDED_BY_DATA)
 
 
 class RunDescription(NamedTuple):
@@ -193,6 +194,17 @@ class RunFolder:
     def predates_budgets(self) -> bool:
         """Return whether the folder holds a run from before the data could ask for more epochs."""
         return self._holds_run() and read_config(self.path).get("epochs") is None
+
+    def predated_options(self) -> tuple[str, ...]:
+        """Return the options by which the data decide, of which the run in the folder has nothing yet."""
+        if not self._holds_run():
+            return ()
+        recorded = read_config(self.path)["arguments"]
+        return tuple(
+            name
+            for name in _DECIDED_BY_DATA
+            if name not in recorded or (name == "least_steps" and self.predates_budgets())
+        )
 
     def finished(self) -> bool:
         """Return whether the run in the folder came to its end, and no more epochs are asked for now."""

@@ -71,6 +71,11 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
         raise InputError(f"{function.__name__}: {error}.") from None
     if "epochs" in bound.arguments:
         bound.arguments.setdefault("least_steps", None)  # who says how many epochs has as many
+    if "batch_size" in bound.arguments:
+        bound.arguments.setdefault("least_batches", None)
+    if "validation" in bound.arguments or bound.arguments.get(CALLBACKS):
+        # who says what share has it, and callbacks may look at it
+        bound.arguments.setdefault("least_validation", None)
     bound.apply_defaults()
     checked_callbacks(bound.arguments.pop(CALLBACKS, None))
     checked = {

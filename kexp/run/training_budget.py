@@ -5,20 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
-from kexp.core.options import TrainOptions
+from kexp.core.options import ANNEALED, TrainOptions
 from kexp.data import Dataset
 from kexp.data.batch_feed import FedSplit
+from kexp.data.splits import FEWEST_OF_A_CLASS, FEWEST_TO_CHOOSE_BY, fewest_to_choose_by
 from kexp.run.fit_plan import EpochOptions
 from kexp.train.objectives import Objective, Supervised
 from kexp.train.phases import Phase
 
-# Of so many samples a share has a standard error of 0.07 at 0.8: more than what epochs differ by.
-FEWEST = 30
-FEWEST_OF_A_CLASS = 5
-# Schedules that end in rest, so that the last epoch is as good as any.
-_ANNEALED = ("cosine", "linear", "one_cycle", "exponential", "polynomial")
+SMALLEST_BATCH = 2  # of one sample alone batch normalisation may have no variance
+
+
+def with_least_batches(options: TrainOptions, data: Dataset, batch_size: int) -> tuple[int, tuple[str, ...]]:
+    """Return how many samples a batch has so that an epoch has the least batches, and what to say of it.
+
+    Runs on a part of the data, to try something out, keep their batches, as do those whose batches come as
+    they are.
+
+    Args:
+        options: Complete training options.
+        data: What is trained on.
+        batch_size: Samples per forward pass, at most.
+
+    Source:
+        A tenth of the samples, 16 at most, have the networks of Wang, Yan and Oates 2017, "Time series
+        classification from scratch with deep neural networks".
+
+    Example:
+        >>> import kexp
+        >>> from kexp.core.options import complete
+        >>> with_least_batches(complete({"least_batches": 10}), kexp.data.load("iris"), 32)
+        (10, ('batches of 10 samples, not 32, so that 108 make 10 or more; batch_size=32 keeps them.',))
+    """
+    least = options["least_batches"]
+    tried = options["fast_dev_run"] or options["overfit_batches"]
+    if least is None or tried or isinstance(data.train, FedSplit):
+        return batch_size, ()
+    samples = len(data.train)
+    smaller = max(SMALLEST_BATCH, samples // (least * options["accumulate"]))
+    if smaller >= batch_size:
+        return batch_size, ()
+    note = (
+        f"batches of {smaller} samples, not {batch_size}, so that {samples:,} make {least} or more; "
+        f"batch_size={batch_size} keeps them."
+    )
+    return smaller, (note,)
 
 
 def with_least_steps(
@@ -82,17 +114,17 @@ def too_few_to_choose(
     """
     asked = options["monitor"] is not None or options["early_stop"] or options["overfit_batches"]
     stops = any(isinstance(one, keras.callbacks.EarlyStopping) for one in callbacks)
-    rests = options["schedule"] in _ANNEALED
+    rests = options["schedule"] in ANNEALED
     part = data.validation
     if asked or stops or not rests or part is None or not isinstance(objective, Supervised):
         return ()
     if isinstance(part, FedSplit) or isinstance(data.train, FedSplit):
         return ()
-    classes = len(data.spec.class_names) if np.ndim(part.targets) == 1 else 0
-    needed = max(FEWEST, FEWEST_OF_A_CLASS * classes)
+    needed = fewest_to_choose_by(data.spec, part.targets)
     if len(part) >= needed:
         return ()
-    of_classes = f", {FEWEST_OF_A_CLASS} of each of {classes} classes" * (needed > FEWEST)
+    classes = needed // FEWEST_OF_A_CLASS
+    of_classes = f", {FEWEST_OF_A_CLASS} of each of {classes} classes" * (needed > FEWEST_TO_CHOOSE_BY)
     return (
         f"the last epoch is kept, since {len(part)} validation samples are too few to choose one by "
         f"({needed} or more{of_classes}); monitor= chooses one all the same.",

@@ -43,7 +43,7 @@ from kexp.run.option_callbacks import callbacks_of
 from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_logits
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced, with_token_targets
 from kexp.run.split_metrics import check_defined
-from kexp.run.training_budget import too_few_to_choose, with_least_steps
+from kexp.run.training_budget import too_few_to_choose, with_least_batches, with_least_steps
 from kexp.run.training_phases import check_phases, fresh_optimizer, phase_notes, within_epochs
 from kexp.tasks import task_named
 from kexp.train.epoch_plan import EpochPlan
@@ -82,7 +82,7 @@ class TrainingSetup:
         monitor: What the best epoch is chosen by.
         epoch_exact: Names of the exact metrics that every epoch has, since the monitor or a callback is one.
         notes: What was found out about model and data, sentences to be shown once.
-        budget: What to say of the epochs, and of the one that is kept, where the data decide them.
+        budget: What to say of batches, epochs and the epoch that is kept, where the data decide them.
     """
 
     model: keras.Model
@@ -237,7 +237,7 @@ def prepare(
     assert plan.data is not None
     model, preprocessing, data = plan.model, plan.preprocessing, plan.data
     options = _scaled(options)
-    batch_size = _batch_size(options, data, default_batch_size)
+    batch_size, batches = with_least_batches(options, data, _batch_size(options, data, default_batch_size))
     if isinstance(data.train, Stream):
         check_stream(data.train, options, preprocessing, plan.sample_weight, batch_size)
     check_first_epoch(plan.epochs.first, options["epochs"])
@@ -296,7 +296,7 @@ def prepare(
         monitor=monitor,
         epoch_exact=epoch_exact,
         notes=notes,
-        budget=(*budget, *few),
+        budget=(*batches, *budget, *few),
     )
     check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
     return setup

@@ -55,7 +55,9 @@ def to_hypermodel(
 
     def called_with(hp: Any) -> dict[str, Any]:
         register(hp, searched.dimensions)
-        return {**searched.arguments(decoded(searched.dimensions, hp.values)), "quiet": True}
+        # A tuner chooses among trials by validation data, however few they are.
+        given = searched.arguments(decoded(searched.dimensions, hp.values))
+        return {"least_validation": None, **given, "quiet": True}
 
     class RecipeHyperModel(keras_tuner().HyperModel):  # type: ignore[misc]
         """Builds the recipe's model, raw inputs in, and trains it as the recipe does."""

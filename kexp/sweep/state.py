@@ -165,7 +165,8 @@ class SweepDescription:
         threads: Of TensorFlow in each worker.
         source: Digest of the recipe's source, where that is carried to the workers.
         folds: Of what trials are trained without, as `FoldPlan`; None: they have the parts of any run.
-        budgeted: Whether recipes may ask for more epochs on small data (`least_steps`), as in sweeps that
+        budgeted: Whether recipes may ask for more epochs and smaller batches on small data (`least_steps`,
+            `least_batches`) and hold out no validation data of them (`least_validation`), as in sweeps that
             were begun before they could they may not, for the sake of the trials that were run.
     """
 

@@ -232,8 +232,11 @@ def runner_for(recipe: str, threads: int, directory: Path) -> TrialRunner:
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     with closing(Store(directory)) as store:
-        budgeted = store.require(DESCRIPTION).budgeted
-    defaults = {} if budgeted else {"least_steps": None}
+        description = store.require(DESCRIPTION)
+    decided = ("least_steps", "least_batches", "least_validation")
+    defaults = {} if description.budgeted else dict.fromkeys(decided)
+    if description.folds is None or description.folds.part == "validation":
+        defaults["least_validation"] = None  # trials are chosen among by validation data
     return TrialRunner(find_recipe(recipe, main_folder(directory)), data_folder(directory), defaults)
 
 

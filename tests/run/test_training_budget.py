@@ -2,10 +2,14 @@
 
 import json
 
+import keras
+import numpy as np
 import pytest
 
 import kexp
 from kexp import InputError, TrainOptions, Unpack
+from kexp.data.folds import Fold, use_fold
+from kexp.run.context import capture_training
 
 
 @kexp.recipe(epochs=2, least_steps=30, batch_size=32, schedule="cosine", learning_rate=0.01)
@@ -15,6 +19,14 @@ def small(data: str = "iris", **train: Unpack[TrainOptions]) -> kexp.Result:
     preprocessing = kexp.models.tabular_preprocessing(dataset.train.inputs, dataset.spec.columns)
     network = kexp.models.mlp(preprocessing.output_shape[1:], 3, hidden=(8,))
     return kexp.fit(network, dataset, preprocessing=preprocessing, **train)
+
+
+@kexp.recipe(
+    epochs=2, least_batches=10, least_validation=30, batch_size=32, schedule="cosine", learning_rate=0.01
+)
+def few(data: str = "iris", **train: Unpack[TrainOptions]) -> kexp.Result:
+    """Classify a table, of which nothing is held out for nothing."""
+    return small.__wrapped__(data, **train)
 
 
 def trained(tmp_path, **options):
@@ -72,6 +84,81 @@ def test_no_epoch_is_chosen_on_a_few_validation_samples_unless_that_is_asked_for
     assert trained(tmp_path / "asked", monitor="val_loss", quiet=True).best_epoch is not None
     assert trained(tmp_path / "more", validation=0.3, quiet=True).best_epoch is not None
     assert trained(tmp_path / "constant", schedule="constant", quiet=True).best_epoch is not None
+
+
+def test_too_few_to_validate_on_are_trained_on_which_is_said_and_recorded(tmp_path, capsys):
+    found = few(run_dir=str(tmp_path / "run"), compare=False)
+    assert "val_accuracy" not in found.metrics
+    assert found.best_epoch is None
+    note = (
+        "all 120 training samples are trained on, none validated: a share of 0.1, 12 of them, would be too "
+        "few to choose an epoch by (30 or more); validation=0.1 holds them out all the same."
+    )
+    batches = "batches of 12 samples, not 32, so that 120 make 10 or more; batch_size=32 keeps them."
+    said = " ".join(capsys.readouterr().out.split())
+    assert note in said
+    assert batches in said
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (recorded["arguments"]["batch_size"], recorded["batch"]["global_batch"]) == (32, 12)
+    page = found.report().read_text(encoding="utf-8")
+    preflight = str(kexp.check(few, quiet=True))
+    for sentence in (note, batches):
+        assert sentence in page
+        assert sentence in preflight
+
+
+def test_what_is_asked_of_validation_data_or_batches_is_kept():
+    def held(**options):
+        def sizes(setup):
+            return len(setup.raw.validation or ()), setup.batch_size
+
+        return capture_training(sizes, few, quiet=True, **options)
+
+    assert held() == (0, 12)
+    assert held(batch_size=32) == (0, 32)
+    for asked in (
+        *({"validation": 0.1}, {"monitor": "val_loss"}, {"early_stop": 5}, {"schedule": "constant"}),
+        {"callbacks": [keras.callbacks.Callback()]},
+    ):
+        assert held(**asked) == (12, 10), asked
+    assert held(validation=0.3, least_validation=36) == (36, 8)
+    assert held(validation=0.3, least_validation=37) == (0, 12)
+    assert held(validation=0.3) == (36, 8)
+
+
+def test_parts_of_the_source_and_folds_are_validated_on_however_few_they_are():
+    data = kexp.data.load("iris")
+    splits = {"train": data.train, "validation": data.validation}
+    parts = {f"x_{name}": np.stack(list(split.inputs.values()), 1) for name, split in splits.items()}
+    parts |= {f"y_{name}": split.targets for name, split in splits.items()}
+    assert len(kexp.data.load(parts, least_validation=30).validation) == 12
+    with use_fold(Fold(0, 5, part="validation")):
+        assert len(kexp.data.load("iris", least_validation=30).validation) == 24
+    with use_fold(Fold(0, 5)):
+        assert kexp.data.load("iris", least_validation=30).validation is None
+    assert len(kexp.data.load("japanese_vowels", least_validation=20).train) == 270  # 5 of each of 9 classes
+
+
+def test_a_run_from_before_all_could_be_trained_on_goes_on_with_its_own_parts(tmp_path):
+    first = few(run_dir=str(tmp_path / "run"), compare=False, quiet=True, validation=0.1, batch_size=32)
+    path = tmp_path / "run" / "config.json"
+    recorded = json.loads(path.read_text())
+    del recorded["arguments"]["least_validation"], recorded["arguments"]["least_batches"]
+    path.write_text(json.dumps(recorded))
+    (tmp_path / "run" / "result.json").unlink()  # as if it had been interrupted at its end
+    again = few(run_dir=str(tmp_path / "run"), compare=False, quiet=True)
+    assert again.metrics == first.metrics
+    assert "val_accuracy" in again.metrics
+
+
+@pytest.mark.slow
+def test_trials_of_a_sweep_have_validation_data_and_folds_of_a_test_none(tmp_path):
+    space = {"learning_rate": (1e-3, 1e-2)}
+    sweep = kexp.sweep(few, space=space, algorithm="grid", trials=2, dir=tmp_path / "sweep", quiet=True)
+    assert sweep.to_frame()["val_accuracy"].notna().all()
+    found = kexp.cross_validate(few, folds=2, dir=tmp_path / "folds", quiet=True)
+    assert "test_accuracy" in found.to_frame()
+    assert "val_accuracy" not in found.to_frame()
 
 
 @pytest.mark.slow

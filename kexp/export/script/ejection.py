@@ -149,7 +149,7 @@ def _constants(setup: TrainingSetup, arrays: Arrays, weights: Iterable[np.ndarra
         "EPOCHS": options["epochs"],
         "BATCH_SIZE": setup.batch_size,
         "LEARNING_RATE": options["learning_rate"],
-        "VALIDATION": options["validation"],
+        "VALIDATION": options["validation"] if setup.data.validation is not None else 0.0,
         "STEPS": steps,
         **({} if options["schedule"] == "constant" else {"WARMUP_STEPS": round(options["warmup"] * steps)}),
         **({} if options["clip_norm"] is None else {"CLIP_NORM": options["clip_norm"]}),
