@@ -69,6 +69,8 @@ from kexp.models.layers.embeddings import TokenEmbedding as TokenEmbedding
 from kexp.models.layers.normalization import MaskedBatchNormalization as MaskedBatchNormalization
 from kexp.models.layers.spectrogram import LogMelSpectrogram as LogMelSpectrogram
 from kexp.models.layers.spectrogram import SpectrogramMasks as SpectrogramMasks
+from kexp.models.lite import PatternFilters as PatternFilters
+from kexp.models.lite import lite as lite
 from kexp.models.lora import enable_lora as enable_lora
 from kexp.models.lora import merge_lora as merge_lora
 from kexp.models.mlp import mlp as mlp

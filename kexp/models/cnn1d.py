@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from kexp.core.constraints import Activation, Normalization
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.models.layers.dropout import drop
-from kexp.models.layers.masking import masked_mean, masked_series
+from kexp.models.layers.masking import masked_mean, masked_series, zeroed
 from kexp.models.layers.normalization import normalize
 from kexp.models.layers.output_layer import predictions
 
@@ -64,7 +64,7 @@ def fcn(
     x, mask = masked_series(inputs)  # (batch, steps, channels), (batch, steps)
     convolve = _convolution(mask, normalization)
     for count, size in sizes:
-        x = _zeroed(layers.Activation(activation)(convolve(x, count, size)), mask)  # (batch, steps, count)
+        x = zeroed(layers.Activation(activation)(convolve(x, count, size)), mask)  # (batch, steps, count)
     x = drop(dropout)(masked_mean(x, mask))  # (batch, filters)
     return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name="fcn")
 
@@ -120,9 +120,9 @@ def series_resnet(
         shortcut = convolve(x, count, 1) if widens else normalize(normalization, mask)(x)
         for number, size in enumerate(kernel_sizes):
             if number:
-                x = _zeroed(layers.Activation(activation)(x), mask)
+                x = zeroed(layers.Activation(activation)(x), mask)
             x = convolve(x, count, size)  # (batch, steps, count)
-        return _zeroed(layers.Activation(activation)(layers.add([x, shortcut])), mask)
+        return zeroed(layers.Activation(activation)(layers.add([x, shortcut])), mask)
 
     for count in filters:
         x = block(x, count)
@@ -138,11 +138,6 @@ def _convolution(mask: Tensor, normalization: Normalization) -> Callable[[Any, i
         return normalize(normalization, mask)(x)
 
     return convolve
-
-
-def _zeroed(x: Tensor, mask: Tensor) -> Any:
-    # What bias and normalisation leave in the padding would reach the last steps in the next convolution.
-    return ops.where(ops.expand_dims(mask, -1), x, 0.0)
 
 
 def _checked(

@@ -200,7 +200,7 @@ def cnn_images(
 def cnn_series(
     data: DataLike = "japanese_vowels",
     *,
-    size: Literal["fcn", "resnet", "lite", "litetime"] = "fcn",
+    size: Literal["fcn", "resnet"] = "fcn",
     filters: tuple[int, ...] = (128, 256, 128),
     kernel_sizes: tuple[int, ...] = (8, 5, 3),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
@@ -209,13 +209,13 @@ def cnn_series(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Classify series with a fully convolutional network, a residual one or an ensemble of light ones.
+    """Classify series with a fully convolutional or a residual network.
 
     Args:
         data: Name or path of a data set of series.
-        size: One convolution after another, residual blocks of three, LITE, or five of it.
-        filters: Filters of each convolution of fcn, or of the convolutions of each block of resnet.
-        kernel_sizes: Steps that each convolution of fcn sees, or each of a block's of resnet.
+        size: One convolution after another, or residual blocks of three.
+        filters: Filters of each convolution, or of the convolutions of each block.
+        kernel_sizes: Steps that each convolution sees, or each of a block's.
         activation: After each convolution.
         normalization: After each convolution, before the activation.
         dropout: Share of the last layer's inputs dropped.

@@ -26,6 +26,9 @@ BUILDERS = {
     "resnet": lambda steps=None, **options: kexp.models.series_resnet(
         (steps, 3), 4, filters=(4, 4), kernel_sizes=(4, 3), **options
     ),
+    "lite": lambda steps=None, **options: kexp.models.lite(
+        (steps, 3), 4, members=2, filters=3, kernel_size=8, **options
+    ),
 }
 
 
@@ -41,6 +44,10 @@ def test_models_have_the_parameters_of_a_hand_count():
     second = sum(convolution(c, 128, size) for c, size in ((64, 8), (128, 5), (128, 3), (64, 1)))
     third = sum(convolution(128, 128, size) for size in (8, 5, 3)) + 4 * 128
     assert kexp.models.series_resnet((None, 12), 9).count_params() == first + second + third + head
+    first = 32 * (40 + 20 + 10) + 4 * (3 * 32 + 17)
+    separable = [width * size + width * 32 + 4 * 32 for width, size in ((3 * 32 + 17, 20), (32, 10))]
+    assert kexp.models.lite((None, 1), 2, members=1).count_params() == first + sum(separable) + 32 * 2 + 2
+    assert kexp.models.lite((None, 1), 2).count_params() == 5 * (first + sum(separable) + 32 * 2 + 2)
     biased = 3 * 2 * 4 + 2 + 2 * 3 + 3
     assert (
         kexp.models.fcn((10, 3), 3, filters=(2,), kernel_sizes=(4,), normalization="none").count_params()
@@ -48,7 +55,14 @@ def test_models_have_the_parameters_of_a_hand_count():
     )
 
 
-KINDS = [("fcn", "none"), ("fcn", "batch"), ("resnet", "batch"), ("resnet", "layer")]
+KINDS = [
+    ("fcn", "none"),
+    ("fcn", "batch"),
+    ("resnet", "batch"),
+    ("resnet", "layer"),
+    ("lite", "batch"),
+    ("lite", "none"),
+]
 
 
 @pytest.mark.parametrize(("name", "normalization"), KINDS)
@@ -121,5 +135,32 @@ def test_missing_values_are_zero_and_only_what_follows_the_last_step_is_padding(
 def test_a_shape_or_sizes_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match=r"input_shape must be \(steps, channels\); received \(28, 28, 1\)"):
         kexp.models.fcn((28, 28, 1), 2)
+    with pytest.raises(InputError, match=r"kernel_size 4 or more; received \(10, 3\) and 3"):
+        kexp.models.lite((10, 3), 2, kernel_size=3)
     with pytest.raises(InputError, match=r"filters and kernel_sizes must be as many; received \(8,\) and"):
         kexp.models.fcn((10, 3), 2, filters=(8,))
+
+
+def test_filters_that_are_not_trained_answer_to_rises_falls_and_peaks():
+    patterns = kexp.models.PatternFilters()
+    step = np.zeros((1, 64, 1), "float32")
+    step[0, 32:] = 1.0
+    rises, falls = np.asarray(patterns(step))[0, :, 0], np.asarray(patterns(step))[0, :, 1]
+    np.testing.assert_allclose(rises, -falls)
+    assert rises[:63].argmax() == 31
+    assert rises[:63].max() == 1.0
+    peak = np.exp(-((np.arange(64) - 32.0) ** 2) / 8.0).astype("float32")[None, :, None]
+    middle = np.asarray(patterns(peak))[0, :, 14]  # of 16 steps
+    assert abs(int(middle.argmax()) - 32) <= 1
+
+
+def test_members_of_an_ensemble_do_not_know_each_other():
+    model = kexp.models.lite((None, 3), 4, members=2, filters=3, kernel_size=12, mean_of="classes")
+    below = keras.Model(model.input, model.layers[-1].input)
+    before = np.asarray(below(SERIES))  # (batch, members, outputs)
+    for weight in model.weights:
+        if weight.shape[0] == 2:  # a matrix for each member
+            weight.assign(np.concatenate([weight[:1], np.zeros_like(weight[1:])]))
+    after = np.asarray(below(SERIES))
+    np.testing.assert_array_equal(after[:, 0], before[:, 0])
+    assert not np.allclose(after[:, 1], before[:, 1])

@@ -76,6 +76,16 @@ def test_a_recipe_killed_halfway_ends_as_the_one_left_alone(alone, digits_run, t
     assert difference_from(result.run_dir, *call) is None
 
 
+@pytest.mark.slow
+def test_an_ensemble_for_series_answers_the_same_wherever_it_is_exported_to(tmp_path):
+    result = recipes.cnn_series(
+        size="litetime", epochs=1, batch_size=64, compare=False, run_dir=str(tmp_path / "run"), quiet=True
+    )
+    assert len(recorded_data(result).train) == 270
+    result.export(tmp_path / "served")  # raises if it does not compute what was trained
+    assert_the_same_answers(kexp.load_exported(tmp_path / "served"), result)
+
+
 def assert_the_same_answers(served, result):
     samples = load_samples(result.run_dir / "samples.npz", result.spec)
     if result.spec.task == "detection":  # whose frame has numbers within texts
@@ -83,8 +93,8 @@ def assert_the_same_answers(served, result):
         return
     answers, expected = (asked.predict(samples).to_frame(result.spec) for asked in (served, result))
     assert answers.select_dtypes(exclude="number").equals(expected.select_dtypes(exclude="number"))
-    validation = recorded_data(result).validation
-    assert len(answers) == len(expected) == min(64, len(validation))
+    data = recorded_data(result)
+    assert len(answers) == len(expected) == min(64, len(data.validation or data.train))
     np.testing.assert_allclose(
         answers.select_dtypes("number"), expected.select_dtypes("number"), rtol=1e-5, atol=1e-5
     )

@@ -47,3 +47,11 @@ def masked_mean(x: Tensor, mask: Tensor) -> Any:
     kept = ops.expand_dims(ops.cast(mask, "float32"), -1)  # (batch, steps, 1)
     total = ops.sum(ops.cast(x, "float32") * kept, axis=1)
     return total / ops.maximum(ops.sum(kept, axis=1), 1.0)
+
+
+def zeroed(x: Tensor, mask: Tensor) -> Any:
+    """Return (batch, steps, width) with 0 where the mask does not hold.
+
+    What bias and normalisation leave in the padding would reach the last steps in the next convolution.
+    """
+    return ops.where(ops.expand_dims(mask, -1), x, 0.0)
