@@ -15,7 +15,7 @@ from kexp.core.errors import InputError, shown
 from kexp.core.options import Unpack
 from kexp.core.reading_progress import shown_work
 from kexp.data.array_sounds import with_rate
-from kexp.data.audio_arguments import audio_options
+from kexp.data.audio_arguments import AudioArguments, AudioOptions, audio_options
 from kexp.data.cache import cached
 from kexp.data.catalog import locate
 from kexp.data.class_labels import require_class_names
@@ -44,6 +44,7 @@ from kexp.data.splits import (
 from kexp.data.stored_arrays import is_stored
 from kexp.data.table_arguments import TableArguments, table_options
 from kexp.data.table_columns import plain_columns, with_categories
+from kexp.data.table_options import TableOptions
 from kexp.data.targets import TargetKind, Targets, kind_of, target_kinds
 
 # Of what a run makes of any targets.
@@ -61,6 +62,10 @@ class _Shares(TypedDict):
     least_validation: int | None
 
 
+class RowArguments(TableArguments, AudioArguments, total=False):
+    """How the rows of tables are read and divided, and sounds."""
+
+
 @cached
 def load(
     source: Any,
@@ -74,93 +79,72 @@ def load(
     image_size: Size | None = None,
     resize: Resize | None = None,
     in_memory: bool | None = None,
-    audio: str | None = None,
-    sample_rate: int | None = None,
-    clip_seconds: float | None = None,
-    hop_seconds: float | None = None,
     kinds: Sequence[Kind] = get_args(Kind),
     least_validation: int | None = None,
-    **table: Unpack[TableArguments],
+    **rows: Unpack[RowArguments],
 ) -> Dataset:
     """Load a data set from any source into memory, checked and split.
 
-    A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), then among the embedded data
-    (`kexp.data.names` lists it), then in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), then
-    as a path, then among what `kexp.data.prepare` has downloaded. A path is an .npz, .csv, .csv.gz or
-    .parquet file, a folder of IDX files, of tables such as train.csv and test.csv, or of class folders of
-    images or sounds (WAV, FLAC), with or without train, validation and test folders around them.
-
-    Series of different lengths are a list of (steps, channels) arrays, or one array whose steps after
-    the end are NaN in all channels; in an .npz file or a mapping length_train and so on give the lengths of
-    series that are padded with something else. Sounds are series of one channel that have a sample rate;
-    `sample_rate` in an .npz file or a mapping, or the argument, makes sounds of arrays.
+    A name is looked for in KEXP_DATA_DIR (NAME.npz or a folder NAME), among the embedded data (as
+    `kexp.data.names` lists), in KEXP_DATA_DIR again (NAME.csv, NAME.csv.gz or NAME.parquet), as a path, then
+    among what `kexp.data.prepare` has downloaded. A path is an .npz, .csv, .csv.gz or .parquet file, a folder
+    of IDX files, of tables such as train.csv and test.csv, or of class folders of images or sounds (WAV,
+    FLAC), with or without train, validation and test folders around them. Series of different lengths are a
+    list of (steps, channels) arrays, or one array with NaN in all channels after the end, or with the
+    lengths length_train and so on beside it; with a `sample_rate` they are sounds.
 
     Args:
         source: Name, path, (x, y), ((x_train, y_train), (x_test, y_test)), a mapping with the keys x_train,
             y_train, x_test and y_test, a pandas DataFrame, tables by part, (train, test) or a mapping from
             train, validation and test, of DataFrames and paths, all read as the training table is, or a
             finite tf.data.Dataset of (x, y) whose elements are batches if the targets are vectors as long as
-            the inputs, and samples otherwise. One-dimensional x of strings is text; None and NaN are the
-            empty string. For images, y of whole numbers as large is masks, and y of shape (samples, boxes, 5)
-            are boxes: x_min, y_min, x_max, y_max in pixels and a class index, -1 for padding; or a list of
-            {"boxes": (n, 4), "labels": (n,)}. A `Dataset` stays as it is.
+            the inputs, else samples. One-dimensional x of strings is text; None and NaN are the empty string.
+            Of images, y as large of whole numbers is masks; (samples, boxes, 5) with x_min, y_min, x_max,
+            y_max in pixels and a class index, -1 for padding, or {"boxes": (n, 4), "labels": (n,)} of each is
+            boxes. A `Dataset` stays as it is.
         target: Column to predict; only tables take it, and need it.
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
-            "segmentation" (masks of images), "detection" (boxes on images) or "text" (texts from texts);
-            default: masks and boxes are what they are, rows of zeros and ones and lists are labels, floats
-            are quantities (in a table also more than 20
-            different whole numbers), everything else classes.
-        validation: Share of the training part to make choices on, at least 0 and below 1, default 0.1;
-            unused if the source has a validation part. 0: train on all of it.
-        test: Share of the whole to hold out, at least 0 and below 1, default 0.2; unused if the source
-            has a test part. 0: no test part. The seed has no influence on it.
+            "segmentation" (masks of images), "detection" (boxes on images), "text" (texts from texts) or
+            "transcription" (texts of sounds); default: masks and boxes are what they are, rows of zeros and
+            ones and lists labels, floats, in tables over 20 whole numbers too, quantities, the rest classes.
+        validation: Share of the training part to make choices on, from 0, for none, to below 1, default 0.1;
+            unused if the source has a validation part.
+        test: Share of the whole to hold out, from 0, for none, to below 1, default 0.2; unused if the source
+            has a test part. The seed has no influence on it.
         seed: Seed of the validation part, 0 or more; default 0.
         image_size: (height, width) in pixels that images are resized to; default: as they are.
         resize: How images of another shape are resized: "stretch" (default), each axis by itself; "crop", the
             middle is cut out in its proportions, then scaled; "pad", scaled until they fit, amid black.
         in_memory: False: samples are read from disk while training; default: where they do not fit.
-        audio: Column of a table with the paths of WAV or FLAC files, which are the only input.
-        sample_rate: Samples a second that sounds are resampled to, default that of most of them; of arrays,
-            which have none of their own, the one they were recorded at.
-        clip_seconds: Length in seconds that sounds are cut or padded to; default: that of the longest.
-        hop_seconds: Seconds from one clip of a long file to the next; default: its first clip alone is read.
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
-        least_validation: Samples that a drawn validation part has at least, and 5 of each class; where it
-            would have fewer there is none, and `notes` says so. Default None: it has as many as it has.
-        **table: How a table is read and its rows are divided; see `kexp.data.TableArguments`.
+        least_validation: Fewest samples, and 5 of each class, of a drawn validation part; default: any. With
+            fewer there is none, which `notes` says.
+        **rows: How a table is read and its rows are divided, and what sounds are brought to; see
+            `kexp.data.TableArguments` and `kexp.data.AudioArguments`.
 
     Returns:
-        Images (samples, height, width, channels) uint8, series (samples, steps, channels) float32
-        with NaN in the steps after the end of shorter ones, text (samples,) of str objects, other arrays
-        float32, or tables by column; targets as in `Split`; every array read-only.
+        Read-only images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
+        texts (samples,) of str objects, other arrays float32, or tables by column; targets as in `Split`.
 
     Raises:
-        InputError: For anything that cannot be used as given, saying what and what to do.
+        InputError: Anything cannot be used as given.
 
     Example:
         >>> data = load("digits")
-        >>> data.spec.kind, data.spec.input_shape, data.spec.outputs
-        ('image', (8, 8, 1), 10)
-        >>> len(data.train), len(data.validation), len(data.test)
-        (1295, 143, 359)
+        >>> data.spec.kind, data.spec.outputs, len(data.train), len(data.validation), len(data.test)
+        ('image', 10, 1295, 143, 359)
     """
     task, validation, test, seed = map(plain, (task, validation, test, seed))
-    asked, way = table_options(table)
-    _require_arguments(task, validation, test, seed, in_memory)
-    _require_kinds(kinds)
+    _require_arguments(task, validation, test, seed, in_memory, kinds)
     named, size = _columns_named(target, text), checked_size(image_size, resize)
-    sounds = audio_options(
-        {"audio": audio, "sample_rate": sample_rate, "clip_seconds": clip_seconds, "hop_seconds": hop_seconds}
-    )
+    asked, sounds, way = _of_rows(rows)
     options = ReadOptions(named, text, task, size, None, asked, in_memory, resize, sounds)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
     read = without_far_longer(with_rate(_with_plain_targets(read, options), options.audio))
     read, kind, inputs = _inputs(read, options.resizing, kinds)
-    if options.audio.hop_seconds is not None and way.name == "stratified":
-        way = SplitWay("group")  # of clips of one sound
     shares = _Shares(validation=validation, test=test, seed=seed, way=way, least_validation=least_validation)
     return _divided(read, kind, inputs, options, shares)
 
@@ -330,8 +314,9 @@ def _spec(
 
 
 def _require_arguments(
-    task: object, validation: object, test: object, seed: object, in_memory: object
+    task: object, validation: object, test: object, seed: object, in_memory: object, kinds: object
 ) -> None:
+    _require_kinds(kinds)
     for argument, share in (("validation", validation), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
             raise InputError(
@@ -371,6 +356,16 @@ def _require_separator(separator: object, task: str | None) -> None:
             f"separator={shown(separator)}: only several labels of a sample are separated, received "
             f"task={task!r}; leave one of them out."
         )
+
+
+def _of_rows(rows: RowArguments) -> tuple[TableOptions, AudioOptions, SplitWay]:
+    """Return how tables and sounds are read, and how rows are divided, of what was given, checked."""
+    sounds = audio_options({name: rows.get(name) for name in AudioArguments.__annotations__})
+    of_tables = {name: value for name, value in rows.items() if name not in AudioArguments.__annotations__}
+    options, way = table_options(of_tables)
+    if sounds.hop_seconds is not None and way.name == "stratified":
+        way = SplitWay("group")  # of clips of one sound
+    return options, sounds, way
 
 
 def _require_kinds(kinds: object) -> None:

@@ -35,8 +35,8 @@ def in_one_size(
     found_kinds = [one.name for one in kinds if any(one.resized_with_inputs(x, y) for x, y in parts)]
     if found_kinds:
         raise InputError(
-            f"image_size={image_size}: data {read.name!r} has {found_kinds[0]}, which would have to be resized "
-            "with their images; resize both before, masks without blending."
+            f"image_size={image_size}: data {read.name!r} has {found_kinds[0]}, which would have to be "
+            "resized with their images; resize both before, masks without blending."
         )
     count, channels = sum(map(len, inputs.values())), inputs["train"].shape[-1]
     require_pixels(f"image_size={image_size} of {count} images", count, image_size, channels)

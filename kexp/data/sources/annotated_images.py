@@ -12,8 +12,8 @@ from kexp.core.errors import InputError
 from kexp.core.name_lists import listed
 from kexp.data.dataset import Source
 from kexp.data.given_tables import PART_NAMES
+from kexp.data.sources.folder_layout import IMAGES
 from kexp.data.sources.image_files import decoded_images, image_notes, require_pixels, size_of_all
-from kexp.data.sources.image_layout import SUFFIXES
 from kexp.data.sources.image_resizing import Resizing, Size
 from kexp.data.targets.boxes import Box, cut_corners
 
@@ -120,7 +120,7 @@ def images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."
+        path for path in folder.iterdir() if path.suffix.lower() in IMAGES.suffixes and path.name[0] != "."
     )
 
 
