@@ -37,12 +37,13 @@ def detect_images(
     samples: Annotated[tuple[int, int, int], AtLeast(1)] = (4000, 300, 500),
     objects: Annotated[tuple[int, int], AtLeast(1)] = (1, 8),
     sides: Annotated[tuple[int, int], AtLeast(2)] = (14, 48),
-    overlap: Annotated[float, Between(0.0, 1.0)] = 0.2,
     clutter: Annotated[int, AtLeast(0)] = 8,
-    empty: Annotated[float, Between(0.0, 0.9)] = 0.05,
     filters: Annotated[tuple[int, ...], Between(4, 256, log=True)] = (16, 32, 64, 96),
     width: Annotated[int, Between(8, 256, log=True)] = 48,
     box_weight: Annotated[float, Between(0.1, 10.0, log=True)] = 2.0,
+    shift: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    zoom: Annotated[float, Between(0.0, 0.5)] = 0.0,
+    flip: bool = False,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Detect objects on images with a one-stage detector.
@@ -53,12 +54,13 @@ def detect_images(
         samples: Scenes for training, validation and test.
         objects: Fewest and most objects in a scene.
         sides: Least and largest longer side of an object in pixels.
-        overlap: Largest intersection over union of two objects.
         clutter: Patches of other images in a scene.
-        empty: Share of scenes without an object.
         filters: Filters of the backbone's stages, each at half the height and width of the one before.
         width: Filters of the feature pyramid and the head.
         box_weight: Of the loss of boxes beside that of classes.
+        shift: Farthest move of training images and their boxes, as a fraction of the size.
+        zoom: Largest change of their scale, up or down.
+        flip: Whether half of them are mirrored left to right.
         **train: Training options.
     """
     dataset = kexp.data.load(data, **kexp.holdout(train), kinds=("image",))
@@ -69,15 +71,13 @@ def detect_images(
             samples=samples,
             objects=objects,
             sides=sides,
-            overlap=overlap,
             clutter=clutter,
-            empty=empty,
             seed=kexp.holdout(train)["seed"],
         )
     spec = dataset.spec
-    strides = tuple(2**stage for stage in range(1, len(filters) + 1))[1:][-3:]
     model = kexp.models.detector(
-        spec.input_shape, spec.outputs, filters=filters, width=width, strides=strides, dtype=spec.dtype
+        spec.input_shape, spec.outputs, filters=filters, width=width, dtype=spec.dtype
     )
     objective = kexp.objectives.detection(spec, box_weight=box_weight)
-    return kexp.fit(model, dataset, objective=objective, **train)
+    augmentation = kexp.models.box_augmentation(shift=shift, zoom=zoom, flip=flip)
+    return kexp.fit(model, dataset, objective=objective, augmentation=augmentation, **train)

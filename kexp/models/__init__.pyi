@@ -80,6 +80,7 @@ from kexp.models.preprocessing.audio_augmentation import audio_augmentation as a
 from kexp.models.preprocessing.augmentation import MixUpOrCutMix as MixUpOrCutMix
 from kexp.models.preprocessing.augmentation import RandomOperations as RandomOperations
 from kexp.models.preprocessing.augmentation import image_augmentation as image_augmentation
+from kexp.models.preprocessing.box_augmentation import box_augmentation as box_augmentation
 from kexp.models.preprocessing.output_scaling import member_mean as member_mean
 from kexp.models.preprocessing.output_scaling import output_scaling as output_scaling
 from kexp.models.preprocessing.robust_columns import robust_preprocessing as robust_preprocessing

@@ -30,7 +30,7 @@ def detector(
     *,
     filters: Sequence[int] = (16, 32, 64, 96),
     width: int = 48,
-    strides: Sequence[int] = (4, 8, 16),
+    strides: Sequence[int] | None = None,
     backbone: keras.Model | None = None,
     activation: Activation = "relu",
     normalization: Normalization = "batch",
@@ -47,10 +47,11 @@ def detector(
         input_shape: (height, width, channels) in pixels.
         outputs: Classes.
         filters: Filters of the backbone's stages, each at half the height and width of the one before,
-            default (16, 32, 64, 96), one or more; the first is a convolution, the others are residual blocks.
+            default (16, 32, 64, 96), two or more; the first is a convolution, the others are residual blocks.
             Ignored with `backbone`.
         width: Filters of the pyramid and the head, default 48.
-        strides: Pixels between the locations of each map, powers of 2 that rise, default (4, 8, 16).
+        strides: Pixels between the locations of each map, powers of 2 that rise; None (default): those of the
+            last three stages but the first, (4, 8, 16) as a rule, and (8, 16, 32) of a backbone.
         backbone: A model from the input to anything, of whose layers the last of each stride is taken; None
             (default): `filters`.
         activation: After each convolution, default "relu".
@@ -72,7 +73,6 @@ def detector(
         ((None, 336, 16), 459726)
     """
     check_image_shape(input_shape)
-    _check_strides(strides)
 
     def convolved(x: Tensor, count: int, stride: int = 1, *, active: bool = True) -> Any:
         x = layers.Conv2D(count, 3, stride, padding="same", use_bias=normalization != "batch")(x)
@@ -83,6 +83,8 @@ def detector(
         inputs, found = _stages(tuple(input_shape), filters, convolved, activation, dtype)
     else:
         inputs, found = backbone.input, _of_backbone(backbone)
+    strides = tuple(found)[1:][-3:] if strides is None else strides
+    _check_strides(strides)
     missing = [stride for stride in strides if stride not in found]
     if missing:
         known = ", ".join(map(str, found))
@@ -108,8 +110,8 @@ def _stages(
     dtype: InputType,
 ) -> tuple[Any, dict[int, Any]]:
     """Return an input, and what leaves each stage of a residual network by its stride."""
-    if not filters:
-        raise InputError("filters must be those of one stage or more; received none.")
+    if len(filters) < 2:
+        raise InputError(f"filters must be those of two stages or more; received {tuple(filters)!r}.")
     inputs, x = scaled_input(shape, dtype)
     found = {}
     for stage, count in enumerate(filters):
@@ -134,7 +136,7 @@ def _of_backbone(backbone: keras.Model) -> dict[int, Any]:
             if tuple(shape[1:3]) == (math.ceil(height / stride), math.ceil(width / stride)):
                 found[stride] = output
                 break
-    return found
+    return dict(sorted(found.items()))
 
 
 def _pyramid(maps: list[Any], width: int, convolved: _Convolution) -> list[Any]:

@@ -230,12 +230,13 @@ def detect_images(
     samples: tuple[int, int, int] = (4000, 300, 500),
     objects: tuple[int, int] = (1, 8),
     sides: tuple[int, int] = (14, 48),
-    overlap: float = 0.2,
     clutter: int = 8,
-    empty: float = 0.05,
     filters: tuple[int, ...] = (16, 32, 64, 96),
     width: int = 48,
     box_weight: float = 2.0,
+    shift: float = 0.0,
+    zoom: float = 0.0,
+    flip: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -247,12 +248,13 @@ def detect_images(
         samples: Scenes for training, validation and test.
         objects: Fewest and most objects in a scene.
         sides: Least and largest longer side of an object in pixels.
-        overlap: Largest intersection over union of two objects.
         clutter: Patches of other images in a scene.
-        empty: Share of scenes without an object.
         filters: Filters of the backbone's stages, each at half the height and width of the one before.
         width: Filters of the feature pyramid and the head.
         box_weight: Of the loss of boxes beside that of classes.
+        shift: Farthest move of training images and their boxes, as a fraction of the size.
+        zoom: Largest change of their scale, up or down.
+        flip: Whether half of them are mirrored left to right.
         **train: Training options.
     """
 

@@ -35,6 +35,7 @@ class Task:
         has_classes: Outputs are classes of the data, of whole samples or of pixels.
         has_labels: The target of a sample is one class index, so that classes can be weighted, mixed and
             asked for.
+        has_boxes: The targets of a sample are boxes, which move with what augmentation moves.
         has_residuals: The targets of a sample are numbers, and each prediction is off by some.
         has_logits: Outputs are logits or probabilities, rather than numbers that are taken as they are.
         predicts_inputs: The model gives predictions for inputs.
@@ -58,6 +59,7 @@ class Task:
     name: ClassVar[str]
     has_classes: ClassVar[bool] = False
     has_labels: ClassVar[bool] = False
+    has_boxes: ClassVar[bool] = False
     has_residuals: ClassVar[bool] = False
     has_logits: ClassVar[bool] = False
     predicts_inputs: ClassVar[bool] = True

@@ -34,7 +34,7 @@ class Detection(Task):
     """Predicts "box", (n, 100, 4), "label", (n, 100) names of classes or "", and "score", (n, 100)."""
 
     name: ClassVar[str] = "detection"
-    can_augment: ClassVar[bool] = True
+    has_boxes: ClassVar[bool] = True
     has_classes: ClassVar[bool] = True
     ties_reorder: ClassVar[bool] = True
     class_metric: ClassVar[tuple[str, str]] = (

@@ -7,10 +7,12 @@ from keras import ops
 
 import kexp
 from kexp.core.errors import InputError
+from kexp.engine.tensorflow.batch_augmentation import Augmentation
 from kexp.metrics import box_iou
 from kexp.metrics.training.detection_loss import DetectionLoss, assigned, generalized_iou
 from kexp.models import detector
 from kexp.models.layers.box_layers import Detections, suppressed
+from kexp.models.preprocessing.augmentation import RandomOperations
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +153,7 @@ def test_a_backbone_of_any_keras_model_gives_the_pyramid():
     [
         ({"strides": (3,)}, "powers of 2"),
         ({"strides": (8, 4)}, "powers of 2"),
-        ({"filters": ()}, "one stage or more"),
+        ({"filters": (4,)}, "two stages or more"),
         ({"strides": (4, 64)}, "received 64"),
     ],
 )
@@ -166,3 +168,56 @@ def test_a_loss_of_nothing_is_refused(wrong):
         kexp.objectives.detection(kexp.data.DatasetSpec("image", (8, 8, 1), "uint8", "detection", 1), **wrong)
     with pytest.raises(InputError, match="data for detection"):
         kexp.objectives.detection(kexp.data.load("digits").spec)
+
+
+def boxes_of_brightness(images):
+    """Return the box of the pixels of each image that are bright."""
+    found = []
+    for image in images[..., 0]:
+        ys, xs = np.nonzero(image > 100)
+        found.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    return np.array(found)
+
+
+def test_augmentation_moves_boxes_with_their_images():
+    spec = kexp.data.DatasetSpec("image", (32, 40, 1), "uint8", "detection", 2)
+    images = np.zeros((16, 32, 40, 1), np.uint8)
+    images[:, 8:20, 10:26] = 200
+    targets = np.full((16, 2, 6), -1, np.float32)
+    targets[:, 0] = [10, 8, 26, 20, 1, 0]
+    layers = kexp.models.box_augmentation(shift=0.2, zoom=0.2, flip=True, seed=3)
+    moved, boxes = (np.array(one) for one in Augmentation(layers, spec)(images, targets))
+    assert moved.dtype == np.uint8
+    np.testing.assert_allclose(boxes[:, 0, :4], boxes_of_brightness(moved), atol=1.5)
+    assert len(np.unique(boxes[:, 0, 0])) > 8
+    assert (boxes[:, 0, 4:] == [1, 0]).all()
+    assert (boxes[:, 1] == -1).all()
+
+
+def test_a_box_that_was_moved_out_is_padding():
+    spec = kexp.data.DatasetSpec("image", (32, 32, 1), "uint8", "detection", 1)
+    targets = np.tile(np.float32([0, 0, 4, 4, 0, 0]), (64, 1, 1))
+    layers = kexp.models.box_augmentation(shift=0.5, seed=0)
+    boxes = np.array(Augmentation(layers, spec)(np.zeros((64, 32, 32, 1), np.uint8), targets)[1])[:, 0]
+    assert 10 < (boxes[:, 4] == -1).sum() < 60
+    assert (boxes[boxes[:, 4] == -1] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda: keras.layers.RandomFlip(), "RandomFlip with bounding_box_format=None"),
+        (lambda: RandomOperations(), "RandomOperations moves images alone"),
+        (lambda: keras.layers.MixUp(), "MixUp"),
+    ],
+)
+def test_augmentation_that_would_leave_boxes_behind_is_refused(layer, message):
+    spec = kexp.data.DatasetSpec("image", (32, 32, 1), "uint8", "detection", 1)
+    with pytest.raises(InputError, match=message):
+        Augmentation([layer()], spec)
+
+
+@pytest.mark.parametrize("wrong", [{"shift": 2.0}, {"zoom": 1.0}])
+def test_augmentation_out_of_range_is_refused(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be a number from 0 to 1"):
+        kexp.models.box_augmentation(**wrong)

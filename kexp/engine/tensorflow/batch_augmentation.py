@@ -12,15 +12,19 @@ from keras import ops
 
 from kexp.core.errors import InputError
 from kexp.data import DatasetSpec
-from kexp.models.preprocessing.augmentation import MixUpOrCutMix
+from kexp.data.targets.boxes import COLUMNS, PADDING
+from kexp.models.preprocessing.augmentation import MixUpOrCutMix, RandomOperations
 from kexp.tasks import task_named
+
+_LEAST_SIDE = 1.0  # pixels of what is left of a box
 
 
 class Augmentation:
     """Keras layers, called in order on every training batch, with all of their random state in `variables`.
 
     Layers that mix labels get `{"images": ..., "labels": one-hot}`; every other layer gets the inputs
-    alone. Bytes are augmented as float32 from 0 to 255 and become bytes again.
+    alone, and Keras's image layers the boxes that move with them. Bytes are augmented as float32 from 0 to
+    255 and become bytes again.
 
     Args:
         layers: Keras layers that keep the shape.
@@ -43,6 +47,7 @@ class Augmentation:
         self._layers = tuple(layers)
         self._spec = spec
         self._mixes = any(_mixes_labels(layer) for layer in layers)
+        self._has_boxes = task_named(spec.task).has_boxes
         self._build()
 
     @property
@@ -70,6 +75,8 @@ class Augmentation:
             if _mixes_labels(layer):
                 mixed = layer({"images": images, "labels": targets}, training=True)
                 images, targets = mixed["images"], ops.cast(mixed["labels"], "float32")
+            elif self._has_boxes and hasattr(layer, "transform_bounding_boxes"):
+                images, targets = _with_boxes(layer, images, targets)
             else:
                 images = layer(images, training=True)
             images = ops.cast(images, "float32")
@@ -98,7 +105,20 @@ class Augmentation:
     def _targets(self) -> np.ndarray:
         if task_named(self._spec.task).has_labels:
             return np.zeros(2, "int32")
+        if self._has_boxes:
+            return np.zeros((2, 1, COLUMNS), "float32")
         return np.zeros((2, self._spec.outputs), "float32")
+
+
+def _with_boxes(layer: Any, images: Any, targets: Any) -> tuple[Any, Any]:
+    """Return images and (batch, boxes, 6) targets, moved alike; what is left of no box is padding."""
+    boxes = {"boxes": targets[..., :4], "labels": targets[..., 4]}
+    moved = layer({"images": images, "bounding_boxes": boxes}, training=True)
+    corners = ops.cast(moved["bounding_boxes"]["boxes"], "float32")
+    sides = corners[..., 2:] - corners[..., :2]
+    there = ops.logical_and(targets[..., 4:5] >= 0, ops.min(sides, axis=-1, keepdims=True) >= _LEAST_SIDE)
+    rows = ops.concatenate([corners, targets[..., 4:]], axis=-1)
+    return moved["images"], ops.where(there, rows, float(PADDING))
 
 
 def _check(layer: Any, spec: DatasetSpec) -> None:
@@ -112,10 +132,25 @@ def _check(layer: Any, spec: DatasetSpec) -> None:
         raise InputError(f"augmentation must be () for a table, which has no such layers; received {name}.")
     if (hasattr(layer, "transform_images") or _mixes_labels(layer)) and spec.kind != "image":
         raise InputError(f"augmentation must fit the data, which is no images; received {name}, for images.")
+    if task_named(spec.task).has_boxes:
+        _check_boxes(layer, name)
     if _mixes_labels(layer) and not task_named(spec.task).has_labels:
         raise InputError(
             f"augmentation must leave the targets of a regression as they are; received {name}, "
             "which mixes the labels of classes."
+        )
+
+
+def _check_boxes(layer: Any, name: str) -> None:
+    if isinstance(layer, RandomOperations):
+        raise InputError(
+            f"augmentation must move boxes with their images, and {name} moves images alone; take the layers "
+            "of kexp.models.box_augmentation."
+        )
+    if hasattr(layer, "transform_bounding_boxes") and layer.bounding_box_format != "xyxy":
+        raise InputError(
+            f"augmentation must be told the form of boxes; received {name} with bounding_box_format="
+            f"{layer.bounding_box_format!r}, so give it bounding_box_format='xyxy'."
         )
 
 

@@ -61,7 +61,7 @@ def image_augmentation(
             raise InputError(f"{name} must be a number from 0 to 1; received {value!r}.")
     if randaugment < 0:
         raise InputError(f"randaugment must be a number of operations, 0 or more; received {randaugment!r}.")
-    seeds = iter(_seeds(seed, 5))
+    seeds = iter(layer_seeds(seed, 5))
     top = 255 if dtype == "uint8" else 1
 
     def common() -> dict[str, Any]:
@@ -122,7 +122,7 @@ class RandomOperations(keras.layers.Layer):
         self.strength = strength
         self.value_range = tuple(value_range)
         self.seed = seed
-        own, *seeds = _seeds(seed, 9)
+        own, *seeds = layer_seeds(seed, 9)
         self.generator = keras.random.SeedGenerator(own)
         self.operations = _operations(strength, self.value_range, seeds, self.dtype_policy)
         self.degeneration = layers.RandomColorDegeneration(
@@ -180,7 +180,7 @@ class MixUpOrCutMix(keras.layers.Layer):
         super().__init__(**kwargs)
         self.alphas = (mixup, cutmix)
         self.seed = seed
-        own, first, second = _seeds(seed, 3)
+        own, first, second = layer_seeds(seed, 3)
         self.generator = keras.random.SeedGenerator(own)
         self.mixup = layers.MixUp(mixup, seed=first, dtype=self.dtype_policy)
         self.cutmix = layers.CutMix((cutmix, cutmix), seed=second, dtype=self.dtype_policy)
@@ -208,7 +208,7 @@ class MixUpOrCutMix(keras.layers.Layer):
         return {**super().get_config(), "mixup": mixup, "cutmix": cutmix, "seed": self.seed}
 
 
-def _seeds(seed: int | None, count: int) -> list[int | None]:
+def layer_seeds(seed: int | None, count: int) -> list[int | None]:
     """Return a seed for each layer: with the same one, all of them would draw the same numbers."""
     if seed is None:
         return [None] * count
