@@ -226,6 +226,9 @@ def cnn_series(
 def detect_images(
     data: DataLike = "digits",
     *,
+    image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
+    in_memory: bool | None = None,
     size: tuple[int, int] = (128, 128),
     samples: tuple[int, int, int] = (4000, 300, 500),
     objects: tuple[int, int] = (1, 8),
@@ -244,6 +247,7 @@ def detect_images(
 
     Args:
         data: Name or path of a data set of images with boxes, or of grey images with a label each.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         size: (height, width) in pixels of the scenes made of labelled images.
         samples: Scenes for training, validation and test.
         objects: Fewest and most objects in a scene.
