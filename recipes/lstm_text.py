@@ -1,11 +1,18 @@
-"""A recurrent network classifies texts, character by character or word by word.
+"""A recurrent network classifies texts, character by character or word by word, beside their n-grams.
 
 Source: Hochreiter and Schmidhuber 1997, "Long short-term memory"; Schuster and Paliwal 1997 for both
-directions. Names and genders: the data set's own, without the names that stand under both.
+directions; Cheng et al. 2016, "Wide & deep learning for recommender systems", for the linear scores of
+n-grams beside it. Names and genders: the data set's own, without the names that stand under both.
 
 Command: kexp run lstm_text --seed S
-Time: 14 s on two CPU cores
-Score: first_names test accuracy 83.36 ± 0.86 %, mean and deviation of 3 seeds (0 to 2)
+Time: 20 s on two CPU cores
+Score: first_names test accuracy 90.34 ± 0.03 % (90.32, 90.38, 90.32), validation 90.4 ± 1.1 %, mean and
+    deviation of 3 seeds (0 to 2); logistic regression on character n-grams has 89.0 % of the same test names.
+    Without n-grams the network has 83.4 ± 0.9 %. Chosen on a fifth of the training names held out, 3 seeds:
+    network and n-grams 89.6 %, n-grams alone 89.4 to 89.7 %, the network alone 83.2 %, the mean of the
+    probabilities of both, trained apart, 88.0 %; dropout of n-grams and label smoothing do not help. The 640
+    names of a default validation part differ by chance: the same regression has 92, 90 and 89 % of them by
+    seed, so that a high figure of seed 0 is no promise for the test names
 """
 
 from typing import Annotated, Literal
@@ -13,7 +20,7 @@ from typing import Annotated, Literal
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
 
-REFERENCES = (Reference({}, "test_accuracy", 0.82, 0.0, "goal of this project"),)
+REFERENCES = (Reference({}, "test_accuracy", 0.9, 0.0, "goal of this project"),)
 
 
 @kexp.recipe(
@@ -41,6 +48,7 @@ def lstm_text(
     bidirectional: bool = True,
     head: Literal["last", "average", "max"] = "last",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.2,
+    ngrams: Annotated[int, Between(0, 6)] = 5,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify texts with a stack of recurrent layers.
@@ -58,6 +66,7 @@ def lstm_text(
         bidirectional: Whether each layer reads in both directions.
         head: What the last layer sees: the last step, the average or the largest value of all steps.
         dropout: Share of each layer's outputs dropped.
+        ngrams: Tokens of the longest n-grams whose linear scores are added to the logits; 0 for none.
         **train: Training options.
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
@@ -70,6 +79,7 @@ def lstm_text(
         bidirectional=bidirectional,
         head=head,
         dropout=dropout,
+        ngrams=ngrams,
         vocabulary=kexp.models.vocabulary_size(preprocessing),
         embedding=embedding,
         **kexp.models.output_scaling(dataset),

@@ -42,6 +42,7 @@ def transformer_text(
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
     block: kexp.TransformerArguments,
+    ngrams: Annotated[int, Between(0, 6)] = 5,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify texts with a Transformer encoder.
@@ -60,6 +61,7 @@ def transformer_text(
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
         block: As of kexp.TransformerArguments, how blocks are built.
+        ngrams: Tokens of the longest n-grams whose linear scores are added to the logits; 0 for none.
         **train: Training options.
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
@@ -75,6 +77,7 @@ def transformer_text(
         expansion=expansion,
         positions=positions,
         dropout=dropout,
+        ngrams=ngrams,
         vocabulary=kexp.models.vocabulary_size(preprocessing),
         **kexp.models.output_scaling(dataset),
         **block,

@@ -73,8 +73,9 @@ def _print_coverage(scores: ConformalScores, size: str) -> None:
 
 
 def _line(one: Coverage, size: str) -> str:
-    low, high = one.interval
+    (low, high), (least, most) = one.interval, one.by_chance
     return (
         f"test{' ' + one.name if one.name else ''}: coverage {one.share:.4f} (95 % interval {low:.4f} to "
-        f"{high:.4f}) of {one.samples:,} samples; {size} {one.size:.4g}"
+        f"{high:.4f}) of {one.samples:,} samples, {least:.4f} to {most:.4f} by chance alone; {size} "
+        f"{one.size:.4g}"
     )

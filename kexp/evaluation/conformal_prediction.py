@@ -17,7 +17,7 @@ from kexp.evaluation.held_out_data import (
     require_regression,
     values_of,
 )
-from kexp.metrics.conformal import conformal_quantile, drawn_of_groups, require_samples
+from kexp.metrics.conformal import conformal_quantile, coverage_by_chance, drawn_of_groups, require_samples
 from kexp.metrics.intervals import Interval, share_interval
 from kexp.run.record import RunRecord
 from kexp.tasks import task_named
@@ -33,6 +33,8 @@ class Coverage:
         interval: The 95 % interval of the share (Wilson 1927), as if samples were independent.
         samples: Of the test part.
         size: Mean number of classes in a set, or the width of an interval in the units of the target.
+        by_chance: Where the share is in 95 % of cases if samples are exchangeable with those of validation,
+            of as many of both.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Coverage:
     interval: Interval
     samples: int
     size: float
+    by_chance: Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,12 +143,12 @@ def conformal_scores(
     if not classifies:
         judged = values_of(record, validation, what)
         quantile = conformal_quantile(np.abs(judged.residuals)[rows], level)
-        coverage = _covered_values(record, dataset.test, quantile, what)
+        coverage = _covered_values(record, dataset.test, quantile, what, len(rows), level)
         return ConformalScores(level, judged.names, quantile, len(rows), coverage)
     known = classes_of(record, validation, what)
     scores = 1 - known.probabilities[np.arange(len(known.truth)), known.truth]
     threshold = conformal_quantile(scores[rows], level)
-    found = _covered_classes(record, dataset.test, threshold, what)
+    found = _covered_classes(record, dataset.test, threshold, what, len(rows), level)
     return ConformalScores(level, known.names, threshold, len(rows), found)
 
 
@@ -196,28 +199,30 @@ def _included(probabilities: np.ndarray, threshold: np.ndarray) -> np.ndarray:
 
 
 def _covered_classes(
-    record: RunRecord, test: Split | None, threshold: np.ndarray, what: str
+    record: RunRecord, test: Split | None, threshold: np.ndarray, what: str, count: int, level: float
 ) -> tuple[Coverage, ...]:
     if test is None or not len(test):
         return ()
     judged = classes_of(record, test, what)
     included = _included(judged.probabilities, threshold)
     right = included[np.arange(len(included)), judged.truth]
-    return (_coverage("", right, float(included.sum(axis=1).mean())),)
+    chance = coverage_by_chance(count, len(right), level)
+    return (_coverage("", right, float(included.sum(axis=1).mean()), chance),)
 
 
 def _covered_values(
-    record: RunRecord, test: Split | None, quantile: np.ndarray, what: str
+    record: RunRecord, test: Split | None, quantile: np.ndarray, what: str, count: int, level: float
 ) -> tuple[Coverage, ...]:
     if test is None or not len(test):
         return ()
     judged = values_of(record, test, what)
     right = np.abs(judged.residuals) <= quantile
+    chance = coverage_by_chance(count, len(right), level)
     return tuple(
-        _coverage(name, right[:, place], 2 * float(quantile[place]))
+        _coverage(name, right[:, place], 2 * float(quantile[place]), chance)
         for place, name in enumerate(judged.names)
     )
 
 
-def _coverage(name: str, right: np.ndarray, size: float) -> Coverage:
-    return Coverage(name, float(right.mean()), share_interval(right), len(right), size)
+def _coverage(name: str, right: np.ndarray, size: float, chance: Interval) -> Coverage:
+    return Coverage(name, float(right.mean()), share_interval(right), len(right), size, chance)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.metrics.intervals import Interval
 
 __all__ = ["conformal_quantile"]
 
@@ -41,6 +42,29 @@ def conformal_quantile(scores: np.ndarray, level: float) -> np.ndarray:
     """
     require_samples(len(scores), level)
     return np.asarray(np.sort(scores, axis=0)[_rank(len(scores), level) - 1])
+
+
+def coverage_by_chance(count: int, samples: int, level: float) -> Interval:
+    """Return what the coverage of some samples is in 95 % of cases, if they are exchangeable with n held out.
+
+    Of continuous scores the number that is covered has a beta-binomial distribution (Vovk 2012, "Conditional
+    validity of inductive conformal predictors"; Angelopoulos and Bates 2021, section 3.2): both the held-out
+    samples and those that are tested move it.
+
+    Args:
+        count: Held-out samples, n.
+        samples: Samples that are tested.
+        level: As of `conformal_quantile`.
+
+    Example:
+        >>> [tuple(round(end, 3) for end in coverage_by_chance(n, n, 0.9)) for n in (40, 400, 4000)]
+        [(0.75, 1.0), (0.855, 0.938), (0.886, 0.913)]
+    """
+    from scipy.stats import betabinom
+
+    rank = _rank(count, level)
+    low, high = betabinom(samples, rank, count + 1 - rank).interval(0.95)
+    return float(low / samples), float(high / samples)
 
 
 def require_samples(count: int, level: float) -> None:

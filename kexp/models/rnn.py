@@ -11,7 +11,8 @@ from keras import layers, ops
 from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.models.layers.dropout import drop
-from kexp.models.layers.masking import masked_mean, masked_series, until_last
+from kexp.models.layers.masking import masked_mean, masked_series, until_last, window_moments
+from kexp.models.layers.ngrams import ngram_scores
 from kexp.models.layers.output_layer import predictions
 
 __all__ = ["rnn"]
@@ -31,6 +32,8 @@ def rnn(
     vocabulary: int | None = None,
     embedding: int = 64,
     skip: int = 0,
+    ngrams: int = 0,
+    window_scaling: bool = False,
     output_scale: float | Sequence[float] = 1.0,
     output_offset: float | Sequence[float] = 0.0,
 ) -> keras.Model:
@@ -55,6 +58,11 @@ def rnn(
         skip: Last steps of a series that the output layer sees beside the last recurrent one, default 0: a
             linear autoregression as a part of the network (Lai et al. 2018, "Modeling long- and short-term
             temporal patterns with deep neural networks").
+        ngrams: Tokens of the longest n-grams of a text whose linear scores are added to the outputs, default
+            0: none (Cheng et al. 2016, "Wide & deep learning for recommender systems").
+        window_scaling: Whether each series is brought to mean 0 and deviation 1 by itself, and the outputs
+            back by those of its first channel (Kim et al. 2022, "Reversible instance normalization"),
+            default False. It takes the place of the output scale and offset.
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.
         output_offset: What is added then, default 0; for regression, the mean of the targets.
@@ -64,7 +72,8 @@ def rnn(
         float32.
 
     Raises:
-        InputError: The shape does not fit, there is no layer, or a series has fewer steps than skip.
+        InputError: The shape does not fit, there is no layer, a series has fewer steps than skip, or ngrams
+            are asked for of a series.
 
     Example:
         >>> model = rnn((None, 12), 9, cell="gru", units=(32,), bidirectional=True)
@@ -75,10 +84,16 @@ def rnn(
         raise InputError("units must be those of one layer or more; received none.")
     shape = tuple(input_shape)
     inputs, x, mask = _series(shape) if vocabulary is None else _tokens(shape, vocabulary, embedding)
+    if window_scaling and vocabulary is not None:
+        raise InputError("window_scaling must be False with a vocabulary; tokens have no scale.")
     if skip and (vocabulary is not None or shape[0] is None or shape[0] < skip):
         raise InputError(
             f"skip must be 0, or steps of series that have as many; received {skip} for {shape}."
         )
+    if window_scaling:
+        mean, deviation = window_moments(x, mask)  # (batch, 1, channels)
+        x = (x - mean) / deviation
+    wide = ngram_scores(inputs, mask, ngrams, outputs, vocabulary)
     series, walked = x, with_first(mask)
     for number, count in enumerate(units, start=1):
         sequences = head != "last" or number < len(units)
@@ -93,7 +108,10 @@ def rnn(
     x = drop(dropout)(x)
     if skip:
         x = ops.concatenate([x, layers.Flatten()(series[:, -skip:])], axis=-1)  # (batch, units + steps)
-    return keras.Model(inputs, predictions(x, outputs, output_scale, output_offset), name=f"{cell}_rnn")
+    x = predictions(x, outputs, output_scale, output_offset, beside=wide)
+    if window_scaling:
+        x = x * deviation[:, 0, :1] + mean[:, 0, :1]
+    return keras.Model(inputs, x, name=f"{cell}_rnn")
 
 
 def with_first(mask: Tensor) -> Any:

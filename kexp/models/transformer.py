@@ -15,6 +15,7 @@ from kexp.core.transformer_arguments import TransformerArguments
 from kexp.models.layers.attention import SequencePooling, blocks
 from kexp.models.layers.embeddings import LearnedPositions, TokenEmbedding
 from kexp.models.layers.masking import masked_mean, masked_series, until_last
+from kexp.models.layers.ngrams import ngram_scores
 from kexp.models.layers.output_layer import predictions
 from kexp.models.layers.rotary_positions import check_width
 
@@ -34,6 +35,7 @@ def transformer_encoder(
     positions: Literal["rotary", "learned", "none"] = "rotary",
     pooling: Literal["average", "first", "attention"] = "average",
     vocabulary: int | None = None,
+    ngrams: int = 0,
     output_scale: float | Sequence[float] = 1.0,
     output_offset: float | Sequence[float] = 0.0,
     **block: Unpack[TransformerArguments],
@@ -59,6 +61,8 @@ def transformer_encoder(
         pooling: What the output layer sees: the "average" (default) of the steps, the "first" of them, or
             their average weighted by "attention" (Hassani et al. 2021).
         vocabulary: Number of tokens, padding included; None (default) for series.
+        ngrams: Tokens of the longest n-grams of a text whose linear scores are added to the outputs, default
+            0: none (Cheng et al. 2016, "Wide & deep learning for recommender systems").
         output_scale: What the outputs are multiplied by, default 1; for regression, the standard
             deviation of the targets.
         output_offset: What is added then, default 0; for regression, the mean of the targets.
@@ -69,7 +73,8 @@ def transformer_encoder(
         float32.
 
     Raises:
-        InputError: The shape, or the width for so many heads, does not fit.
+        InputError: The shape, or the width for so many heads, does not fit, or ngrams are asked for of a
+            series.
 
     Example:
         >>> model = transformer_encoder((None, 12), 9, width=32, depth=2)
@@ -81,6 +86,7 @@ def transformer_encoder(
     if positions == "learned" and shape[0] is None:
         raise InputError('positions must be "rotary" or "none" where the number of steps is None.')
     inputs, x, valid = _series(shape, width) if vocabulary is None else _tokens(shape, vocabulary, width)
+    wide = ngram_scores(inputs, valid, ngrams, outputs, vocabulary)
     x = LearnedPositions(name="positions")(x) if positions == "learned" else x  # (batch, steps, width)
     x = blocks(
         x,
@@ -97,7 +103,7 @@ def transformer_encoder(
         x = SequencePooling(name="pooling")(x, valid=valid)  # (batch, width)
     else:
         x = masked_mean(x, valid) if pooling == "average" else x[:, 0]  # (batch, width)
-    x = predictions(x, outputs, output_scale, output_offset)  # (batch, outputs)
+    x = predictions(x, outputs, output_scale, output_offset, beside=wide)  # (batch, outputs)
     return keras.Model(inputs, x, name="transformer_encoder")
 
 

@@ -529,9 +529,10 @@ def lstm_forecast(
     season: int = 11,
     test: int = 40,
     cell: Literal["lstm", "gru", "simple"] = "gru",
-    units: tuple[int, ...] = (48,),
-    dropout: float = 0.1,
-    skip: int = 0,
+    units: tuple[int, ...] = (16,),
+    dropout: float = 0.3,
+    skip: int = 11,
+    scaling: Literal["window", "all"] = "window",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -550,6 +551,8 @@ def lstm_forecast(
         units: Of each layer.
         dropout: Share of each layer's outputs dropped.
         skip: Last steps that the output layer sees too, as a linear autoregression does.
+        scaling: What is brought to mean 0 and deviation 1, and forecasts back: each window by itself, or all
+            training windows together.
         **train: Training options.
     """
 
@@ -602,6 +605,7 @@ def lstm_text(
     bidirectional: bool = True,
     head: Literal["last", "average", "max"] = "last",
     dropout: float = 0.2,
+    ngrams: int = 5,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -620,6 +624,7 @@ def lstm_text(
         bidirectional: Whether each layer reads in both directions.
         head: What the last layer sees: the last step, the average or the largest value of all steps.
         dropout: Share of each layer's outputs dropped.
+        ngrams: Tokens of the longest n-grams whose linear scores are added to the logits; 0 for none.
         **train: Training options.
     """
 
@@ -995,6 +1000,7 @@ def transformer_text(
     feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
     query_key_norm: bool | None = None,
     zero_init: bool | None = None,
+    ngrams: int = 5,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -1014,6 +1020,7 @@ def transformer_text(
         positions: How a token knows where it stands.
         dropout: Share dropped of what each branch adds.
         block_norm to zero_init: As of kexp.TransformerArguments, how blocks are built.
+        ngrams: Tokens of the longest n-grams whose linear scores are added to the logits; 0 for none.
         **train: Training options.
     """
 

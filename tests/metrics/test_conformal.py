@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from kexp.core.errors import InputError
-from kexp.metrics.conformal import conformal_quantile, drawn_of_groups, samples_needed
+from kexp.metrics.conformal import conformal_quantile, coverage_by_chance, drawn_of_groups, samples_needed
 from kexp.metrics.temperature_scaling import best_temperature, mean_log_loss
 from kexp.tasks.class_choice import class_logits, class_probabilities, tempered
 
@@ -20,6 +20,18 @@ def test_exchangeable_scores_are_covered_within_binomial_bounds(count, level):
     assert level <= exact < level + 1 / count
     low, high = binom.ppf([1e-5, 1 - 1e-5], trials, exact)
     assert low <= covered <= high
+
+
+@pytest.mark.parametrize(("count", "samples"), [(53, 88), (37, 38), (400, 1000)])
+def test_coverage_by_chance_has_what_exchangeable_scores_are_covered_by(count, samples):
+    trials = 2000
+    scores = np.random.default_rng(count).exponential(size=(count + samples, trials))
+    shares = (scores[count:] <= conformal_quantile(scores[:count], 0.9)).mean(axis=0)
+    low, high = coverage_by_chance(count, samples, 0.9)
+    # 95 % of the draws, or more, since shares are multiples of 1 / samples; 2.5 % at most on either side.
+    assert 0.94 < ((shares >= low) & (shares <= high)).mean() < 0.985
+    assert (shares < low).mean() < 0.035
+    assert (shares > high).mean() < 0.035
 
 
 def test_the_quantile_is_that_of_each_column_and_ties_are_kept():

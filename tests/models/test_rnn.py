@@ -1,5 +1,7 @@
 """Recurrent networks see no padding, answer from the last real step, and learn with all of their weights."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +39,7 @@ MODELS = {
         lambda **options: of_texts(cell="lstm", bidirectional=True, head="average", units=(5, 4), **options),
         TEXTS,
     ),
+    "beside n-grams": (lambda **options: of_texts(cell="gru", ngrams=3, **options), TEXTS),
 }
 
 
@@ -51,7 +54,9 @@ def test_models_have_the_parameters_of_a_hand_count():
     assert gru.count_params() == 100 * 8 + 2 * 3 * (8 + 32 + 2) * 32 + 64 * 2 + 2  # two biases each
 
 
-@pytest.mark.parametrize("name", ["simple", "lstm", "gru", pytest.param("both ways", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["simple", "lstm", "gru", "beside n-grams", pytest.param("both ways", marks=pytest.mark.slow)]
+)
 def test_every_weight_learns_and_saving_keeps_the_answers(name, tmp_path):
     build, inputs = MODELS[name]
     keras.utils.set_random_seed(0)
@@ -68,6 +73,7 @@ def test_every_weight_learns_and_saving_keeps_the_answers(name, tmp_path):
         (of_series, SERIES, "lstm", "average"),
         (of_series, SERIES, "gru", "max"),
         (of_texts, TEXTS, "lstm", "last"),
+        (functools.partial(of_texts, ngrams=3), TEXTS, "simple", "last"),
         pytest.param(of_texts, TEXTS, "gru", "last", marks=pytest.mark.slow),
         pytest.param(of_texts, TEXTS, "simple", "max", marks=pytest.mark.slow),
     ],
@@ -98,7 +104,9 @@ def test_each_direction_answers_from_its_last_real_step():
     np.testing.assert_allclose(model(SERIES)[1], np.concatenate([ahead, back]) @ head + bias, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["simple", pytest.param("both ways", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["simple", "beside n-grams", pytest.param("both ways", marks=pytest.mark.slow)]
+)
 def test_the_gradient_compiles_whole_under_xla(name):
     build, inputs = MODELS[name]
     assert_the_gradient_compiles_under_xla(build(steps=5), inputs)
@@ -141,3 +149,43 @@ def test_the_output_layer_sees_the_last_steps_where_it_is_asked_to():
     np.testing.assert_allclose(model.predict(series, verbose=0)[:, 0], series[:, -1, 1], rtol=1e-6)
     with pytest.raises(InputError, match="skip must be 0, or steps of series that have as many"):
         kexp.models.rnn((2, 1), 1, skip=3)
+
+
+def test_a_linear_model_has_a_term_for_each_ngram_of_a_text_and_of_its_edges():
+    texts = np.array([[5, 6, 7, 0], [6, 5, 7, 0], [5, 0, 0, 0], [0, 0, 0, 0]], np.int32)
+    model = of_texts(ngrams=2)
+    ngrams = model.get_layer("ngrams")
+    linear = keras.Model(model.input, ngrams.output)
+    ngrams.table.assign(np.ones(ngrams.table.shape))
+    counts = np.array([3 + 4, 3 + 4, 1 + 2, 1])  # tokens and pairs; of no token the pair of its edges
+    expected = np.repeat(ngrams.gain * counts[:, None] ** 0.5, 4, axis=1)
+    np.testing.assert_allclose(linear(texts), expected, rtol=1e-5)
+    ngrams.table.assign(RANDOM.normal(size=ngrams.table.shape))
+    first, second, *_ = np.asarray(linear(texts))
+    assert np.abs(first - second).min() > 1e-3  # the same tokens in another order are other pairs
+
+
+def test_the_scores_of_ngrams_are_added_to_those_of_the_network():
+    model = of_texts(ngrams=2, output_scale=3.0, output_offset=7.0)
+    ngrams = model.get_layer("ngrams")
+    ngrams.table.assign(RANDOM.normal(size=ngrams.table.shape))
+    logits, linear = (keras.Model(model.input, model.get_layer(name).output) for name in ("logits", "ngrams"))
+    np.testing.assert_allclose(model(TEXTS), 3 * (logits(TEXTS) + linear(TEXTS)) + 7, rtol=1e-5)
+
+
+def test_ngrams_of_a_series_are_refused():
+    with pytest.raises(InputError, match="ngrams must be 0, or tokens of texts"):
+        of_series(ngrams=2)
+    with pytest.raises(InputError, match="ngrams must be 0, or tokens of texts"):
+        kexp.models.transformer_encoder((5, 3), 2, ngrams=2)
+
+
+def test_a_network_that_scales_each_window_answers_in_its_units():
+    model = kexp.models.rnn((6, 2), 3, units=(4,), skip=3, window_scaling=True)
+    series = RANDOM.normal(size=(5, 6, 2)).astype("float32")
+    moved = series * np.float32([200.0, 3.0]) + np.float32([1000.0, -5.0])
+    np.testing.assert_allclose(model(moved), model(series) * 200.0 + 1000.0, rtol=1e-3)
+    level = np.full((1, 6, 2), 7.0, np.float32)
+    np.testing.assert_allclose(model(level), 7.0, atol=0.01)  # a constant series has no deviation
+    with pytest.raises(InputError, match="window_scaling must be False with a vocabulary"):
+        of_texts(window_scaling=True)

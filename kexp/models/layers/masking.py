@@ -55,3 +55,26 @@ def zeroed(x: Tensor, mask: Tensor) -> Any:
     What bias and normalisation leave in the padding would reach the last steps in the next convolution.
     """
     return ops.where(ops.expand_dims(mask, -1), x, 0.0)
+
+
+def window_moments(x: Tensor, mask: Tensor) -> tuple[Any, Any]:
+    """Return the mean and the deviation of each series by itself, (batch, 1, channels) float32.
+
+    Args:
+        x: (batch, steps, channels).
+        mask: (batch, steps) bool, the steps that count.
+
+    Returns:
+        The deviation is above 0, of a constant series too.
+
+    Example:
+        >>> series = ops.array([[[1.0], [3.0], [9.0]], [[0.0], [0.0], [0.0]]])
+        >>> mean, deviation = window_moments(series, ops.array([[True, True, False]] * 2))
+        >>> mean.numpy().ravel().tolist(), deviation.numpy().ravel().round(3).tolist()
+        ([2.0, 0.0], [1.0, 0.0])
+    """
+    mean = ops.expand_dims(masked_mean(x, mask), 1)
+    variance = ops.expand_dims(masked_mean(ops.square(x - mean), mask), 1)
+    # Of a constant series the rounding of the mean is left, which is no signal.
+    least = 1e-5 * ops.absolute(mean) + 1e-12
+    return mean, ops.sqrt(ops.maximum(variance, ops.square(least)))
