@@ -72,24 +72,16 @@ def rnn(
         float32.
 
     Raises:
-        InputError: The shape does not fit, there is no layer, a series has fewer steps than skip, or ngrams
-            are asked for of a series.
+        InputError: The shape does not fit, no layer is left, or an argument is not one of such inputs.
 
     Example:
         >>> model = rnn((None, 12), 9, cell="gru", units=(32,), bidirectional=True)
         >>> model.output_shape, model.count_params()
         ((None, 9), 9417)
     """
-    if not units:
-        raise InputError("units must be those of one layer or more; received none.")
     shape = tuple(input_shape)
+    _check(shape, units, vocabulary, skip, window_scaling)
     inputs, x, mask = _series(shape) if vocabulary is None else _tokens(shape, vocabulary, embedding)
-    if window_scaling and vocabulary is not None:
-        raise InputError("window_scaling must be False with a vocabulary; tokens have no scale.")
-    if skip and (vocabulary is not None or shape[0] is None or shape[0] < skip):
-        raise InputError(
-            f"skip must be 0, or steps of series that have as many; received {skip} for {shape}."
-        )
     if window_scaling:
         mean, deviation = window_moments(x, mask)  # (batch, 1, channels)
         x = (x - mean) / deviation
@@ -101,17 +93,39 @@ def rnn(
         layer = layers.Bidirectional(layer) if bidirectional else layer
         x = layer(x, mask=walked)  # (batch, steps, units), twice as wide in both directions
         x = drop(dropout)(x) if number < len(units) else x
-    if head == "average":
-        x = masked_mean(x, mask)  # (batch, units)
-    elif head == "max":
-        x = ops.max(ops.where(ops.expand_dims(mask, -1), x, -1.0), axis=1)  # no cell gives less than -1
-    x = drop(dropout)(x)
+    x = drop(dropout)(_pooled(x, mask, head))  # (batch, units)
     if skip:
         x = ops.concatenate([x, layers.Flatten()(series[:, -skip:])], axis=-1)  # (batch, units + steps)
     x = predictions(x, outputs, output_scale, output_offset, beside=wide)
     if window_scaling:
         x = x * deviation[:, 0, :1] + mean[:, 0, :1]
     return keras.Model(inputs, x, name=f"{cell}_rnn")
+
+
+def _check(
+    shape: tuple[int | None, ...],
+    units: Sequence[int],
+    vocabulary: int | None,
+    skip: int,
+    window_scaling: bool,
+) -> None:
+    if not units:
+        raise InputError("units must be those of one layer or more; received none.")
+    if window_scaling and vocabulary is not None:
+        raise InputError("window_scaling must be False with a vocabulary; tokens have no scale.")
+    if skip and (vocabulary is not None or shape[0] is None or shape[0] < skip):
+        raise InputError(
+            f"skip must be 0, or steps of series that have as many; received {skip} for {shape}."
+        )
+
+
+def _pooled(x: Tensor, mask: Tensor, head: str) -> Any:
+    """Return (batch, units) of (batch, steps, units), or of what is the last step already."""
+    if head == "average":
+        return masked_mean(x, mask)
+    if head == "max":
+        return ops.max(ops.where(ops.expand_dims(mask, -1), x, -1.0), axis=1)  # no cell gives less than -1
+    return x
 
 
 def with_first(mask: Tensor) -> Any:

@@ -73,8 +73,7 @@ def transformer_encoder(
         float32.
 
     Raises:
-        InputError: The shape, or the width for so many heads, does not fit, or ngrams are asked for of a
-            series.
+        InputError: The shape does not fit, the width does not fit the heads, or series are to have ngrams.
 
     Example:
         >>> model = transformer_encoder((None, 12), 9, width=32, depth=2)
@@ -88,17 +87,9 @@ def transformer_encoder(
     inputs, x, valid = _series(shape, width) if vocabulary is None else _tokens(shape, vocabulary, width)
     wide = ngram_scores(inputs, valid, ngrams, outputs, vocabulary)
     x = LearnedPositions(name="positions")(x) if positions == "learned" else x  # (batch, steps, width)
-    x = blocks(
-        x,
-        depth,
-        valid=valid,
-        heads=heads,
-        expansion=expansion,
-        rotary=positions == "rotary",
-        activation=activation,
-        dropout=dropout,
-        **block,
-    )
+    sizes: dict[str, Any] = {"heads": heads, "expansion": expansion, "dropout": dropout}
+    rotary = positions == "rotary"
+    x = blocks(x, depth, valid=valid, rotary=rotary, activation=activation, **sizes, **block)
     if pooling == "attention":
         x = SequencePooling(name="pooling")(x, valid=valid)  # (batch, width)
     else:
