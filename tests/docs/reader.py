@@ -48,6 +48,8 @@ def lay_out(folder: Path) -> None:
     visits.to_csv(folder / "visits.csv", index=False)
     pd.DataFrame({**table, "churn": kinds}).to_csv(folder / "customers.csv", index=False)
     pd.DataFrame({**table, "y": kinds}).to_csv(folder / "mine.csv", index=False)
+    reviews = {"review": [f"{('bad', 'good')[row % 2]} film {row}" for row in rows], "opinion": kinds}
+    pd.DataFrame(reviews).to_csv(folder / "reviews.csv", index=False)
     people = pd.DataFrame({"age": table["age"], "town": towns, "kind": np.array(["a", "b"])[rows % 2]})
     people.to_csv(folder / "people.csv", index=False)
     pixels = random.integers(0, 256, (40, 40, 40, 3), dtype="uint8")
