@@ -17,6 +17,7 @@ ELSEWHERE = {
     "python3 tools/check.py": "runs these tests",
     "pip install": "takes packages from an index",
     "hf upload": "needs an account",
+    "kexp report runs/digits --explain": "as the line of Python above it",
     "kexp reproduce": "trains for minutes; tests/verify runs it on tiny references",
     "kexp verify resume": "trains and kills for minutes; tests/verify does so with tiny recipes",
     "kexp verify distributed": "as kexp verify resume",
@@ -27,7 +28,7 @@ ELSEWHERE = {
 # Runs that a page takes for granted, because another page has trained them.
 DIGITS = ("explaining", "export", "publishing", "serving", "tracking", "exact_resume")
 COMPARED = ("comparing_runs",)
-SLOW = ()
+FAST = ("own_model", "own_recipes")  # 5 to 8 s each; the others take up to 30 s of one core
 LANGUAGES = {"python", "console", "toml", "text"}
 # What most pages begin with: it is run once, and the pages get its folders.
 SHARED = (
@@ -73,7 +74,7 @@ def compared(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=pytest.mark.slow) if page.stem in SLOW else page for page in RUNNING],
+    [page if page.stem in FAST else pytest.param(page, marks=pytest.mark.slow) for page in RUNNING],
     ids=named,
 )
 def test_every_block_of_a_page_runs(page, files, tmp_path, monkeypatch, request):
