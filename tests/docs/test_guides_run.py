@@ -9,7 +9,8 @@ from kexp import recipes
 from tests.docs.guides import PAGES, all_blocks, console_lines, inline_commands, named
 from tests.docs.reader import Reader, copy_of, lay_out, shortened
 
-pytestmark = pytest.mark.filterwarnings("ignore:currentThread:DeprecationWarning")  # KerasTuner's own
+# KerasTuner's own.
+pytestmark = pytest.mark.filterwarnings(r"ignore:\w+\(\) is deprecated:DeprecationWarning")
 
 # Lines that need what a test may not have, and what is tested in their place.
 ELSEWHERE = {
