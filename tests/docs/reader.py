@@ -1,5 +1,6 @@
 """A reader of a guide: what lies in their folder, and how they run its blocks from top to bottom."""
 
+import ast
 import os
 import re
 import shlex
@@ -34,6 +35,19 @@ def shortened(text: str) -> str:
     for pattern, replacement in SHORTER.items():
         text = re.sub(pattern, replacement, text)
     return text
+
+
+class OneEpoch(ast.NodeTransformer):
+    """Have calls of recipes, sweeps, folds and backtests train for an epoch where they do not say how many."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        self.generic_visit(node)
+        called = node.func
+        if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            trains = called.value.id == "recipes" or called.attr in ("sweep", "cross_validate")
+            if trains and "epochs" not in [keyword.arg for keyword in node.keywords]:
+                node.keywords.append(ast.keyword("epochs", ast.Constant(1)))
+        return ast.fix_missing_locations(node)
 
 
 def lay_out(folder: Path) -> None:
@@ -128,8 +142,8 @@ class Reader:
         text = shortened(block.text)
         if "def my_recipe(" in text:
             Path("my_file.py").write_text(text)
-        code = compile("\n" * (block.line - 1) + text, str(self._script), "exec")
-        exec(code, self.session.__dict__)
+        tree = OneEpoch().visit(ast.parse("\n" * (block.line - 1) + text))
+        exec(compile(tree, str(self._script), "exec"), self.session.__dict__)
 
     def run_line(self, line: str) -> None:
         """Run a line of a terminal; it must end as the guide has it."""
