@@ -38,9 +38,9 @@ def shortened(text: str) -> str:
 
 
 class OneEpoch(ast.NodeTransformer):
-    """Have calls of recipes, sweeps, folds and backtests train for an epoch where they do not say how many."""
+    """Have calls of recipes, sweeps and folds train for one epoch where they do not say how many."""
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         called = node.func
         if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
