@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -74,18 +75,29 @@ def lay_out(folder: Path) -> None:
             Image.fromarray(image[:size]).save(path)
     Image.fromarray(pixels[0, :8, :8, 0]).save(folder / "image.png")
     hours = pd.date_range("2024-01-01", periods=420, freq="h")
-    wave = 10 + 5 * np.sin(np.arange(420) * 2 * np.pi / 24)
+    daily = 10 + 5 * np.sin(np.arange(420) * 2 * np.pi / 24)
     weather = pd.concat(
         [
             pd.DataFrame(
-                {"time_hour": hours, "origin": origin, "temp": (wave + offset).round(2)}
-                | {"dewp": (wave / 2).round(2), "pressure": 1000 + random.integers(0, 9, 420)}
+                {"time_hour": hours, "origin": origin, "temp": (daily + offset).round(2)}
+                | {"dewp": (daily / 2).round(2), "pressure": 1000 + random.integers(0, 9, 420)}
             )
             for origin, offset in (("EWR", 0), ("JFK", 3))
         ]
     )
     weather.drop(index=99).to_csv(folder / "weather.csv", index=False)
     weather.groupby("origin").tail(200).to_csv(folder / "latest.csv", index=False)
+    words = np.array(["yes", "no"])[np.arange(40) % 2]
+    for number, word in enumerate(words):
+        path = folder / "commands" / word / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wave_at = np.sin(np.arange(4000) * (0.1 + 0.1 * (number % 2) + 0.001 * number))
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes((wave_at * 9000).astype("<i2").tobytes())
+    files = [f"commands/{word}/{number}.wav" for number, word in enumerate(words)]
+    spoken = {"file": files, "word": words, "phonemes": [" ".join(word) for word in words]}
+    pd.DataFrame({**spoken, "speaker": np.arange(40) // 4}).to_csv(folder / "clips.csv", index=False)
     recipe = next(text for text in blocks(ROOT / "docs/own_recipes.md", "python") if "my_recipe" in text)
     (folder / "my_file.py").write_text(recipe)
     digits = random.integers(0, 256, (200, 28, 28), dtype="uint8")
