@@ -24,7 +24,7 @@ def sound_transcriber(model: keras.Model, target: keras.Model, beam: int = 1) ->
 
     Args:
         model: From sounds to (batch, frames, tokens) logits, token 0 being the blank, such as
-            `crnn(answers="frame")`; it is not copied, so that what it learns later shows in the answers.
+            `crnn(answers="frame")`; it is not copied, so that what it learns later shows in the outputs.
         target: From `tokenizer` without ends, for the texts.
         beam: Candidates that the search keeps, 1 or more; default 1.
 

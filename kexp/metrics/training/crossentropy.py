@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="kexp")
 class Crossentropy(keras.losses.Loss):
-    """Cross-entropy of class indices or of label distributions, the labels smoothed if asked for.
+    """Cross-entropy of class indices or of label distributions, with label smoothing.
 
     Args:
         label_smoothing: Share of a label spread evenly over all classes, default 0, from 0 to 0.5

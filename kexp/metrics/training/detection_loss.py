@@ -43,7 +43,7 @@ class DetectionLoss(keras.losses.Loss):
 
     Args:
         box_weight: Of boxes beside classes, default 2, above 0.
-        candidates: Locations that answer for an object, default 10, 1 or more.
+        candidates: Locations that stand for an object, default 10, 1 or more.
 
     Raises:
         InputError: A value is out of range.

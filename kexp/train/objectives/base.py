@@ -35,7 +35,7 @@ class Objective(ABC):
     """What a step minimises and for whom.
 
     Attributes:
-        task: What the model answers.
+        task: What the model predicts.
         metrics: Keras metrics of targets and outputs.
         monitor: The metric that the best epoch is chosen by; where an epoch has none, the last one counts.
         mode: Whether the best is the "max" or the "min" of it.
@@ -45,7 +45,7 @@ class Objective(ABC):
         eval_player: The player whose losses are measured on data that it is not trained on; None: of nobody.
         components: Names of all components of `Losses`.
         takes_weights: Whether it takes the weights of samples itself, rather than have its losses weighed.
-        runs_eagerly: Whether its steps are taken operation by operation, as somebody asked for who debugs.
+        runs_eagerly: Whether its steps are taken operation by operation, as somebody wants who debugs.
         uses_xla: Whether XLA is to compile its steps.
         has_label_options: Whether it was made with the label_smoothing of the training, and its losses may be
             weighed by class.
@@ -79,7 +79,7 @@ class Objective(ABC):
         """Return what a batch costs a player."""
 
     def inference_model(self, model: keras.Model, preprocessing: keras.Model | None) -> keras.Model | None:
-        """Return what is recorded and asked in place of both, unless the caller gives another; None: both."""
+        """Return what is recorded and called in place of both, unless another is given; None: both."""
         return None
 
     def metric_targets(self, targets: Tensor) -> Any:

@@ -104,7 +104,7 @@ class Compiled(Objective):
         return found
 
     def check(self, model: keras.Model, data: Dataset) -> None:
-        """Accept it: `kexp.fit` has asked the model and knows what it gives."""
+        """Accept it: `kexp.fit` has called the model and knows what it gives."""
 
     def batch(self, inputs: Nest, targets: Nest, weights: Nest) -> tuple[Any, ...]:
         """Return a batch as a `train_step` takes it: (x,), (x, y) or (x, y, sample_weight)."""

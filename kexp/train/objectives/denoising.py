@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def denoising(*, unlabelled: float = 0.1, quality: Quality | None = None) -> Objective:
-    """Return the objective of a `kexp.models.Diffusion`: the squared error of what its network answers.
+    """Return the objective of a `kexp.models.Diffusion`: the squared error of what its network predicts.
 
     Ho, Jain and Abbeel 2020, "Denoising diffusion probabilistic models", equation 14: each image has noise of
     a step drawn at random, each step alike.

@@ -20,7 +20,7 @@ def detection(spec: DatasetSpec, *, box_weight: float = 2.0, candidates: int = 1
     Args:
         spec: What the data is: boxes of images.
         box_weight: Of the loss of boxes beside that of classes, default 2, above 0.
-        candidates: Locations that answer for an object, default 10, 1 or more.
+        candidates: Locations that stand for an object, default 10, 1 or more.
 
     Raises:
         InputError: A value is out of range, or the data are not for detection.

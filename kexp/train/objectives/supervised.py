@@ -43,7 +43,7 @@ class Supervised(Objective):
     from_logits: bool
 
     def check(self, model: keras.Model, data: Dataset) -> None:
-        """Accept it: `kexp.fit` has asked the model and knows what it gives."""
+        """Accept it: `kexp.fit` has called the model and knows what it gives."""
 
     def losses(
         self, player: str, model: keras.Model, inputs: Tensor, targets: Tensor, step: StepContext
