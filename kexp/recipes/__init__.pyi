@@ -835,7 +835,7 @@ def speech_ctc(
         cell: Of the recurrent layer.
         bands: Bands of the mel scale.
         frame_seconds: Length of a frame of the spectrogram.
-        hop_seconds_of_frames: From one frame to the next; the network answers for every second one.
+        hop_seconds_of_frames: From one frame to the next; the network has an output for every second one.
         masks: Widest stretch of frames and of bands masked in training, as a share of all.
         shift_seconds: Farthest random move, earlier or later.
         speed: Largest random change of speed, as a share.
