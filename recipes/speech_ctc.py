@@ -20,7 +20,7 @@ REFERENCES = (
 
 
 @kexp.recipe(
-    references=REFERENCES, epochs=30, batch_size=64, learning_rate=2e-3, schedule="one_cycle", clip_norm=1.0
+    references=REFERENCES, epochs=20, batch_size=64, learning_rate=4e-3, schedule="one_cycle", clip_norm=1.0
 )
 def speech_ctc(
     data: str = "dialled_numbers",
@@ -31,12 +31,8 @@ def speech_ctc(
     target_split: Literal["character", "space"] = "space",
     filters: Annotated[tuple[int, ...], Between(8, 128, log=True)] = (32, 64),
     units: Annotated[int, Between(16, 512, log=True)] = 128,
-    cell: Literal["gru", "lstm"] = "gru",
     bands: Annotated[int, Between(20, 80)] = 40,
-    frame_seconds: Annotated[float, Between(0.01, 0.1)] = 0.032,
-    hop_seconds_of_frames: Annotated[float, Between(0.005, 0.05)] = 0.01,
     masks: Annotated[float, Between(0.0, 0.5)] = 0.1,
-    shift_seconds: Annotated[float, AtLeast(0.0)] = 0.0,
     speed: Annotated[float, Between(0.0, 0.5)] = 0.1,
     noise_db: float | None = 20.0,
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
@@ -53,12 +49,8 @@ def speech_ctc(
         target_split: What a token of the text is; "space" stands between them.
         filters: Filters of each convolution.
         units: Of the recurrent layer in each direction.
-        cell: Of the recurrent layer.
         bands: Bands of the mel scale.
-        frame_seconds: Length of a frame of the spectrogram.
-        hop_seconds_of_frames: From one frame to the next; the network has an output for every second one.
         masks: Widest stretch of frames and of bands masked in training, as a share of all.
-        shift_seconds: Farthest random move, earlier or later.
         speed: Largest random change of speed, as a share.
         noise_db: Decibels of the sound above the loudest random noise; none for no noise.
         dropout: Share of the last layer's inputs dropped.
@@ -70,26 +62,14 @@ def speech_ctc(
     )
     rate = kexp.data.sample_rate_of(dataset)
     writes = kexp.models.tokenizer(dataset.train.targets, split=target_split)
-    model = kexp.models.crnn(
-        dataset.spec.input_shape,
-        kexp.models.tokens_of(writes).size,
-        answers="frame",
-        sample_rate=rate,
-        filters=filters,
-        units=units,
-        cell=cell,
-        bands=bands,
-        frame_seconds=frame_seconds,
-        hop_seconds=hop_seconds_of_frames,
-        masks=masks,
-        dropout=dropout,
-    )
-    changes: dict[str, Any] = {"shift_seconds": shift_seconds, "speed": speed, "noise_db": noise_db}
+    network: dict[str, Any] = {"filters": filters, "units": units, "bands": bands, "masks": masks}
+    network |= {"sample_rate": rate, "dropout": dropout, "answers": "frame"}
+    model = kexp.models.crnn(dataset.spec.input_shape, kexp.models.tokens_of(writes).size, **network)
     return kexp.fit(
         model,
         dataset,
         target_preprocessing=writes,
-        augmentation=kexp.models.audio_augmentation(rate, **changes),
+        augmentation=kexp.models.audio_augmentation(rate, speed=speed, noise_db=noise_db),
         inference_model=kexp.models.sound_transcriber(model, writes, beam=beam),
         final_metrics=kexp.metrics.error_rates(target_split),
         **train,

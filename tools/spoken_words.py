@@ -1,6 +1,6 @@
 """Write words spoken by the voices of Debian's espeak-ng, as a data set of sounds.
 
-python tools/spoken_words.py digits FILE.csv   # file, word and voice of WAV files in a folder FILE beside it
+python tools/spoken_words.py digits FILE.csv   # file, word and voice of WAV files in the folder FILE
 python tools/spoken_words.py phonemes FILE.npz # words and their phonemes, no word or voice in two parts
 
 Voices are variants of timbre, of men and women; accent, pitch and speed are drawn for each clip. Needs

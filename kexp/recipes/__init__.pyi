@@ -809,12 +809,8 @@ def speech_ctc(
     target_split: Literal["character", "space"] = "space",
     filters: tuple[int, ...] = (32, 64),
     units: int = 128,
-    cell: Literal["gru", "lstm"] = "gru",
     bands: int = 40,
-    frame_seconds: float = 0.032,
-    hop_seconds_of_frames: float = 0.01,
     masks: float = 0.1,
-    shift_seconds: float = 0.0,
     speed: float = 0.1,
     noise_db: float | None = 20.0,
     dropout: float = 0.1,
@@ -832,12 +828,8 @@ def speech_ctc(
         target_split: What a token of the text is; "space" stands between them.
         filters: Filters of each convolution.
         units: Of the recurrent layer in each direction.
-        cell: Of the recurrent layer.
         bands: Bands of the mel scale.
-        frame_seconds: Length of a frame of the spectrogram.
-        hop_seconds_of_frames: From one frame to the next; the network has an output for every second one.
         masks: Widest stretch of frames and of bands masked in training, as a share of all.
-        shift_seconds: Farthest random move, earlier or later.
         speed: Largest random change of speed, as a share.
         noise_db: Decibels of the sound above the loudest random noise; none for no noise.
         dropout: Share of the last layer's inputs dropped.
