@@ -20,7 +20,7 @@ def tasks() -> dict[str, Task]:
 
     Example:
         >>> list(tasks())[:2]
-        ['classification', 'forecast']
+        ['classification', 'detection']
     """
     return {task.name: task for task in instances_of(__name__, Task)}
 

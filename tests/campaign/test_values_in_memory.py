@@ -8,7 +8,17 @@ import pandas as pd
 import pytest
 
 from kexp.core.errors import InputError
-from kexp.data import Column, DatasetSpec, canvases, load, one_class, passages, sample_path, windows
+from kexp.data import (
+    Column,
+    DatasetSpec,
+    canvases,
+    load,
+    one_class,
+    passages,
+    sample_path,
+    scenes,
+    windows,
+)
 from kexp.data.adapters import adapt_inputs
 from kexp.data.class_labels import resolve_class_indices
 from tests.campaign.damages import refused
@@ -332,6 +342,11 @@ ARGUMENTS = {
     ),
     "passages": (passages, {"source": "moby_dick", "context": 9999}, "source context validation test"),
     "canvases": (canvases, {"samples": (1, 1, 1)}, "data size samples objects scale clutter seed"),
+    "scenes": (
+        scenes,
+        {"samples": (1, 1, 1)},
+        "data size samples objects sides overlap clutter empty seed",
+    ),
     "one_class": (one_class, {}, "data normal"),
     "sample_path": (sample_path, {}, "name"),
 }
@@ -344,7 +359,7 @@ def test_an_argument_of_another_type_is_one_sentence_or_right(call, argument):
     function, given, _ = ARGUMENTS[call]
     said = []
     for value in ODD:
-        arguments = given | ({"data": load("digits")} if call in ("canvases", "one_class") else {})
+        arguments = given | ({"data": load("digits")} if call in ("canvases", "one_class", "scenes") else {})
         try:
             function(**arguments | {argument: value})
         except InputError as error:

@@ -24,7 +24,7 @@ def test_each_file_with_a_task_is_a_task():
     assert set(tasks()) <= files
     assert set(tasks()) == {
         *("classification", "multilabel", "regression", "segmentation", "text", "reconstruction"),
-        *("forecast", "generation", "outputs", "several"),
+        *("detection", "forecast", "generation", "outputs", "several"),
     }
     assert all(task.name == name for name, task in tasks().items())
 
@@ -45,7 +45,8 @@ def test_tasks_are_known_without_anything_heavy():
 
 
 def test_a_classification_of_masks_has_classes_but_no_labels():
-    assert {name for name, task in tasks().items() if task.has_classes} == {"classification", "segmentation"}
+    classed = {name for name, task in tasks().items() if task.has_classes}
+    assert classed == {"classification", "detection", "segmentation"}
     assert {name for name, task in tasks().items() if task.has_labels} == {"classification"}
 
 
@@ -75,6 +76,7 @@ def test_served_outputs_are_the_predictions():
     import tensorflow as tf
 
     shapes = {"classification": (3,), "regression": (3,), "segmentation": (4, 5, 3)}
+    shapes["detection"] = (7, 6 + 3)
     for name, shape in shapes.items():
         spec = DatasetSpec("image", (4, 5, 1), "uint8", name, 3, ("a", "b", "c"))
         outputs = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
@@ -84,7 +86,7 @@ def test_served_outputs_are_the_predictions():
         for key, tensor in served.items():
             array = tensor.numpy()
             if array.dtype == object:
-                assert [value.decode() for value in array] == predicted[key].tolist()
+                assert [value.decode() for value in array.flat] == predicted[key].ravel().tolist()
             else:
                 assert array.dtype == predicted[key].dtype
                 np.testing.assert_allclose(array, predicted[key], rtol=1e-6)
