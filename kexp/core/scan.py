@@ -35,7 +35,7 @@ def instances_of(package: str, base: type[_T]) -> list[_T]:
     Example:
         >>> from kexp.tasks.base import Task
         >>> [found.name for found in instances_of("kexp.tasks", Task)][:2]
-        ['classification', 'forecast']
+        ['classification', 'detection']
     """
     classes = [
         value

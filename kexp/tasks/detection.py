@@ -169,11 +169,10 @@ class Detection(Task):
             return np.False_
         from kexp.models.layers.box_layers import LEAST_SCORE
 
-        near = np.abs(np.diff(scores, axis=1)) <= tolerance
-        # Those that are none have 0; the last one may be another where it is near the least score of all.
-        return (near & (scores[:, 1:] > 0)).any(axis=1) | (np.abs(scores - LEAST_SCORE) <= tolerance).any(
-            axis=1
-        )
+        # By their ratio, as the noise of a logit moves them. Those that are none have 0.
+        near = -np.diff(scores, axis=1) <= tolerance * scores[:, 1:]
+        at_the_end = np.abs(scores - LEAST_SCORE) <= tolerance * LEAST_SCORE
+        return (near & (scores[:, 1:] > 0)).any(axis=1) | at_the_end.any(axis=1)
 
 
 def indexed(predictions: Arrays, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -101,9 +101,9 @@ def assert_the_same_answers(served, result):
 
 
 def assert_the_same_boxes(answers, expected):
-    tied = (np.abs(np.diff(expected.scores, axis=1)) < 1e-5) & (expected.scores[:, 1:] > 0)
-    kept = ~tied.any(axis=1)
-    assert kept.any()
+    tied = -np.diff(expected.scores, axis=1) <= 1e-5 * expected.scores[:, 1:]
+    kept = ~(tied & (expected.scores[:, 1:] > 0)).any(axis=1)
+    assert kept.mean() > 0.5
     assert (answers.labels[kept] == expected.labels[kept]).all()
     np.testing.assert_allclose(answers.scores[kept], expected.scores[kept], atol=1e-5)
     np.testing.assert_allclose(answers.boxes[kept], expected.boxes[kept], atol=1e-3)
