@@ -50,8 +50,7 @@ def lite(
         outputs: Classes, as logits, or regression targets.
         members: How many, default 5; one alone is LITE.
         filters: Of each convolution of a member, default 32.
-        kernel_size: Steps that the longest convolution sees, default 40, 4 or more; the others half and a
-            quarter of them.
+        kernel_size: Steps that the longest convolution sees, default 40, 4 or more; others a half, a quarter.
         activation: After each convolution, default "relu".
         normalization: Before each activation: "none", "batch" (default) or "layer".
         dropout: Share of the last layer's inputs dropped, default 0, below 1.
@@ -75,7 +74,7 @@ def lite(
     Example:
         >>> model = lite((None, 1), 2, members=1)
         >>> model.output_shape, model.count_params()
-        ((None, 2), 10142)
+        ((None, 2), 10234)
     """
     if len(input_shape) != 2 or kernel_size < 4:
         raise InputError(
