@@ -46,14 +46,7 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(
-    references=REFERENCES,
-    epochs=15,
-    least_steps=300,
-    least_validation=30,
-    learning_rate=2e-3,
-    schedule="cosine",
-)
+@kexp.recipe(references=REFERENCES, epochs=15, least_steps=300, learning_rate=2e-3, schedule="cosine")
 def cnn_images(
     data: str = "digits",
     *,

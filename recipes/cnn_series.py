@@ -11,8 +11,8 @@ Score: japanese_vowels test accuracy 99.55 ± 0.16 %, mean and deviation of 3 se
 Small sets (tools/series_benchmark.py): test accuracy by default, mean and deviation of 3 seeds (0 to 2), in
     brackets the nearest neighbour on the same rows and the network of github.com/hfawaz/dl-4-tsc (of
     BasicMotions that of github.com/MSD-IRIMAS/LITE), in %: ArrowHead 85.3 ± 1.2 (80.0, 84.3), BasicMotions
-    100 ± 0 (72.5, 100), GunPoint 99.1 ± 0.6 (91.3, 100), ItalyPowerDemand 96.2 ± 0.4 (95.5, 96.1); 90 to 256 s
-    a run beside a dozen other processes on two cores
+    100 ± 0 (72.5, 100), GunPoint 99.1 ± 0.6 (91.3, 100), ItalyPowerDemand 96.2 ± 0.4 (95.5, 96.1); 90 to
+    256 s a run beside a dozen other processes on two cores
 Steps: 2,000 at least, a bound of time; that source has 2,000 epochs of batches of a tenth of the series. Of
     halves of training series, one division, one seed, 1,000 steps of batches of 4 and 8 have 77.8 and 77.8 %
     of ArrowHead right, 90.0 and 96.0 % of GunPoint; batches of 16 have 96.0 % of GunPoint (600 steps) and, of

@@ -26,15 +26,7 @@ from kexp import AtLeast, Between, TrainOptions, Unpack
 _NOTE = "the head is trained on features that were computed once, so that no image is changed at random."
 
 
-@kexp.recipe(
-    epochs=12,
-    least_validation=30,
-    batch_size=16,
-    optimizer="adamw",
-    learning_rate=3e-3,
-    schedule="cosine",
-    warmup=0.1,
-)
+@kexp.recipe(epochs=12, batch_size=16, optimizer="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1)
 def finetune_images(
     data: str = "digits",
     *,
