@@ -41,7 +41,7 @@ def transformer_text(
     positions: Literal["rotary", "learned", "none"] = "rotary",
     dropout: Annotated[float, Between(0.0, 0.5)] = 0.1,
     block: kexp.TransformerArguments,
-    ngrams: Annotated[int, Between(0, 6)] = 5,
+    ngrams: Annotated[int, Between(0, 6)] = 0,
     **train: Unpack[TrainOptions],
 ) -> kexp.Result:
     """Classify texts with a Transformer encoder.

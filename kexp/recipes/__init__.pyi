@@ -200,7 +200,7 @@ def cnn_images(
 def cnn_series(
     data: DataLike = "japanese_vowels",
     *,
-    size: Literal["fcn", "resnet"] = "fcn",
+    size: Literal["fcn", "resnet", "lite", "litetime"] = "fcn",
     filters: tuple[int, ...] = (128, 256, 128),
     kernel_sizes: tuple[int, ...] = (8, 5, 3),
     activation: Literal["relu", "gelu", "tanh", "sigmoid", "swish"] = "relu",
@@ -209,13 +209,13 @@ def cnn_series(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
-    """Classify series with a fully convolutional or a residual network.
+    """Classify series with a fully convolutional network, a residual one or an ensemble of light ones.
 
     Args:
         data: Name or path of a data set of series.
-        size: One convolution after another, or residual blocks of three.
-        filters: Filters of each convolution, or of the convolutions of each block.
-        kernel_sizes: Steps that each convolution sees, or each of a block's.
+        size: One convolution after another, residual blocks of three, LITE, or five of it.
+        filters: Filters of each convolution of fcn, or of the convolutions of each block of resnet.
+        kernel_sizes: Steps that each convolution of fcn sees, or each of a block's of resnet.
         activation: After each convolution.
         normalization: After each convolution, before the activation.
         dropout: Share of the last layer's inputs dropped.
@@ -880,8 +880,7 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
-        wanted_steps: Steps of the whole training: where the table is too small for them, batches are
-            halved, to 16 rows at the smallest.
+        wanted_steps: Steps of the training, for which batches of small tables are halved, to 16 rows at least.
         **train: Training options.
     """
 
@@ -992,7 +991,7 @@ def transformer_text(
     feed_forward: Literal["dense", "relu_squared", "swiglu"] | None = None,
     query_key_norm: bool | None = None,
     zero_init: bool | None = None,
-    ngrams: int = 5,
+    ngrams: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
