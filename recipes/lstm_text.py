@@ -15,7 +15,7 @@ Score: first_names test accuracy 90.34 ± 0.03 % (90.32, 90.38, 90.32), validati
     87.5 % of them by seed, so that a high figure of seed 0 is no promise for the test names
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -71,13 +71,11 @@ def lstm_text(
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
+    network: dict[str, Any] = {"cell": cell, "units": units, "bidirectional": bidirectional, "head": head}
     model = kexp.models.rnn(
         (None,),  # texts of any length, so that a batch is as long as its longest
         dataset.spec.outputs,
-        cell=cell,
-        units=units,
-        bidirectional=bidirectional,
-        head=head,
+        **network,
         dropout=dropout,
         ngrams=ngrams,
         vocabulary=kexp.models.vocabulary_size(preprocessing),

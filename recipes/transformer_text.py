@@ -8,7 +8,7 @@ Time: 27 s on two CPU cores
 Score: first_names test accuracy 86.3 ± 1.2 %, mean and deviation of 3 seeds (0 to 2)
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import kexp
 from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
@@ -67,13 +67,11 @@ def transformer_text(
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     # Of any length, so that a batch is as long as its longest text.
     steps = preprocessing.output_shape[1] if positions == "learned" else None
+    network: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion}
     model = kexp.models.transformer_encoder(
         (steps,),
         dataset.spec.outputs,
-        width=width,
-        depth=depth,
-        heads=heads,
-        expansion=expansion,
+        **network,
         positions=positions,
         dropout=dropout,
         ngrams=ngrams,
