@@ -65,8 +65,7 @@ def transformer_text(
     """
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
-    # Of any length, so that a batch is as long as its longest text.
-    steps = preprocessing.output_shape[1] if positions == "learned" else None
+    steps = preprocessing.output_shape[1] if positions == "learned" else None  # any, the longest of a batch
     network: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion}
     model = kexp.models.transformer_encoder(
         (steps,),
