@@ -17,7 +17,9 @@ EVERYTHING = {"batch_size": 16, "accumulate": 2, "clip_norm": 0.5, "weight_decay
 def test_devices_and_processes_compute_what_one_device_does(digits_run):
     gan = {**tiny("gan_images", digits_run), **EVERYTHING, "critic_steps": 2}
     half = {**EVERYTHING, "precision": "bfloat16"}
+    boxes = {**tiny("detect_images", digits_run), **EVERYTHING}
     cases = [Case(drawing, EVERYTHING), Case(drawing, half), Case(recipes.gan_images, gan)]
+    cases.append(Case(recipes.detect_images, boxes))
     reports = compare(cases, 4, 2)
     assert len(reports) == len(cases)
     for case, report in zip(cases, reports, strict=True):
