@@ -9,8 +9,10 @@ from kexp import recipes
 from tests.docs.guides import PAGES, all_blocks, console_lines, inline_commands, named
 from tests.docs.reader import Reader, copy_of, lay_out, shortened
 
-# KerasTuner's own.
-pytestmark = pytest.mark.filterwarnings(r"ignore:\w+\(\) is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:\w+\(\) is deprecated:DeprecationWarning"),  # KerasTuner's own
+    pytest.mark.filterwarnings("ignore:Samples have collapsed:RuntimeWarning"),  # after one epoch
+]
 
 # Lines that need what a test may not have, and what is tested in their place.
 ELSEWHERE = {
