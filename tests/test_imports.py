@@ -108,7 +108,7 @@ def test_every_package_that_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     other_names = {"sklearn": "scikit-learn", "PIL": "pillow"}
-    extras = {"ray", "mlflow", "soundfile", "wandb", "prometheus_client", "starlette", "uvicorn"}
+    extras = {"ray", "mlflow", "wandb", "prometheus_client", "soundfile", "starlette", "uvicorn"}
     extras |= {package for exporter in exporters().values() for package in exporter.packages}
     own = {"kexp", "tensorflow", "IPython", *extras, *sys.stdlib_module_names}
     for source in [*SOURCES, *(ROOT / "recipes").glob("*.py")]:

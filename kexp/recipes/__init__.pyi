@@ -833,8 +833,8 @@ def speech_ctc(
         speed: Largest random change of speed, as a share.
         noise_db: Decibels of the sound above the loudest random noise; none for no noise.
         dropout: Share of the last layer's inputs dropped.
-        beam: Candidates for a text, the most probable of which is given; 1 takes the best token of each
-        frame. **train: Training options.
+        beam: Candidates for a text, the best of which is given; 1 takes the best token of each frame.
+        **train: Training options.
     """
 
 @recipe()
