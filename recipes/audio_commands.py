@@ -5,8 +5,18 @@ et al. 2017, "Convolutional recurrent neural networks for music classification" 
 masks.
 
 Command: kexp run audio_commands --seed S
-Time: T
-Score: telephone_keys
+Time: 2.5 s an epoch on two CPU cores that others computed on too
+Score: telephone_keys, of telephones never heard, test accuracy 94.3 % (seed 0). A logistic regression on the
+    spectrogram has all of the validation tones right: the default data set is there to begin with
+
+Command: kexp run audio_commands --data spoken_digits --audio file --target word --group voice --seed S
+    (by tools/spoken_words.py: 56 voices of espeak-ng, none of which is in two parts)
+Time: 8 to 11 minutes on two CPU cores with a load of 16
+Score: test accuracy on voices never heard 98.89 ± 0.17 %, mean and deviation of 3 seeds (0 to 2: 99.09, 98.79,
+    98.79); settings are those that were thought of first, and nothing was chosen by these figures
+Without masks, shifts, speed and noise: 99.39 % (seed 0)
+Recordings of a person (tools/recorded_digits.py, ten digits of one voice): 7 and 5 of 10 right (seeds 0 and 1),
+    without masks, shifts, speed and noise 5 (seed 0): from synthetic voices little is learned for real ones
 """
 
 from typing import Annotated, Any, Literal

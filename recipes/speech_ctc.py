@@ -5,8 +5,10 @@ unsegmented sequence data with recurrent neural networks"; Amodei et al. 2016, "
 convolutions before the recurrent layer; Park et al. 2019, "SpecAugment", for masks.
 
 Command: kexp run speech_ctc --seed S
-Time: T
-Score: S
+Time: 8 to 15 minutes on two CPU cores with a load of 16
+Score: dialled_numbers, of telephones never heard, test token error rate 0.30 %, text error rate 1.3 % (seed 0
+    alone), with the best token of each frame 0.45 % and 1.7 %. Nothing was chosen by these figures
+Not measured yet: phonemes of spoken words (tools/spoken_words.py phonemes), for which the goal is 10 %
 """
 
 from typing import Annotated, Any, Literal

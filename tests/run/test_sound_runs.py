@@ -13,7 +13,7 @@ from kexp import recipes
 from kexp.serve.request_body import read_body
 
 RATE, STEPS = 8000, 800
-SMALL = {"bands": 10, "epochs": 2, "batch_size": 16, "quiet": True}
+SMALL = {"bands": 20, "epochs": 2, "batch_size": 16, "quiet": True}
 
 
 def sounds(count, seed):
@@ -35,15 +35,18 @@ def data(*, texts=False):
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("commands") / "run"
-    return recipes.audio_commands(data(), filters=8, blocks=1, run_dir=str(run_dir), **SMALL)
+    folder = tmp_path_factory.mktemp("commands")
+    np.savez(folder / "tones.npz", **data())
+    given = {"data": str(folder / "tones.npz"), "run_dir": str(folder / "run")}
+    return recipes.audio_commands(**given, filters=8, blocks=1, **SMALL)
 
 
 @pytest.fixture(scope="module")
 def transcription(tmp_path_factory):
-    run_dir = tmp_path_factory.mktemp("transcription") / "run"
-    network = {"filters": (8,), "units": 16, "beam": 2}
-    return recipes.speech_ctc(data(texts=True), run_dir=str(run_dir), **network, **SMALL)
+    folder = tmp_path_factory.mktemp("transcription")
+    np.savez(folder / "tones.npz", **data(texts=True))
+    given = {"data": str(folder / "tones.npz"), "run_dir": str(folder / "run")}
+    return recipes.speech_ctc(**given, filters=(8,), units=16, beam=2, **SMALL)
 
 
 def test_a_file_is_resampled_cut_and_padded_as_in_training(commands, tmp_path):
