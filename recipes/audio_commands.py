@@ -12,10 +12,10 @@ Score: telephone_keys, of telephones never heard, test accuracy 94.3 % (seed 0).
 Command: kexp run audio_commands --data spoken_digits --audio file --target word --group voice --seed S
     (by tools/spoken_words.py: 56 voices of espeak-ng, none of which is in two parts)
 Time: 8 to 11 minutes on two CPU cores with a load of 16
-Score: test accuracy on voices never heard 98.89 ± 0.17 %, mean and deviation of 3 seeds (0 to 2: 99.09, 98.79,
-    98.79); settings are those that were thought of first, and nothing was chosen by these figures
+Score: test accuracy on voices never heard 98.89 ± 0.17 %, mean and deviation of 3 seeds (0 to 2: 99.09,
+    98.79, 98.79); settings are those that were thought of first, and nothing was chosen by these figures
 Without masks, shifts, speed and noise: 99.39 % (seed 0)
-Recordings of a person (tools/recorded_digits.py, ten digits of one voice): 7 and 5 of 10 right (seeds 0 and 1),
+Recordings of a person (tools/recorded_digits.py, ten digits of one voice): 7 and 5 of 10 right (seeds 0, 1),
     without masks, shifts, speed and noise 5 (seed 0): from synthetic voices little is learned for real ones
 """
 
