@@ -880,7 +880,7 @@ def tabular(
         bins: Bins between quantiles of a number at most, in which its embedding is linear.
         activation: After each hidden layer.
         dropout: Share of units dropped after each hidden layer.
-        wanted_steps: Steps of the training, for which batches of small tables are halved, to 16 rows at least.
+        wanted_steps: Steps of the training, for which batches of small tables are halved, to 16 at least.
         **train: Training options.
     """
 
