@@ -66,7 +66,7 @@ class ParityCase:
         tied: Where choices among the expected outputs may differ, since either is right; by sample, or of the
             shape of the choices.
         tolerance: How far a number may be from the expected one, relative to max(1, |number|).
-        ties_reorder: A sample that is tied is left out, since its outputs may come in another order.
+        ties_reorder: What is tied is left out of all outputs, since it may come in another order.
     """
 
     signature: str

@@ -48,7 +48,7 @@ class Task:
         can_trim_padding: Batches may be cut where all of their samples end in padding.
         can_memorize: A batch can be learnt by heart, which preflight tries.
         takes_any_outputs: Predictions are what the model gives, of any shape.
-        ties_reorder: Where a sample is `tied`, its predictions may come in another order.
+        ties_reorder: Where predictions are `tied`, they may come in another order, with all that is of them.
         class_metric: What the metric of each class is called on a page, and a sentence on it.
         counted: What has a class each, for messages: "samples" or "pixels".
         output_noun: What outputs stand for, for messages: "classes" or "targets".

@@ -163,16 +163,20 @@ class Detection(Task):
         require_rows(predictions.get("box"), (samples, MOST, 4))
 
     def tied(self, predictions: Arrays, tolerance: float, spec: DatasetSpec) -> np.ndarray | np.bool_:
-        """Return where two detections of an image have scores so alike that either may come first, (n,)."""
+        """Return which detections have scores so alike that either may come first, (n, 100) bool."""
         scores = predictions.get("score")
         if scores is None:
             return np.False_
         from kexp.models.layers.box_layers import LEAST_SCORE
 
         # By their ratio, as the noise of a logit moves them. Those that are none have 0.
-        near = -np.diff(scores, axis=1) <= tolerance * scores[:, 1:]
-        at_the_end = np.abs(scores - LEAST_SCORE) <= tolerance * LEAST_SCORE
-        return (near & (scores[:, 1:] > 0)).any(axis=1) | at_the_end.any(axis=1)
+        near = (-np.diff(scores, axis=1) <= tolerance * scores[:, 1:]) & (scores[:, 1:] > 0)
+        tied = np.abs(scores - LEAST_SCORE) <= tolerance * LEAST_SCORE
+        tied[:, 1:] |= near
+        tied[:, :-1] |= near
+        # The last place may go to one that stands no more in the list.
+        tied[:, -1] |= scores[:, -1] > 0
+        return tied
 
 
 def indexed(predictions: Arrays, spec: DatasetSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -101,11 +101,11 @@ def assert_the_same_answers(served, result):
 
 
 def assert_the_same_boxes(answers, expected):
-    tied = -np.diff(expected.scores, axis=1) <= 1e-5 * expected.scores[:, 1:]
-    kept = ~(tied & (expected.scores[:, 1:] > 0)).any(axis=1)
-    assert kept.mean() > 0.5
+    # Of equal scores either may come first, which moves no other detection.
+    near = -np.diff(expected.scores, axis=1) <= 1e-5 * expected.scores[:, 1:]
+    kept = ~(np.pad(near, ((0, 0), (1, 0))) | np.pad(near, ((0, 0), (0, 1)), constant_values=True))
+    np.testing.assert_allclose(answers.scores, expected.scores, atol=1e-5)
     assert (answers.labels[kept] == expected.labels[kept]).all()
-    np.testing.assert_allclose(answers.scores[kept], expected.scores[kept], atol=1e-5)
     np.testing.assert_allclose(answers.boxes[kept], expected.boxes[kept], atol=1e-3)
 
 
