@@ -69,15 +69,13 @@ def transformer_lm(
     length = kexp.models.token_counts(tokens) if split == "subword" else None
     dataset = kexp.data.passages(data, context=context, length=length, validation=held["validation"])
     size = kexp.models.tokens_of(tokens).size
-    network: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion}
-    network |= {"dropout": dropout, "positions": positions, **block}
-    model = kexp.models.transformer_decoder(context, size, **network)
+    sizes: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion, **block}
+    model = kexp.models.transformer_decoder(context, size, dropout=dropout, positions=positions, **sizes)
     drawing: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     answers = kexp.models.LanguageModel(model, tokens, sample_tokens=sample_tokens, **drawing)
     scores = {"bits_per_character": kexp.metrics.bits_per_character}
-    result = kexp.fit(
-        model, dataset, target_preprocessing=tokens, inference_model=answers, final_metrics=scores, **train
-    )
+    given: dict[str, Any] = {"target_preprocessing": tokens, "inference_model": answers, **train}
+    result = kexp.fit(model, dataset, final_metrics=scores, **given)
     samples = answers.generate([prompt] * 3, sample_tokens, seed=held["seed"], **drawing)
     (result.run_dir / "samples.txt").write_text("\n\n---\n\n".join(samples) + "\n", encoding="utf-8")
     return result

@@ -66,16 +66,9 @@ def transformer_text(
     dataset = kexp.data.load(data, text=text, target=target, kinds=("text",), **kexp.holdout(train), **table)
     preprocessing = kexp.models.text_preprocessing(dataset.train.inputs, split=split, vocabulary=vocabulary)
     steps = preprocessing.output_shape[1] if positions == "learned" else None  # any, the longest of a batch
-    network: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion}
-    model = kexp.models.transformer_encoder(
-        (steps,),
-        dataset.spec.outputs,
-        **network,
-        positions=positions,
-        dropout=dropout,
-        ngrams=ngrams,
-        vocabulary=kexp.models.vocabulary_size(preprocessing),
-        **kexp.models.output_scaling(dataset),
-        **block,
-    )
+    sizes: dict[str, Any] = {"width": width, "depth": depth, "heads": heads, "expansion": expansion, **block}
+    sizes |= {"positions": positions, "dropout": dropout, "ngrams": ngrams}
+    sizes |= kexp.models.output_scaling(dataset)
+    size = kexp.models.vocabulary_size(preprocessing)
+    model = kexp.models.transformer_encoder((steps,), dataset.spec.outputs, vocabulary=size, **sizes)
     return kexp.fit(model, dataset, preprocessing=preprocessing, **train)

@@ -92,6 +92,24 @@ def test_the_call_of_a_finished_run_finds_it_finished(old, capsys):
     assert (run_dir / "result.json").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "argument", "was"),
+    [
+        ("lstm_text", "ngrams", 0),
+        ("lstm_forecast", "scaling", "all"),
+        ("diffusion_images", "path", "diffusion"),
+    ],
+)
+def test_a_run_from_before_its_recipe_had_an_argument_goes_on_as_it_began(old, capsys, name, argument, was):
+    run_dir = old(f"families/{name}")
+    assert argument not in read_config(run_dir)["arguments"]
+    kexp.resume(run_dir)
+    assert "is finished" in capsys.readouterr().out
+    arguments = {**read_config(run_dir)["arguments"], argument: {0: 2, "all": "window"}.get(was, "flow")}
+    with pytest.raises(kexp.InputError, match=f"{argument} was {was!r} and is now"):
+        getattr(recipes, name)(**arguments, run_dir=str(run_dir))
+
+
 def test_an_unfinished_run_ends_as_the_one_that_was_left_alone(old, tmp_path):
     run_dir, whole = old("unfinished"), kexp.load(OLD / "whole")
     begun = shutil.copytree(OLD / "unfinished", tmp_path / "begun")

@@ -21,6 +21,7 @@ from kexp.data.dataset import require_text
 from kexp.data.memory_forms import in_words
 from kexp.engine.base import Computation
 from kexp.run.architecture_change import model_change
+from kexp.run.earlier_arguments import earlier_arguments
 from kexp.run.environment import recorded_computation
 from kexp.run.run_files import (
     ARCHITECTURE,
@@ -308,7 +309,8 @@ def require_same_models(
 def changes(recorded: dict[str, Any], config: dict[str, Any]) -> list[str]:
     """Return in words how a config differs from a recorded one, but for more epochs now."""
     # A run from before there was an option was made with what is now its default.
-    before, now = {**DEFAULTS, **recorded["arguments"]}, {**DEFAULTS, **config["arguments"]}
+    earlier = earlier_arguments(recorded["recipe"], config["arguments"])
+    before, now = {**DEFAULTS, **earlier, **recorded["arguments"]}, {**DEFAULTS, **config["arguments"]}
     unknown = {name for name in _RECORDED_SINCE if name not in recorded["arguments"]}
     found = [
         f"{name} was {in_words(before.get(name))} and is now {in_words(now.get(name))}"

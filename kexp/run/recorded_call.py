@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from kexp.core.options import OUTPUT_ONLY
 from kexp.core.storage import is_remote
 from kexp.core.user_paths import user_path
 from kexp.data.memory_forms import DataLike, in_words, is_described
+from kexp.run.earlier_arguments import earlier_arguments
 from kexp.run.recipe_call import bind, require_recipe
 from kexp.run.recipe_names import own_recipe
 from kexp.run.run_files import CONFIG, RESULT, names_in, read_config, read_environment
@@ -49,7 +51,9 @@ def recorded_call(
     recorded = read_environment(path).get("checkpoint_dir")
     if RESULT not in names:
         _require_inside(path, recorded, checkpoint_dir)
-    arguments = {name: value for name, value in config["arguments"].items() if name not in OUTPUT_ONLY}
+    earlier = earlier_arguments(config["recipe"], inspect.signature(recipe).parameters)
+    recorded_arguments = {**earlier, **config["arguments"]}
+    arguments = {name: value for name, value in recorded_arguments.items() if name not in OUTPUT_ONLY}
     if data is not None:
         arguments["data"] = data
     elif is_described(arguments.get("data")):
