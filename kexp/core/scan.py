@@ -18,7 +18,7 @@ def modules_of(package: str) -> list[ModuleType]:
 
     Example:
         >>> [module.__name__ for module in modules_of("kexp.data.targets")][:2]
-        ['kexp.data.targets.base', 'kexp.data.targets.columns']
+        ['kexp.data.targets.base', 'kexp.data.targets.boxes']
     """
     path = importlib.import_module(package).__path__
     names = sorted(found.name for found in pkgutil.iter_modules(path) if not found.ispkg)
