@@ -30,7 +30,7 @@ class CocoFolders(DataSource):
 
     name: ClassVar[str] = "coco"
     description: ClassVar[str] = "images with boxes in COCO's JSON files"
-    folder_noun: ClassVar[str] = "images with COCO's JSON, Pascal VOC's XML or YOLO's text files of boxes"
+    folder_noun: ClassVar[str] = "images with boxes in COCO's JSON"
 
     def holds(self, folder: Path) -> bool:
         return bool(_files(folder))

@@ -36,6 +36,7 @@ class VocFolders(DataSource):
 
     name: ClassVar[str] = "voc"
     description: ClassVar[str] = "images with boxes in Pascal VOC's XML files"
+    folder_noun: ClassVar[str] = "Pascal VOC's XML"
 
     def holds(self, folder: Path) -> bool:
         return any(True for one in _folders(folder) for _ in one.glob("*.xml"))

@@ -31,6 +31,7 @@ class YoloFolders(DataSource):
 
     name: ClassVar[str] = "yolo"
     description: ClassVar[str] = "images with boxes in YOLO's text files"
+    folder_noun: ClassVar[str] = "YOLO's text files"
 
     def holds(self, folder: Path) -> bool:
         return any(True for _, labels in _pairs(folder) for _ in labels.glob("*.txt"))
