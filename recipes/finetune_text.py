@@ -21,7 +21,7 @@ import kexp
 from kexp import AtLeast, Between, TrainOptions, Unpack
 
 
-@kexp.recipe(epochs=10, batch_size=64, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1)
+@kexp.recipe(least_validation=30, optimizer="adamw", learning_rate=2e-3, schedule="cosine", warmup=0.1)
 def finetune_text(
     data: str = "first_names",
     *,

@@ -24,7 +24,7 @@ def test_each_file_with_a_task_is_a_task():
     assert set(tasks()) <= files
     assert set(tasks()) == {
         *("classification", "multilabel", "regression", "segmentation", "text", "reconstruction"),
-        *("detection", "forecast", "generation", "outputs", "several"),
+        *("transcription", "detection", "forecast", "generation", "outputs", "several"),
     }
     assert all(task.name == name for name, task in tasks().items())
 

@@ -41,6 +41,7 @@ def test_each_kind_is_for_a_task_of_its_own():
         "regression",
         "segmentation",
         "text",
+        "transcription",
     ]
     assert sum(kind.is_fallback for kind in target_kinds().values()) == 1
 
@@ -50,9 +51,9 @@ def test_each_kind_is_for_a_task_of_its_own():
     [
         (
             "classify",
-            "'classification' or 'detection' or 'multilabel' or 'regression' or 'segmentation' or 'text'; ",
+            "'detection' or 'multilabel' or 'regression' or 'segmentation' or 'text' or 'transcription'; ",
         ),
-        ("generation", "'text'; that is what a model does, whatever the targets are"),
+        ("generation", "'transcription'; that is what a model does, whatever the targets are"),
         (["text"], "pass one or leave it out"),
     ],
 )
