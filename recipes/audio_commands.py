@@ -22,7 +22,7 @@ Recordings of a person (tools/recorded_digits.py, ten digits of one voice): 7 an
 from typing import Annotated, Any, Literal
 
 import kexp
-from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack, When
 
 REFERENCES = (
     Reference(
@@ -46,8 +46,8 @@ def audio_commands(
     table: kexp.data.TableArguments,
     network: Literal["ds_cnn", "crnn"] = "ds_cnn",
     filters: Annotated[int, Between(8, 256, log=True)] = 64,
-    blocks: Annotated[int, Between(1, 8)] = 4,
-    units: Annotated[int, Between(16, 256, log=True)] = 64,
+    blocks: Annotated[int, Between(1, 8), When("network", "ds_cnn")] = 4,
+    units: Annotated[int, Between(16, 256, log=True), When("network", "crnn")] = 64,
     bands: Annotated[int, Between(20, 80)] = 40,
     frame_seconds: Annotated[float, Between(0.01, 0.1)] = 0.032,
     hop_seconds_of_frames: Annotated[float, Between(0.005, 0.05)] = 0.01,

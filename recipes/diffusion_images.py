@@ -15,7 +15,7 @@ Score: of 500 samples a classifier with 99.4 % test accuracy recognises all as t
 from typing import Annotated, Any, Literal
 
 import kexp
-from kexp import AtLeast, Between, Reference, TrainOptions, Unpack
+from kexp import AtLeast, Between, Reference, TrainOptions, Unpack, When
 
 _MNIST = {"data": "mnist", "filters": (32, 64, 96), "patch": 2, "epochs": 25, "ema": 0.999, "unlabelled": 0.2}
 REFERENCES = (
@@ -47,8 +47,8 @@ def diffusion_images(
     patch: Annotated[int, AtLeast(1)] = 1,
     steps: Annotated[int, AtLeast(2)] = 250,
     path: Literal["diffusion", "flow"] = "diffusion",
-    noise: Literal["linear", "cosine"] = "cosine",
-    predicts: Literal["epsilon", "x0", "v"] = "v",
+    noise: Annotated[Literal["linear", "cosine"], When("path", "diffusion")] = "cosine",
+    predicts: Annotated[Literal["epsilon", "x0", "v"], When("path", "diffusion")] = "v",
     unlabelled: Annotated[float, Between(0.0, 1.0)] = 0.1,
     sampler: Literal["ddpm", "ddim"] = "ddim",
     sample_steps: Annotated[int, AtLeast(1)] = 25,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
-from kexp.core.constraints import AtLeast, Between, check_value
+from kexp.core.constraints import AtLeast, check_value
 from kexp.core.errors import InputError, shown
 
 HIGHEST_RATE = 768_000  # samples a second, of any recorder there is
-Rate = Annotated[int, Between(1, HIGHEST_RATE)]
+Rate = Annotated[int, AtLeast(1)]  # of no upper end, so that no sweep searches over it
 
 
 class AudioArguments(TypedDict, total=False):
@@ -71,6 +71,8 @@ def audio_options(given: Mapping[str, Any]) -> AudioOptions:
         name: None if given.get(name) is None else check_value(name, given[name], _TYPES[name])
         for name in _TYPES
     }
+    if checked["sample_rate"] is not None:
+        check_rate("sample_rate", checked["sample_rate"])
     options = AudioOptions(**checked)
     if options.hop_seconds is not None and options.clip_seconds is None:
         raise InputError(
@@ -86,7 +88,10 @@ def check_rate(name: str, rate: object) -> int:
     Raises:
         InputError: It is none.
     """
-    return int(check_value(name, rate, Rate))
+    found = int(check_value(name, rate, Rate))
+    if found > HIGHEST_RATE:
+        raise InputError(f"{name} must be at most {HIGHEST_RATE:,} samples a second; received {found:,}.")
+    return found
 
 
 _TYPES: dict[str, Any] = {

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 HeldFolds: TypeAlias = Fold | FoldPlan | None
+# They are compared on validation data, however few these are.
+CHOSEN_AMONG: Mapping[str, Any] = MappingProxyType({"least_validation": None})
 _RELEASE_S = 60.0  # how long a lost attempt at the same trial may still hold its run folder
 
 
@@ -56,14 +58,14 @@ class TrialRunner:
     Args:
         recipe: A recipe.
         data: Folder in which data in memory are kept, if the recipe is given such.
-        defaults: Arguments of trials that give them not; default: the recipe's own.
+        defaults: Arguments of trials that give them not; default: those of trials to choose among.
     """
 
     def __init__(
         self,
         recipe: Callable[..., Any],
         data: Path | None = None,
-        defaults: Mapping[str, Any] = MappingProxyType({}),
+        defaults: Mapping[str, Any] = CHOSEN_AMONG,
     ) -> None:
         self._recipe = recipe
         self._defaults = defaults
@@ -236,7 +238,7 @@ def runner_for(recipe: str, threads: int, directory: Path) -> TrialRunner:
     decided = ("least_steps", "least_batches", "least_validation")
     defaults = {} if description.budgeted else dict.fromkeys(decided)
     if description.folds is None or description.folds.part == "validation":
-        defaults["least_validation"] = None  # trials are chosen among by validation data
+        defaults = {**defaults, **CHOSEN_AMONG}
     return TrialRunner(find_recipe(recipe, main_folder(directory)), data_folder(directory), defaults)
 
 

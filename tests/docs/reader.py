@@ -24,6 +24,8 @@ SHORTER = {
     r"(?<!\w)((?:head_)?epochs=|--(?:head-)?epochs )\d+": r"\g<1>1",
     r"(?<!\w)(trials=|max_trials=|--trials |folds=|--folds |cuts=|--cuts |seeds=|--seeds )\d+": r"\g<1>2",
     r"(?<!\w)(repeats=|--kills |top=)\d+": r"\g<1>1",
+    r"--samples \d+ \d+ \d+": "--samples 24 8 8",
+    r"(kexp run detect_images)(?!.* --samples)": r"\g<1> --samples 24 8 8",
 }
 TRAINING = ("run", "sweep", "cross-validate", "backtest", "reproduce")
 # Commands that end when the reader says so, and what ends with 1 because it found what it looked for.
@@ -74,6 +76,14 @@ def lay_out(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image[:size]).save(path)
     Image.fromarray(pixels[0, :8, :8, 0]).save(folder / "image.png")
+    for number, image in enumerate(pixels[:16]):
+        part = ("train", "train", "train", "val")[number % 4]
+        for place in ("images", "labels"):
+            (folder / "street" / place / part).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / "street" / "images" / part / f"{number}.png")
+        box = f"{number % 2} 0.5 0.5 0.4 0.3\n"
+        (folder / "street" / "labels" / part / f"{number}.txt").write_text(box)
+    (folder / "street" / "classes.txt").write_text("car\nsign\n")
     hours = pd.date_range("2024-01-01", periods=420, freq="h")
     daily = 10 + 5 * np.sin(np.arange(420) * 2 * np.pi / 24)
     weather = pd.concat(

@@ -50,7 +50,7 @@ def test_a_recipe_of_every_kind_passes_and_is_told_what_it_takes(name, tmp_path,
 
 
 def test_data_that_repeats_a_row_passes_with_a_warning():
-    iris = kexp.check(recipes.mlp_tabular, data="iris")
+    iris = kexp.check(recipes.mlp_tabular, data="iris", validation=0.15)
     assert iris.ok
     assert found(iris) == {"validation rows": "warning"}
     assert "1 of 18" in iris["validation rows"].message
