@@ -13,7 +13,13 @@ from kexp.core.types import Tensor
 from kexp.data import Column
 from kexp.data.table_columns import category_counts
 from kexp.models.preprocessing.date_features import DateFeatures
-from kexp.models.preprocessing.tabular import category_code, column_input, joined, one_hot_category
+from kexp.models.preprocessing.tabular import (
+    category_code,
+    column_input,
+    joined,
+    one_hot_category,
+    vector_input,
+)
 from kexp.models.tabular.column_layout import ColumnLayout
 
 __all__ = ["robust_preprocessing", "smooth_clip"]
@@ -60,6 +66,9 @@ def robust_preprocessing(
         A model from a mapping of (batch,) tensors, or from (batch, columns), to (batch, layout.width)
         float32, computed in float32 under any dtype policy; and the layout.
 
+    Raises:
+        InputError: The numbers are no (samples, columns).
+
     Source:
         Holzmüller, Grinsztajn and Steinwart 2024, "Better by Default" (robust scaling and smooth clipping).
 
@@ -72,7 +81,7 @@ def robust_preprocessing(
         ((None, 5), 1, 4)
     """
     if isinstance(columns, np.ndarray):
-        vector = keras.Input(columns.shape[1:], dtype="float64" if columns.dtype == np.float64 else "float32")
+        vector = vector_input(columns)
         numbers, flags, edges = _numbers(vector, list(columns.T), bins)
         return keras.Model(vector, joined([numbers, *flags]), name="preprocessing"), _layout(edges, flags, [])
     inputs = {column.name: column_input(column) for column in kinds}

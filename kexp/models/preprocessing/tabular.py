@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kexp.core.errors import InputError
 from kexp.core.types import Tensor
 from kexp.data import Column
 from kexp.data.stored_arrays import column_blocks
@@ -42,6 +43,9 @@ def tabular_preprocessing(
         A model from a mapping of (batch,) tensors, or from (batch, columns), to (batch, features)
         float32, computed in float32 under any dtype policy.
 
+    Raises:
+        InputError: The numbers are no (samples, columns).
+
     Example:
         >>> age = np.array([20.0, np.nan, 40.0], "float32")
         >>> town = np.array(["Ulm", "Jena", ""], object)
@@ -50,8 +54,8 @@ def tabular_preprocessing(
         (None, 5)
     """
     if isinstance(columns, np.ndarray):
-        dtype = "float64" if columns.dtype == np.float64 else "float32"
-        vector = keras.Input(columns.shape[1:], dtype=dtype)
+        vector = vector_input(columns)
+        dtype = vector.dtype
         return keras.Model(vector, joined(_numbers(vector, lambda: [columns], dtype)), name="preprocessing")
     inputs = {column.name: column_input(column) for column in kinds}
     features = []
@@ -66,6 +70,20 @@ def tabular_preprocessing(
         if column.kind == "date":
             features.append(DateFeatures.fitted(column, columns[column.name])(inputs[column.name]))
     return keras.Model(inputs, joined(features), name="preprocessing")
+
+
+def vector_input(columns: np.ndarray) -> Any:
+    """Return the input of (samples, columns) numbers.
+
+    Raises:
+        InputError: They have another number of axes.
+    """
+    if columns.ndim != 2:
+        raise InputError(
+            "data must be a table, or numbers of shape (samples, columns), for a network of tables; received "
+            f"shape {columns.shape}. Flatten each sample, or take a network for such samples."
+        )
+    return keras.Input(columns.shape[1:], dtype="float64" if columns.dtype == np.float64 else "float32")
 
 
 def column_input(column: Column) -> Any:

@@ -92,3 +92,9 @@ def test_raw_numbers_keep_every_digit_under_a_mixed_precision_policy(policy):
         keras.config.set_dtype_policy("float32")
     assert mixed.dtype == "float32"
     np.testing.assert_array_equal(mixed, exact)
+
+
+@pytest.mark.parametrize("name", ["tabular_preprocessing", "robust_preprocessing"])
+def test_numbers_that_are_no_rows_of_a_table_are_refused(name):
+    with pytest.raises(kexp.InputError, match=r"\(samples, columns\), .* received shape \(4, 3, 3, 2\)"):
+        getattr(kexp.models, name)(np.zeros((4, 3, 3, 2), "float32"), ())
