@@ -162,8 +162,8 @@ class TrainOptions(TypedDict, total=False):
             None,
             "Validation samples that a run has at least, and 5 of each class: where the fraction would be "
             "fewer, it trains on all of the data and keeps the last epoch, if the schedule ends near 0 and "
-            "neither monitor nor early_stop is given. None, as where validation or callbacks are given, "
-            "holds out as many as there are.",
+            "neither monitor nor early_stop is given. None, as where validation is given, holds out as many "
+            "as there are.",
         ),
     ]
     early_stop: Annotated[

@@ -50,7 +50,7 @@ def first_loss(loss: Any, outputs: int, targets: np.ndarray) -> FirstLoss | None
     variance = constant_loss(loss, targets)
     if variance is None:
         return None
-    mean, deviation = float(targets.mean()), float(targets.std())
+    mean, deviation = float(targets.mean()), float(targets.std(dtype=np.float64))
     return FirstLoss(
         variance,
         f"the variance of the targets, which is what their mean scores, is {variance:.4g}",

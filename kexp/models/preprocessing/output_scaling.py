@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from kexp.data import Dataset
 from kexp.data.targets import target_kinds
 
@@ -29,7 +31,11 @@ def output_scaling(data: Dataset) -> dict[str, Any]:
     if not target_kinds()[data.spec.task].has_scale:
         return {}
     targets = data.train.targets
-    return {"output_scale": targets.std(axis=0).tolist(), "output_offset": targets.mean(axis=0).tolist()}
+    with np.errstate(over="ignore"):
+        scale = targets.std(axis=0)
+    # Squares of numbers above 1e19 are too large for 32 bits; others keep the digits that they had in 0.1.
+    scale = np.where(np.isfinite(scale), scale, targets.std(axis=0, dtype=np.float64))
+    return {"output_scale": scale.tolist(), "output_offset": targets.mean(axis=0).tolist()}
 
 
 def member_mean(data: Dataset) -> Literal["values", "classes", "labels"]:
