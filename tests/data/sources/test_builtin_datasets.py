@@ -12,11 +12,13 @@ EXPECTED = {  # kind, task, sample shape, outputs, samples
     "breast_cancer": ("table", "classification", (30,), 2, 569),
     "diabetes": ("table", "regression", (10,), 1, 442),
     "digits": ("image", "classification", (8, 8, 1), 10, 1797),
+    "dialled_numbers": ("series", "transcription", (8000, 1), 0, 1500),
     "fashion_mnist_small": ("image", "classification", (28, 28, 1), 10, 5000),
     "first_names": ("text", "classification", (), 2, 8003),
     "iris": ("table", "classification", (4,), 3, 150),
     "japanese_vowels": ("series", "classification", (29, 12), 9, 640),
     "pronunciations": ("text", "text", (), 0, 20_000),
+    "telephone_keys": ("series", "classification", (2000, 1), 10, 1500),
     "wine": ("table", "classification", (13,), 3, 178),
 }
 
@@ -26,7 +28,7 @@ def test_embedded_data_is_what_its_line_says(name):
     data = load(name)
     spec, samples = data.spec, len(data.train) + len(data.validation) + len(data.test)
     assert (spec.kind, spec.task, spec.input_shape, spec.outputs, samples) == EXPECTED[name]
-    assert BUILTIN_DATASETS[name].startswith(spec.kind)
+    assert BUILTIN_DATASETS[name].startswith(spec.kind if spec.sample_rate is None else "sounds")
     assert f"{samples:,}" in BUILTIN_DATASETS[name]
 
 
