@@ -73,11 +73,12 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, A
         bound.arguments.setdefault("least_steps", None)  # who says how many epochs has as many
     if "batch_size" in bound.arguments:
         bound.arguments.setdefault("least_batches", None)
-    if "validation" in bound.arguments or bound.arguments.get(CALLBACKS):
-        # who says what share has it, and callbacks may look at it
+    callbacks = checked_callbacks(bound.arguments.pop(CALLBACKS, None))
+    if "validation" in bound.arguments or any(map(_waits_for_validation, callbacks)):
+        # who says what share has it, or decides by it
         bound.arguments.setdefault("least_validation", None)
     bound.apply_defaults()
-    checked_callbacks(bound.arguments.pop(CALLBACKS, None))
+    bound.arguments.pop(CALLBACKS, None)
     checked = {
         name: argument_value(name, value, signature.parameters[name].annotation)
         for name, value in bound.arguments.items()
@@ -146,6 +147,11 @@ def checked_callbacks(given: object) -> tuple[keras.callbacks.Callback, ...]:
         if library is None or not isinstance(callback, library.callbacks.Callback):
             raise InputError(f"{wanted} {shown(callback)} in it.")
     return tuple(given)
+
+
+def _waits_for_validation(callback: object) -> bool:
+    """Return whether a callback decides by a metric on validation data, as EarlyStopping may."""
+    return str(getattr(callback, "monitor", "")).startswith("val_")
 
 
 def refuse_callbacks(arguments: Mapping[str, Any]) -> None:

@@ -212,7 +212,13 @@ def test_hostile_columns_values_and_labels_of_a_table_are_text_on_its_page(tmp_p
         }
     )
     result = kexp.recipes.mlp_tabular(
-        data=frame, target="label", epochs=1, hidden=(8,), run_dir=str(tmp_path / "run"), quiet=True
+        data=frame,
+        target="label",
+        validation=0.1,
+        epochs=1,
+        hidden=(8,),
+        run_dir=str(tmp_path / "run"),
+        quiet=True,
     )
     reader = Reader(result.report(data=frame).read_text("utf-8"))
     assert not reader.open

@@ -116,9 +116,10 @@ def test_what_is_asked_of_validation_data_or_batches_is_kept():
 
     assert held() == (0, 12)
     assert held(batch_size=32) == (0, 32)
+    assert held(callbacks=[keras.callbacks.TerminateOnNaN()]) == (0, 12)  # it looks at no validation data
     for asked in (
         *({"validation": 0.1}, {"monitor": "val_loss"}, {"early_stop": 5}, {"schedule": "constant"}),
-        {"callbacks": [keras.callbacks.Callback()]},
+        {"callbacks": [keras.callbacks.ReduceLROnPlateau("val_loss")]},
     ):
         assert held(**asked) == (12, 10), asked
     assert held(validation=0.3, least_validation=36) == (36, 8)
