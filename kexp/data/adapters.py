@@ -46,8 +46,8 @@ def adapt_inputs(raw: Any, spec: DatasetSpec) -> Inputs:
             (samples, *spec.input_shape) or one sample of spec.input_shape; a last axis of one channel
             may be left out. Series may also be a list of (steps_i, channels) arrays with no more steps
             than those of training, and may end in steps of NaN. For forecasts also a DataFrame with the past
-            of each series, and what is known ahead. For images and
-            sounds also the path of a file, or a list of paths.
+            of each series, and what is known ahead. For images and sounds also the
+            path of a file, or a list of paths.
         spec: The data that the model was made for.
 
     Returns:

@@ -194,6 +194,16 @@ def indexed(predictions: Arrays, spec: DatasetSpec) -> tuple[np.ndarray, np.ndar
     return predictions["box"], flat.reshape(labels.shape), predictions["score"]
 
 
+def least_scores(spec: DatasetSpec) -> dict[str, float]:
+    """Return the least score of a detection by its class: what was chosen on validation data, or 0.5.
+
+    Example:
+        >>> least_scores(DatasetSpec("image", (8, 8, 1), "uint8", "detection", 1, ("cat",)))
+        {'cat': 0.5}
+    """
+    return dict(zip(class_names(spec), spec.thresholds or [_THRESHOLD] * spec.outputs, strict=True))
+
+
 def objects_of(predictions: Arrays, image: int, spec: DatasetSpec) -> list[dict[str, Any]]:
     """Return the objects of an image that are sure enough: label, score and box, the surest first.
 
@@ -212,7 +222,7 @@ def objects_of(predictions: Arrays, image: int, spec: DatasetSpec) -> list[dict[
         >>> objects_of(found, 0, spec)
         [{'label': 'cat', 'score': 0.9, 'box': [1.0, 1.0, 1.0, 1.0]}]
     """
-    least = dict(zip(class_names(spec), spec.thresholds or [_THRESHOLD] * spec.outputs, strict=True))
+    least = least_scores(spec)
     rows = zip(*(predictions[name][image] for name in ("label", "score", "box")), strict=True)
     return [
         {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +17,13 @@ from kexp.data.targets.boxes import padded_boxes
 from kexp.data.transforms.synthetic_scenes import (
     FAINTEST,
     MOST_DRAWN,
-    NOISE,
     OWN,
     PARTS,
     are_counts,
+    cluttered,
     is_count,
+    made_of,
     part_counts,
-    patch_of,
     place_of,
     require_grey_labelled,
     rises,
@@ -109,21 +107,7 @@ def scenes(
                 generator = np.random.default_rng([TEST_SEED if part == "test" else seed, number])
                 parts[part] = _part(split, counts[part], asked, generator, work)
     described = (data.fingerprint, *counts.values(), *asked, seed)
-    names = class_names(data.spec)
-    return replace(
-        data,
-        train=parts["train"],
-        validation=parts.get("validation"),
-        test=parts.get("test"),
-        spec=replace(
-            data.spec,
-            input_shape=(*size, 1),
-            task="detection",
-            outputs=len(names),
-            class_names=names,
-        ),
-        fingerprint=hashlib.sha256(repr(described).encode()).hexdigest(),
-    )
+    return made_of(data, parts, "detection", size, class_names(data.spec), described)
 
 
 def _part(split: Split, count: int, asked: _Arguments, generator: np.random.Generator, work: Work) -> Split:
@@ -138,11 +122,7 @@ def _part(split: Split, count: int, asked: _Arguments, generator: np.random.Gene
 
 def _scene(split: Split, asked: _Arguments, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return a scene (height, width, 1) uint8 and its boxes (n, 6)."""
-    scene = generator.integers(0, NOISE + 1, asked.size).astype(np.uint8)
-    for _ in range(asked.clutter):
-        patch = patch_of(_drawn(split, asked.sides, generator)[0], generator)
-        under = scene[place_of(asked.size, patch.shape, generator)]
-        np.maximum(under, patch, out=under)
+    scene = cluttered(asked.size, asked.clutter, lambda: _drawn(split, asked.sides, generator)[0], generator)
     if generator.random() < asked.empty:
         return scene[..., None], np.zeros((0, 6), np.float32)
     wanted = int(generator.integers(asked.objects[0], asked.objects[1] + 1))

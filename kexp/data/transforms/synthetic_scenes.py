@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -91,21 +91,48 @@ def canvases(
             inputs, targets = (np.stack(arrays) for arrays in zip(*drawn, strict=True))
             parts[part] = read_only(inputs, targets)
     described = (data.fingerprint, tuple(size), *counts.values(), *objects, *scale, clutter, seed)
-    names = class_names(data.spec)
+    names = (BACKGROUND, *class_names(data.spec))
+    return made_of(data, parts, "segmentation", size, names, described)
+
+
+def made_of(
+    data: Dataset,
+    parts: Mapping[str, Split],
+    task: str,
+    size: Size,
+    names: tuple[str, ...],
+    described: tuple[object, ...],
+) -> Dataset:
+    """Return the data set of scenes that were made of another one's images.
+
+    Args:
+        data: What they were made of.
+        parts: By name, with the training part.
+        task: Of the scenes.
+        size: (height, width) in pixels.
+        names: Of the classes.
+        described: All that the scenes follow from.
+    """
     return replace(
         data,
         train=parts["train"],
         validation=parts.get("validation"),
         test=parts.get("test"),
-        spec=replace(
-            data.spec,
-            input_shape=(*size, 1),
-            task="segmentation",
-            outputs=len(names) + 1,
-            class_names=(BACKGROUND, *names),
-        ),
+        spec=replace(data.spec, input_shape=(*size, 1), task=task, outputs=len(names), class_names=names),
         fingerprint=hashlib.sha256(repr(described).encode()).hexdigest(),
     )
+
+
+def cluttered(
+    size: Size, clutter: int, draw: Callable[[], np.ndarray], generator: np.random.Generator
+) -> np.ndarray:
+    """Return (height, width) uint8: noise, and on it patches of so many images, which `draw` gives."""
+    scene = generator.integers(0, NOISE + 1, size).astype(np.uint8)
+    for _ in range(clutter):
+        patch = patch_of(draw(), generator)
+        under = scene[place_of(size, patch.shape, generator)]
+        np.maximum(under, patch, out=under)
+    return scene
 
 
 def _canvas(
@@ -117,12 +144,8 @@ def _canvas(
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a canvas (height, width, 1) uint8 and its mask (height, width) int32."""
-    canvas = generator.integers(0, NOISE + 1, size).astype(np.uint8)
+    canvas = cluttered(size, clutter, lambda: _drawn(split, sides, generator)[0], generator)
     mask = np.zeros(size, np.int32)
-    for _ in range(clutter):
-        patch = patch_of(_drawn(split, sides, generator)[0], generator)
-        under = canvas[place_of(size, patch.shape, generator)]
-        np.maximum(under, patch, out=under)
     taken = np.zeros(size, bool)
     for _ in range(generator.integers(objects[0], objects[1] + 1)):
         image, label = _drawn(split, sides, generator)

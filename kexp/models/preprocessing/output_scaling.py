@@ -34,7 +34,8 @@ def output_scaling(data: Dataset) -> dict[str, Any]:
     with np.errstate(over="ignore"):
         scale = targets.std(axis=0)
     # Squares of numbers above 1e19 are too large for 32 bits; others keep the digits that they had in 0.1.
-    scale = np.where(np.isfinite(scale), scale, targets.std(axis=0, dtype=np.float64))
+    if not np.isfinite(scale).all():
+        scale = targets.std(axis=0, dtype=np.float64)
     return {"output_scale": scale.tolist(), "output_offset": targets.mean(axis=0).tolist()}
 
 

@@ -10,7 +10,7 @@ from kexp.report.drawing import style
 from kexp.report.html import table, text_section
 from kexp.report.panel_plots import Panel, new_axes, panel_of, panels
 from kexp.report.reported import ReportedRun
-from kexp.tasks.detection import indexed
+from kexp.tasks.detection import indexed, least_scores
 
 ORDER = 45
 _EACH = 10  # classes of a panel, which have colours of their own
@@ -32,7 +32,7 @@ def html(run: ReportedRun) -> str:
         for index, name in enumerate(names[:_LISTED])
     }
     shown = {name: curve for name, curve in list(curves.items())[:_MOST] if len(curve.scores)}
-    least = dict(zip(names, run.spec.thresholds or [0.5] * len(names), strict=True))
+    least = least_scores(run.spec)
     text = (
         f"Of {run.judged_name}, at an overlap of 0.5, as the least score of a detection goes down. In the "
         "table, at the score of each class at which its F1 is best on validation data."
