@@ -46,7 +46,10 @@ REFERENCES = (
 )
 
 
-@kexp.recipe(references=REFERENCES, epochs=15, least_steps=300, learning_rate=2e-3, schedule="cosine")
+_BUDGET: dict[str, Any] = {"epochs": 15, "least_steps": 300, "least_validation": 30}
+
+
+@kexp.recipe(references=REFERENCES, **_BUDGET, learning_rate=2e-3, schedule="cosine")
 def cnn_images(
     data: str = "digits",
     *,

@@ -24,9 +24,10 @@ import kexp
 from kexp import AtLeast, Between, TrainOptions, Unpack
 
 _NOTE = "the head is trained on features that were computed once, so that no image is changed at random."
+_BUDGET: dict[str, Any] = {"epochs": 12, "batch_size": 16, "least_validation": 30}
 
 
-@kexp.recipe(epochs=12, batch_size=16, optimizer="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1)
+@kexp.recipe(**_BUDGET, optimizer="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1)
 def finetune_images(
     data: str = "digits",
     *,

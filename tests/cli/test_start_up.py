@@ -143,7 +143,7 @@ def test_the_help_fits_a_narrow_terminal_and_a_poor_encoding():
 def test_help_that_cannot_be_written_is_said_to_be_so():
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "kexp.cli", "--help"],
+            [sys.executable, "-m", "kexp", "--help"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

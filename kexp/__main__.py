@@ -1,0 +1,6 @@
+"""`python -m kexp`, the command line."""
+
+from kexp.cli.command_line import main
+
+if __name__ == "__main__":
+    main()
