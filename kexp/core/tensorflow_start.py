@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -109,5 +110,17 @@ def start_tensorflow(begin: Callable[[], object] | None = None, *, without: Coll
         if begin is not None:
             begin()
         tf.config.list_logical_devices()
-        # On a CPU without AVX-512 oneDNN says once that this is not for it; masks would have it said later.
+        hush_first_transpose()
+
+
+@cache
+def hush_first_transpose() -> None:
+    """Have oneDNN say now, off the terminal, what it says once a process of the processor.
+
+    Where TensorFlow finds no AVX-512, the first transpose of whole numbers or masks has it write an error,
+    though nothing is wrong. TensorFlow has looked for its devices afterwards.
+    """
+    import tensorflow as tf
+
+    with silent_errors(), tf.device("CPU:0"):
         tf.transpose([[True]])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.quiet_import import silent_errors
 from kexp.export.exporter import Exporter, Smaller
 from kexp.export.input_names import DEFAULT
 from kexp.export.parity import Arrays, Runner
@@ -58,7 +59,8 @@ class LiteRTExporter(PlainExporter):
             if smaller is not None:
                 _quantize(converter, smaller)
             try:
-                content = bytes(converter.convert())
+                with silent_errors():  # C++ lists arguments of the converter's own that it does without
+                    content = bytes(converter.convert())
             except Exception as error:  # of several kinds, of which only one is the converter's own
                 raise InputError(
                     f"litert cannot carry the model ({_reason(error)}); use saved_model."

@@ -16,6 +16,7 @@ import tensorflow as tf
 from kexp.core.constraints import check_value
 from kexp.core.errors import InputError
 from kexp.core.options import DEFAULTS, StrategyName
+from kexp.core.tensorflow_start import hush_first_transpose
 from kexp.engine.tensorflow.cluster_spec import Cluster, read_cluster
 from kexp.engine.tensorflow.workers import start_workers
 
@@ -115,7 +116,9 @@ def scope(
 def strategy_scope(options: Mapping[str, Any]) -> Any:
     """Return the scope that training options ask for."""
     timeout_s = options["start_timeout_s"]
-    return scope(options["strategy"], options["devices"], start_timeout_s=timeout_s)
+    found = scope(options["strategy"], options["devices"], start_timeout_s=timeout_s)
+    hush_first_transpose()
+    return found
 
 
 def join_workers(options: Mapping[str, Any]) -> None:

@@ -104,8 +104,8 @@ class RandomSpeedAndShift(keras.layers.Layer):
         """Return (batch, steps, 1) of the samples at places, 0 beyond either end."""
         inside = ops.logical_and(places >= 0, places <= steps - 1)
         index = ops.cast(ops.clip(places, 0, steps - 1), "int32")
-        taken = ops.take_along_axis(sounds, ops.expand_dims(index, -1), axis=1)
-        return ops.where(ops.expand_dims(inside, -1), taken, ops.zeros_like(taken))
+        taken = ops.take_along_axis(ops.squeeze(sounds, -1), index, axis=-1)
+        return ops.expand_dims(ops.where(inside, taken, ops.zeros_like(taken)), -1)
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         return input_shape
