@@ -65,8 +65,8 @@ class Result(CalibratedRun):
             "parameters": f"{self.parameters:,}",
             "folder": str(self.run_dir),
         }
-        if self.classical is not None and self.classical.sentence:
-            facts["classical method"] = self.classical.sentence
+        for output, sentence in ({} if self.classical is None else self.classical.sentences).items():
+            facts[f"classical method{output and f' ({output})'}"] = sentence
         shown = list(self.metrics.items())[:_MOST_SHOWN]
         more = len(self.metrics) - len(shown)
         facts["metrics"] = f"these {len(shown)}, and {more} more in .metrics" if more else ""

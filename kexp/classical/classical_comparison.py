@@ -70,6 +70,9 @@ class ClassicalComparison:
         reason: Why nothing is compared; empty where something is.
         failures: Why a method could not be fitted or measured, by its name.
         seconds: How long each method took to be fitted and measured, by name; no part of what must be equal.
+        outputs: Of several outputs, or of several targets of a forecast, the comparison of each by its name;
+            the rest is empty then.
+        figure: Of one of several outputs its own name of the metric; else empty.
 
     Example:
         >>> result = MethodResult(
@@ -86,6 +89,8 @@ class ClassicalComparison:
     reason: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    outputs: Mapping[str, ClassicalComparison] = field(default_factory=dict)
+    figure: str = ""
 
     @property
     def best(self) -> MethodResult | None:
@@ -100,13 +105,17 @@ class ClassicalComparison:
     @property
     def metrics(self) -> dict[str, float]:
         """The metrics of all methods by name, such as "test_classical_nearest_neighbor_accuracy"."""
+        if self.outputs:
+            return {name: value for one in self.outputs.values() for name, value in one.metrics.items()}
         prefix = self.prefix
         stem = self.metric.removeprefix(prefix)
         return {f"{prefix}classical_{method.name}_{stem}": method.figure for method in self.methods}
 
     @property
     def sentence(self) -> str:
-        """What the comparison comes to; empty where nothing is compared."""
+        """What the comparison comes to, of several outputs each; empty where nothing is compared."""
+        if self.outputs:
+            return " ".join(f"{name}: {sentence}" for name, sentence in self.sentences.items())
         best = self.best
         if best is None:
             return ""
@@ -121,14 +130,20 @@ class ClassicalComparison:
         between = f", {', '.join(sampled)}," if sampled else ""
         return f"{words}{between} {self._verdict(best)}{self._time(best)}."
 
+    @property
+    def sentences(self) -> dict[str, str]:
+        """What the comparison comes to, by output; of one output alone by ""."""
+        each = self.outputs or {"": self}
+        return {name: one.sentence for name, one in each.items() if one.sentence}
+
     def _verdict(self, best: MethodResult) -> str:
-        stem = self.metric.removeprefix(self.prefix)
+        stem = self.figure or self.metric.removeprefix(self.prefix)
         unit = f"points of {stem.replace('_', ' ')}" if self.is_share else f"in {stem.replace('_', ' ')}"
         low, high = best.interval
         if low <= 0 <= high:
             ends = f"a difference of {self._number(low)} to {self._number(high)} {unit}"
             return f"cannot be told apart from the network ({ends if low < high else 'no difference'})"
-        gains = (best.difference > 0) == (better(self.metric) == "max")
+        gains = (best.difference > 0) == (better(stem) == "max")
         ends = " to ".join(self._number(end) for end in sorted(map(abs, best.interval)))
         verdict = f"is {'better' if gains else 'worse'} than the network by"
         return f"{verdict} {self._number(abs(best.difference))} {unit} ({ends})"
@@ -146,20 +161,28 @@ class ClassicalComparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that JSON can hold, without the seconds."""
+        if self.outputs:
+            return {"outputs": {name: one.to_json() for name, one in self.outputs.items()}}
         content = asdict(self)
-        del content["seconds"]
+        del content["seconds"], content["outputs"]
         told = ("reason", "failures") if self.reason else tuple(content)
-        return {name: content[name] for name in told if content[name] or name not in ("reason", "failures")}
+        return {name: content[name] for name in told if content[name] or name not in _NOT_EMPTY}
+
+    def seconds_json(self) -> dict[str, Any]:
+        """Return the seconds by method, of several outputs by output and method."""
+        if self.outputs:
+            return {name: dict(one.seconds) for name, one in self.outputs.items() if one.seconds}
+        return dict(self.seconds)
 
     @classmethod
     def from_json(
-        cls, content: Mapping[str, Any], seconds: Mapping[str, float], place: str, advice: str
+        cls, content: Mapping[str, Any], seconds: Mapping[str, Any], place: str, advice: str
     ) -> ClassicalComparison:
         """Return the comparison that `to_json` made JSON of.
 
         Args:
             content: What was written.
-            seconds: By method, which are kept apart from it.
+            seconds: As of `seconds_json`, which are kept apart from it.
             place: Where it was, for a message.
             advice: What to do about damage.
 
@@ -167,6 +190,12 @@ class ClassicalComparison:
             InputError: A field is missing, or holds something else.
         """
         require_keys(content, place, _KEYS, advice=advice)
+        if content.get("outputs"):
+            each = {
+                name: cls.from_json(one, seconds.get(name) or {}, f"{place}.outputs[{name!r}]", advice)
+                for name, one in content["outputs"].items()
+            }
+            return cls(outputs=each)
         reason, failures = content.get("reason") or "", content.get("failures") or {}
         if reason:
             return cls(reason=reason, failures=failures)
@@ -175,18 +204,21 @@ class ClassicalComparison:
             require_keys(one, f"{place}.methods[{number}]", _METHOD_KEYS, advice=advice)
             values = {entry.name: one[entry.name] for entry in fields(MethodResult)}
             methods.append(MethodResult(**{**values, "interval": tuple(one["interval"])}))
-        metric, is_share, chosen = (content.get(key) for key in ("metric", "is_share", "chosen"))
-        known = (metric or "", bool(is_share), tuple(methods), chosen or "")
-        return cls(*known, failures=failures, seconds=dict(seconds))
+        metric, chosen, figure = (content.get(key) or "" for key in ("metric", "chosen", "figure"))
+        known = (metric, bool(content.get("is_share")), tuple(methods), chosen)
+        return cls(*known, failures=failures, seconds=dict(seconds), figure=figure)
 
 
+_NOT_EMPTY = ("reason", "failures", "figure")
 _KEYS = {
     "metric": str | None,
     "is_share": bool | None,
     "methods": list[dict[str, Any]] | None,
     "chosen": str | None,
+    "figure": str | None,
     "reason": str | None,
     "failures": dict[str, str] | None,
+    "outputs": dict[str, dict[str, Any]] | None,
 }
 _METHOD_KEYS = {
     **dict.fromkeys(("name", "words"), str),

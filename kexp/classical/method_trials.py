@@ -19,6 +19,7 @@ from kexp.metrics.intervals import difference_interval
 from kexp.metrics.row_scores import RowScores
 from kexp.tasks import task_named
 from kexp.tasks.classification import class_indices
+from kexp.tasks.output_part import OutputPart
 
 LIMIT_S = 60.0  # which the rule of rows keeps well away from
 _NONE = "no classical method fits such data, or has time for enough of them"
@@ -34,6 +35,8 @@ def compare_methods(
     named; without such, or where they are what is measured on, a fifth of the training rows are kept for that
     choice. Weights of samples and classes, which are of the network's loss, are left out.
 
+    Of several outputs, or several targets of a forecast, each has a comparison of its own.
+
     Args:
         data: Raw, with a spec of the network's predictions.
         measured: The test part; or the validation part, of data without one.
@@ -41,6 +44,40 @@ def compare_methods(
         prefix: "test_" or "val_".
         seed: Of rows that are drawn, and of methods that draw.
     """
+    parts, started_s = task_named(data.spec.task).parts(data.spec), time.perf_counter()
+    if not parts:
+        return _compared_with(data, measured, predictions, prefix, seed, started_s)
+    each = {}
+    for part in parts:
+        own, answers = _only(data, part, measured), part.predictions(predictions)
+        found = _compared_with(own, part.split(measured), answers, prefix, seed, started_s)
+        each[part.name] = _named(found, part, prefix)
+    return ClassicalComparison(outputs=each)
+
+
+def _only(data: Dataset, part: OutputPart, measured: Split) -> Dataset:
+    """Return data with one of several outputs alone; what is measured on chooses nothing."""
+    chosen = None if data.validation is measured else data.validation
+    validation = None if chosen is None else part.split(chosen)
+    return Dataset(data.name, part.split(data.train), validation, None, part.spec, data.fingerprint)
+
+
+def _named(found: ClassicalComparison, part: OutputPart, prefix: str) -> ClassicalComparison:
+    """Return a comparison whose metric has the name that the run has for it."""
+    stem = found.metric.removeprefix(prefix)
+    return replace(found, metric=f"{prefix}{part.metric(stem)}", figure=stem) if stem else found
+
+
+def _compared_with(
+    data: Dataset,
+    measured: Split,
+    predictions: Mapping[str, np.ndarray],
+    prefix: str,
+    seed: int,
+    started_s: float,
+) -> ClassicalComparison:
+    if not len(measured.targets):
+        return ClassicalComparison(reason="there are no targets to compare with")
     scores = task_named(data.spec.task).row_scores(measured.targets, predictions, data.spec)
     if scores is None:
         return ClassicalComparison(reason=f"no classical method is known here for {data.spec.task}")
@@ -52,15 +89,14 @@ def compare_methods(
     if not _vary(train, data.spec):
         return ClassicalComparison(reason="all training rows have the same target")
     data = replace(data, train=train, validation=choice, test=None)
-    return _compared(data, measured, scores, prefix, seed)
+    return _compared(data, measured, scores, prefix, seed, started_s)
 
 
 def _compared(
-    data: Dataset, measured: Split, scores: RowScores, prefix: str, seed: int
+    data: Dataset, measured: Split, scores: RowScores, prefix: str, seed: int, started_s: float
 ) -> ClassicalComparison:
     """Return the network beside every method that takes the data and is done in time."""
     found, failures, seconds = [], {}, {}
-    started_s = time.perf_counter()
     with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that an optimizer has not converged is no news at its limit
         for method in fitting_methods(data):

@@ -23,8 +23,8 @@ def print_summary(result: Result) -> None:
             print(f"{'95 % interval':<{_WIDTH}} {name} {low:.4f} to {high:.4f}")
     for note in interval_notes(result.metrics):
         print(f"{'intervals':<{_WIDTH}} {note}")
-    if result.classical is not None and result.classical.sentence:
-        print(f"{'classical method':<{_WIDTH}} {result.classical.sentence}")
+    for output, sentence in ({} if result.classical is None else result.classical.sentences).items():
+        print(f"{'classical method':<{_WIDTH}} {output and f'{output}: '}{sentence}")
     for name, text in (
         ("weights", _epoch(result)),
         ("run folder", str(result.run_dir)),

@@ -160,6 +160,8 @@ class DatasetSpec:
         for name in _OPTIONAL_KEYS:
             if not content[name]:
                 del content[name]
+        if self.forecast_form is not None:
+            content["forecast_form"] = self.forecast_form.to_json()
         content["columns"] = tuple(column_json(column) for column in self.columns)
         return content
 

@@ -13,7 +13,7 @@ class ForecastArguments(TypedDict, total=False):
     """What the columns of a table with a row per step and series are; all may be left out.
 
     Attributes:
-        target: Column that is forecast; needed for a file.
+        target: Column that is forecast, or several that one network forecasts together; needed for a file.
         time: Column of dates or numbers, one step apart; default: rows are in order.
         series: Column that says which of several series a row belongs to; default: all are of one.
         past: Columns that are known up to the forecast alone.
@@ -28,7 +28,7 @@ class ForecastArguments(TypedDict, total=False):
         leave_out: Steps after those of the test part, which are not looked at; default 0.
     """
 
-    target: str | None
+    target: Sequence[str] | str | None
     time: str | None
     series: str | None
     past: Sequence[str] | None

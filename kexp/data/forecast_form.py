@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -24,7 +24,7 @@ class ForecastForm:
     """What a forecast is made from, and of.
 
     Attributes:
-        target: Column that is forecast.
+        target: Column that is forecast; of several the first.
         time: Column that says when a row is; empty: rows are in order.
         series: Column that says of which series a row is; empty: all are of one.
         past: Columns that are known up to the forecast.
@@ -39,6 +39,8 @@ class ForecastForm:
         dated: Whether times are dates.
         quantiles: Levels that are forecast, ascending, 0.5 in the middle.
         gaps: What is done about missing steps: "refuse", "skip" or "fill".
+        others: The further columns that are forecast.
+        scales: Of several targets the seasonal change of each, the unit of its errors in the loss.
     """
 
     target: str
@@ -56,6 +58,23 @@ class ForecastForm:
     dated: bool
     quantiles: tuple[float, ...]
     gaps: Gaps
+    others: tuple[str, ...] = ()
+    scales: tuple[float, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are forecast."""
+        return (self.target, *self.others)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each number that is forecast is called: the steps of the first target, then of the next."""
+        steps = range(1, self.horizon + 1)
+        return tuple(f"{target}+{step}" for target in self.targets for step in steps)
+
+    def steps_of(self, place: int) -> slice:
+        """Return which of the numbers that are forecast are the steps of a target."""
+        return slice(place * self.horizon, (place + 1) * self.horizon)
 
     @property
     def periods(self) -> tuple[int, ...]:
@@ -72,15 +91,20 @@ class ForecastForm:
         """The static columns that are numbers."""
         return tuple(name for name in self.static if name not in self.texts)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that JSON can hold; of one target those that there always were."""
+        content = asdict(self)
+        return {name: value for name, value in content.items() if name not in _OF_SEVERAL or value}
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any], place: str, advice: str) -> ForecastForm:
-        """Return what `dataclasses.asdict` made JSON of.
+        """Return what `to_json` made JSON of.
 
         Raises:
             InputError: A field is missing, or holds what no forecast has.
         """
         require_keys(content, place, _KEYS, advice=advice)
-        values = {field.name: content[field.name] for field in fields(cls)}
+        values = {field.name: content[field.name] for field in fields(cls) if field.name in content}
         checked_quantiles(values["quantiles"])
         form: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
@@ -88,6 +112,7 @@ class ForecastForm:
         return cls(**form)
 
 
+_OF_SEVERAL = ("others", "scales")
 _KEYS = {
     **dict.fromkeys(("target", "time", "series"), str),
     "gaps": Gaps,
@@ -97,6 +122,8 @@ _KEYS = {
     "months": int,
     "dated": bool,
     "quantiles": list[float],
+    "others": list[str] | None,
+    "scales": list[float] | None,
 }
 
 

@@ -24,9 +24,13 @@ def complete_panel(panel: Panel, gaps: Gaps) -> Panel:
     Raises:
         InputError: There are gaps, and they are to be refused.
     """
-    found = {panel.columns.target: _gaps(panel, panel.target)}
+    of_targets = [np.isfinite(values) for values in np.moveaxis(panel.targets, -1, 0)]
+    found = {
+        name: ~known & _within(known) for name, known in zip(panel.columns.targets, of_targets, strict=True)
+    }
+    within = _within(np.any(of_targets, axis=0))
     for names, values in ((panel.columns.past, panel.past), (panel.columns.future, panel.future)):
-        found |= {name: _gaps(panel, values[..., number]) for number, name in enumerate(names)}
+        found |= {name: np.isnan(values[..., number]) & within for number, name in enumerate(names)}
     found = {name: lacking for name, lacking in found.items() if lacking.any()}
     if not found:
         return panel
@@ -38,23 +42,18 @@ def complete_panel(panel: Panel, gaps: Gaps) -> Panel:
     said = f"missing values: {counts}; each is looked back at as the last known one before it, gaps='fill'."
     return replace(
         panel,
-        target=_filled(panel.target, found.get(panel.columns.target)),
+        targets=_each_filled(panel.targets, panel.columns.targets, found),
         past=_each_filled(panel.past, panel.columns.past, found),
         future=_each_filled(panel.future, panel.columns.future, found),
         notes=(*panel.notes, said),
     )
 
 
-def _within(panel: Panel) -> np.ndarray:
-    """Return (series, steps) whether a step is between the first and the last known target of its series."""
-    known = np.isfinite(panel.target)
+def _within(known: np.ndarray) -> np.ndarray:
+    """Return (series, steps) whether a step is between the first and the last known one of its series."""
     began = np.maximum.accumulate(known, axis=1)
     goes_on = np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
     return began & goes_on
-
-
-def _gaps(panel: Panel, values: np.ndarray) -> np.ndarray:
-    return np.isnan(values) & _within(panel)
 
 
 def _refusal(panel: Panel, found: dict[str, np.ndarray]) -> str:
@@ -62,7 +61,7 @@ def _refusal(panel: Panel, found: dict[str, np.ndarray]) -> str:
     name, lacking = next(iter(found.items()))
     series, step = (int(place) for place in np.argwhere(lacking)[0])
     of_series = f" of {panel.columns.series} {shown(panel.names[series])}" * bool(panel.columns.series)
-    rows = int((_within(panel) & ~panel.present).sum())
+    rows = int((_within(np.isfinite(panel.targets).any(axis=-1)) & ~panel.present).sum())
     counts = ", ".join(f"{int(each.sum()):,} of {column!r}" for column, each in found.items())
     lies = "the table has no row" if not panel.present[series, step] else f"{name!r} has no value"
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,12 @@ def latest_inputs(values: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
     """
     form = spec.forecast_form
     assert form is not None
-    columns = PanelColumns(form.target, form.time, form.series, form.past, form.future, form.static)
+    columns = PanelColumns(**{one.name: getattr(form, one.name) for one in fields(PanelColumns)})
     gaps: Gaps = "fill" if form.gaps == "fill" else "skip"
     panel = complete_panel(
         read_panel(values, columns, grid=Grid(0.0, form.step, form.months, form.dated)), gaps
     )
-    known = np.isfinite(panel.target)
+    known = np.isfinite(panel.targets).any(axis=-1)
     firsts = known.shape[1] - np.argmax(known[:, ::-1], axis=1)  # after the last known one
     origins = np.stack([np.arange(len(firsts)), np.where(known.any(axis=1), firsts, 0)], axis=-1)
     longer = _with_steps_after(panel, int(origins[:, 1].max()) + form.horizon)
@@ -58,7 +58,7 @@ def latest_inputs(values: Any, spec: DatasetSpec) -> dict[str, np.ndarray]:
 
 def _with_steps_after(panel: Panel, steps: int) -> Panel:
     """Return a panel of so many steps at least, those after its own without values."""
-    more = steps - panel.target.shape[1]
+    more = steps - panel.targets.shape[1]
     if more <= 0:
         return panel
     future = np.pad(panel.future, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
@@ -68,8 +68,8 @@ def _with_steps_after(panel: Panel, steps: int) -> Panel:
 def _missing(panel: Panel, form: ForecastForm, name: str, origins: np.ndarray, lacking: np.ndarray) -> str:
     """Return the sentence that names a missing value of an input."""
     sample, step = int(lacking[0]), int(lacking[1])
-    labels = {"past": form.past, "future": form.future}.get(name)
-    label = form.target if labels is None else labels[int(lacking[2])]
+    labels = {"past": form.past, "future": form.future}.get(name, form.targets)
+    label = labels[int(lacking[2])] if len(lacking) > 2 else form.target
     time = panel.grid.text(int(origins[sample, 1]) - form.context + step)
     ahead = ", which is to be known ahead," if name == "future" and step >= form.context else ""
     return (

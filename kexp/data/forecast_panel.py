@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +38,12 @@ class PanelColumns:
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns that are forecast."""
+        return (self.target, *self.others)
 
 
 class Grid(NamedTuple):
@@ -82,7 +90,7 @@ class Panel:
         columns: What its columns are.
         names: (series,) of each.
         grid: Of the times.
-        target: (series, steps) float64.
+        targets: (series, steps, targets) float64.
         past: (series, steps, columns) float64.
         future: (series, steps, columns) float64.
         static: By column (series,) float64, or str objects.
@@ -96,13 +104,31 @@ class Panel:
     columns: PanelColumns
     names: tuple[str, ...]
     grid: Grid
-    target: np.ndarray
+    targets: np.ndarray
     past: np.ndarray
     future: np.ndarray
     static: Mapping[str, np.ndarray]
     present: np.ndarray
     steps: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> np.ndarray:
+        """(series, steps) of the first target."""
+        return self.targets[..., 0]
+
+
+_kept: ContextVar[dict[Any, Panel] | None] = ContextVar("panels that were read", default=None)
+
+
+@contextmanager
+def panels_kept() -> Iterator[None]:
+    """Read a table only once within, however often the same columns of it are asked for."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) -> Panel:
@@ -117,6 +143,16 @@ def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) 
         InputError: A column is missing or holds something else, two rows of a series are of one time, or a
             time lies off the grid.
     """
+    kept = _kept.get()
+    key = (str(values) if isinstance(values, str | Path) else id(values), columns, grid)
+    if kept is None:
+        return _read(values, columns, grid)
+    if key not in kept:
+        kept[key] = _read(values, columns, grid)
+    return kept[key]
+
+
+def _read(values: Any, columns: PanelColumns, grid: Grid | None) -> Panel:
     frame, name = _frame(values)
     columns = _known(columns, name, frame)
     keys = np.zeros(len(frame), int)
@@ -144,18 +180,17 @@ def read_panel(values: Any, columns: PanelColumns, *, grid: Grid | None = None) 
 
     present = np.zeros(shape, bool)
     present[keys, places] = True
-    target = laid((columns.target,))[..., 0]
-    known = np.flatnonzero(np.isfinite(target).any(axis=0))
-    if not len(known):
-        raise InputError(
-            f"target={columns.target!r}: expected numbers in {name!r}, received none; give some."
-        )
+    targets = laid(columns.targets)
+    known = np.flatnonzero(np.isfinite(targets).any(axis=(0, 2)))
+    for label, values in zip(columns.targets, np.moveaxis(targets, -1, 0), strict=True):
+        if not np.isfinite(values).any():
+            raise InputError(f"target={label!r}: expected numbers in {name!r}, received none; give some.")
     return Panel(
         name,
         columns,
         names,
         grid,
-        target,
+        targets,
         laid(columns.past),
         laid(columns.future),
         {label: _constant(name, label, frame[label], keys, names) for label in columns.static},
@@ -197,7 +232,8 @@ def _known(columns: PanelColumns, name: str, frame: pd.DataFrame) -> PanelColumn
     if name == "sunspots" and not columns.target:
         columns = replace(columns, target="sunactivity", time=columns.time or "year")
     roles: dict[str, str] = {}
-    for argument, wanted in asdict(columns).items():
+    for field, wanted in asdict(columns).items():
+        argument = "target" if field == "others" else field
         labels = wanted if isinstance(wanted, tuple) else (wanted,)
         for label in labels:
             if (label or argument == "target") and label not in known:

@@ -440,7 +440,7 @@ def forecast(
     horizon: int = 24,
     context: int | None = None,
     test: int | None = None,
-    target: str | None = None,
+    target: tuple[str, ...] | str | None = None,
     time: str | None = None,
     series: str | None = None,
     past: tuple[str, ...] | None = None,

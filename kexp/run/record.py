@@ -171,8 +171,9 @@ class RunRecord:
         if self.classical is None:
             return {}
         # Times apart from what a run that was killed must come to again.
-        seconds = {"classical_seconds": dict(self.classical.seconds)} if self.classical.seconds else {}
-        return {"classical": self.classical.to_json(), **seconds}
+        seconds = self.classical.seconds_json()
+        timed = {"classical_seconds": seconds} if seconds else {}
+        return {"classical": self.classical.to_json(), **timed}
 
     @property
     def epochs(self) -> int:

@@ -52,7 +52,7 @@ _RESULT_KEYS: Keys = {
     "intervals": dict[str, tuple[float, float]] | None,
     "sample_split": Literal["validation", "training"] | None,
     "classical": dict[str, Any] | None,
-    "classical_seconds": dict[str, float] | None,
+    "classical_seconds": dict[str, float] | dict[str, dict[str, float]] | None,
 }
 
 

@@ -19,7 +19,7 @@ from kexp.core.user_paths import output_folder
 from kexp.data import ForecastDataset
 from kexp.data.forecast_form import ForecastForm
 from kexp.data.forecast_gaps import held_values
-from kexp.data.forecast_panel import Panel
+from kexp.data.forecast_panel import Panel, panels_kept
 from kexp.run.context import capture_training
 from kexp.run.recipe_call import bind, refuse_callbacks, require_recipe
 from kexp.sweep.backtest_result import BACKTEST, Backtest, load_backtest, quantile_name
@@ -41,7 +41,10 @@ _NEEDED = ("horizon", "test", "leave_out")
 
 
 class _Cut(NamedTuple):
-    """Forecasts at one cut and of one series: the step of the first target, the series, and the quantiles."""
+    """Forecasts at one cut and of one series: the step of the first target, the series, and the quantiles.
+
+    Of several targets these are the steps of the first, then those of the next.
+    """
 
     step: int
     series: int
@@ -129,13 +132,37 @@ def run_backtest(
         }
         for first in range(0, cuts, every)
     ]
+    with panels_kept():
+        return _run(recipe, bound, described, trainings, folder, quiet=known["quiet"])
+
+
+def _run(
+    recipe: Callable[..., Any],
+    bound: Mapping[str, Any],
+    described: Mapping[str, Any],
+    trainings: list[dict[str, Any]],
+    folder: Path | None,
+    *,
+    quiet: bool,
+) -> Backtest:
+    """Train, forecast and record, or return what was recorded.
+
+    Args:
+        recipe: A recipe.
+        bound: Its complete arguments.
+        described: What the record says of the arguments.
+        trainings: The arguments of each training.
+        folder: Of the backtest; None: one that is named after what is described.
+        quiet: Print nothing.
+    """
+    cuts, step = described["cuts"], described["step"]
     data = _captured(recipe, trainings[0])
     folder = folder or _own_folder(_folder_of(recipe.__name__, {**described, "data": data.fingerprint}))
     if (folder / BACKTEST).is_file():
         found = load_backtest(folder)
         if (found.arguments, found.fingerprint) != (json.loads(json.dumps(described)), data.fingerprint):
             raise InputError(f"dir {folder} holds a backtest of other arguments or data; give another one.")
-        _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=known["quiet"])
+        _say(f"{folder} is finished; what it recorded is returned.\n{found}", quiet=quiet)
         return found
     forecasts: list[_Cut] = []
     for number, own in enumerate(trainings):
@@ -149,15 +176,24 @@ def run_backtest(
         arguments=json.loads(json.dumps(described)),
         fingerprint=data.fingerprint,
         cuts=tuple(data.panel.grid.text(place) for place in _steps(data, cuts, step)),
-        horizon=horizon,
+        horizon=data.form.horizon,
         levels=data.form.quantiles,
         trainings=len(trainings),
         left_out=left_out,
-        scales=data.scales(_steps(data, cuts, step)[0]),
+        scales=_scales(data, _steps(data, cuts, step)[0]),
+        targets=data.form.targets if data.form.others else (),
     )
     found.save(table.assign(method=table["method"].replace("", found.network)))
-    _say(str(found), quiet=known["quiet"])
+    _say(str(found), quiet=quiet)
     return found
+
+
+def _scales(data: ForecastDataset, end: int) -> dict[str, Any]:
+    """Return by series the unit of MASE, of several targets by target and series."""
+    form = data.form
+    if not form.others:
+        return data.scales(end)
+    return {target: data.scales(end, place) for place, target in enumerate(form.targets)}
 
 
 def _say(text: str, *, quiet: bool) -> None:
@@ -261,20 +297,26 @@ def _table(data: ForecastDataset, forecasts: list[_Cut], cuts: int, step: int) -
             "cut": panel.grid.text(cut.step),
             "series": panel.names[cut.series],
             "step": np.arange(1, form.horizon + 1),
-            "truth": panel.target[cut.series, ahead],
         }
-        network = QuantileForecast(cut.quantiles[:, form.middle], cut.quantiles)
-        for method, own in {"": network, **_classical(panel, cut, form)}.items():
-            quantiles = {
-                quantile_name(level): own.quantiles[:, place] for place, level in enumerate(form.quantiles)
-            }
-            tables.append(pd.DataFrame({"method": method, **facts, "value": own.values, **quantiles}))
+        for number, target in enumerate(form.targets):
+            past = panel.targets[cut.series, :, number]
+            truth = {"truth": past[ahead], **({"target": target} if form.others else {})}
+            found = cut.quantiles[form.steps_of(number)]
+            network = QuantileForecast(found[:, form.middle], found)
+            for method, own in {"": network, **_classical(panel, cut, form, past[: cut.step])}.items():
+                quantiles = {
+                    quantile_name(level): own.quantiles[:, place] for place, level in enumerate(form.quantiles)
+                }
+                row = {"method": method, **facts, **truth, "value": own.values, **quantiles}
+                tables.append(pd.DataFrame(row))
     return pd.concat(tables, ignore_index=True), cuts * len(panel.names) - len(forecasts)
 
 
-def _classical(panel: Panel, cut: _Cut, form: ForecastForm) -> dict[str, QuantileForecast]:
-    """Return what classical methods forecast from all that was before a cut."""
-    past = held_values(panel.target[cut.series, : cut.step])
+def _classical(
+    panel: Panel, cut: _Cut, form: ForecastForm, before: np.ndarray
+) -> dict[str, QuantileForecast]:
+    """Return what classical methods forecast from all of a target that was before a cut."""
+    past = held_values(before)
     if len(past) < 2 * form.season + 2 * form.horizon + 1:
         raise InputError(
             f"cuts: expected two seasons and two horizons of {panel.names[cut.series]!r} before the first "

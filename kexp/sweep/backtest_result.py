@@ -42,7 +42,9 @@ class Backtest:
         levels: Of the quantiles.
         trainings: How often the network was trained.
         left_out: Forecasts that are not measured, since a step that they need is missing.
-        scales: By series the mean absolute change over a season before the first cut, the unit of MASE.
+        scales: By series the mean absolute change over a season before the first cut, the unit of MASE; of
+            several targets by target and series.
+        targets: Of several targets their names; else empty.
     """
 
     dir: Path
@@ -55,17 +57,24 @@ class Backtest:
     levels: tuple[float, ...]
     trainings: int
     left_out: int
-    scales: dict[str, float]
+    scales: dict[str, Any]
+    targets: tuple[str, ...] = ()
 
     @property
     def forecasts(self) -> pd.DataFrame:
-        """A row for each method, cut, series and step: "truth", "value", and a column for each quantile."""
+        """A row for each method, cut, series and step: "truth", "value", a column for each quantile.
+
+        Of several targets "target" says which.
+        """
         import pandas as pd
 
         return pd.read_parquet(self.dir / FORECASTS)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each method, the least MASE first: mase, smape, wql, rmse and coverage."""
+        """Return a row for each method, the least MASE first: mase, smape, wql, rmse and coverage.
+
+        Of several targets they are the means over the targets.
+        """
         import pandas as pd
 
         table = self.forecasts
@@ -80,10 +89,38 @@ class Backtest:
         rows = {name: self._metrics(own) for name, own in groups}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["series", "method"])
 
+    def by_target(self) -> pd.DataFrame:
+        """Return a row for each of several targets and method, as `to_frame`.
+
+        Raises:
+            InputError: There is one target alone.
+        """
+        import pandas as pd
+
+        if not self.targets:
+            raise InputError("by_target is of several targets, and this backtest is of one; call to_frame.")
+        groups = self.forecasts.groupby(["target", "method"], sort=False)
+        rows = {name: self._of_target(own, str(name[0])) for name, own in groups}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["target", "method"])
+
+    def by_cut(self) -> pd.DataFrame:
+        """Return a row for each cut and method, as `to_frame`."""
+        import pandas as pd
+
+        groups = self.forecasts.groupby(["cut", "method"], sort=False)
+        rows = {name: self._metrics(own) for name, own in groups}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["cut", "method"])
+
     def _metrics(self, table: pd.DataFrame) -> dict[str, float]:
+        if not self.targets:
+            return self._of_target(table, None)
+        each = [self._of_target(own, str(target)) for target, own in table.groupby("target", sort=False)]
+        return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
+
+    def _of_target(self, table: pd.DataFrame, target: str | None) -> dict[str, float]:
         truth, values = (table[name].to_numpy()[:, None] for name in ("truth", "value"))
         quantiles = table[[quantile_name(level) for level in self.levels]].to_numpy()[:, None]
-        scales = table["series"].map(self.scales).to_numpy()
+        scales = table["series"].map(self.scales if target is None else self.scales[target]).to_numpy()
         return {
             "mase": mean_absolute_scaled_error(truth, values, scales),
             "smape": symmetric_percentage_error(truth, values),
@@ -98,6 +135,8 @@ class Backtest:
             table.to_parquet(temporary, index=False)
         content = asdict(self)
         del content["dir"]
+        if not self.targets:
+            del content["targets"]
         write_json(self.dir / BACKTEST, content)
 
     def __str__(self) -> str:
@@ -135,8 +174,8 @@ def load_backtest(directory: str | os.PathLike[str]) -> Backtest:
     if not (folder / BACKTEST).is_file():
         raise InputError(f"dir must be the folder of a backtest that has ended; received {str(folder)!r}.")
     found = read_json_file(folder / BACKTEST, _KEYS, advice=_ADVICE)
-    fixed = {**found, "cuts": tuple(found["cuts"]), "levels": tuple(found["levels"])}
-    return Backtest(dir=folder, **{name: fixed[name] for name in _KEYS})
+    listed = {name: tuple(found.get(name) or ()) for name in ("cuts", "levels", "targets")}
+    return Backtest(dir=folder, **{name: listed.get(name, found.get(name)) for name in _KEYS})
 
 
 _KEYS = {
@@ -145,5 +184,6 @@ _KEYS = {
     "cuts": list[str],
     **dict.fromkeys(("horizon", "trainings", "left_out"), int),
     "levels": list[float],
-    "scales": dict[str, float],
+    "scales": dict[str, float] | dict[str, dict[str, float]],
+    "targets": list[str] | None,
 }

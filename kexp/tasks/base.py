@@ -15,6 +15,7 @@ from kexp.metrics.direction import Direction, better
 from kexp.metrics.intervals import Interval
 from kexp.metrics.row_scores import RowScores
 from kexp.tasks.expected_loss import FirstLoss, constant_loss, first_loss
+from kexp.tasks.output_part import OutputPart
 from kexp.tasks.sample_requests import check_sample_request, images_from_unit
 
 if TYPE_CHECKING:
@@ -314,6 +315,10 @@ class Task:
             not finite.
         """
         return None
+
+    def parts(self, spec: DatasetSpec) -> Sequence[OutputPart]:
+        """Return what of the answers is measured by itself, where there are several such; mostly none."""
+        return ()
 
     def exact_names(self, spec: DatasetSpec) -> dict[str, Direction]:
         """Return the names of all that `exact_metrics` may give, each with its direction."""

@@ -11,10 +11,11 @@ import numpy as np
 from kexp.core.errors import InputError
 from kexp.core.structures import flat
 from kexp.data.array_specs import Head
-from kexp.data.dataset import DatasetSpec
+from kexp.data.dataset import DatasetSpec, Split
 from kexp.metrics.direction import Direction
 from kexp.metrics.intervals import Interval
 from kexp.tasks.base import Arrays, Task
+from kexp.tasks.output_part import OutputPart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +96,10 @@ class Several(Task):
             for name, frame in frames.items()
         ]
         return pd.concat(named, axis=1)
+
+    def parts(self, spec: DatasetSpec) -> Sequence[OutputPart]:
+        """Return the outputs, each with its own targets."""
+        return [_part(head, own) for head, _, own in _heads(spec)]
 
     def exact_metrics(self, targets: Any, predictions: Arrays, spec: DatasetSpec) -> dict[str, float]:
         """Return the metrics of each output under its name: "kind_accuracy"."""
@@ -178,6 +183,21 @@ class Several(Task):
             tied = np.asarray(task.tied(of_head(head.name, predictions), tolerance, own))
             found = found | (tied.reshape(len(tied), -1).any(axis=1) if tied.ndim else tied)
         return found
+
+
+def _part(head: Head, own: DatasetSpec) -> OutputPart:
+    def split(whole: Split) -> Split:
+        # Without targets of the output, as where its loss needs none, no row is left to compare on.
+        targets = whole.targets.get(head.name, np.empty((0, 1), np.float32))
+        return replace(whole, targets=targets, sample_weight=None)
+
+    return OutputPart(
+        head.name,
+        own,
+        lambda metric: f"{head.name}_{metric}",
+        split,
+        lambda predictions: of_head(head.name, predictions),
+    )
 
 
 def _measured(

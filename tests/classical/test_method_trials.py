@@ -1,5 +1,6 @@
 """Classical methods are fitted to training rows, chosen on validation data and compared row by row."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ from kexp.classical import method_trials
 from kexp.classical.classical_comparison import ClassicalComparison
 from kexp.classical.linear_method import LinearMethod
 from kexp.classical.method_trials import compare_methods
+from kexp.data import Dataset, DatasetSpec, Split
+from kexp.data.array_specs import Head
 from kexp.data.splits import head
 from kexp.metrics.intervals import difference_interval
 
@@ -197,6 +200,44 @@ def test_the_interval_of_a_difference_holds_what_is_hard_for_both_constant():
     # Of independent values it is that of their means: 1.96 * sqrt(2 * 0.25 / 400) on either side.
     low, high = difference_interval(rng.random(400) < 0.5, rng.random(400) < 0.5)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(2 * 0.25 / 400), rel=0.1)
+
+
+def several(x, kinds, sizes):
+    """Return data with two outputs, of one of which the linear part decides."""
+    heads = (Head("kind", "classification", 2), Head("score", "regression", 1))
+    spec = DatasetSpec("array", (2,), "float32", "several", 0, heads=heads)
+    targets = {"kind": kinds, "score": sizes}
+    parts = [Split(x[own], {name: array[own] for name, array in targets.items()}) for own in PARTS]
+    return Dataset("planted", *parts, spec, "0" * 64)
+
+
+PARTS = (slice(0, 300), slice(300, 400), slice(400, 500))
+
+
+def test_each_of_several_outputs_has_methods_of_its_own():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(500, 2)).astype("float32")
+    kinds, sizes = (x[:, 0] > 0).astype("int32"), (x[:, :1] + 3 * x[:, 1:]).astype("float32")
+    data = several(x, kinds, sizes)
+    answers = {"kind_probabilities": np.full((100, 2), 0.5, np.float32), "score_values": np.zeros((100, 1))}
+    found = compare_methods(data, data.test, answers, "test_", 0)
+    assert {name: one.chosen for name, one in found.outputs.items()} == {
+        "kind": found.outputs["kind"].chosen,
+        "score": "ridge_regression",
+    }
+    best = found.outputs["kind"].best
+    assert best.figure > 0.9
+    assert found.metrics[f"test_classical_{best.name}_kind_accuracy"] == best.figure
+    assert found.metrics["test_classical_ridge_regression_score_root_mean_squared_error"] < 0.01
+    assert " is better than the network by " in found.sentences["kind"]
+    assert "points of accuracy" in found.sentences["kind"]
+    assert found.sentence.startswith("kind: ")
+    # An output whose name says that more is better, of which less is.
+    assert "score: Ridge regression is better than the network" in found.sentence
+    again = ClassicalComparison.from_json(
+        json.loads(json.dumps(found.to_json())), found.seconds_json(), "file", "write it again"
+    )
+    assert (again, again.seconds_json()) == (found, found.seconds_json())
 
 
 def test_few_rows_and_classes_that_training_lacks_are_no_trouble():

@@ -48,6 +48,15 @@ def test_quantiles_never_cross_whatever_the_weights(data, network):
     assert (np.diff(quantiles, axis=-1) >= 0).all()
 
 
+def test_a_batch_of_as_many_samples_as_steps_or_levels_is_forecast_as_any_other(data):
+    *_, whole = built(data, "nlinear")
+    inputs = {name: values[:12] for name, values in data.test.inputs.items()}
+    expected = whole.predict(inputs, batch_size=4, verbose=0)
+    for samples in (6, 9):
+        found = whole.predict(inputs, batch_size=samples, verbose=0)
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("network", ["nlinear", "patch_transformer"])
 def test_a_window_scaled_by_itself_has_its_forecast_scaled_and_a_series_has_its_own_scale(data, network):
     *_, whole = built(data, network)

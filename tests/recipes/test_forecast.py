@@ -105,6 +105,57 @@ def test_what_is_wrong_with_windows_is_looked_for_before_training(loads):
 
 
 @pytest.mark.slow
+def test_several_targets_are_forecast_measured_and_compared_each_by_itself(loads, tmp_path, capsys):
+    given = {**COLUMNS, "target": ["load", "cloud"], "past": (), "horizon": 6, "context": 24, "epochs": 2}
+    line = ["--target", "load", "cloud", "--time", "hour", "--series", "area", "--future", "holiday"]
+    sizes = [
+        "--horizon",
+        "6",
+        "--context",
+        "24",
+        "--epochs",
+        "2",
+        "--run-dir",
+        str(tmp_path / "run"),
+        "--compare",
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "forecast", "--data", str(loads), *line, *sizes, "--scaling", "series"])
+    assert not ended.value.code
+    assert "classical method             cloud: Autoregression AR(" in capsys.readouterr().out
+    run, data = kexp.load(tmp_path / "run"), kexp.data.forecast_windows(loads, **windowed(given))
+    found, truth = run.predict(dict(data.test.inputs)), data.test.targets
+    assert found.quantiles.shape == (len(truth), 12, 9)
+    losses = [
+        weighted_quantile_loss(truth[:, own], found.quantiles[:, own], data.form.quantiles)
+        for own in (slice(6), slice(6, 12))
+    ]
+    measured = [run.metrics[f"test_wql{ending}"] for ending in ("_load", "_cloud", "")]
+    assert measured == pytest.approx([*losses, np.mean(losses)], rel=1e-4)
+    assert run.metrics["test_mase"] == pytest.approx(
+        (run.metrics["test_mase_load"] + run.metrics["test_mase_cloud"]) / 2
+    )
+    off = np.abs(found.values[:, 6:] - truth[:, 6:]).mean()
+    assert run.metrics["test_mean_absolute_error_cloud"] == pytest.approx(off, rel=1e-4)
+    assert "test_naive_mean_absolute_error_cloud" in run.metrics
+    figure = run.classical.outputs["load"].best
+    assert figure.network == pytest.approx(run.metrics["test_root_mean_squared_error_load"], rel=1e-5)
+    page = Reader(run.report().read_text("utf-8")).text
+    assert "Quantiles of cloud" in page
+    assert "load: Autoregression AR(" in page
+    run.export(tmp_path / "served")
+    ahead = pd.read_csv(loads)
+    ahead.loc[ahead["hour"] >= "2024-01-06 14", ["load", "cloud"]] = np.nan
+    own, served = run.predict(ahead), kexp.load_exported(tmp_path / "served").predict(ahead)
+    assert served.values == pytest.approx(own.values, rel=1e-4)
+    assert list(own.to_frame(run.spec).columns[5:8]) == ["load+6", "cloud+1", "cloud+2"]
+
+
+def windowed(given):
+    return {**{name: value for name, value in given.items() if name != "epochs"}, "test": 12}
+
+
+@pytest.mark.slow
 def test_what_a_forecaster_goes_by_is_measured_on_its_medians(run):
     inputs = {name: values[:4] for name, values in run.example_inputs().items()}
     found = run.explain(inputs).importance

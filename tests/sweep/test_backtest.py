@@ -83,6 +83,31 @@ def test_a_network_is_trained_anew_by_the_cuts(table, tmp_path):
     assert len(rows[rows["method"] == "nlinear"]) == 3 * 2 * 4
 
 
+@pytest.mark.slow
+def test_several_targets_are_measured_each_by_itself_and_in_the_mean(table, tmp_path):
+    both = table.assign(z=table["y"] * 10 + 3)
+    columns = {**COLUMNS, "target": ["y", "z"]}
+    found = kexp.backtest(
+        kexp.recipes.forecast, cuts=2, dir=tmp_path / "b", data=both, **columns, **{**SHORT, "epochs": 1}
+    )
+    by_target, whole = found.by_target(), found.to_frame()
+    assert len(by_target) == 2 * 5
+    # What is ten times as large is off by ten times as much, and by as many of its own units.
+    assert by_target.loc[("z", "naive"), "rmse"] == pytest.approx(
+        10 * by_target.loc[("y", "naive"), "rmse"], rel=1e-4
+    )
+    assert by_target.loc[("z", "naive"), "mase"] == pytest.approx(whole.loc["naive", "mase"], rel=1e-4)
+    own = by_target.xs("nlinear", level="method")["mase"]
+    assert whole.loc["nlinear", "mase"] == pytest.approx(own.mean())
+    assert kexp.load_backtest(found.dir) == found
+    assert len(found.by_cut()) == 2 * 5
+
+
+def test_by_target_is_of_several_targets(found):
+    with pytest.raises(InputError, match="by_target is of several targets, and this backtest is of one"):
+        found.by_target()
+
+
 def test_what_no_backtest_can_use_is_said(table, tmp_path, capsys):
     with pytest.raises(InputError, match="recipe must take horizon, test and leave_out"):
         kexp.backtest(kexp.recipes.mlp_tabular, data="iris")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -18,6 +18,7 @@ from kexp.data.forecast_arguments import ForecastArguments
 from kexp.data.forecast_form import DAY_S, WEEK_S, ForecastForm, Gaps, checked_quantiles
 from kexp.data.forecast_gaps import complete_panel
 from kexp.data.forecast_panel import Grid, Panel, PanelColumns, read_panel
+from kexp.data.forecast_scales import series_weights, target_scales, training_scales
 from kexp.data.splits import fingerprint as content_fingerprint
 from kexp.data.splits import read_only
 
@@ -47,9 +48,14 @@ class ForecastDataset(Dataset):
         """The step after the last training target."""
         return int(self.origins["train"][-1, 1]) + self.form.horizon
 
-    def scales(self, end: int) -> dict[str, float]:
-        """Return by series the mean absolute change over a season in the steps before one."""
-        found = training_scales(self.panel, self.form, end)
+    def scales(self, end: int, target: int = 0) -> dict[str, float]:
+        """Return by series the mean absolute change over a season in the steps before one.
+
+        Args:
+            end: The step.
+            target: Place of the target among those that are forecast, default 0.
+        """
+        found = training_scales(self.panel, self.form, end)[:, target]
         return dict(zip(self.panel.names, found.tolist(), strict=True))
 
 
@@ -82,7 +88,9 @@ def forecast_windows(
         are such "past" (samples, context, columns), "future" (samples, context + horizon, columns), "time"
         (samples,) int64 seconds since 1970 of the first step that is forecast, "series" (samples,), "static"
         and one by the name of each static text; targets (samples, horizon) float32. Several series are
-        weighted so that an error counts in units of each one's own seasonal change.
+        weighted so that an error counts in units of each one's own seasonal change. Of several targets the
+        input "target" is (samples, context, targets), and targets are (samples, targets * horizon): the steps
+        of the first, then those of the next.
 
     Raises:
         InputError: A column is missing, two rows are of one time, times are off their grid, steps are missing
@@ -105,8 +113,9 @@ def forecast_windows(
             "folds: forecasts are measured by kexp.backtest, at cuts in time; call that instead."
         )
     roles: dict[str, Any] = {name: tuple(given.get(name, ())) for name in ("past", "future", "static")}
-    roles |= {name: given.get(name, "") for name in ("target", "time", "series")}
-    read = read_panel(values, PanelColumns(**roles))
+    roles |= {name: given.get(name, "") for name in ("time", "series")}
+    roles["target"], *others = _targets(given.get("target", ""))
+    read = read_panel(values, PanelColumns(**roles, others=tuple(others)))
     form = _form(read, context, horizon, given)
     panel = complete_panel(read, form.gaps)
     end = panel.steps - leave_out
@@ -125,6 +134,16 @@ def _require_known(given: Mapping[str, Any]) -> None:
     gaps = given.get("gaps", "refuse")
     if gaps not in get_args(Gaps):
         raise InputError(f"gaps={shown(gaps)}: expected 'refuse', 'skip' or 'fill'; pass one of them.")
+
+
+def _targets(given: Any) -> Sequence[str]:
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, list | tuple) and given and all(isinstance(name, str) for name in given):
+        return given
+    raise InputError(
+        f"target={shown(given)}: expected the name of a column, or of several in a list; give one."
+    )
 
 
 def _form(read: Panel, context: int, horizon: int, given: Mapping[str, Any]) -> ForecastForm:
@@ -154,15 +173,18 @@ def _divided(
         form: What the forecasts are made of.
         parts: The steps of the first targets, by split.
     """
+    scales = training_scales(panel, form, int(parts["train"][-1]) + form.horizon)
+    form = replace(form, scales=target_scales(scales))
     spec = _spec(form)
     origins = {part: _origins(panel, read, form, steps) for part, steps in parts.items()}
     _require_windows(panel, origins)
-    each = sum(int(np.prod(one.shape)) for one in spec.inputs) + form.horizon
+    each = sum(int(np.prod(one.shape)) for one in spec.inputs) + spec.outputs
     what = f"context={form.context} of {panel.steps:,} steps"
     require_bytes(4 * each * sum(map(len, origins.values())), what)
-    weights = _weights(panel, form, parts["train"])
+    weights = series_weights(scales)
     splits = {part: _split(panel, form, rows, weights) for part, rows in origins.items()}
-    content = {"train": ({"target": panel.target, "past": panel.past, "future": panel.future}, panel.target)}
+    target = panel.targets if form.others else panel.target
+    content = {"train": ({"target": target, "past": panel.past, "future": panel.future}, target)}
     notes = (*panel.notes, *_left_out(parts, origins, len(panel.names)))
     return ForecastDataset(
         panel.name,
@@ -195,24 +217,6 @@ def usual_season(grid: Grid) -> int:
     return 7 if grid.step == DAY_S else 52 if grid.step == WEEK_S else 1
 
 
-def seasonal_scales(target: np.ndarray, season: int) -> np.ndarray:
-    """Return (series,) mean absolute changes over a season, which errors are divided by in MASE.
-
-    Args:
-        target: (series, steps), NaN where it is not known.
-        season: Steps, 1 or more.
-
-    Example:
-        >>> seasonal_scales(np.array([[1.0, 2.0, 4.0], [0.0, 0.0, 0.0]]), 1).tolist()
-        [1.5, 1.0]
-    """
-    season = min(season, target.shape[1] - 1)
-    changes = np.abs(target[:, season:] - target[:, :-season])
-    known = np.isfinite(changes)
-    means = np.where(known, changes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return np.where(means > 0, means, 1.0)
-
-
 def window_inputs(panel: Panel, form: ForecastForm, origins: np.ndarray) -> dict[str, np.ndarray]:
     """Return the raw inputs of forecasts.
 
@@ -223,7 +227,8 @@ def window_inputs(panel: Panel, form: ForecastForm, origins: np.ndarray) -> dict
     """
     rows, firsts = origins[:, 0], origins[:, 1]
     back = firsts[:, None] + np.arange(-form.context, 0)
-    inputs: dict[str, np.ndarray] = {"target": panel.target[rows[:, None], back].astype(np.float32)}
+    target = panel.targets if form.others else panel.target
+    inputs: dict[str, np.ndarray] = {"target": target[rows[:, None], back].astype(np.float32)}
     if form.past:
         inputs["past"] = panel.past[rows[:, None], back].astype(np.float32)
     if form.future:
@@ -246,7 +251,8 @@ def text_input(name: str) -> str:
 
 def _spec(form: ForecastForm) -> DatasetSpec:
     around, past, static = form.context + form.horizon, len(form.past), len(form.numbers)
-    inputs = [ArraySpec("target", (form.context,), "float32")]
+    several = (len(form.targets),) if form.others else ()
+    inputs = [ArraySpec("target", (form.context, *several), "float32")]
     inputs += [ArraySpec("past", (form.context, past), "float32")] * bool(past)
     inputs += [ArraySpec("future", (around, len(form.future)), "float32")] * bool(form.future)
     inputs += [ArraySpec("time", (), "int64")] * bool(form.periods)
@@ -258,8 +264,9 @@ def _spec(form: ForecastForm) -> DatasetSpec:
         (),
         "mixed",
         "forecast",
-        form.horizon,
+        len(form.targets) * form.horizon,
         target=form.target,
+        target_names=form.output_names if form.others else (),
         inputs=tuple(inputs),
         forecast_form=form,
     )
@@ -289,9 +296,10 @@ def _parts(
 
 def _origins(panel: Panel, read: Panel, form: ForecastForm, steps: np.ndarray) -> np.ndarray:
     """Return the (samples, 2) windows of some first steps in which nothing is missing, in order of time."""
-    lacking = np.isnan(panel.target) | np.isnan(panel.past).any(axis=2) | np.isnan(panel.future).any(axis=2)
+    unknown, unread = (np.isnan(one.targets).any(axis=2) for one in (panel, read))
+    lacking = unknown | np.isnan(panel.past).any(axis=2) | np.isnan(panel.future).any(axis=2)
     back = _any_within(lacking, steps - form.context, form.context)
-    ahead = np.isnan(read.target) | np.isnan(panel.future).any(axis=2)  # what was filled is not forecast
+    ahead = unread | np.isnan(panel.future).any(axis=2)  # what was filled is not forecast
     whole = ~back & ~_any_within(ahead, steps, form.horizon)  # (series, steps)
     found = np.argwhere(whole.T)  # (samples, 2): the step, the series
     return np.stack([found[:, 1], steps[found[:, 0]]], axis=-1)
@@ -319,23 +327,11 @@ def _left_out(parts: Mapping[str, np.ndarray], origins: Mapping[str, np.ndarray]
     return [f"windows are left out, of which steps are missing: {listed}."] if listed else []
 
 
-def _weights(panel: Panel, form: ForecastForm, train: np.ndarray) -> np.ndarray | None:
-    """Return (series,) weights of mean 1, the inverse of how much each changes; None of one series."""
-    if len(panel.names) == 1:
-        return None
-    inverse = 1 / training_scales(panel, form, int(train[-1]) + form.horizon)
-    return inverse / inverse.mean()
-
-
-def training_scales(panel: Panel, form: ForecastForm, end: int) -> np.ndarray:
-    """Return `seasonal_scales` of the steps before one."""
-    return seasonal_scales(panel.target[:, :end], form.season)
-
-
 def _split(panel: Panel, form: ForecastForm, origins: np.ndarray, weights: np.ndarray | None) -> Split:
     rows = origins[:, 0]
     ahead = origins[:, 1, None] + np.arange(form.horizon)
-    targets = panel.target[rows[:, None], ahead].astype(np.float32)
+    targets = np.moveaxis(panel.targets[rows[:, None], ahead], -1, 1)  # (samples, targets, horizon)
+    targets = targets.reshape(len(rows), -1).astype(np.float32)
     own = None if weights is None else weights[rows].astype(np.float32)
     return read_only(window_inputs(panel, form, origins), targets, own)
 

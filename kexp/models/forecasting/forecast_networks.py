@@ -58,7 +58,8 @@ def forecaster(
         dropout: Share dropped, default 0.1, below 1.
 
     Returns:
-        An uncompiled model from the inputs by name to (batch, horizon, levels) float32.
+        An uncompiled model from the inputs by name to (batch, horizon, levels) float32; of several targets
+        (batch, targets * horizon, levels), the steps of the first, then those of the next.
 
     Raises:
         InputError: The width does not fit the heads, or the patch the context.
@@ -78,23 +79,38 @@ def forecaster(
     if isinstance(inputs, keras.Model):
         inputs = {name: tensor.shape[1:] for name, tensor in inputs.output.items()}
     given = {name: keras.Input(tuple(shape), dtype="float32", name=name) for name, shape in inputs.items()}
-    offset, scale = _scale(given)  # (batch, 1) each
-    history = (given["target"] - offset) / scale  # (batch, context)
-    last = history[:, -1:]
+    offset, scale = _scale(given)  # (batch, 1) each, of several targets (batch, 1, targets)
+    history = (given["target"] - offset) / scale  # (batch, context), or (batch, context, targets)
     before, ahead = _covariates(given, form)
-    # Where all weights are 0, which they begin at, the last value stays.
-    linear = last + layers.Dense(form.horizon, kernel_initializer="zeros", name="linear")(history - last)
-    steps = ops.expand_dims(history, -1)  # (batch, context, 1)
+    steps = history if form.others else ops.expand_dims(history, -1)  # (batch, context, targets)
     seen = layers.Concatenate(name="seen")([steps, before]) if before is not None else steps
     known = [part for part in (ahead, _repeated(given.get("static"), form.horizon)) if part is not None]
     encode = {"nlinear": _linear, "tsmixer": _mixer, "patch_transformer": _patches, "lstm": _recurrent}[
         network
     ]
     encoded = encode(seen, known, form, width=width, depth=depth, heads=heads, patch=patch, dropout=dropout)
-    quantiles = QuantileHead(len(form.quantiles), name="quantiles")(encoded)
+    if not form.others:
+        return keras.Model(given, _quantiles(encoded, history, offset, scale, form), name=network)
+    each = [
+        _quantiles(encoded, history[..., place], offset[..., place], scale[..., place], form, f"_{place}")
+        for place in range(len(form.targets))
+    ]
+    return keras.Model(given, layers.Concatenate(axis=1, name="targets")(each), name=network)
+
+
+def _quantiles(
+    encoded: Any, history: Any, offset: Any, scale: Any, form: ForecastForm, ending: str = ""
+) -> Any:
+    """Return (batch, horizon, levels) of a target, (batch, context), in its own units."""
+    last = history[:, -1:]
+    # Where all weights are 0, which they begin at, the last value stays.
+    project = layers.Dense(form.horizon, kernel_initializer="zeros", name=f"linear{ending}")
+    linear = last + project(history - last)
+    quantiles = QuantileHead(len(form.quantiles), name=f"quantiles{ending}")(encoded)
     shifted = quantiles + ops.expand_dims(ops.cast(linear, "float32"), -1)
-    outputs = shifted * ops.expand_dims(scale, -1) + ops.expand_dims(offset, -1)
-    return keras.Model(given, outputs, name=network)
+    # In this order: of a batch of as many samples as there are steps or levels, Keras would take a second
+    # term of (batch, 1, 1) for a bias of these.
+    return ops.expand_dims(offset, -1) + shifted * ops.expand_dims(scale, -1)
 
 
 def raw_forecaster(preprocessing: keras.Model, network: keras.Model) -> keras.Model:

@@ -32,7 +32,7 @@ def forecast_preprocessing(data: ForecastDataset, *, scaling: Scaling = "window"
     Returns:
         A model from the inputs by name to "target" (batch, context) as it came, and where there are such
         "past" and "future" at mean 0 and deviation 1, "phase" (batch, periods), "static" (batch, width), and
-        "scale" (batch, 2), the mean and deviation of the target.
+        "scale" (batch, 2), the mean and deviation of the target; of several targets (batch, 2, targets).
 
     Example:
         >>> import kexp
@@ -65,7 +65,7 @@ def forecast_preprocessing(data: ForecastDataset, *, scaling: Scaling = "window"
     if facts:
         outputs["static"] = layers.Concatenate(name="facts")(facts) if len(facts) > 1 else facts[0]
     if scaling != "window":
-        outputs["scale"] = _scale(panel, end, series, inputs["target"], each=scaling == "series")
+        outputs["scale"] = _scales(panel, end, series, inputs["target"], each=scaling == "series")
     return keras.Model(inputs, outputs, name="preprocessing")
 
 
@@ -88,11 +88,22 @@ def _one_hot(texts: Any, known: list[str]) -> Any:
     return lookup(texts)[:, 1:]
 
 
-def _scale(panel: Panel, end: int, series: Any, target: Any, *, each: bool) -> Any:
-    """Return (batch, 2) mean and deviation of the target."""
-    known = panel.target[:, :end]
+def _scales(panel: Panel, end: int, series: Any, target: Any, *, each: bool) -> Any:
+    """Return (batch, 2) mean and deviation of the target, of several (batch, 2, targets)."""
+    known = np.moveaxis(panel.targets[:, :end], -1, 0)
+    if len(known) == 1:
+        return _scale(known[0], series, target, "scale", each=each)
+    found = [
+        _scale(own, series, target[..., place], f"scale_{place}", each=each)
+        for place, own in enumerate(known)
+    ]
+    return layers.Concatenate(name="scale")([layers.Reshape((2, 1))(one) for one in found])
+
+
+def _scale(known: np.ndarray, series: Any, target: Any, name: str, *, each: bool) -> Any:
+    """Return (batch, 2) mean and deviation of a target, (series, steps) of training."""
     rows = list(known) if each and series is not None else [known]
     means = [float(np.nanmean(row)) for row in rows]
     deviations = [float(np.nanstd(row)) or 1.0 for row in rows]
     places = series if each and series is not None else layers.Rescaling(0.0)(target)[:, :1]
-    return SeriesScale(means, deviations, name="scale")(places)
+    return SeriesScale(means, deviations, name=name)(places)

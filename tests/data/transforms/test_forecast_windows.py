@@ -129,6 +129,39 @@ def test_series_of_another_size_count_the_same(shops):
     assert small == pytest.approx(100 * large)
 
 
+def test_several_targets_are_looked_back_at_and_forecast_together(shops):
+    shops.loc[20, "rain"] = np.nan
+    data = windows(shops, target=["sold", "rain"], past=(), gaps="skip")
+    one = windows(shops, gaps="skip")
+    form, first = data.form, data.origins["test"][0, 1]
+    assert (form.targets, form.output_names[2:4]) == (("sold", "rain"), ("sold+3", "rain+1"))
+    assert data.test.inputs["target"].shape == (len(data.test), 8, 2)
+    assert (data.test.inputs["target"][..., 0] == one.test.inputs["target"]).all()
+    assert data.test.targets[0].tolist() == [1000.0 + first + step for step in range(3)] + [
+        10_000.0 + first + step for step in range(3)
+    ]
+    assert not (data.origins["train"] == (0, 20)).all(axis=1).any()
+    assert form.scales == (24.0, 24.0)
+    spec = kexp.data.DatasetSpec.from_json(data.spec.to_json())
+    assert spec.forecast_form == form
+    ahead = shops.copy()
+    ahead.loc[ahead["hour"] >= shops["hour"][STEPS - 3], ["sold", "rain"]] = np.nan
+    assert latest_inputs(ahead, spec)["target"][0, -1].tolist() == [1000 + STEPS - 4, 10_000 + STEPS - 4]
+    ahead.loc[STEPS - 4, "rain"] = np.nan
+    with pytest.raises(InputError, match="column 'rain' has no value at 2024-03-03 08"):
+        latest_inputs(ahead, spec)
+
+
+def test_targets_that_are_none_or_named_twice_are_refused(shops):
+    for given in ([], [3], 3):
+        with pytest.raises(InputError, match="expected the name of a column, or of several in a list"):
+            windows(shops, target=given)
+    with pytest.raises(InputError, match="target='sold': the column is target already"):
+        windows(shops, target=["sold", "sold"])
+    with pytest.raises(InputError, match=r"target='solt': expected one of .*did you mean .sold."):
+        windows(shops, target=["rain", "solt"], past=())
+
+
 def test_the_latest_inputs_of_a_table_begin_after_the_last_known_target(shops):
     spec = windows(shops).spec
     ahead = shops.copy()

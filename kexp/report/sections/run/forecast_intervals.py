@@ -16,6 +16,7 @@ from kexp.report.reported import ReportedRun
 
 ORDER = 42
 _WINDOWS = 6  # that are drawn
+_OF_SEVERAL = 3  # of each of several targets
 
 
 def applies(run: ReportedRun) -> bool:
@@ -35,27 +36,36 @@ def html(run: ReportedRun) -> str:
         f"{100 * (high - low):.0f} % of the truth, and of the inner ones."
     )
     with style():
-        shown = [_window(run, form, int(place)) for place in _places(run)]
-        if len(form.quantiles) > 1:
-            shown.append(_coverage(form, truth, quantiles))
+        shown = []
+        for number, target in enumerate(form.targets):
+            steps = form.steps_of(number)
+            shown += [_window(run, form, int(place), number) for place in _places(run, len(form.targets))]
+            if len(form.quantiles) > 1:
+                of_target = f" of {target}" if form.others else ""
+                shown.append(_coverage(form, truth[:, steps], quantiles[:, steps], of_target))
         return text_section("Forecasts with intervals", text, panels(shown))
 
 
-def _places(run: ReportedRun) -> np.ndarray:
+def _places(run: ReportedRun, targets: int) -> np.ndarray:
     """Return windows of all series, and of all times that the samples are of."""
     count = len(run.judged)
-    return np.unique(np.linspace(0, count - 1, min(_WINDOWS, count)).astype(int))
+    most = _WINDOWS if targets == 1 else _OF_SEVERAL
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
-def _window(run: ReportedRun, form: ForecastForm, place: int) -> Panel:
+def _window(run: ReportedRun, form: ForecastForm, place: int, number: int) -> Panel:
+    """Return the panel of a window and one of the targets."""
     sample = taken(run.judged, np.array([place]))
     inputs: Any = sample.inputs
     assert isinstance(inputs, Mapping)
-    quantiles = np.asarray(run.record.predictions_of(inputs).quantiles)[0]  # (horizon, levels)
-    truth, before = np.asarray(sample.targets)[0], inputs["target"][0, -3 * form.horizon :]
+    steps, history = form.steps_of(number), inputs["target"][0, -3 * form.horizon :]
+    quantiles = np.asarray(run.record.predictions_of(inputs).quantiles)[0, steps]  # (horizon, levels)
+    truth, before = np.asarray(sample.targets)[0, steps], history[:, number] if form.others else history
     name = f" of {inputs['series'][0]}" if form.series else ""
     start = str(inputs["time"][0].astype("datetime64[s]")).replace("T", " ") if form.periods else ""
-    axes = new_axes(f"Sample {place:,}{name}", "steps from the beginning of the forecast", form.target)
+    axes = new_axes(
+        f"Sample {place:,}{name}", "steps from the beginning of the forecast", form.targets[number]
+    )
     axes.plot(np.arange(-len(before), 0) + 1, before, color=COLOUR["ink"], linewidth=1)
     ahead = np.arange(1, form.horizon + 1)
     beside = form.middle // 2
@@ -76,15 +86,15 @@ def _window(run: ReportedRun, form: ForecastForm, place: int) -> Panel:
     )
 
 
-def _coverage(form: ForecastForm, truth: np.ndarray, quantiles: np.ndarray) -> Panel:
+def _coverage(form: ForecastForm, truth: np.ndarray, quantiles: np.ndarray, of_target: str) -> Panel:
     """Return how often the truth is below each quantile, beside how often it should be."""
     shares = [float((truth < quantiles[..., place]).mean()) for place in range(len(form.quantiles))]
-    axes = new_axes("Quantiles", "level", "share of the truth below")
+    axes = new_axes(f"Quantiles{of_target}", "level", "share of the truth below")
     axes.plot([0, 1], [0, 1], color=COLOUR["ink"], linewidth=0.8, linestyle=":")
     axes.plot(form.quantiles, shares, color=COLOUR["best"], marker="o", markersize=4)
     worst = max(range(len(shares)), key=lambda place: abs(shares[place] - form.quantiles[place]))
     return panel_of(
         axes,
-        f"The share of the truth below each quantile; the farthest off is that of {form.quantiles[worst]:g}, "
-        f"below which {100 * shares[worst]:.0f} % are.",
+        f"The share of the truth{of_target} below each quantile; the farthest off is that of "
+        f"{form.quantiles[worst]:g}, below which {100 * shares[worst]:.0f} % are.",
     )

@@ -29,8 +29,12 @@ def html(run: ReportedRun) -> str:
         said += f"; {', '.join(f'{other} {value:.4g}' for other, value in beside.items())}"
     shown = f'<p class="headline"><strong>{run.record.metrics[name]:.4g}</strong> {escape(said)}</p>'
     classical = run.record.classical
-    sentence = "" if classical is None else classical.sentence
-    return f'{shown}\n<p class="classical">{escape(sentence)}</p>' if sentence else shown
+    sentences = {} if classical is None else classical.sentences
+    beside_it = [
+        f'<p class="classical">{escape(output and f"{output}: ")}{escape(sentence)}</p>'
+        for output, sentence in sentences.items()
+    ]
+    return "\n".join([shown, *beside_it])
 
 
 def baselines(run: ReportedRun, prefix: str, name: str) -> dict[str, float]:
