@@ -11,21 +11,26 @@ from kexp.core.user_paths import user_path
 
 
 def report(directory: str, *, explain: bool = False) -> None:
-    """Write a page about a run, a sweep or a cross-validation into its folder.
+    """Write a page about a run, a sweep, a cross-validation or a backtest into its folder.
 
     Args:
-        directory: Folder of a finished run, of a sweep, or of a cross-validation.
+        directory: Folder of a finished run, of a sweep, of a cross-validation, or of a backtest.
         explain: Whether the page of a run also shows what the network learned.
     """
     from kexp.result import load
+    from kexp.sweep.backtest_result import BACKTEST, load_backtest
     from kexp.sweep.cross_validation_result import is_cross_validation, load_cross_validation
     from kexp.sweep.record_file import RECORD
     from kexp.sweep.sweep_result import load_sweep
 
     path = user_path("directory", directory)
-    if (path / RECORD).exists():
+    of_cuts = (path / BACKTEST).exists()
+    if of_cuts or (path / RECORD).exists():
         if explain:
             raise InputError("explain must be left out for all but runs; give the folder of a run.")
+        if of_cuts:
+            print(load_backtest(path).report())
+            return
         found = load_cross_validation(path) if is_cross_validation(path) else load_sweep(path)
         print(found.report())
         return

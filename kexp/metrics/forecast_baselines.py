@@ -72,12 +72,12 @@ def forecast_baselines(data: ForecastDataset) -> dict[str, Callable[[Inputs], np
     def repeated(season: int) -> Callable[[Inputs], np.ndarray]:
         naive = naive_forecast(form.horizon, season=season)
 
-        def forecast(inputs: Inputs) -> np.ndarray:
+        def continued(inputs: Inputs) -> np.ndarray:
             target = inputs["target"] if form.others else inputs["target"][..., None]
             each = [naive(target[..., [place]]) for place in range(target.shape[-1])]
             return np.repeat(np.concatenate(each, axis=1)[..., None], levels, axis=-1)
 
-        return forecast
+        return continued
 
     seasonal = {"seasonal_naive": repeated(form.season)} if 1 < form.season <= form.context else {}
     return {"naive": repeated(1), **seasonal}

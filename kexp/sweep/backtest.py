@@ -305,7 +305,8 @@ def _table(data: ForecastDataset, forecasts: list[_Cut], cuts: int, step: int) -
             network = QuantileForecast(found[:, form.middle], found)
             for method, own in {"": network, **_classical(panel, cut, form, past[: cut.step])}.items():
                 quantiles = {
-                    quantile_name(level): own.quantiles[:, place] for place, level in enumerate(form.quantiles)
+                    quantile_name(level): own.quantiles[:, place]
+                    for place, level in enumerate(form.quantiles)
                 }
                 row = {"method": method, **facts, **truth, "value": own.values, **quantiles}
                 tables.append(pd.DataFrame(row))

@@ -23,6 +23,8 @@ from kexp.metrics.forecast_metrics import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kexp.report import BacktestRecord
+
 BACKTEST, FORECASTS = "backtest.json", "forecasts.parquet"
 _ADVICE = "call kexp.backtest again in a new dir"
 
@@ -83,11 +85,15 @@ class Backtest:
 
     def by_series(self) -> pd.DataFrame:
         """Return a row for each method and series, as `to_frame`."""
-        import pandas as pd
+        return self._by("series")
 
-        groups = self.forecasts.groupby(["series", "method"], sort=False)
-        rows = {name: self._metrics(own) for name, own in groups}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["series", "method"])
+    def by_cut(self) -> pd.DataFrame:
+        """Return a row for each cut and method, as `to_frame`."""
+        return self._by("cut")
+
+    def by_step(self) -> pd.DataFrame:
+        """Return a row for each step of the horizon and method, as `to_frame`."""
+        return self._by("step")
 
     def by_target(self) -> pd.DataFrame:
         """Return a row for each of several targets and method, as `to_frame`.
@@ -95,21 +101,35 @@ class Backtest:
         Raises:
             InputError: There is one target alone.
         """
-        import pandas as pd
-
         if not self.targets:
             raise InputError("by_target is of several targets, and this backtest is of one; call to_frame.")
-        groups = self.forecasts.groupby(["target", "method"], sort=False)
-        rows = {name: self._of_target(own, str(name[0])) for name, own in groups}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["target", "method"])
+        return self._by("target")
 
-    def by_cut(self) -> pd.DataFrame:
-        """Return a row for each cut and method, as `to_frame`."""
+    def _by(self, column: str) -> pd.DataFrame:
         import pandas as pd
 
-        groups = self.forecasts.groupby(["cut", "method"], sort=False)
+        groups = self.forecasts.groupby([column, "method"], sort=False)
         rows = {name: self._metrics(own) for name, own in groups}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["cut", "method"])
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis([column, "method"])
+
+    def record(self) -> BacktestRecord:
+        """What is known of the backtest, as the report takes it."""
+        from kexp.report import BacktestRecord
+
+        named = ("recipe", "network", "arguments", "cuts", "horizon", "levels", "trainings", "left_out")
+        return BacktestRecord(
+            **{name: getattr(self, name) for name in (*named, "targets", "forecasts")},
+            methods=self.to_frame(),
+            of_cuts=self.by_cut(),
+            of_steps=self.by_step(),
+            of_targets=self.by_target() if self.targets else None,
+        )
+
+    def report(self) -> Path:
+        """Write report.html, a page that needs nothing but itself, into the folder; return its path."""
+        from kexp.report import write_backtest_page
+
+        return write_backtest_page(self.record(), self.dir / "report.html")
 
     def _metrics(self, table: pd.DataFrame) -> dict[str, float]:
         if not self.targets:
@@ -173,9 +193,10 @@ def load_backtest(directory: str | os.PathLike[str]) -> Backtest:
     folder = user_path("dir", directory)
     if not (folder / BACKTEST).is_file():
         raise InputError(f"dir must be the folder of a backtest that has ended; received {str(folder)!r}.")
-    found = read_json_file(folder / BACKTEST, _KEYS, advice=_ADVICE)
-    listed = {name: tuple(found.get(name) or ()) for name in ("cuts", "levels", "targets")}
-    return Backtest(dir=folder, **{name: listed.get(name, found.get(name)) for name in _KEYS})
+    found: dict[str, Any] = read_json_file(folder / BACKTEST, _KEYS, advice=_ADVICE)
+    fixed: dict[str, Any] = {name: found.get(name) for name in _KEYS}
+    fixed |= {name: tuple(found.get(name) or ()) for name in ("cuts", "levels", "targets")}
+    return Backtest(dir=folder, **fixed)
 
 
 _KEYS = {

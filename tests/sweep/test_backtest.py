@@ -1,6 +1,7 @@
 """Backtests: forecasts at cuts in time, each from what was known then, beside those computed by hand."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import kexp
 from kexp.cli.app import main
 from kexp.core.errors import InputError
+from tests.report.test_sweep_page import Reader
 
 SHORT = {"epochs": 1, "quiet": True, "horizon": 4, "context": 12, "season": 6}
 COLUMNS = {"target": "y", "time": "day", "series": "shop"}
@@ -69,6 +71,54 @@ def test_the_same_line_again_gives_what_was_recorded_and_another_one_is_refused(
     for other in ({"cuts": 2}, {"data": table.assign(y=table["y"] + 1)}):
         with pytest.raises(InputError, match="holds a backtest of other arguments or data"):
             kexp.backtest(kexp.recipes.forecast, **{**given, **other})
+
+
+def test_a_page_shows_all_methods_at_every_cut_and_by_the_step(found, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(found.dir)])
+    assert not ended.value.code
+    path = found.dir / "report.html"
+    assert capsys.readouterr().out.strip() == str(path)
+    text = Reader(path.read_text("utf-8")).text
+    for words in ("Metrics of all cuts", "MASE by cut", "WQL by cut", "WQL by step", "seasonal naive"):
+        assert words in text
+    assert text.count("of the truth in the band") == 2 * 3
+    naive = found.by_cut().loc[(found.cuts[1], "naive"), "mase"]
+    assert f"{naive:.4g}" in text
+    by_step = found.by_step().xs("naive", level="method")
+    assert list(by_step.index) == [1, 2, 3, 4]
+    assert by_step["mase"].mean() == pytest.approx(found.to_frame().loc["naive", "mase"])
+
+
+def test_names_on_the_page_are_text_and_the_table_of_a_backtest_is_read_once(table, tmp_path):
+    given = table.rename(columns={"y": "<i>y"}).replace({"shop": {"a": "<b>a"}})
+    given.to_csv(tmp_path / "t.csv", index=False)
+    opened = _opened(tmp_path / "t.csv", lambda: kexp.data.forecast_windows(tmp_path / "t.csv", **READ))
+    sizes = {**SHORT, "epochs": 1, "dir": tmp_path / "b", "cuts": 2}
+    columns = {**COLUMNS, "target": "<i>y"}
+    recipe, path = kexp.recipes.forecast, tmp_path / "t.csv"
+    again = _opened(path, lambda: kexp.backtest(recipe, data=path, **columns, **sizes))
+    assert 0 < again == opened
+    page = kexp.load_backtest(tmp_path / "b").report().read_text("utf-8")
+    assert "<b>a" not in page
+    assert "&lt;b&gt;a" in page
+
+
+READ = {**COLUMNS, "target": "<i>y", "horizon": 4, "context": 12, "test": 8}
+
+
+def _opened(path, act):
+    """Return how often a file is opened."""
+    counts = [0, True]
+
+    def heard(event, arguments):
+        if counts[1] and event == "open" and str(arguments[0]) == str(path):
+            counts[0] += 1
+
+    sys.addaudithook(heard)
+    act()
+    counts[1] = False
+    return counts[0]
 
 
 @pytest.mark.slow

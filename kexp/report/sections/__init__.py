@@ -2,7 +2,8 @@
 
 A section has an `ORDER`, from the top of the page to its end, `applies(subject)`, and `html(subject)`. The
 subject of `run/` is a `kexp.report.reported.ReportedRun`, that of `sweep/` a `ReportedSweep`, that of
-`folds/` a `kexp.report.folds_record.FoldsRecord`, and that of `explanation/` a
+`folds/` a `kexp.report.folds_record.FoldsRecord`, that of `backtest/` a
+`kexp.report.backtest_record.BacktestRecord`, and that of `explanation/` a
 `kexp.evaluation.explain.network_findings.Findings`.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from kexp.core.scan import modules_of
+from kexp.report.backtest_record import BacktestRecord
 from kexp.report.folds_record import FoldsRecord
 from kexp.report.reported import ReportedRun, ReportedSweep
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def render_sections(
-    page: Literal["run", "sweep", "folds", "explanation"],
-    subject: ReportedRun | ReportedSweep | FoldsRecord | Findings,
+    page: Literal["run", "sweep", "folds", "backtest", "explanation"],
+    subject: ReportedRun | ReportedSweep | FoldsRecord | BacktestRecord | Findings,
 ) -> list[str]:
     """Return the HTML of all sections of a page that apply to its subject, in their order."""
     modules = sorted(modules_of(f"{__name__}.{page}"), key=lambda module: module.ORDER)
