@@ -66,6 +66,8 @@ class RunRecord:
             took the test part where there was one.
         phases: The first epoch of each phase that has begun, from 1; (): it was trained in one go, or by a
             kexp that did not say.
+        ended: How the training ended, where there is anything to say of it: on a plateau, or while the
+            validation figure was still getting better.
         classical: The network beside classical methods; None: it was not compared, or by a kexp that did not.
         files: SHA-256 of the other files of the folder by name, which are compared when they are read; empty
             in runs of kexp 0.1.0.
@@ -92,6 +94,7 @@ class RunRecord:
     phases: tuple[int, ...] = ()
     intervals: dict[str, Interval] = field(default_factory=dict)
     sample_split: SampleSplit | None = None
+    ended: str = ""
     classical: ClassicalComparison | None = None
     calibration: Calibration | None = None
 
@@ -138,6 +141,7 @@ class RunRecord:
             phases=tuple(recorded.get("phases") or ()),
             intervals={name: (low, high) for name, (low, high) in (recorded.get("intervals") or {}).items()},
             sample_split=recorded.get("sample_split"),
+            ended=recorded.get("ended") or "",
             classical=_comparison_of(recorded, f"file {run_dir / RESULT}: classical"),
         )
 
@@ -164,6 +168,7 @@ class RunRecord:
             **({"phases": list(self.phases)} if self.phases else {}),
             **({"intervals": self.intervals} if self.intervals else {}),
             **({"sample_split": self.sample_split} if self.sample_split else {}),
+            **({"ended": self.ended} if self.ended else {}),
             **self._comparison_json(),
         }
 

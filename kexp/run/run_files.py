@@ -51,6 +51,7 @@ _RESULT_KEYS: Keys = {
     "phases": list[RecordedCount] | None,
     "intervals": dict[str, tuple[float, float]] | None,
     "sample_split": Literal["validation", "training"] | None,
+    "ended": str | None,
     "classical": dict[str, Any] | None,
     "classical_seconds": dict[str, float] | dict[str, dict[str, float]] | None,
 }

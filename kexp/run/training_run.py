@@ -50,6 +50,7 @@ from kexp.run.record import RunRecord
 from kexp.run.run_files import CALIBRATION, CURVES, FIT, MODEL, RESULT, SAMPLES, checksums
 from kexp.run.run_outline import run_outline
 from kexp.run.split_metrics import epoch_measure
+from kexp.run.training_end import end_of_training
 from kexp.run.training_phases import flags_kept, with_epochs
 from kexp.run.training_setup import TrainingSetup, prepare
 from kexp.run.unknown_token import settle_unknown_token
@@ -323,7 +324,14 @@ def _record(setup: TrainingSetup, loop: Loop, run_dir: Path, started_s: float, w
         metrics.update({} if comparison is None else comparison.metrics)
         save_model(run_dir / MODEL, trained)
         split = save_samples(run_dir / SAMPLES, setup.raw)
-        measured = {"intervals": exact.intervals, "classical": comparison, "sample_split": split}
+        ended = end_of_training(loop.position.history, setup.monitor, setup.options, loop.position)
+        _say(setup, (ended,) if ended else ())
+        measured = {
+            "intervals": exact.intervals,
+            "classical": comparison,
+            "sample_split": split,
+            "ended": ended,
+        }
         recorded = _write_result(setup, loop, metrics, measured, run_dir, started_s)
     recorded = from_chief(workers, {**recorded, "run_dir": str(run_dir)})
     record = RunRecord.from_json(Path(recorded["run_dir"]), recorded)

@@ -44,6 +44,7 @@ from kexp.run.output_units import TRIED_SAMPLES, loss_takes_logits, units_give_l
 from kexp.run.preprocess_dataset import preprocessed, teacher_forced, with_token_targets
 from kexp.run.split_metrics import check_defined
 from kexp.run.training_budget import too_few_to_choose, with_least_batches, with_least_steps
+from kexp.run.training_end import with_plateau
 from kexp.run.training_phases import check_phases, fresh_optimizer, phase_notes, within_epochs
 from kexp.tasks import task_named
 from kexp.train.epoch_plan import EpochPlan
@@ -269,8 +270,8 @@ def prepare(
         data = replace(data, spec=replace(data.spec, task=objective.task))
     phases, trained, options = _phases(plan, objective, options, epochs)
     awaited = settle_callbacks(plan.callbacks, objective, ready)
-    few = () if chooses else too_few_to_choose(objective, ready, options, plan.callbacks)
-    monitor = KEEPS_LAST if few else chosen_monitor(objective, ready, options, plan.callbacks)
+    monitor, few = _monitor(plan, objective, ready, options, chooses=chooses)
+    options, plateau = with_plateau(options, ready, monitor) if budget else (options, ())
     epoch_exact = exact_names(objective, ready, [monitor.name, *awaited])
     check_defined(model, ready, objective, epoch_exact)
     optimizer = plan.optimizer or (model.optimizer if model.compiled else None)
@@ -296,7 +297,7 @@ def prepare(
         monitor=monitor,
         epoch_exact=epoch_exact,
         notes=notes,
-        budget=(*batches, *budget, *few),
+        budget=(*batches, *budget, *plateau, *few),
     )
     check_epoch_length(setup.epoch_plan, options, schedules=optimizer is None and plan.learning_rate is None)
     return setup
@@ -322,6 +323,14 @@ def _phases(
     trained = tuple(trained_layers(plan.model, phases))
     trained[0].enter()
     return phases, trained, {**options, "epochs": sum(phase.epochs for phase in phases)}
+
+
+def _monitor(
+    plan: FitPlan, objective: Objective, data: Dataset, options: TrainOptions, *, chooses: bool
+) -> tuple[Monitor, tuple[str, ...]]:
+    """Return what the best epoch is chosen by, and why none is where validation data are too few."""
+    few = () if chooses else too_few_to_choose(objective, data, options, plan.callbacks)
+    return KEEPS_LAST if few else chosen_monitor(objective, data, options, plan.callbacks), few
 
 
 def _weighted(data: Dataset, plan: FitPlan, options: TrainOptions) -> Dataset:

@@ -24,6 +24,7 @@ def html(run: ReportedRun) -> str:
             "data": f"{data['name']} ({data['fingerprint'][:8]})",
             "task": run.spec.task,
             "epochs": f"{record.epochs}{best}",
+            **({"end of training": record.ended} if record.ended else {}),
             "parameters": f"{record.parameters:,}",
             "time": duration(record.seconds),
             **_compilation(run),
