@@ -63,7 +63,14 @@ class _Shares(TypedDict):
 
 
 class RowArguments(TableArguments, AudioArguments, total=False):
-    """How the rows of tables are read and divided, and sounds."""
+    """How the rows of tables are read and divided, and sounds and images.
+
+    Attributes:
+        image: Column of a table with the path of an image in each row, as seen from the folder of the table,
+            below which they lie.
+    """
+
+    image: str | None
 
 
 @cached
@@ -105,9 +112,10 @@ def load(
         target: Column to predict; only tables take it, and need it.
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
-            "segmentation" (masks of images), "detection" (boxes on images), "text" (texts from texts) or
-            "transcription" (texts of sounds); default: masks and boxes are what they are, rows of zeros and
-            ones and lists labels, floats, in tables over 20 whole numbers too, quantities, the rest classes.
+            "segmentation" (masks of images), "detection" (boxes on images), "text" (texts from texts),
+            "transcription" (texts of sounds) or "retrieval" (texts of images); default: masks and boxes are
+            what they are, rows of zeros and ones and lists labels, floats, in tables over 20 whole numbers
+            too, quantities, the rest classes.
         validation: Share of the training part to make choices on, from 0, for none, to below 1, default 0.1;
             unused if the source has a validation part.
         test: Share of the whole to hold out, from 0, for none, to below 1, default 0.2; unused if the source
@@ -121,7 +129,8 @@ def load(
         least_validation: Fewest samples, and 5 of each class, of a drawn validation part; default: any. With
             fewer there is none, which `notes` says.
         **rows: How a table is read and its rows are divided, and what sounds are brought to; see
-            `kexp.data.TableArguments` and `kexp.data.AudioArguments`.
+            `kexp.data.TableArguments` and `kexp.data.AudioArguments`. `image` is the column of a table with
+            the path of an image in each row.
 
     Returns:
         Read-only images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
@@ -139,7 +148,8 @@ def load(
     _require_arguments(task, validation, test, seed, in_memory, kinds)
     named, size = _columns_named(target, text), checked_size(image_size, resize)
     asked, sounds, way = _of_rows(rows)
-    options = ReadOptions(named, text, task, size, None, asked, in_memory, resize, sounds)
+    image = _image_column(rows.get("image"), sounds, text)
+    options = ReadOptions(named, text, task, size, None, asked, in_memory, resize, sounds, image)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
     read, options = _read(source, options)
@@ -361,11 +371,27 @@ def _require_separator(separator: object, task: str | None) -> None:
 def _of_rows(rows: RowArguments) -> tuple[TableOptions, AudioOptions, SplitWay]:
     """Return how tables and sounds are read, and how rows are divided, of what was given, checked."""
     sounds = audio_options({name: rows.get(name) for name in AudioArguments.__annotations__})
-    of_tables = {name: value for name, value in rows.items() if name not in AudioArguments.__annotations__}
+    apart = (*AudioArguments.__annotations__, "image")
+    of_tables = {name: value for name, value in rows.items() if name not in apart}
     options, way = table_options(of_tables)
     if sounds.hop_seconds is not None and way.name == "stratified":
         way = SplitWay("group")  # of clips of one sound
     return options, sounds, way
+
+
+def _image_column(image: object, sounds: AudioOptions, text: str | None) -> str | None:
+    """Return the column with the paths of images, if one was named, and no other is the only input."""
+    if image is None:
+        return None
+    if not isinstance(image, str) or not image:
+        raise InputError(f"image={shown(image)}: expected the name of a column; pass one or leave it out.")
+    for argument, column in (("audio", sounds.audio), ("text", text)):
+        if column is not None:
+            raise InputError(
+                f"image={shown(image)}: the images are the only input, and {argument}={shown(column)} names "
+                "another one; leave one of them out."
+            )
+    return image
 
 
 def _require_kinds(kinds: object) -> None:
@@ -390,7 +416,8 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     table = options.table
     if reader is None or not reader.has_columns:
         of_tables = {name: value for name, value in vars(table).items() if name != "separator"}
-        columns = {"target": options.target, "text": options.text, "audio": options.audio.audio}
+        columns = {"target": options.target, "text": options.text}
+        columns |= {"audio": options.audio.audio, "image": options.image}
         for argument, column in (columns | of_tables).items():
             if column not in (None, (), {}):
                 raise InputError(

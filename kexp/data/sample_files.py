@@ -13,9 +13,9 @@ def sample_path(name: str) -> Path:
     """Return the path of a file that comes with kexp, with its licence beside it in NAME.LICENSE.
 
     Args:
-        name: "fashion_mnist_small" (.npz), "first_names" (.csv.gz: name, label), "japanese_vowels" (.npz),
-            "moby_dick" (.txt.gz), "pronunciations" (.csv.gz: word, phonemes) or "sunspots" (.csv: year,
-            sunactivity).
+        name: "emoji" (.npz), "fashion_mnist_small" (.npz), "first_names" (.csv.gz: name, label),
+            "japanese_vowels" (.npz), "moby_dick" (.txt.gz), "pronunciations" (.csv.gz: word, phonemes) or
+            "sunspots" (.csv: year, sunactivity).
 
     Raises:
         InputError: There is no such file.

@@ -157,6 +157,20 @@ class StepContext(Protocol):
         """Return the gradient of the sum of what `function` gives with respect to `x`, of its shape."""
         ...
 
+    def all_gather(self, x: Any) -> tuple[Any, Any]:
+        """Return what all samples of the batch have, those of other replicas too, and whose place is whose.
+
+        Gradients reach the replicas that the samples are on.
+
+        Args:
+            x: (samples, ...) float32 of the samples of this pass.
+
+        Returns:
+            (batch, ...) float32 in the order of the batch, and the (samples,) int32 places of this pass's
+            samples in it.
+        """
+        ...
+
 
 class MetricProvider(Protocol):
     """Metrics of a model on one split of the data."""

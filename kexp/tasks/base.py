@@ -298,6 +298,19 @@ class Task:
         """
         return {}
 
+    def measured(self, model: keras.Model, targets: np.ndarray, predictions: Arrays) -> dict[str, float]:
+        """Return the metrics of a trained model that its predictions alone do not tell.
+
+        Args:
+            model: That is recorded in the run.
+            targets: (samples, ...) of the data.
+            predictions: Of the same samples, by name.
+
+        Returns:
+            By name; none where `evaluate` measures loss, metrics and exact metrics.
+        """
+        return {}
+
     def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
         """Return the 95 % intervals of those of the exact metrics that have one, by name."""
         return {}

@@ -33,6 +33,9 @@ _NAMES = {
     "anomaly_scores": "anomaly_score",
     "boxes": "box",
     "scores": "score",
+    "embeddings": "embedding",
+    "similarities": "similarity",
+    "leads": "lead",
 }
 
 
@@ -46,7 +49,7 @@ class Predictions:
             several labels (n, labels), each from 0 to 1.
         values: (n, outputs) float32; regression; of forecasts (n, horizon) medians.
         masks: (n, height, width) int32, the index of the most probable class of each pixel; segmentation.
-        texts: (n,) str objects; texts from texts.
+        texts: (n,) str objects; texts from texts; retrieval, the most similar training text.
         log_probabilities: (n,) float32, natural logarithm of the probability of the predicted text or, of a
             model that predicts none, of the text that it was given; texts.
         reconstructions: (n, ...) float32, the inputs as they come out of their codes; reconstruction.
@@ -59,6 +62,9 @@ class Predictions:
         boxes: (n, 100, 4) float32, x_min, y_min, x_max, y_max in pixels of each object, the surest first,
             with its class in `labels`, (n, 100), "" where there is none; detection.
         scores: (n, 100) float32 from 0 to 1, how sure it is that there is such an object; detection.
+        embeddings: (n, width) float32 of length 1, near to those of texts that fit; retrieval.
+        similarities: (n,) float32 from -1 to 1, the cosine of the embeddings of sample and text; retrieval.
+        leads: (n,) float32, how much less similar the next text is; retrieval.
     """
 
     labels: np.ndarray | None = None
@@ -75,6 +81,9 @@ class Predictions:
     quantiles: np.ndarray | None = None
     boxes: np.ndarray | None = None
     scores: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
+    similarities: np.ndarray | None = None
+    leads: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.named().values()), ()))

@@ -49,6 +49,7 @@ class ReadOptions:
         in_memory: Whether samples are held in memory, rather than on the disk; None: if they fit.
         resize: How images of another shape come to `image_size`; None: they are stretched.
         audio: How sounds are read.
+        image: Column with the paths of images.
     """
 
     target: Target | None = None
@@ -60,6 +61,13 @@ class ReadOptions:
     in_memory: bool | None = None
     resize: Resize | None = None
     audio: AudioOptions = field(default_factory=AudioOptions)
+    image: str | None = None
+
+    @property
+    def file_column(self) -> tuple[str, str] | None:
+        """The argument that names a column of paths, and that column; None where there is none."""
+        named = (("audio", self.audio.audio), ("image", self.image))
+        return next(((argument, column) for argument, column in named if column is not None), None)
 
     @property
     def resizing(self) -> Resizing | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ BUILTIN_DATASETS = {
     "diabetes": "table: 442 patients, 10 measurements, regression (scikit-learn)",
     "dialled_numbers": "sounds to text: 1,500 numbers of 3 to 6 digits, in telephone tones (generated)",
     "digits": "images: 1,797 handwritten digits, 8x8x1, 10 classes (scikit-learn)",
+    "emoji": "images to text: 558 drawings of 186 animals and foods, 32x32x3 (Apache-2.0, CC BY 4.0)",
     "fashion_mnist_small": "images: 5,000 of Fashion-MNIST, 28x28x1, 10 classes (Zalando, MIT)",
     "first_names": "text: 8,003 English first names, 2 classes (PDDL)",
     "iris": "table: 150 flowers, 4 measurements, 3 classes (scikit-learn)",
@@ -65,6 +67,8 @@ def read_embedded(name: str) -> Source:
         raise one_long_text(name)
     if name in ("fashion_mnist_small", "japanese_vowels"):
         return read_npz_file(sample_path(name), name)
+    if name == "emoji":
+        return replace(read_npz_file(sample_path(name), name), task="retrieval")
     if name == "first_names":
         return _first_names()
     if name in ("dialled_numbers", "telephone_keys"):

@@ -16,6 +16,7 @@ from kexp.data.dataset import Source
 from kexp.data.given_tables import is_frame
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
+from kexp.data.sources.images_of_rows import with_images
 from kexp.data.sources.parquet_columns import ParquetColumns, Table, column_at, reads_columns
 from kexp.data.sources.sounds_of_rows import with_sounds
 from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns, separates
@@ -65,7 +66,8 @@ class ParquetFile(DataSource):
     gives_way: ClassVar[bool] = True
 
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
-        if not reads_columns(place.path, options.in_memory, options.text or options.audio.audio):
+        paths = options.file_column
+        if not reads_columns(place.path, options.in_memory, options.text or (paths and paths[1])):
             return _of_frame(read_parquet(place.path), place.name, options, (), place.path.parent)
         frame = ParquetColumns(place.path)
         return _of_frame(frame, place.name, options, (frame.note(),))
@@ -90,6 +92,8 @@ def _of_frame(
     read, _ = read_frame(frame, name, options)
     if options.audio.audio is not None:
         read = with_sounds(read, options.audio, folder)
+    if options.image is not None:
+        read = with_images(read, options.image, options.resizing, {"train": folder})
     return replace(read, notes=(*notes, *read.notes))
 
 
@@ -111,7 +115,8 @@ def read_table(
     # What is text is taken to the letter, be it an input or a target.
     verbatim = options.task is not None and target_kinds()[options.task].is_verbatim
     one = options.target if isinstance(options.target, str) and (verbatim or options.separator) else None
-    letters = [column for column in (options.text, options.audio.audio, one) if column]
+    paths = options.file_column
+    letters = [column for column in (options.text, paths and paths[1], one) if column]
     return read_csv_table(place.path, texts, text=letters, table=options.table)
 
 
@@ -158,8 +163,8 @@ def read_frame(frame: Table, name: str, options: ReadOptions) -> tuple[Source, T
     """Return a DataFrame as `from_frame` does, and its targets as those of another part are to be read."""
     table, target = options.table, options.target
     text, argument = options.text, "text"
-    if options.audio.audio is not None:  # the paths, which are read later
-        text, argument = options.audio.audio, "audio"
+    if options.file_column is not None:  # the paths, which are read later
+        argument, text = options.file_column
     names = [column_name(column) for column in frame.columns]
     require_columns(f"data {name!r}", names)
     several = isinstance(target, tuple) and column_name(target) not in names  # as pandas may call one column

@@ -50,6 +50,20 @@ class Shard:
         numbers = draw((each * self.whole, *shape[1:]))
         return tf.slice(numbers, [each * self.first, *[0] * (len(shape) - 1)], list(shape))
 
+    def all_gather(self, x: Tensor) -> tuple[Any, Any]:
+        """Return what the samples of all replicas have, and the places of this one's among them.
+
+        Each replica puts its own where they belong among zeros, and all are added up: so shares need not be
+        of one size, and gradients go back the same way.
+
+        Args:
+            x: (size, ...) float32 of the samples of this one.
+        """
+        places = self.first + tf.range(self.size)
+        own = tf.scatter_nd(places[:, None], x * self.weight, [self.whole, *x.shape[1:]])
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own), places
+
     def place(self, shape: Sequence[Any]) -> Any:
         """Return the place of the first number of such a shape among those of the whole batch."""
         place = shape[0] // self.size * self.first

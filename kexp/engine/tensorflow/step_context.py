@@ -76,6 +76,18 @@ class SeededStepContext:
             value = tf.reduce_sum(function(x))
         return tape.gradient(value, x)
 
+    def all_gather(self, x: Any) -> tuple[Any, Any]:
+        """Return what all samples of the batch have, those of other replicas too, and whose place is whose.
+
+        Example:
+            >>> whole, places = SeededStepContext(True, 0).all_gather(tf.constant([[1.0], [3.0]]))
+            >>> whole.numpy().tolist(), places.numpy().tolist()
+            ([[1.0], [3.0]], [0, 1])
+        """
+        if self._shard is None:
+            return x, tf.range(x.shape[0] or tf.shape(x)[0])
+        return self._shard.all_gather(x)
+
     def _drawn(self, counted: Callable[..., Any], kernel: Callable[..., Any], shape: Sequence[Any]) -> Any:
         self._draws += 1
         sizes = tf.unstack(shape) if tf.is_tensor(shape) else shape

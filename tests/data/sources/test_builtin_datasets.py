@@ -13,6 +13,7 @@ EXPECTED = {  # kind, task, sample shape, outputs, samples
     "diabetes": ("table", "regression", (10,), 1, 442),
     "digits": ("image", "classification", (8, 8, 1), 10, 1797),
     "dialled_numbers": ("series", "transcription", (8000, 1), 0, 1500),
+    "emoji": ("image", "retrieval", (32, 32, 3), 0, 558),
     "fashion_mnist_small": ("image", "classification", (28, 28, 1), 10, 5000),
     "first_names": ("text", "classification", (), 2, 8003),
     "iris": ("table", "classification", (4,), 3, 150),
@@ -61,6 +62,7 @@ def test_no_embedded_data_is_left_out_here_but_the_series_and_the_book_that_are_
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("emoji", "Creative Commons Attribution 4.0"),
         ("fashion_mnist_small", "Copyright (c) 2017 Zalando SE"),
         ("first_names", "Public Domain Dedication and License"),
         ("japanese_vowels", "Creative Commons Attribution 4.0"),
@@ -72,7 +74,7 @@ def test_no_embedded_data_is_left_out_here_but_the_series_and_the_book_that_are_
 def test_a_licence_lies_beside_every_sample(name, words):
     assert sample_path(name).is_file()
     assert words in (SAMPLES / f"{name}.LICENSE").read_text()
-    assert len(list(SAMPLES.iterdir())) == 12
+    assert len(list(SAMPLES.iterdir())) == 14
 
 
 def test_an_unknown_sample_names_the_nearest():
