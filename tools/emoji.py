@@ -5,7 +5,7 @@ python tools/emoji.py DIR [--packages FOLDER] [--size 32]
     DIR/known/train.csv       two drawings of each name or more
     DIR/known/validation.csv  a third one of a third of the names
     DIR/known/test.csv        a third one of the others
-    DIR/other/test.csv        the drawings of a vendor of whom none is trained on
+    DIR/other/drawings.csv        the drawings of a vendor of whom none is trained on
 
 with the columns path, name, group (of Unicode) and vendor. Of people there is one drawing each, without the
 variants of their skin and sex, which would give one another away; so would drawings that two vendors share,
@@ -144,7 +144,7 @@ def write_tables(folder: Path, drawings: Sequence[Drawing]) -> dict[str, int]:
     """Write the drawings and their tables, and return how many are in each."""
     parts = {f"known/{part}": some for part, some in divided([o for o in drawings if o.vendor != OTHER]).items()}
     known = {drawing.name for drawing in parts["known/train"]}
-    parts["other/test"] = [one for one in drawings if one.vendor == OTHER and one.name in known]
+    parts["other/drawings"] = [one for one in drawings if one.vendor == OTHER and one.name in known]
     # A table is read with those beside it: of a vendor that is never trained on, all are tested on.
     for part, some in parts.items():
         place = folder / part.partition("/")[0]

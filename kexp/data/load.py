@@ -28,7 +28,7 @@ from kexp.data.plain_arrays import plain_targets
 from kexp.data.resized_images import in_one_size
 from kexp.data.series import without_far_longer
 from kexp.data.sources import ReadOptions, data_sources, source_of_value
-from kexp.data.sources.base import Size
+from kexp.data.sources.base import DataLocation, Size
 from kexp.data.sources.image_resizing import Resizing
 from kexp.data.split_notes import split_notes
 from kexp.data.split_ways import SplitWay
@@ -412,6 +412,8 @@ def _require_task(task: object) -> None:
 def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     """Return what was read, and the options with what stands between labels, if that was meant."""
     place = locate(source) if isinstance(source, str | Path) else None
+    if place is not None and options.image is not None and place.path.is_dir():
+        place = _with_tables(place)
     reader = data_sources()[place.form] if place else source_of_value(source)
     table = options.table
     if reader is None or not reader.has_columns:
@@ -439,6 +441,12 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     read = reader.read(place, options) if place else reader.take(source, options)
     _require_separator(options.separator, options.task)
     return read, options
+
+
+def _with_tables(place: DataLocation) -> DataLocation:
+    """Return where the tables of a folder are, if it has some beside its images."""
+    readers = [one for one in data_sources().values() if one.has_columns and one.holds(place.path)]
+    return replace(place, form=readers[0].name) if readers else place
 
 
 def _inputs(

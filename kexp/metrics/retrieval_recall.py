@@ -59,16 +59,21 @@ def retrieval_recall(
         >>> retrieval_recall(images, texts, ["cat", "cat", "dog"], at=[1])
         {'image_to_text_recall_at_1': 0.6666666666666666, 'text_to_image_recall_at_1': 1.0}
     """
-    numbers = _numbers(image_embeddings, text_embeddings, texts)
+    if not len(texts) or not len(image_embeddings) == len(text_embeddings) == len(texts):
+        raise InputError(
+            "image_embeddings, text_embeddings and texts must be of the same samples, 1 or more; received "
+            f"{len(image_embeddings)}, {len(text_embeddings)} and {len(texts)}."
+        )
+    numbers = text_numbers(texts)
     _, first = np.unique(numbers, return_index=True)
     queries, names = text_embeddings[first], numbers[first]
-    ranks = (
-        _ranks(image_embeddings, queries, numbers, names),
-        _ranks(queries, image_embeddings, names, numbers),
+    found = (
+        ranks(image_embeddings, queries, numbers, names),
+        ranks(queries, image_embeddings, names, numbers),
     )
     return {
-        f"{direction}_recall_at_{count}": float(np.mean(found < count))
-        for direction, found in zip(DIRECTIONS, ranks, strict=True)
+        f"{direction}_recall_at_{count}": float(np.mean(wrong < count))
+        for direction, wrong in zip(DIRECTIONS, found, strict=True)
         for count in at
     }
 
@@ -142,19 +147,30 @@ def recalls(
     return {f"{direction}_recall": of(direction) for direction in DIRECTIONS}
 
 
-def _numbers(images: np.ndarray, embeddings: np.ndarray, texts: Any) -> np.ndarray:
-    """Return (samples,) numbers of the texts, equal ones of equal texts."""
-    if not len(images) or len(images) != len(embeddings) or len(images) != len(texts):
-        raise InputError(
-            "image_embeddings, text_embeddings and texts must be of the same samples, 1 or more; received "
-            f"{len(images)}, {len(embeddings)} and {len(texts)}."
-        )
-    known: dict[Any, int] = {}
-    return np.array([known.setdefault(text, len(known)) for text in np.asarray(texts).tolist()])
+def text_numbers(texts: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Return (samples,) numbers of texts, equal ones of equal texts, in the order in which they first stand.
+
+    Example:
+        >>> text_numbers(["cat", "dog", "cat"]).tolist()
+        [0, 1, 0]
+    """
+    known: dict[object, int] = {}
+    return np.array([known.setdefault(text, len(known)) for text in np.asarray(texts).tolist()], np.int64)
 
 
-def _ranks(queries: np.ndarray, answers: np.ndarray, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Return (queries,) how many wrong answers are as similar as the best right one, or more."""
+def ranks(queries: np.ndarray, answers: np.ndarray, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Return (queries,) how many wrong answers are as similar as the best right one, or more.
+
+    Args:
+        queries: (queries, width) embeddings of what is looked for.
+        answers: (answers, width) embeddings of what may be found.
+        asked: (queries,) numbers of the texts.
+        given: (answers,) numbers of the texts; what has the same number is right.
+
+    Example:
+        >>> ranks(np.eye(2), np.eye(2)[::-1], np.array([0, 1]), np.array([1, 1])).tolist()
+        [2, 0]
+    """
     found = []
     for start in range(0, len(queries), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)

@@ -54,7 +54,9 @@ class TableFolder(DataSource):
         if options.image is not None:
             source = with_images(source, options.image, options.resizing, dict.fromkeys(files, place.path))
         used = {file.path for file in files.values()}
-        left = sorted(path.name for path in place.path.iterdir() if path not in used and path.name[0] != ".")
+        beside = [path for path in place.path.iterdir() if path not in used and path.name[0] != "."]
+        # Where paths are in the tables, what they lead to may be anywhere below.
+        left = sorted(path.name for path in beside if options.image is None or path.is_file())
         return replace(source, notes=(*_left_out(place.path, left), *source.notes))
 
 
