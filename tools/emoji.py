@@ -27,6 +27,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,24 +70,28 @@ def read_drawings(packages: Path, size: int) -> list[Drawing]:
         packages: Folder with the packages.
         size: Pixels of a side.
     """
-    archives = {vendor: tarfile.open(_fetched(package, packages)) for vendor, (package, _) in PACKAGES.items()}
-    entries = json.load(_file(archives["noto"], "emoji.json"))
-    members = {vendor: set(archive.getnames()) for vendor, archive in archives.items()}
     drawings = []
-    for entry in sorted(entries, key=lambda one: one["sort_order"]):
-        code = entry["unified"].lower()
-        if entry["category"] in LEFT_OUT or len(code.replace("-fe0f", "").split("-")) > 1:
-            continue  # a sequence is a variant of its first
-        kept: list[Drawing] = []
-        for vendor, (_, pattern) in PACKAGES.items():
-            for spelt in (code, code.replace("-fe0f", "")):
-                path = pattern.format(spelt)
-                if f"package/{path}" in members[vendor]:
-                    pixels = _on_white(_file(archives[vendor], path).read(), size)
+    with ExitStack() as stack:
+        archives = {
+            vendor: stack.enter_context(tarfile.open(_fetched(package, packages)))
+            for vendor, (package, _) in PACKAGES.items()
+        }
+        members = {vendor: set(archive.getnames()) for vendor, archive in archives.items()}
+        for entry in sorted(
+            json.loads(_read(archives["noto"], "emoji.json")), key=lambda one: one["sort_order"]
+        ):
+            plain = entry["unified"].lower().replace("-fe0f", "")
+            if entry["category"] in LEFT_OUT or "-" in plain:
+                continue  # a sequence is a variant of its first
+            kept: list[Drawing] = []
+            for vendor, (_, pattern) in PACKAGES.items():
+                paths = [pattern.format(code) for code in (entry["unified"].lower(), plain)]
+                there = [path for path in paths if f"package/{path}" in members[vendor]]
+                if there:
+                    pixels = _on_white(_read(archives[vendor], there[0]), size)
                     if all(_differs(pixels, one.pixels) for one in kept):
                         kept.append(Drawing(vendor, entry["name"].lower(), entry["category"], pixels))
-                    break
-        drawings += kept
+            drawings += kept
     return drawings
 
 
@@ -101,10 +106,10 @@ def _on_white(content: bytes, size: int) -> np.ndarray:
     return np.asarray(white.convert("RGB").resize((size, size), Image.Resampling.BOX))
 
 
-def _file(archive: tarfile.TarFile, path: str) -> io.BufferedIOBase:
+def _read(archive: tarfile.TarFile, path: str) -> bytes:
     found = archive.extractfile(f"package/{path}")
     assert found is not None
-    return found  # type: ignore[return-value]
+    return found.read()
 
 
 def _fetched(package: str, folder: Path) -> Path:
@@ -142,10 +147,11 @@ def _by_name(drawings: Sequence[Drawing]) -> Iterator[list[Drawing]]:
 
 def write_tables(folder: Path, drawings: Sequence[Drawing]) -> dict[str, int]:
     """Write the drawings and their tables, and return how many are in each."""
-    parts = {f"known/{part}": some for part, some in divided([o for o in drawings if o.vendor != OTHER]).items()}
+    parts = {
+        f"known/{part}": some for part, some in divided([o for o in drawings if o.vendor != OTHER]).items()
+    }
     known = {drawing.name for drawing in parts["known/train"]}
     parts["other/drawings"] = [one for one in drawings if one.vendor == OTHER and one.name in known]
-    # A table is read with those beside it: of a vendor that is never trained on, all are tested on.
     for part, some in parts.items():
         place = folder / part.partition("/")[0]
         rows = [_written(place, drawing) for drawing in some]

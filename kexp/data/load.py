@@ -113,9 +113,8 @@ def load(
         text: Column of a table that is the only input, a text; default: all but the target are inputs.
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
             "segmentation" (masks of images), "detection" (boxes on images), "text" (texts from texts),
-            "transcription" (texts of sounds) or "retrieval" (texts of images); default: masks and boxes are
-            what they are, rows of zeros and ones and lists labels, floats, in tables over 20 whole numbers
-            too, quantities, the rest classes.
+            "transcription" (of sounds) or "retrieval" (of images); default: masks and boxes are what they
+            are, rows of zeros and ones labels, floats, over 20 whole numbers in tables, quantities, else classes.
         validation: Share of the training part to make choices on, from 0, for none, to below 1, default 0.1;
             unused if the source has a validation part.
         test: Share of the whole to hold out, from 0, for none, to below 1, default 0.2; unused if the source
@@ -128,9 +127,8 @@ def load(
         kinds: What the caller can use of "image", "series", "text", "table" and "array"; default: all.
         least_validation: Fewest samples, and 5 of each class, of a drawn validation part; default: any. With
             fewer there is none, which `notes` says.
-        **rows: How a table is read and its rows are divided, and what sounds are brought to; see
-            `kexp.data.TableArguments` and `kexp.data.AudioArguments`. `image` is the column of a table with
-            the path of an image in each row.
+        **rows: How a table is read and its rows are divided (`kexp.data.TableArguments`), what sounds are
+            brought to (`kexp.data.AudioArguments`), and `image`, the column of a table with paths of images.
 
     Returns:
         Read-only images (samples, height, width, channels) uint8, series (samples, steps, channels) float32,
@@ -147,8 +145,7 @@ def load(
     task, validation, test, seed = map(plain, (task, validation, test, seed))
     _require_arguments(task, validation, test, seed, in_memory, kinds)
     named, size = _columns_named(target, text), checked_size(image_size, resize)
-    asked, sounds, way = _of_rows(rows)
-    image = _image_column(rows.get("image"), sounds, text)
+    asked, sounds, image, way = _of_rows(rows, text)
     options = ReadOptions(named, text, task, size, None, asked, in_memory, resize, sounds, image)
     if isinstance(source, Dataset):
         return folded(_as_given(source, options, kinds), validation, seed)
@@ -368,15 +365,15 @@ def _require_separator(separator: object, task: str | None) -> None:
         )
 
 
-def _of_rows(rows: RowArguments) -> tuple[TableOptions, AudioOptions, SplitWay]:
-    """Return how tables and sounds are read, and how rows are divided, of what was given, checked."""
+def _of_rows(rows: RowArguments, text: str | None) -> tuple[TableOptions, AudioOptions, str | None, SplitWay]:
+    """Return how tables, sounds and images are read, and how rows are divided, of what was given, checked."""
     sounds = audio_options({name: rows.get(name) for name in AudioArguments.__annotations__})
     apart = (*AudioArguments.__annotations__, "image")
     of_tables = {name: value for name, value in rows.items() if name not in apart}
     options, way = table_options(of_tables)
     if sounds.hop_seconds is not None and way.name == "stratified":
         way = SplitWay("group")  # of clips of one sound
-    return options, sounds, way
+    return options, sounds, _image_column(rows.get("image"), sounds, text), way
 
 
 def _image_column(image: object, sounds: AudioOptions, text: str | None) -> str | None:

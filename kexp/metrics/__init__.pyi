@@ -35,6 +35,10 @@ from kexp.metrics.forecast_metrics import weighted_quantile_loss as weighted_qua
 from kexp.metrics.label_accuracy import label_accuracy as label_accuracy
 from kexp.metrics.naive_forecast import naive_forecast as naive_forecast
 from kexp.metrics.reliability import reliability as reliability
+from kexp.metrics.retrieval_recall import mean_recall as mean_recall
+from kexp.metrics.retrieval_recall import recalls as recalls
+from kexp.metrics.retrieval_recall import retrieval_chance as retrieval_chance
+from kexp.metrics.retrieval_recall import retrieval_recall as retrieval_recall
 from kexp.metrics.stated_names import names_within as names_within
 from kexp.metrics.stated_names import stated_names as stated_names
 from kexp.metrics.temperature_scaling import best_temperature as best_temperature

@@ -37,6 +37,7 @@ from kexp.models.diffusion.noise_schedule import diffusion_target as diffusion_t
 from kexp.models.diffusion.noise_schedule import flow_noise as flow_noise
 from kexp.models.diffusion.noise_schedule import linear_noise as linear_noise
 from kexp.models.diffusion.noise_schedule import noised as noised
+from kexp.models.dual_encoder import DualEncoder as DualEncoder
 from kexp.models.finetuning import averaged_over_mirror_images as averaged_over_mirror_images
 from kexp.models.finetuning import head_layers as head_layers
 from kexp.models.finetuning import with_head as with_head
@@ -53,6 +54,7 @@ from kexp.models.gan.gan_networks import gan_discriminator as gan_discriminator
 from kexp.models.gan.gan_networks import gan_generator as gan_generator
 from kexp.models.gan.gan_networks import pixels_from_tanh as pixels_from_tanh
 from kexp.models.gan.gan_networks import tanh_from_pixels as tanh_from_pixels
+from kexp.models.image_text_search import ImageTextSearch as ImageTextSearch
 from kexp.models.language.language_model import LanguageModel as LanguageModel
 from kexp.models.language.language_model import language_tokens as language_tokens
 from kexp.models.language.language_model import token_counts as token_counts

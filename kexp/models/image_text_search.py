@@ -103,7 +103,9 @@ class ImageTextSearch(keras.Model):
         # Of texts that come often one is enough.
         different, places = np.unique(given.astype(str), return_inverse=True)
         parts = [
-            np.asarray(self.encode_text(ops.convert_to_tensor(different[first : first + _AT_ONCE].astype(object))))
+            np.asarray(
+                self.encode_text(ops.convert_to_tensor(different[first : first + _AT_ONCE].astype(object)))
+            )
             for first in range(0, len(different), _AT_ONCE)
         ]
         return np.concatenate(parts)[places]
@@ -125,7 +127,9 @@ class ImageTextSearch(keras.Model):
             InputError: There is no name, or one stands there twice.
         """
         if not len(names) or len(set(names)) != len(names):
-            raise InputError(f"names must be different texts, 1 or more; received {len(names)}: {list(names)[:5]}.")
+            raise InputError(
+                f"names must be different texts, 1 or more; received {len(names)}: {list(names)[:5]}."
+            )
         texts = self.text_embeddings(names)
         parts = [
             np.asarray(self._probabilities(ops.convert_to_tensor(images[first : first + batch_size]), texts))
@@ -172,7 +176,5 @@ class ImageTextSearch(keras.Model):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ImageTextSearch:
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name]) for name in ("model", "tokenizer")
-        }
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("model", "tokenizer")}
         return cls(**{**config, **parts})

@@ -518,6 +518,61 @@ def gan_images(
     """
 
 @recipe()
+def image_text(
+    data: DataLike = "emoji",
+    *,
+    image: str | None = None,
+    target: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    resize: Literal["stretch", "crop", "pad"] | None = None,
+    in_memory: bool | None = None,
+    columns: Mapping[str, Literal["number", "category", "date", "ignore"]] | tuple[str, ...] | None = None,
+    missing: tuple[str, ...] | str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    thousands: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    weight: str | None = None,
+    split: Literal["stratified", "random", "group", "time"] | None = None,
+    gap: float | None = None,
+    target_split: Literal["character", "space", "subword"] = "space",
+    filters: tuple[int, ...] = (32, 64, 128),
+    units: int = 64,
+    depth: int = 1,
+    embedding: int = 128,
+    temperature: float = 0.07,
+    dropout: float = 0.1,
+    shift: float = 0.1,
+    flip: bool = True,
+    randaugment: int = 2,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **train: Unpack[TrainOptions],
+) -> Result:
+    """Find images by texts and texts by images.
+
+    Args:
+        data: Name or path of a data set of images with a text each.
+        image: The column with the path of an image; needed for a table.
+        target: The column with the text; needed for a table.
+        image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
+        columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
+        target_split: What a token of a text is; "space" stands between them.
+        filters: Filters of each stage of the image encoder, each at half the height and width of the last.
+        units: Numbers of a token's vector in the text encoder.
+        depth: Blocks of the text encoder's Transformer.
+        embedding: Numbers of the vector that an image or a text becomes.
+        temperature: What similarities are divided by before it is learned.
+        dropout: Share dropped of the last layer's inputs of images, and in the blocks.
+        shift: Farthest move of training images, as a fraction of the size.
+        flip: Whether half of them are mirrored left to right.
+        randaugment: Operations on each of them, such as turns and other colours.
+        **train: Training options.
+    """
+
+@recipe()
 def lstm_forecast(
     data: DataLike = "sunspots",
     *,

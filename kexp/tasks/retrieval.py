@@ -50,6 +50,11 @@ class Retrieval(Text):
     def constant_loss(self, loss: Any, targets: np.ndarray) -> float | None:
         return None
 
+    def check_training_outputs(
+        self, model: str, spec: DatasetSpec, targets: np.ndarray, received: tuple[int, ...]
+    ) -> None:
+        self.loss(from_logits=True, label_smoothing=0.0)  # which no outputs have
+
     def check_evaluable(self) -> None:
         """Accept it: `measured` compares embeddings of images and texts."""
 

@@ -31,6 +31,7 @@ TINY: dict[str, dict[str, Any]] = {
     "finetune_text": {"head_epochs": 1, "steps": 8},
     "forecast": {"horizon": 3, "context": 22},
     "gan_images": {"generator_filters": (16,), "discriminator_filters": (16,), **_SAMPLES},
+    "image_text": {"filters": (8,), "units": 16, "embedding": 16, "shift": 0.0},
     "lstm_forecast": {"units": (16,)},
     "lstm_series": {"units": (16,)},
     "lstm_text": {"embedding": 16, "units": (16,)},
@@ -70,11 +71,11 @@ ALIKE = {
 
 
 # What is alone in what it trains by: members, players, draws, phases, a teacher, tokens, tables, series,
-# boxes, images.
+# boxes, images, pairs.
 _OBJECTIVES = (
     *("mlp_images", "mlp_tabular", "detect_images", "diffusion_images", "distill_images"),
     *("finetune_images", "gan_images", "audio_commands", "lstm_forecast", "speech_ctc", "tabular"),
-    *("transformer_lm", "vae_images"),
+    *("transformer_lm", "vae_images", "image_text"),
 )
 
 

@@ -23,6 +23,7 @@ SMALL = {
         "cnn_series",
         "detect_images",
         "forecast",
+        "image_text",
         "lstm_forecast",
         "lstm_series",
         "lstm_text",

@@ -24,7 +24,7 @@ def test_each_file_with_a_task_is_a_task():
     assert set(tasks()) <= files
     assert set(tasks()) == {
         *("classification", "multilabel", "regression", "segmentation", "text", "reconstruction"),
-        *("transcription", "detection", "forecast", "generation", "outputs", "several"),
+        *("transcription", "detection", "forecast", "generation", "outputs", "several", "retrieval"),
     }
     assert all(task.name == name for name, task in tasks().items())
 

@@ -20,6 +20,7 @@ def test_devices_and_processes_compute_what_one_device_does(digits_run):
     boxes = {**tiny("detect_images", digits_run), **EVERYTHING}
     cases = [Case(drawing, EVERYTHING), Case(drawing, half), Case(recipes.gan_images, gan)]
     cases.append(Case(recipes.detect_images, boxes))
+    cases.append(Case(recipes.image_text, {**tiny("image_text", digits_run), **EVERYTHING}))
     reports = compare(cases, 4, 2)
     assert len(reports) == len(cases)
     for case, report in zip(cases, reports, strict=True):

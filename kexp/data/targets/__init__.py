@@ -21,7 +21,7 @@ def target_kinds() -> dict[str, TargetKind]:
 
     Example:
         >>> [kind.name for kind in target_kinds().values()]
-        ['labels', 'boxes', 'label_sets', 'numbers', 'masks', 'texts', 'transcripts']
+        ['labels', 'boxes', 'label_sets', 'numbers', 'captions', 'masks', 'texts', 'transcripts']
     """
     found = {kind.task: kind for kind in instances_of(__name__, TargetKind)}
     return dict(sorted(found.items()))

@@ -39,6 +39,7 @@ def test_each_kind_is_for_a_task_of_its_own():
         "detection",
         "multilabel",
         "regression",
+        "retrieval",
         "segmentation",
         "text",
         "transcription",
@@ -51,7 +52,7 @@ def test_each_kind_is_for_a_task_of_its_own():
     [
         (
             "classify",
-            "'detection' or 'multilabel' or 'regression' or 'segmentation' or 'text' or 'transcription'; ",
+            "'multilabel' or 'regression' or 'retrieval' or 'segmentation' or 'text' or 'transcription'; ",
         ),
         ("generation", "'transcription'; that is what a model does, whatever the targets are"),
         (["text"], "pass one or leave it out"),

@@ -11,7 +11,10 @@ from tests.recipes.every import TINY, tiny
 
 BATCH = 8
 # Of each kind of objective one; the layers of the others are compiled by the tests of their builders.
-FAMILIES = ("cnn_images", "detect_images", "diffusion_images", "gan_images", "transformer_lm", "vae_images")
+FAMILIES = (
+    *("cnn_images", "detect_images", "diffusion_images", "gan_images", "image_text", "transformer_lm"),
+    "vae_images",
+)
 # What a program would call on the host, or wait for.
 HOST = ("infeed", "outfeed", "send(", "recv(", "custom-call")
 

@@ -81,7 +81,9 @@ def _of_texts(
     for text in np.argsort(-missed, kind="stable")[:_SHOWN]:
         nearest = np.argsort(-(images @ of_texts[text]), kind="stable")[:_FIRST]
         name = texts[first[text]]
-        found = [f"{texts[place]}{'' if numbers[place] == numbers[first[text]] else ' ✗'}" for place in nearest]
+        found = [
+            f"{texts[place]}{'' if numbers[place] == numbers[first[text]] else ' ✗'}" for place in nearest
+        ]
         grid = image_grid(
             f"{name}: {', '.join(found)}", np.stack([grey_or_colour(pixels[one]) for one in nearest]), _FIRST
         )
