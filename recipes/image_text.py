@@ -17,7 +17,7 @@ REFERENCES = (Reference({}, "test_image_to_text_recall_at_1", 0.5, 0.0, "goal of
 
 @kexp.recipe(
     references=REFERENCES,
-    epochs=60,
+    epochs=100,
     batch_size=128,
     optimizer="adamw",
     learning_rate=2e-3,

@@ -5,7 +5,7 @@ python tools/emoji.py DIR [--packages FOLDER] [--size 32]
     DIR/known/train.csv       two drawings of each name or more
     DIR/known/validation.csv  a third one of a third of the names
     DIR/known/test.csv        a third one of the others
-    DIR/other/drawings.csv        the drawings of a vendor of whom none is trained on
+    DIR/other/drawings.csv    the drawings of a vendor of whom none is trained on
 
 with the columns path, name, group (of Unicode) and vendor. Of people there is one drawing each, without the
 variants of their skin and sex, which would give one another away; so would drawings that two vendors share,
