@@ -114,7 +114,7 @@ def load(
         task: "classification", "multilabel" (any number of labels for each sample), "regression",
             "segmentation" (masks of images), "detection" (boxes on images), "text" (texts from texts),
             "transcription" (of sounds) or "retrieval" (of images); default: masks and boxes are what they
-            are, rows of zeros and ones labels, floats, of tables over 20 integers, quantities, the rest classes.
+            are, rows of zeros and ones labels, floats, of tables over 20 integers, quantities, else classes.
         validation: Share of the training part to make choices on, from 0, for none, to below 1, default 0.1;
             unused if the source has a validation part.
         test: Share of the whole to hold out, from 0, for none, to below 1, default 0.2; unused if the source

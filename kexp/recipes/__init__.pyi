@@ -543,11 +543,9 @@ def image_text(
     units: int = 64,
     depth: int = 1,
     embedding: int = 128,
-    temperature: float = 0.07,
     dropout: float = 0.1,
     shift: float = 0.1,
     flip: bool = True,
-    randaugment: int = 2,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **train: Unpack[TrainOptions],
 ) -> Result:
@@ -560,15 +558,13 @@ def image_text(
         image_size to in_memory: As of kexp.data.ImageArguments, their size and where they are held.
         columns to gap: As of kexp.data.TableArguments, how a table is read and its rows are divided.
         target_split: What a token of a text is; "space" stands between them.
-        filters: Filters of each stage of the image encoder, each at half the height and width of the last.
+        filters: Of each stage of the image encoder, with half the height and width of the one before.
         units: Numbers of a token's vector in the text encoder.
         depth: Blocks of the text encoder's Transformer.
         embedding: Numbers of the vector that an image or a text becomes.
-        temperature: What similarities are divided by before it is learned.
-        dropout: Share dropped of the last layer's inputs of images, and in the blocks.
+        dropout: Share dropped of the image encoder's features, and in the blocks.
         shift: Farthest move of training images, as a fraction of the size.
         flip: Whether half of them are mirrored left to right.
-        randaugment: Operations on each of them, such as turns and other colours.
         **train: Training options.
     """
 
