@@ -31,17 +31,17 @@ def retrieval_recall(
     texts: Sequence[str] | np.ndarray,
     at: Sequence[int] = AT,
 ) -> dict[str, float]:
-    """Return how often one of the first answers is right, from images to texts and from texts to images.
+    """Return how often one of the first results is right, from images to texts and from texts to images.
 
-    An answer is right if its text is equal, whichever sample it is of: each different text is looked for, and
-    found, once, and one image of it is enough. Of answers that are equally similar the right one counts as
+    A result is right if its text is equal, whichever sample it is of: each different text is looked for, and
+    found, once, and one image of it is enough. Of results that are equally similar the right one counts as
     the last, so that embeddings that are all alike find nothing.
 
     Args:
         image_embeddings: (samples, width) of length 1.
         text_embeddings: (samples, width) of length 1, of the text of each image.
         texts: (samples,) texts, or numbers of them.
-        at: How many answers are looked at, each 1 or more; default 1 and 10.
+        at: How many results are looked at, each 1 or more; default 1 and 10.
 
     Returns:
         "image_to_text_recall_at_1" and so on, from 0 to 1.
@@ -91,7 +91,7 @@ def mean_recall(
 
 
 def retrieval_chance(texts: Sequence[str] | np.ndarray, at: Sequence[int] = AT) -> dict[str, float]:
-    """Return what `retrieval_recall` is to be expected of answers drawn by chance.
+    """Return the expected `retrieval_recall` of results drawn by chance.
 
     Args:
         texts: (samples,) texts of the images, 1 or more.

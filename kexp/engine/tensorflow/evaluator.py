@@ -85,6 +85,7 @@ class LossEvaluator:
         self.split = replace(split, sample_weight=_weights_of(split, objective))
         self._stored = is_stored(split.inputs)
         # Where shapes must be known there is one function for each batch size, and no length but the longest.
+        self._sized = self._replicas.static or (objective.pairs_samples and self._replicas.distributed)
         as_they_are = self._replicas.static or objective.takes_weights or self._stored
         buckets = None if as_they_are else Buckets.of(model, split, objective.task)
         cut = None if buckets is None else buckets.cutter()
@@ -118,7 +119,7 @@ class LossEvaluator:
         for number, (rows, first, tensors) in enumerate(self._held(calls)):
             if watcher is not None:
                 watcher.begin(number)
-            steps = self._steps(rows.shape[1] if self._replicas.static else None)
+            steps = self._steps(rows.shape[1] if self._sized else None)
             steps(tf.constant(rows), tf.constant(first), *tf.nest.flatten(tensors))
             if watcher is not None:
                 watcher.end(number, self._read())

@@ -184,7 +184,8 @@ class GradientSteps:
     def _of_replica(
         self, number: int, own: Any, place: Sequence[Any], samples: Any, first: Any
     ) -> list[tf.Tensor]:
-        shard = Shard(*place)
+        most = self._options["batch_size"]
+        shard = Shard(*place, None if most == "auto" else most)
         with use_shard(shard):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
         return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]

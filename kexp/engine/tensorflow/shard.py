@@ -27,12 +27,14 @@ class Shard:
         size: How many it takes.
         whole: Samples of the batch.
         weight: What each of its samples counts; below 1 where several replicas take the same ones.
+        most: Samples that a batch can have, where batches are of several sizes; None (default): as `whole`.
     """
 
     first: Any
     size: Any
     whole: Any
     weight: Any
+    most: int | None = None
 
     @property
     def count(self) -> Any:
@@ -54,15 +56,17 @@ class Shard:
         """Return what the samples of all replicas have, and the places of this one's among them.
 
         Each replica puts its own where they belong among zeros, and all are added up: so shares need not be
-        of one size, and gradients go back the same way.
+        of one size, and gradients go back the same way. What is added up has one shape whatever the batch:
+        TensorFlow's collectives know one for all their calls.
 
         Args:
             x: (size, ...) float32 of the samples of this one.
         """
         places = self.first + tf.range(self.size)
-        own = tf.scatter_nd(places[:, None], x * self.weight, [self.whole, *x.shape[1:]])
+        rows = self.whole if self.most is None else self.most
+        own = tf.scatter_nd(places[:, None], x * self.weight, [rows, *x.shape[1:]])
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, own), places
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)[: self.whole], places
 
     def place(self, shape: Sequence[Any]) -> Any:
         """Return the place of the first number of such a shape among those of the whole batch."""

@@ -47,6 +47,7 @@ class Objective(ABC):
         takes_weights: Whether it takes the weights of samples itself, rather than have its losses weighed.
         runs_eagerly: Whether its steps are taken operation by operation, as somebody wants who debugs.
         uses_xla: Whether XLA is to compile its steps.
+        pairs_samples: Whether the loss of a sample depends on the others of its batch.
         has_label_options: Whether it was made with the label_smoothing of the training, and its losses may be
             weighed by class.
     """
@@ -62,6 +63,7 @@ class Objective(ABC):
     takes_weights: bool = False
     runs_eagerly: bool = False
     uses_xla: bool = False
+    pairs_samples: bool = False
     has_label_options: bool = False
 
     def players(self, model: keras.Model) -> tuple[Player, ...]:

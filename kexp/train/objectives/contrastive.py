@@ -25,14 +25,13 @@ def contrastive() -> Contrastive:
     """Return the objective of a `kexp.models.DualEncoder`: symmetric cross-entropy over the pairs of a batch.
 
     The logits are the cosines of the embeddings of all images and texts of a batch, divided by a temperature
-    that is learned. Where a text comes twice in a batch neither is a wrong answer for the other's image. A
+    that is learned. Where a text comes twice in a batch neither is a negative for the other's image. A
     batch is that of all replicas together, whose embeddings are gathered; of `accumulate` each batch stands
     alone. The best epoch is the one with the highest `val_mean_recall`, the mean of the recall at 1 and at 10
     from images to texts and back, of all validation samples; texts of the same tokens count as one there.
 
     Source:
-        Radford et al. 2021, "Learning transferable visual models from natural language supervision" (CLIP),
-        figure 3.
+        Radford et al. 2021, "Learning transferable visual models from natural language supervision" (CLIP).
 
     Example:
         >>> contrastive().monitor
@@ -48,6 +47,7 @@ class Contrastive(Objective):
     task: str = "retrieval"
     monitor: str = "val_mean_recall"
     mode: str = "max"
+    pairs_samples: bool = True
     quality: ClassVar[Any] = SimpleNamespace(names=("mean_recall",))
 
     def check(self, model: keras.Model, data: Dataset) -> None:
