@@ -18,7 +18,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """Return a table of strings, gaps and odd names that a little training can learn."""
+    """Return a table of strings, dates, gaps and odd names that a little training can learn."""
     random = np.random.default_rng(0)
     rows = 600
     table = pd.DataFrame(
@@ -26,6 +26,7 @@ def shop(tmp_path_factory):
             "age (years)": random.normal(40, 12, rows).round(1),
             "town": random.choice(["Ulm", "Jena", "Köln"], rows),
             "is member": random.random(rows) < 0.3,
+            "since": pd.date_range("2020-01-01", periods=rows).strftime("%d.%m.%Y"),
         }
     )
     table["bought"] = np.where((table["age (years)"] > 40) ^ (table["town"] == "Ulm"), "yes", "no")

@@ -46,7 +46,7 @@ class DateFeatures(keras.layers.Layer):
     def __init__(
         self, date_format: str, mean_s: float, deviation_s: float, has_missing: bool = False, **kwargs: Any
     ) -> None:
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.date_format = date_format
         self.mean_s = mean_s
         self.deviation_s = deviation_s
