@@ -185,7 +185,7 @@ class GradientSteps:
         self, number: int, own: Any, place: Sequence[Any], samples: Any, first: Any
     ) -> list[tf.Tensor]:
         most = self._options["batch_size"]
-        shard = Shard(*place, None if most == "auto" else most)
+        shard = Shard(*place, most=None if most == "auto" else most)
         with use_shard(shard):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
         return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]
