@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -185,7 +186,7 @@ class GradientSteps:
         self, number: int, own: Any, place: Sequence[Any], samples: Any, first: Any
     ) -> list[tf.Tensor]:
         most = self._options["batch_size"]
-        shard = Shard(*place, most=None if most == "auto" else most)
+        shard = replace(Shard(*place), most=None if most == "auto" else most)
         with use_shard(shard):
             gradients, loss, losses, targets = self._forward(number, own, samples, first, shard)
         return [loss, *gradients, *self._metrics.changes(losses, targets, shard.weight)]
