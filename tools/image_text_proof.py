@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 import kexp
@@ -52,6 +53,7 @@ def of_classifier(folder: Path, run_dir: str, options: Mapping[str, Any]) -> dic
     data = kexp.data.load(folder / "known", **COLUMNS, seed=options["seed"])
     network: dict[str, Any] = {"filters": FILTERS, "normalization": "batch", "head": "average"}
     spec = data.spec
+    keras.utils.set_random_seed(options["seed"])
     model = kexp.models.cnn(spec.input_shape, spec.outputs, dropout=DROPOUT, **network)
     augmentation = kexp.models.image_augmentation("uint8", shift=SHIFT, flip=True)
     trained: dict[str, Any] = {"optimizer": "adamw", "learning_rate": 2e-3, "schedule": "one_cycle"}

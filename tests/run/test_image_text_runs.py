@@ -102,4 +102,4 @@ def test_a_task_of_texts_needs_the_objective_and_the_encoders(data):
     with pytest.raises(
         kexp.InputError, match="label_smoothing is for models that are trained to give labels"
     ):
-        recipes.image_text(data, filters=(4,), label_smoothing=0.1, epochs=1, quiet=True)
+        recipes.image_text(data, filters=(8,), label_smoothing=0.1, epochs=1, quiet=True)
