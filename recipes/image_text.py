@@ -4,7 +4,7 @@ Source: Radford et al. 2021, "Learning transferable visual models from natural l
 
 Command: kexp run image_text --seed S
 Time: 1.6 to 3 minutes on two CPU cores beside other programs, 70 s of CPU time
-Score: emoji, a third drawing of 126 animals and foods of which two others were trained on: test recall at 1 from
+Score: emoji, a third drawing of 126 animals and foods, of which two were trained on: test recall at 1 from
     images to texts 35.2 ± 1.8 %, at 10 78.3 ± 0.5 %, from texts to images 38.9 ± 2.1 % and 78.6 ± 1.4 %,
     mean and deviation of 3 seeds (0 to 2). A classifier of the same network, which ranks by logits:
     34.7 ± 1.7 %, 75.4 ± 2.4 %, 28.3 ± 1.8 %, 76.5 ± 3.3 %. By chance 0.8 % at 1 and 7.9 % at 10
@@ -13,7 +13,7 @@ Command: python tools/emoji.py DIR; python tools/image_text_proof.py DIR
 Time: 5 to 10 minutes a seed beside other programs, of both networks together; 4 minutes of CPU time
 Score: 30 epochs on 2,321 drawings of all kinds of emoji by three hands, the four recalls in the same order.
     571 other drawings of names that were trained on: 15.1 ± 1.2 %, 50.7 ± 0.2 %, 15.7 ± 1.0 %,
-    50.5 ± 1.1 %; the classifier 12.0 ± 2.2 %, 42.3 ± 1.3 %, 5.7 ± 0.8 %, 30.9 ± 1.9 %; chance 0.2 % and 1.8 %.
+    50.5 ± 1.1 %; the classifier 12.0 ± 2.2 %, 42.3 ± 1.3 %, 5.7 ± 0.8 %, 30.9 ± 1.9 %; chance 0.2 and 1.8 %.
     1,147 drawings of a vendor of whom none was: 11.4 ± 0.9 %, 40.1 ± 2.1 %, 12.6 ± 0.1 %, 44.1 ± 1.5 %;
     the classifier 12.3 ± 0.5 %, 37.7 ± 1.9 %, 5.1 ± 0.6 %, 27.7 ± 1.6 %; chance 0.1 % and 0.9 %
 

@@ -5,7 +5,7 @@ from kexp.metrics.training.perplexity import Perplexity
 from kexp.train.objectives.adversarial import adversarial
 from kexp.train.objectives.autoencoding import reconstruction, variational
 from kexp.train.objectives.base import Losses, Objective, Player
-from kexp.train.objectives.contrastive import contrastive
+from kexp.train.objectives.contrasting import contrastive
 from kexp.train.objectives.denoising import denoising
 from kexp.train.objectives.detecting import detection
 from kexp.train.objectives.distillation import distillation
