@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 project = "kexp"
 copyright = "the authors of kexp, Apache-2.0"
 version = release = kexp.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"kexp {version}"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_copy_source = html_show_sourcelink = False
 myst_heading_anchors = 4
+nb_execution_mode = "off"  # notebooks are shown as they were kept
 default_role = "code"  # docstrings have names in single backticks
 napoleon_custom_sections = ["Source"]
 napoleon_use_ivar = True
@@ -33,6 +34,7 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "none"  # signatures are read in an editor; arguments say their types in words
 suppress_warnings = ["ref.python"]  # two classes with an attribute of one name
 
+_FOLDERS = ("gallery", "notebooks")  # pages that list those of a folder of the same name
 _API = "```{toctree}\n:hidden:\n:caption: reference\n:glob:\n\napi/kexp\napi/*\n```"
 
 
@@ -43,11 +45,15 @@ def setup(app: Sphinx) -> None:
 
 
 def _read_guide(app: Sphinx, name: str, source: list[str]) -> None:
-    """Name files outside of docs/ without a link, and give the index a navigation like its tables."""
-    text = re.sub(r"\[([^\]]+)\]\(\.\./([^)]+)\)", r"\1", source[0])
+    """Name files outside of docs/ without a link, and give pages a navigation like what they list."""
+    outside = re.escape("../" * (name.count("/") + 1))
+    text = re.sub(rf"\[([^\]]+)\]\({outside}([^)]+)\)", r"\1", source[0])
     if name == "index":
         tables = re.findall(r"^\| (.+?) \| \|\n\|---\|---\|\n((?:\|.*\n)+)", text, re.MULTILINE)
         text = "\n\n".join([text, *(_navigation(title, rows) for title, rows in tables), _API])
+    if name in _FOLDERS:
+        pages = "\n".join(re.findall(rf"\]\(({name}/\w+)\.(?:md|ipynb)\)", text))
+        text += f"\n\n```{{toctree}}\n:hidden:\n\n{pages}\n```"
     source[0] = text
 
 

@@ -11,7 +11,7 @@ SITE = "build/site"
 def main() -> None:
     """Make the environment and build; a warning or a link that leads nowhere is an error."""
     programs = prepared("docs")
-    run(programs / "sphinx-build", "--fail-on-warning", "--quiet", "--builder", "html", "docs", SITE)
+    run(programs / "sphinx-build", "--fail-on-warning", "--quiet", "--fresh-env", "docs", SITE)
     if found := broken_links(ROOT / SITE):
         sys.exit("\n".join(["Links that lead nowhere:", *found]))
     print(f"{(ROOT / SITE / 'index.html').as_uri()} is the website.")

@@ -70,7 +70,7 @@ class Sweep:
         return trial_folder(self.dir, number)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per trial: `trial` (its number), `state`, arguments, metrics, `seconds`, `error`."""
+        """Return a row per trial: number (`trial`), state, searched arguments, metrics, seconds and error."""
         import pandas as pd
 
         return pd.DataFrame([self._row(trial) for trial in self.trials])

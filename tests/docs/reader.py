@@ -23,6 +23,7 @@ from tests.forked_python import forked
 SHORTER = {
     r"(?<!\w)((?:head_)?epochs=|--(?:head-)?epochs )\d+": r"\g<1>1",
     r"(?<!\w)(trials=|max_trials=|--trials |folds=|--folds |cuts=|--cuts |seeds=|--seeds )\d+": r"\g<1>2",
+    r"(?<!\w)(workers=|kexp (?:sweep|cross-validate) .*--workers )\d+": r"\g<1>1",  # each imports TensorFlow
     r"(?<!\w)(repeats=|--kills |top=)\d+": r"\g<1>1",
     r"--samples \d+ \d+ \d+": "--samples 24 8 8",
     r"(kexp run detect_images)(?!.* --samples)": r"\g<1> --samples 24 8 8",
@@ -128,12 +129,18 @@ class Reader:
         run_kexp: The fixture.
         elsewhere: Beginnings of the lines that are left out.
         done: Lines that have been run, in the folder of the reader.
+        changes: To the code of a block, by default OneEpoch.
     """
 
     def __init__(
-        self, page: Path, run_kexp: Callable[..., object], elsewhere: Iterable[str], done: Sequence[str]
+        self,
+        page: Path,
+        run_kexp: Callable[..., object],
+        elsewhere: Iterable[str],
+        done: Sequence[str],
+        changes: ast.NodeTransformer | None = None,
     ) -> None:
-        self._page, self._run_kexp = page, run_kexp
+        self._page, self._run_kexp, self._changes = page, run_kexp, changes or OneEpoch()
         self._elsewhere, self._done = tuple(elsewhere), done
         self._lasting: list[subprocess.Popen[str]] = []
         self._addresses: list[str] = []
@@ -167,7 +174,7 @@ class Reader:
         text = shortened(block.text)
         if "def my_recipe(" in text:
             Path("my_file.py").write_text(text)
-        tree = OneEpoch().visit(ast.parse("\n" * (block.line - 1) + text))
+        tree = self._changes.visit(ast.parse("\n" * (block.line - 1) + text))
         exec(compile(tree, str(self._script), "exec"), self.session.__dict__)
 
     def run_line(self, line: str) -> None:

@@ -12,6 +12,7 @@ from cyclopts import MissingArgumentError
 
 from kexp.cli.app import command_app
 from tests.docs.guides import (
+    GALLERY,
     GUIDES,
     PAGES,
     README,
@@ -49,7 +50,7 @@ PRIVATE_WORDS = re.compile(rf"\b({'|'.join(PRIVATE)})\b", re.IGNORECASE)
 PRIVATE_WORDS_OF_CODE = re.compile(rf"\b({'|'.join(PRIVATE)}|asked|answering|answer(?:ed)?)\b", re.IGNORECASE)
 
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=named)
+every_page = pytest.mark.parametrize("page", [*PAGES, *GALLERY], ids=named)
 
 
 @cache
