@@ -71,6 +71,16 @@ def short(text: object, longest: int = 300) -> str:
     return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
+def printed(value: object) -> str:
+    """Return what a notebook shows of an object whose text is laid out already.
+
+    Example:
+        >>> printed("1 < 2")
+        '<pre>1 &lt; 2</pre>'
+    """
+    return f"<pre>{escape(str(value))}</pre>"
+
+
 def summary(title: str, facts: Mapping[str, str], *tables: str) -> str:
     """Return what a notebook shows of an object: what it is, what there is to say of it, and tables.
 

@@ -303,6 +303,9 @@ class Split:
     def __len__(self) -> int:
         return sample_count(self.targets)
 
+    def __repr__(self) -> str:
+        return f"<Split of {len(self):,} samples>"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -326,11 +329,18 @@ class Dataset:
     fingerprint: str
     notes: tuple[str, ...] = field(default=(), compare=False)
 
+    def __repr__(self) -> str:
+        spec, sizes = self.spec, ", ".join(self._sizes())
+        return f"<Dataset {self.name}: {spec.task} of {spec.kind} {spec.input_shape}, {sizes}>"
+
+    def _sizes(self) -> list[str]:
+        """Return the samples of each part."""
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        return [f"{name} {len(part):,}" for name, part in parts.items() if part is not None]
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the task, what goes in and comes out, the parts and the columns."""
-        spec = self.spec
-        parts = {"training": self.train, "validation": self.validation, "test": self.test}
-        sizes = [f"{name} {len(part):,}" for name, part in parts.items() if part is not None]
+        spec, sizes = self.spec, self._sizes()
         facts = {
             "task": spec.task,
             "inputs": f"{spec.kind} {spec.input_shape} {spec.dtype}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kexp.core.html_tables import printed, summary, table
+
 Status = Literal["ok", "warning", "problem"]
 _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
@@ -105,6 +107,12 @@ class Preflight:
     def __str__(self) -> str:
         cost = [] if self.cost is None else [str(self.cost)]
         return "\n".join([self.title, *map(str, self.findings), *cost])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each check, and the cost."""
+        rows = [[_MARKS[one.status], one.name, one.message] for one in self.findings]
+        cost = [] if self.cost is None else [printed(self.cost)]
+        return summary(self.title, {}, table(["", "check", "finding"], rows), *cost)
 
 
 def _size(count: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kexp.core.errors import InputError
 from kexp.core.files import replacing, write_json
+from kexp.core.html_tables import printed
 from kexp.core.json_files import read_json_file
 from kexp.core.user_paths import user_path
 from kexp.metrics.forecast_metrics import (
@@ -166,6 +167,9 @@ class Backtest:
         left = f"; {self.left_out} forecasts left out, of which steps are missing" if self.left_out else ""
         within = f"coverage is of the quantiles {self.levels[0]:g} to {self.levels[-1]:g}"
         return f"{whole}{left}; {within}.\n{self.to_frame().to_string(float_format='{:.4f}'.format)}"
+
+    def _repr_html_(self) -> str:
+        return printed(self)
 
 
 def quantile_name(level: float) -> str:

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from kexp.core.errors import InputError
+from kexp.core.html_tables import printed
 from kexp.core.search import TrialState
 from kexp.core.user_paths import user_path
 from kexp.data.folds import FoldPlan
@@ -155,6 +156,9 @@ class CrossValidation:
         ]
         lines += filter(None, [few_values(len(self.completed), "folds")])
         return "\n".join([title, *lines, f"folder                       {self.dir}"])
+
+    def _repr_html_(self) -> str:
+        return printed(self)
 
 
 def load_cross_validation(dir: str | os.PathLike[str]) -> CrossValidation:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kexp.core.errors import InputError
+from kexp.core.html_tables import printed
 from kexp.metrics.bounds import UNBOUNDED, Bounds, metric_bounds
 from kexp.metrics.direction import Direction
 from kexp.metrics.intervals import interval_within
@@ -162,6 +163,9 @@ class SeedComparison:
         lines += [f"test, of the first alone: {name} {found}" for name, found in self.test.items()]
         lines += filter(None, [few_values(len(self.seeds))])
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return printed(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per candidate, best first: arguments, mean, interval, values and comparison."""

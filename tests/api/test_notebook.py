@@ -10,6 +10,7 @@ from IPython.core.formatters import DisplayFormatter
 
 import kexp
 from kexp.core.search import TrialState
+from kexp.preflight.findings import Finding, Preflight
 from kexp.sweep.state import Trial
 from kexp.sweep.sweep_result import Sweep
 from kexp.tasks.predictions import Predictions
@@ -78,6 +79,20 @@ def test_data_are_a_small_table():
     html = html_of(replace(iris, name=ODD, spec=replace(iris.spec, columns=columns)))
     assert html.count(SAFE) == 1 + len(columns)
     assert "<script>" not in html
+
+
+def test_data_are_a_line_in_a_terminal_however_many_they_are():
+    digits = kexp.data.load("digits")
+    assert repr(digits.train) == "<Split of 1,295 samples>"
+    assert repr(digits) == (
+        "<Dataset digits: classification of image (8, 8, 1), training 1,295, validation 143, test 359>"
+    )
+
+
+def test_findings_are_a_row_for_each_check():
+    html = html_of(Preflight(ODD, (Finding("labels", "warning", ODD), Finding("outputs", "ok", "there"))))
+    assert html.count(SAFE) == 2
+    assert re.findall(r"<td class=\"text\">(.)</td>", html) == ["!", "✓"]
 
 
 def test_predictions_are_a_table_of_the_first_samples():
