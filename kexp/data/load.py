@@ -409,7 +409,7 @@ def _require_task(task: object) -> None:
 def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
     """Return what was read, and the options with what stands between labels, if that was meant."""
     place = locate(source) if isinstance(source, str | Path) else None
-    if place is not None and options.image is not None and place.path.is_dir():
+    if place is not None and options.file_column is not None and place.path.is_dir():
         place = _with_tables(place)
     reader = data_sources()[place.form] if place else source_of_value(source)
     table = options.table
@@ -441,7 +441,7 @@ def _read(source: Any, options: ReadOptions) -> tuple[Source, ReadOptions]:
 
 
 def _with_tables(place: DataLocation) -> DataLocation:
-    """Return where the tables of a folder are, if it has some beside its images."""
+    """Return where the tables of a folder are, if it has some beside its images or sounds."""
     readers = [one for one in data_sources().values() if one.has_columns and one.holds(place.path)]
     return replace(place, form=readers[0].name) if readers else place
 

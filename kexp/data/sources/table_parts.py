@@ -16,7 +16,7 @@ from kexp.data.given_tables import PART_NAMES, given_tables
 from kexp.data.number_texts import NumberFormat
 from kexp.data.sources.arrays import from_pairs
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions
-from kexp.data.sources.images_of_rows import with_images
+from kexp.data.sources.files_of_rows import with_files
 from kexp.data.sources.table_files import require_columns, separates
 from kexp.data.sources.table_targets import TableTargets, read_targets
 from kexp.data.sources.tables import CsvFile, ParquetFile, read_frame, read_table, row_facts
@@ -50,13 +50,13 @@ class TableFolder(DataSource):
     def read(self, place: DataLocation, options: ReadOptions) -> Source:
         files = table_files(place.path)
         readers = {part: _file_reader(file, options) for part, file in files.items()}
-        source = read_parts(place.name, readers, options)
-        if options.image is not None:
-            source = with_images(source, options.image, options.resizing, dict.fromkeys(files, place.path))
+        source = with_files(
+            read_parts(place.name, readers, options), options, dict.fromkeys(files, place.path)
+        )
         used = {file.path for file in files.values()}
         beside = [path for path in place.path.iterdir() if path not in used and path.name[0] != "."]
         # Where paths are in the tables, what they lead to may be anywhere below.
-        left = sorted(path.name for path in beside if options.image is None or path.is_file())
+        left = sorted(path.name for path in beside if options.file_column is None or path.is_file())
         return replace(source, notes=(*_left_out(place.path, left), *source.notes))
 
 
@@ -83,10 +83,8 @@ class TablesInMemory(DataSource):
             for part, (table, place) in places.items()
         }
         source = read_parts("tables", readers, options)
-        if options.image is None:
-            return source
         folders = {part: place.path.parent if place else None for part, (_, place) in places.items()}
-        return with_images(source, options.image, options.resizing, folders)
+        return with_files(source, options, folders)
 
 
 def table_files(folder: Path) -> dict[str, DataLocation]:
@@ -200,7 +198,7 @@ def _require_columns(
             f"leave it out by columns={{{shown(lacking[0])}: 'ignore'}}."
         )
     new = [name for name in names if name not in own and table.columns.get(name) != "ignore"]
-    if new and options.text is None and options.image is None:
+    if new and options.text is None and options.file_column is None:
         raise InputError(
             f"data {train.name!r}: expected the columns of the train part, received {shown(new[0])} too"
             f"{nearest(new[0], own)}; add it there, or leave it out by columns={{{shown(new[0])}: 'ignore'}}."
@@ -222,7 +220,7 @@ def _as_training(
         separated=bool(options.separator),
         like=targets,
     )
-    if options.text is not None or options.image is not None:
+    if options.text is not None or options.file_column is not None:
         (column,) = train.columns
         texts = frame.iloc[:, names.index(column.name)]
         return as_text(f"data {train.name!r}: the column {shown(column.name)}", texts), read.values

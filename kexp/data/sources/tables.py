@@ -16,9 +16,8 @@ from kexp.data.dataset import Source
 from kexp.data.given_tables import is_frame
 from kexp.data.plain_arrays import floats_of
 from kexp.data.sources.base import DataLocation, DataSource, ReadOptions, Target
-from kexp.data.sources.images_of_rows import with_images
+from kexp.data.sources.files_of_rows import with_files
 from kexp.data.sources.parquet_columns import ParquetColumns, Table, column_at, reads_columns
-from kexp.data.sources.sounds_of_rows import with_sounds
 from kexp.data.sources.table_files import read_csv_table, read_parquet, require_columns, separates
 from kexp.data.sources.table_targets import (
     TableTargets,
@@ -90,10 +89,7 @@ def _of_frame(
     frame: Table, name: str, options: ReadOptions, notes: Sequence[str] = (), folder: Path | None = None
 ) -> Source:
     read, _ = read_frame(frame, name, options)
-    if options.audio.audio is not None:
-        read = with_sounds(read, options.audio, folder)
-    if options.image is not None:
-        read = with_images(read, options.image, options.resizing, {"train": folder})
+    read = with_files(read, options, {"train": folder})
     return replace(read, notes=(*notes, *read.notes))
 
 

@@ -161,6 +161,23 @@ def test_clips_of_a_long_sound_are_in_one_part(table):
     assert not sounds[1] & sounds[2]
 
 
+def test_tables_by_part_may_lie_beside_their_sounds(table):
+    frame = pd.read_csv(table)
+    write(table.parent / "clips" / "11.wav", tone(750, seconds=0.7))  # the longest one is tested on
+    frame[:8].to_csv(table.parent / "train.csv", index=False)
+    frame[8:].to_csv(table.parent / "test.csv", index=False)
+    table.unlink()
+    data = load(table.parent, audio="file", target="word", validation=0)
+    assert (data.train.inputs.shape, data.test.inputs.shape) == ((8, 5600, 1), (4, 5600, 1))
+    loudest = [int(np.abs(np.fft.rfft(clip[:4000, 0])).argmax()) for clip in data.test.inputs]
+    assert loudest == [300, 325, 350, 375]  # of 4000 samples at 8 kHz each is 2 Hz
+    assert not any("left out" in note for note in data.notes)
+    lengths = {"clip_seconds": 0.3, "hop_seconds": 0.2}
+    clips = load(table.parent, audio="file", target="word", validation=0, **lengths)
+    assert (len(clips.train), len(clips.test)) == (16, 9)
+    assert clips.test.targets.tolist() == [0, 0, 1, 1, 0, 0, 1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
