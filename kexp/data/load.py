@@ -14,6 +14,7 @@ from kexp.core.constraints import Resize, plain
 from kexp.core.errors import InputError, shown
 from kexp.core.options import Unpack
 from kexp.core.reading_progress import shown_work
+from kexp.data.alike_names import alike_notes
 from kexp.data.array_sounds import with_rate
 from kexp.data.audio_arguments import AudioArguments, AudioOptions, audio_options
 from kexp.data.cache import cached
@@ -176,7 +177,7 @@ def _divided(
         targets.check_drawn(read.name, {split: part.targets for split, part in drawn.items()}, class_names)
         spec = replace(spec, columns=with_categories(spec.columns, drawn["train"].inputs))
     held = {part: facts for part, facts in rows.items() if part == "train" or part in drawn}
-    notes = (*read.notes, *_merging(read, kind, targets), *held_notes)
+    notes = (*read.notes, *alike_notes(spec), *_merging(read, kind, targets), *held_notes)
     notes += split_notes(shares["way"], options.table, drawn, held)
     return Dataset(
         read.name, drawn["train"], drawn.get("validation"), drawn.get("test"), spec, content, notes

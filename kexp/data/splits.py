@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kexp.core.errors import InputError, shown
+from kexp.data.alike_names import alike_names
 from kexp.data.dataset import Dataset, DatasetSpec, Inputs, Split
 from kexp.data.folds import Fold, current_fold
 from kexp.data.split_ways import SplitWay, held_groups, latest
@@ -328,7 +329,10 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
     if counts[rarest] >= len(parts):
         return
     label = names[classes[rarest]]
-    what = f"{counts[rarest]} of class {shown(label)}" if len(classes) > 1 else f"{counts[rarest]} in all"
+    same = [other for group in alike_names(names) if label in group for other in group if other != label]
+    written = f", elsewhere written {shown(same[0])}" if same else ""
+    what = f"{counts[rarest]} of class {shown(label)}{written}"
+    what = what if len(classes) > 1 else f"{counts[rarest]} in all"
     raise InputError(
         f"data {name!r}: too few samples ({what}; {len(strata)} samples, {len(classes)} classes), expected "
         f"one of each at least for {', '.join(parts)}; add samples, drop that class, pass validation=0 or "
