@@ -124,6 +124,7 @@ def reason(error: BaseException) -> str:
     except Exception:  # of a library's own class, whose __str__ fails on what it was made from
         said = ""
     said = _OF_TENSORFLOW.sub("", said)
+    said = said.rpartition("Exception encountered: ")[2]  # after the whole configuration of a Keras layer
     said = re.sub(r"[.!?] (?=\S)", "; ", said).rstrip(" .:")  # one sentence will be made of it
     said = said.encode("utf-8", "backslashreplace").decode()
     name = type(error).__name__

@@ -6,6 +6,7 @@ import inspect
 import json
 import shutil
 import struct
+import zipfile
 
 import keras
 import numpy as np
@@ -280,6 +281,20 @@ def test_what_has_nothing_before_its_last_layer_is_refused(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).save(tmp_path / "a.keras")
     with pytest.raises(InputError, match="expected layers with weights"):
         kexp.models.pretrained(tmp_path / "a.keras")
+
+
+def test_a_layer_that_cannot_be_made_is_said_to_be_the_reason(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(3), keras.layers.Dense(1)]).save(
+        tmp_path / "a.keras"
+    )
+    with zipfile.ZipFile(tmp_path / "a.keras") as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    parts["config.json"] = parts["config.json"].replace(b'"units": 3', b'"units": -5')
+    with zipfile.ZipFile(tmp_path / "b.keras", "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(InputError, match=r"a saved Keras model \(.*Received: units=-5\)"):
+        kexp.models.pretrained(tmp_path / "b.keras")
 
 
 def test_the_model_of_a_run_takes_raw_inputs_and_is_compared_with_its_checksum(digits_run, tmp_path):
