@@ -38,7 +38,7 @@ def with_plateau(
         >>> data, loss = kexp.data.load("iris"), Monitor("val_loss", "min")
         >>> options, (note,) = with_plateau(complete({"epochs": 100}), data, loss)
         >>> options["early_stop"], note
-        (20, 'of these epochs no more are trained once 20 in a row bring no better val_loss.')
+        (20, 'training ends once 20 of these epochs in a row bring no better val_loss.')
     """
     decided = options["early_stop"] or options["schedule"] in ANNEALED
     if decided or monitor.name is None or data.validation is None:
@@ -46,7 +46,7 @@ def with_plateau(
     patience = max(_LEAST_PATIENCE, -(-options["epochs"] // 5))
     if patience >= options["epochs"]:
         return options, ()
-    note = f"of these epochs no more are trained once {patience} in a row bring no better {monitor.name}."
+    note = f"training ends once {patience} of these epochs in a row bring no better {monitor.name}."
     return {**options, "early_stop": patience}, (note,)
 
 

@@ -315,8 +315,9 @@ def test_check_prints_a_line_per_check_and_exits_with_1_when_there_is_a_problem(
     done = call_kexp("check", "mlp_images", "--hidden", "32")
     assert (done.returncode, without_progress(done.stderr)) == (0, "")
     marked = [line for line in done.stdout.splitlines() if line.startswith("✓")]
-    assert len(marked) == 13
+    assert len(marked) == 14
     assert re.search(r"budget +96 epochs for 2,000 steps", done.stdout)
+    assert re.search(r"budget +training ends once 20 of these epochs in a row bring no better", done.stdout)
     assert re.search(r"time +\d.* an epoch, .* for 96 epochs \(estimate", done.stdout)
     images, labels = load_digits().images[:200].astype("uint8"), load_digits().target[:200]
     np.savez("leak.npz", x_train=images, y_train=labels, x_test=images[:9], y_test=labels[:9])

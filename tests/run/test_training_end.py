@@ -43,7 +43,7 @@ def test_a_budget_stops_on_a_plateau_and_where_it_does_not_is_what_it_was(tmp_pa
     assert result.epochs == result.best_epoch + 10
     said = capsys.readouterr().out
     assert result.ended in said
-    assert "no more are trained once 10 in a row bring no better val_loss" in said
+    assert "training ends once 10 of these epochs in a row bring no better val_loss" in said
     # Whoever gives the epochs has all of them, and until then the same history.
     whole = fitted(NOISE, tmp_path / "whole", epochs=50, learning_rate=0.1, quiet=True)
     assert whole.epochs == 50
