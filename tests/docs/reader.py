@@ -28,7 +28,7 @@ SHORTER = {
     r"--samples \d+ \d+ \d+": "--samples 24 8 8",
     r"(kexp run detect_images)(?!.* --samples)": r"\g<1> --samples 24 8 8",
     r"--image-size 320 320": "--image-size 64 64",
-    r"(kexp run detect_images)": r"\g<1> --filters 4 8 8 --width 8",
+    r"(kexp run detect_images)": r"\g<1> --filters 4 8 --width 8",
 }
 TRAINING = ("run", "sweep", "cross-validate", "backtest", "reproduce")
 # Commands that end when the reader says so, and what ends with 1 because it found what it looked for.

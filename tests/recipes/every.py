@@ -23,7 +23,7 @@ TINY: dict[str, dict[str, Any]] = {
         "size": (48, 48),
         "objects": (1, 2),
         "sides": (14, 28),
-        "filters": (4, 8, 8),
+        "filters": (4, 8),
         "width": 8,
     },
     "diffusion_images": {"filters": (8,), "patch": 2, "steps": 20, "sample_steps": 5, **_SAMPLES},
