@@ -94,11 +94,10 @@ class Result(CalibratedRun):
                 f"received {chosen.spec.task} with {chosen.spec.outputs}."
             )
         split = chosen.test or chosen.train
-        own = task_named(self.spec.task).measured(
-            self.model, split.targets, self.predictions_of(split.inputs, batch_size=batch_size).named()
-        )
-        if own:
-            return own
+        task = task_named(self.spec.task)
+        if task.measures_itself:
+            predictions = self.predictions_of(split.inputs, batch_size=batch_size).named()
+            return task.measured(self.model, split.targets, predictions)
         from kexp.engine.engine_choice import backend
         from kexp.run.split_metrics import exact_metrics
         from kexp.run.training_setup import first_outputs

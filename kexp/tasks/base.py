@@ -49,6 +49,7 @@ class Task:
         can_trim_padding: Batches may be cut where all of their samples end in padding.
         can_memorize: A batch can be learnt by heart, which preflight tries.
         takes_any_outputs: Predictions are what the model gives, of any shape.
+        measures_itself: `evaluate` gives what `measured` does, rather than loss, metrics and exact metrics.
         ties_reorder: Where predictions are `tied`, they may come in another order, with all that is of them.
         class_metric: What the metric of each class is called on a page, and a sentence on it.
         counted: What has a class each, for messages: "samples" or "pixels".
@@ -72,6 +73,7 @@ class Task:
     can_trim_padding: ClassVar[bool] = True
     can_memorize: ClassVar[bool] = True
     takes_any_outputs: ClassVar[bool] = False
+    measures_itself: ClassVar[bool] = False
     ties_reorder: ClassVar[bool] = False
     class_metric: ClassVar[tuple[str, str]] = ("Classes", "")
     counted: ClassVar[str] = "samples"
@@ -299,17 +301,14 @@ class Task:
         return {}
 
     def measured(self, model: keras.Model, targets: np.ndarray, predictions: Arrays) -> dict[str, float]:
-        """Return the metrics of a trained model that its predictions alone do not tell.
+        """Return by name the metrics of a trained model, where the task `measures_itself`.
 
         Args:
             model: That is recorded in the run.
             targets: (samples, ...) of the data.
             predictions: Of the same samples, by name.
-
-        Returns:
-            By name; none where `evaluate` measures loss, metrics and exact metrics.
         """
-        return {}
+        raise NotImplementedError
 
     def intervals(self, targets: np.ndarray, predictions: Arrays, spec: DatasetSpec) -> dict[str, Interval]:
         """Return the 95 % intervals of those of the exact metrics that have one, by name."""

@@ -31,6 +31,7 @@ class Retrieval(Text):
     is_teacher_forced: ClassVar[bool] = False
     can_augment: ClassVar[bool] = True
     can_trim_padding: ClassVar[bool] = False
+    measures_itself: ClassVar[bool] = True
 
     def loss(self, *, from_logits: bool, label_smoothing: float) -> keras.losses.Loss:
         raise InputError(
