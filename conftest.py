@@ -54,22 +54,8 @@ def pytest_collection_finish() -> None:
     """Spare Python to look for garbage among all that was imported and collected, and that stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(10_000, 10, 10)  # looking for it anew after every 700 objects took a tenth of the time
     gc.enable()
-
-
-_begun: list[str] = []
-
-
-def pytest_runtest_logstart(nodeid: str, location: tuple[str, int | None, str]) -> None:
-    """Spare Python, once a file has ended, to look again and again through what its tests have left for good.
-
-    TensorFlow keeps graphs by the thousand, and a tenth of all time went into looking for garbage among them.
-    """
-    if _begun[-1:] != [location[0]]:
-        _begun.append(location[0])
-        gc.collect()
-        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
