@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -35,6 +36,10 @@ os.environ.setdefault(
 # Two processes of tests share two cores, and threads that wait for one another would take them away.
 for limit in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(limit, "1")
+
+# A shell's job in the background ignores SIGINT, and so would the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 compare_nothing()  # before recipes take the defaults of their options
 

@@ -8,7 +8,11 @@ Command: kexp run speech_ctc --seed S
 Time: 8 to 15 minutes on two CPU cores with a load of 16
 Score: dialled_numbers, of telephones never heard, test token error rate 0.30 %, text error rate 1.3 % (seed 0
     alone), with the best token of each frame 0.45 % and 1.7 %. Nothing was chosen by these figures
-Not measured yet: phonemes of spoken words (tools/spoken_words.py phonemes), for which the goal is 10 %
+
+Command: kexp run speech_ctc --data words.npz --seed 0 (tools/spoken_words.py phonemes words.npz: 7,000 clips)
+Time: 23 minutes on two CPU cores with other work
+Score: words and voices of espeak-ng never heard, test phoneme error rate 9.6 %, with the best phoneme of each
+    frame 9.7 %; of validation data, other such words and voices, 16.4 % (seed 0 alone; the goal was 10 %)
 """
 
 from typing import Annotated, Any, Literal
