@@ -328,11 +328,12 @@ def _require_enough(name: str, strata: np.ndarray, names: Sequence[str], parts: 
     rarest = int(counts.argmin())
     if counts[rarest] >= len(parts):
         return
-    label = names[classes[rarest]]
-    same = [other for group in alike_names(names) if label in group for other in group if other != label]
-    written = f", elsewhere written {shown(same[0])}" if same else ""
-    what = f"{counts[rarest]} of class {shown(label)}{written}"
-    what = what if len(classes) > 1 else f"{counts[rarest]} in all"
+    what = f"{counts[rarest]} in all"
+    if len(classes) > 1:
+        label = names[classes[rarest]]
+        what = f"{counts[rarest]} of class {shown(label)}"
+        others = [name for name in names if name != label and alike_names([label, name])]
+        what += f", elsewhere written {shown(others[0])}" if others else ""
     raise InputError(
         f"data {name!r}: too few samples ({what}; {len(strata)} samples, {len(classes)} classes), expected "
         f"one of each at least for {', '.join(parts)}; add samples, drop that class, pass validation=0 or "

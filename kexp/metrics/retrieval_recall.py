@@ -64,18 +64,29 @@ def retrieval_recall(
             "image_embeddings, text_embeddings and texts must be of the same samples, 1 or more; received "
             f"{len(image_embeddings)}, {len(text_embeddings)} and {len(texts)}."
         )
+    return {
+        f"{direction}_recall{ending}": value
+        for direction in DIRECTIONS
+        for ending, value in _recall(direction, image_embeddings, text_embeddings, texts, at).items()
+    }
+
+
+def _recall(
+    direction: str,
+    images: np.ndarray,
+    of_texts: np.ndarray,
+    texts: Sequence[str] | np.ndarray,
+    at: Sequence[int],
+) -> dict[str, float]:
+    """Return the recall of one direction by the ends of its names, such as "_at_1"."""
     numbers = text_numbers(texts)
     _, first = np.unique(numbers, return_index=True)
-    queries, names = text_embeddings[first], numbers[first]
-    found = (
-        ranks(image_embeddings, queries, numbers, names),
-        ranks(queries, image_embeddings, names, numbers),
-    )
-    return {
-        f"{direction}_recall_at_{count}": float(np.mean(wrong < count))
-        for direction, wrong in zip(DIRECTIONS, found, strict=True)
-        for count in at
-    }
+    different, names = of_texts[first], numbers[first]
+    if direction == "image_to_text":
+        wrong = ranks(images, different, numbers, names)
+    else:
+        wrong = ranks(different, images, names, numbers)
+    return {f"_at_{count}": float(np.mean(wrong < count)) for count in at}
 
 
 def mean_recall(
@@ -135,12 +146,8 @@ def recalls(
 
     def of(direction: str) -> Callable[[Split, Mapping[str, np.ndarray]], dict[str, float]]:
         def measure(split: Split, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-            texts = encoder.text_embeddings(split.targets)
-            found = retrieval_recall(outputs["embedding"], texts, split.targets)
-            start = f"{direction}_recall"
-            return {
-                name.removeprefix(start): value for name, value in found.items() if name.startswith(start)
-            }
+            of_texts = encoder.text_embeddings(split.targets)
+            return _recall(direction, outputs["embedding"], of_texts, split.targets, AT)
 
         return measure
 

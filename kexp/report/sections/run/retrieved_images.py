@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,24 @@ from kexp.report.shown_samples import WRONG, shown_samples
 ORDER = 45
 _SHOWN = 24
 _FIRST = 5  # of what was found
+
+
+class _Pairs(NamedTuple):
+    """Images and the texts that they are looked for with.
+
+    Attributes:
+        images: (samples, width) embeddings.
+        of_texts: (different texts, width) embeddings.
+        texts: Of each sample.
+        numbers: (samples,) of the texts.
+        first: (different texts,) the first sample that has each.
+    """
+
+    images: np.ndarray
+    of_texts: np.ndarray
+    texts: list[str]
+    numbers: np.ndarray
+    first: np.ndarray
 
 
 def applies(run: ReportedRun) -> bool:
@@ -36,22 +55,16 @@ def html(run: ReportedRun) -> str:
         f"the first {_FIRST} texts for an image, then the first {_FIRST} images for a text. What was found "
         "least well comes first."
     )
-    shown = _of_images(run, images, of_texts, numbers, texts, first)
-    found = _of_texts(run, images, of_texts, numbers, texts, first)
+    pairs = _Pairs(images, of_texts, texts, numbers, first)
+    shown, found = _of_images(run, pairs), _of_texts(run, pairs)
     return (
         f"<section>{heading('Images and texts')}<p>{escape(text)}</p><h3>Texts for images</h3>{shown}"
         f"<h3>Images for texts</h3>{found}</section>"
     )
 
 
-def _of_images(
-    run: ReportedRun,
-    images: np.ndarray,
-    of_texts: np.ndarray,
-    numbers: np.ndarray,
-    texts: list[str],
-    first: np.ndarray,
-) -> str:
+def _of_images(run: ReportedRun, pairs: _Pairs) -> str:
+    images, of_texts, texts, numbers, first = pairs
     missed = ranks(images, of_texts, numbers, numbers[first])
     places = np.argsort(-missed, kind="stable")[:_SHOWN]
     nearest = np.argsort(-(images[places] @ of_texts.T), axis=1, kind="stable")[:, :_FIRST]
@@ -67,17 +80,11 @@ def _of_images(
     return shown_samples(run, places.tolist(), facts)
 
 
-def _of_texts(
-    run: ReportedRun,
-    images: np.ndarray,
-    of_texts: np.ndarray,
-    numbers: np.ndarray,
-    texts: list[str],
-    first: np.ndarray,
-) -> str:
+def _of_texts(run: ReportedRun, pairs: _Pairs) -> str:
+    images, of_texts, texts, numbers, first = pairs
     missed = ranks(of_texts, images, numbers[first], numbers)
     pixels = np.asarray(run.judged.inputs)
-    pairs = []
+    shown = []
     for text in np.argsort(-missed, kind="stable")[:_SHOWN]:
         nearest = np.argsort(-(images @ of_texts[text]), kind="stable")[:_FIRST]
         name = texts[first[text]]
@@ -88,5 +95,5 @@ def _of_texts(
             f"{name}: {', '.join(found)}", np.stack([grey_or_colour(pixels[one]) for one in nearest]), _FIRST
         )
         left = f"{name_of(name)}, place {int(missed[text]) + 1}"
-        pairs.append((left, f"{grid}<p>{', '.join(map(name_of, found))}</p>"))
-    return rows(pairs)
+        shown.append((left, f"{grid}<p>{', '.join(map(name_of, found))}</p>"))
+    return rows(shown)
